@@ -1,0 +1,196 @@
+"""What every search space is: architectures are the integers below `size`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasbench.errors import NasbenchError
+
+__all__ = ["Architectures", "Space"]
+
+Architectures = NDArray[np.int64]
+"""Architectures of a space, int64 of any shape."""
+
+
+class Space(ABC):
+    """A set of architectures, each a vector of decisions and an `int` in `range(size)`.
+
+    A space of one's own says how many choices each decision has, how an architecture is
+    written, and which architectures are the same network. Everything else is derived.
+
+    Args:
+        name: the name under which tables and recipes refer to the space.
+        choices: the number of choices of each decision.
+        order: a permutation of `range(size)`, where a published numbering is not the
+            lexicographic one: architecture `i` is the `order[i]`-th in lexicographic order.
+    """
+
+    def __init__(
+        self, name: str, choices: tuple[int, ...], order: Architectures | None = None
+    ) -> None:
+        if not choices or min(choices) < 1:
+            raise NasbenchError(f"space {name!r} needs at least one choice for each decision")
+        self.name = name
+        self.choices = choices
+        self.size = int(np.prod(choices, dtype=object))
+        self._weights = np.cumprod((1, *choices[:0:-1]), dtype=np.int64)[::-1]
+        self._choices = np.asarray(choices, dtype=np.int64)
+        self._order = order
+        self._position = None if order is None else np.argsort(order)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {self.size:,} architectures>"
+
+    # What a space says of itself.
+
+    @abstractmethod
+    def string(self, architecture: int) -> str:
+        """The architecture as text; `index` reads it back."""
+
+    @abstractmethod
+    def index(self, string: str) -> int:
+        """The architecture that `string` writes; raises NasbenchError naming the fault."""
+
+    @abstractmethod
+    def describe(self) -> Mapping[str, Any]:
+        """What a manifest needs to name the space again; plain JSON values."""
+
+    @cached_property
+    def classes(self) -> Architectures:
+        """For each architecture, int64 `[size]`, the one that stands for its class.
+
+        Architectures are in one class where their networks compute the same function with
+        the same weights. Unless a space says otherwise, each stands for itself.
+        """
+        return np.arange(self.size)
+
+    # Architectures as numbers and as decisions.
+
+    def ops(self, architectures: ArrayLike) -> NDArray[np.uint8]:
+        """The decisions of architectures: uint8, the given shape + `[decisions]`."""
+        codes = self.check(architectures)
+        if self._order is not None:
+            codes = self._order[codes]
+        return (codes[..., None] // self._weights % self._choices).astype(np.uint8)
+
+    def index_of(self, ops: ArrayLike) -> Architectures:
+        """The architectures with these decisions: `[..., decisions]` to int64 `[...]`."""
+        decisions = np.asarray(ops, dtype=np.int64)
+        if decisions.shape[-1:] != self._choices.shape:
+            raise NasbenchError(
+                f"an architecture of {self.name} has {len(self.choices)} decisions, "
+                f"got an array of shape {decisions.shape}"
+            )
+        if ((decisions < 0) | (decisions >= self._choices)).any():
+            raise NasbenchError(f"a decision is outside the choices {self.choices} of {self.name}")
+        return self._numbered(decisions @ self._weights)
+
+    def check(self, architectures: ArrayLike) -> Architectures:
+        """The architectures as int64; raises NasbenchError where one is not of this space."""
+        given = np.asarray(architectures)
+        if given.size and given.dtype.kind not in "iu":
+            raise NasbenchError(f"architectures are integers, got {given.dtype}")
+        given = given.astype(np.int64, copy=False)
+        if given.size and (given.min() < 0 or given.max() >= self.size):
+            worst = given.min() if given.min() < 0 else given.max()
+            raise NasbenchError(
+                f"{self.name} has architectures 0 to {self.size - 1}, got {int(worst)}"
+            )
+        return given
+
+    def _numbered(self, codes: Architectures) -> Architectures:
+        """The architectures at these places of the lexicographic order."""
+        return codes if self._position is None else self._position[codes]
+
+    # Classes of equal networks.
+
+    @overload
+    def canonical(self, architectures: int) -> int: ...
+    @overload
+    def canonical(self, architectures: ArrayLike) -> Architectures: ...
+    def canonical(self, architectures: int | ArrayLike) -> int | Architectures:
+        """The architecture that stands for the class of each (see `classes`)."""
+        found = self.classes[self.check(architectures)]
+        return int(found) if np.ndim(found) == 0 else found
+
+    @cached_property
+    def representatives(self) -> Architectures:
+        """The architectures that stand for a class, ascending: int64 `[unique]`."""
+        return np.unique(self.classes)
+
+    @property
+    def unique(self) -> int:
+        """How many classes of equal networks the space has."""
+        return len(self.representatives)
+
+    # Moving about.
+
+    def neighbors(self, architecture: int) -> Architectures:
+        """Every architecture that differs in one decision, int64 `[sum(choices - 1)]`."""
+        ops = self.ops(architecture).astype(np.int64)
+        code = int(ops @ self._weights)
+        steps = [
+            code + (choice - int(op)) * int(weight)
+            for op, count, weight in zip(ops, self.choices, self._weights, strict=True)
+            for choice in range(count)
+            if choice != op
+        ]
+        return self._numbered(np.asarray(steps, dtype=np.int64))
+
+    @overload
+    def sample(self, rng: np.random.Generator) -> int: ...
+    @overload
+    def sample(self, rng: np.random.Generator, n: int) -> Architectures: ...
+    def sample(self, rng: np.random.Generator, n: int | None = None) -> int | Architectures:
+        """One architecture, or `n` with repeats, uniform over all of them."""
+        drawn = rng.integers(self.size, size=n)
+        return int(drawn) if n is None else drawn
+
+    def mutate(self, architecture: int, rng: np.random.Generator) -> int:
+        """One decision, chosen uniformly, changed to another choice, chosen uniformly.
+
+        Decisions with a single choice cannot change and are not drawn.
+        """
+        free = self._free
+        if not len(free):
+            raise NasbenchError(f"{self.name} has one architecture: nothing can change")
+        decision = free[int(rng.integers(len(free)))]
+        count, weight = self.choices[decision], int(self._weights[decision])
+        code = self._code(architecture)
+        old = code // weight % count
+        new = (old + 1 + int(rng.integers(count - 1))) % count
+        return self._architecture(code + (new - old) * weight)
+
+    def crossover(self, first: int, second: int, rng: np.random.Generator) -> int:
+        """Each decision from one parent or the other with equal chance (uniform crossover)."""
+        take = rng.random(len(self.choices)) < 0.5
+        ops = np.where(take, self.ops(first), self.ops(second)).astype(np.int64)
+        return self._architecture(int(ops @ self._weights))
+
+    @cached_property
+    def _free(self) -> list[int]:
+        return [decision for decision, count in enumerate(self.choices) if count > 1]
+
+    # The same for one architecture, without the cost of an array.
+
+    def _code(self, architecture: int) -> int:
+        if not 0 <= architecture < self.size:
+            self.check(architecture)
+        return architecture if self._order is None else int(self._order[architecture])
+
+    def _architecture(self, code: int) -> int:
+        return code if self._position is None else int(self._position[code])
+
+    # Features.
+
+    def one_hot(self, architectures: ArrayLike) -> NDArray[np.float32]:
+        """One column for each choice of each decision: float32 `[..., sum(choices)]`."""
+        ops = self.ops(architectures)
+        columns = [ops[..., d, None] == np.arange(count) for d, count in enumerate(self.choices)]
+        return np.concatenate(columns, axis=-1).astype(np.float32)

@@ -1,0 +1,283 @@
+"""Cells in the manner of NAS-Bench-201: a dense graph of nodes with an operation on each edge.
+
+Dong & Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search",
+ICLR 2020. Node 0 is the input, node j sums its incoming edges, the last node is the output.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasbench.errors import NasbenchError, unknown
+from nasbench.space.base import Architectures, Space
+from nasbench.space.normal import NormalForm, Normalizer
+
+__all__ = ["NB201_OPERATIONS", "OPERATIONS", "SHIFT", "CellGraph", "CellSpace", "Edge"]
+
+NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+"""The operations of NAS-Bench-201, in the release's order."""
+
+OPERATIONS = frozenset(NB201_OPERATIONS)
+"""What an edge can hold."""
+
+SHIFT = "shift"
+"""A convolution of an always-zero node: BatchNorm's shift is all that is left of it."""
+
+ENUMERABLE = 1_000_000
+"""Spaces beyond this size are not enumerated to find their classes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An operation from node `source` to node `target`."""
+
+    source: int
+    target: int
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class CellGraph:
+    """The edges of a cell with `nodes` nodes, in the order in which its string names them."""
+
+    nodes: int
+    edges: tuple[Edge, ...]
+
+
+class CellSpace(Space):
+    """All cells with `nodes` nodes and `operations` on their edges.
+
+    A decision is the operation of an edge; edges are ordered by target, then source, as in
+    the string `|op~0|+|op~0|op~1|+...`.
+
+    Args:
+        name: the space's name.
+        nodes: nodes of the cell, its input and its output among them; 2 or more.
+        operations: the operations an edge chooses from, distinct, out of `OPERATIONS`.
+        order: see `Space`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        nodes: int,
+        operations: Sequence[str] = NB201_OPERATIONS,
+        order: Architectures | None = None,
+    ) -> None:
+        if nodes < 2:
+            raise NasbenchError(f"a cell needs 2 nodes or more, got {nodes}")
+        for operation in operations:
+            if operation not in OPERATIONS:
+                raise unknown("operation", operation, OPERATIONS)
+        if len(set(operations)) != len(operations):
+            raise NasbenchError(f"an operation is named twice in {list(operations)}")
+        self.nodes = nodes
+        self.operations = tuple(operations)
+        self.pairs = tuple((s, t) for t in range(1, nodes) for s in range(t))
+        super().__init__(name, (len(operations),) * len(self.pairs), order)
+
+    def describe(self) -> Mapping[str, Any]:
+        return {"name": self.name, "nodes": self.nodes, "operations": list(self.operations)}
+
+    # Strings.
+
+    def string(self, architecture: int) -> str:
+        edges = iter(self.graph(architecture).edges)
+        groups = (
+            "".join(f"|{next(edges).operation}~{source}" for source in range(target)) + "|"
+            for target in range(1, self.nodes)
+        )
+        return "+".join(groups)
+
+    def index(self, string: str) -> int:
+        """The architecture that an official cell string writes.
+
+        Raises:
+            NasbenchError: with the character at which the string stops being a cell.
+        """
+        ops: list[int] = []
+        at = 0
+
+        def expect(text: str) -> None:
+            nonlocal at
+            if not string.startswith(text, at):
+                found = repr(string[at]) if at < len(string) else "the end"
+                raise self._malformed(string, at, f"expected {text!r}, found {found}")
+            at += len(text)
+
+        for target in range(1, self.nodes):
+            if target > 1:
+                expect("+")
+            expect("|")
+            for source in range(target):
+                match = re.compile(r"[^~|+]*").match(string, at)
+                operation = match.group() if match else ""
+                if operation not in self.operations:
+                    hint = unknown("operation", operation, self.operations)
+                    raise self._malformed(string, at, str(hint))
+                ops.append(self.operations.index(operation))
+                at += len(operation)
+                expect(f"~{source}|")
+        if at != len(string):
+            raise self._malformed(string, at, f"expected the end, found {string[at]!r}")
+        return int(self.index_of(ops))
+
+    def _malformed(self, string: str, at: int, why: str) -> NasbenchError:
+        shown = string if len(string) <= 120 else string[:117] + "..."
+        return NasbenchError(f"not a cell of {self.name}: {why} at character {at} of {shown!r}")
+
+    # Graphs.
+
+    def graph(self, architecture: int) -> CellGraph:
+        """Every edge of the cell, `none` included."""
+        ops = self.ops(architecture)
+        edges = (
+            Edge(source, target, self.operations[int(op)])
+            for (source, target), op in zip(self.pairs, ops, strict=True)
+        )
+        return CellGraph(self.nodes, tuple(edges))
+
+    def live_graph(self, architecture: int) -> CellGraph:
+        """The network that stands for the architecture's class, without what cannot matter.
+
+        It is the graph of `canonical(architecture)` without edges that carry only zeros or
+        from which no path leads to the output; a convolution of zeros is the edge `SHIFT`.
+        """
+        return _prune(self.graph(self.canonical(int(architecture))))
+
+    # Classes of equal networks.
+
+    @cached_property
+    def classes(self) -> Architectures:
+        """For each architecture the cheapest of its class (fewest live edges, then the first).
+
+        Two cells are in one class exactly where the key of their `normal_form` is equal.
+        """
+        if self.size > ENUMERABLE:
+            raise NasbenchError(
+                f"{self.name} has {self.size:,} architectures, too many to find the classes of "
+                f"all; normal_form(architecture) compares two"
+            )
+        # In lexicographic order, cells that share a prefix follow each other: Normalizer keeps it.
+        cheapest: dict[object, tuple[int, int]] = {}
+        keys: list[object] = [None] * self.size
+        architectures = self._numbered(np.arange(self.size)).tolist()
+        cells = product(self.operations, repeat=len(self.pairs))
+        for architecture, operations in zip(architectures, cells, strict=True):
+            form = self._normalizer.form(operations)
+            keys[architecture] = form.key
+            cost = (form.live_edges, architecture)
+            cheapest[form.key] = min(cost, cheapest.get(form.key, cost))
+        return np.asarray([cheapest[key][1] for key in keys], dtype=np.int64)
+
+    def normal_form(self, architecture: int) -> NormalForm:
+        """What tells whether two cells are one function; its edges are places in `pairs`."""
+        return self._normalizer.form([self.operations[int(op)] for op in self.ops(architecture)])
+
+    @cached_property
+    def _normalizer(self) -> Normalizer:
+        return Normalizer(self.nodes)
+
+    @cached_property
+    def release_classes(self) -> Architectures:
+        """The classes of the NAS-Bench-201 release, int64 `[size]`: for comparison only.
+
+        The release compares unfolded strings. That rule forgets which weights are shared, so
+        that some of its classes mix different functions, and it keeps equal ones apart.
+        """
+        names = [f"@{operation}" for operation in self.operations]
+        first: dict[str, int] = {}
+        labels = np.empty(self.size, dtype=np.int64)
+        for architecture, ops in enumerate(self.ops(np.arange(self.size)).tolist()):
+            operations = iter(ops)
+            unfolded = ["0"]
+            for target in range(1, self.nodes):
+                terms = []
+                for source in range(target):
+                    op = next(operations)
+                    if self.operations[op] == "none" or unfolded[source] == "#":
+                        terms.append("#")
+                    elif self.operations[op] == "skip_connect":
+                        terms.append(unfolded[source])
+                    else:
+                        terms.append(f"({unfolded[source]}){names[op]}")
+                unfolded.append("+".join(sorted(terms)))
+            labels[architecture] = first.setdefault(unfolded[-1], architecture)
+        return labels
+
+    # Encodings (White, Neiswanger, Nolen, Savani, "A Study on Encodings for Neural
+    # Architecture Search", NeurIPS 2020); the one-hot adjacency encoding is `one_hot`.
+
+    def adjacency(self, architectures: ArrayLike) -> NDArray[np.uint8]:
+        """Categorical adjacency matrices, uint8 `[..., nodes, nodes]`.
+
+        Entry (source, target) is 1 + the position of the edge's operation in `operations`;
+        0 where no edge can be.
+        """
+        ops = self.ops(architectures)
+        matrices = np.zeros((*ops.shape[:-1], self.nodes, self.nodes), dtype=np.uint8)
+        for edge, (source, target) in enumerate(self.pairs):
+            matrices[..., source, target] = ops[..., edge] + 1
+        return matrices
+
+    @cached_property
+    def paths(self) -> tuple[tuple[str, ...], ...]:
+        """Every sequence of operations, `none` left out, that a path can hold."""
+        operations = [operation for operation in self.operations if operation != "none"]
+        lengths = range(1, self.nodes)
+        return tuple(path for n in lengths for path in product(operations, repeat=n))
+
+    def path_encoding(self, architectures: ArrayLike) -> NDArray[np.float32]:
+        """Which of `paths` lead from the cell's input to its output: float32 `[..., paths]`."""
+        ops = self.ops(architectures)
+        flat = ops.reshape(-1, ops.shape[-1])
+        edge_of = {pair: edge for edge, pair in enumerate(self.pairs)}
+        column = {path: i for i, path in enumerate(self.paths)}
+        encoded = np.zeros((len(flat), len(self.paths)), dtype=np.float32)
+        for route in _routes(self.nodes):
+            edges = [edge_of[step] for step in pairwise(route)]
+            held, inverse = np.unique(flat[:, edges], axis=0, return_inverse=True)
+            for number, choice in enumerate(held):
+                path = tuple(self.operations[int(op)] for op in choice)
+                if path in column:
+                    encoded[inverse.reshape(-1) == number, column[path]] = 1
+        return encoded.reshape(*ops.shape[:-1], -1)
+
+
+def _routes(nodes: int) -> list[tuple[int, ...]]:
+    """Every ascending sequence of nodes from the first to the last."""
+    inner = range(1, nodes - 1)
+    chosen = product((False, True), repeat=len(inner))
+    return [(0, *(n for n, c in zip(inner, c_, strict=True) if c), nodes - 1) for c_ in chosen]
+
+
+def _prune(graph: CellGraph) -> CellGraph:
+    """The edges that matter: fed by more than zeros, and with a way to the output."""
+    nonzero = {0}
+    fed: list[Edge] = []
+    for edge in graph.edges:  # ordered by target, so a source is settled before it is used
+        if edge.operation == "none":
+            continue
+        if edge.source in nonzero:
+            fed.append(edge)
+        elif edge.operation.startswith("nor_conv"):
+            fed.append(Edge(edge.source, edge.target, SHIFT))
+        else:
+            continue
+        nonzero.add(edge.target)
+    reaching = {graph.nodes - 1}
+    live: list[Edge] = []
+    for edge in reversed(fed):
+        if edge.target in reaching:
+            live.append(edge)
+            if edge.operation != SHIFT:
+                reaching.add(edge.source)
+    return CellGraph(graph.nodes, tuple(reversed(live)))

@@ -1,0 +1,193 @@
+"""The table file: plain HDF5 behind a block that lets it be checked before it is parsed.
+
+The first 512 bytes are HDF5's user block, which HDF5 tools skip. Ours says how long the file
+is, where the manifest lies and what both hash to. Every data set is stored in one piece, and
+the manifest says where, so that reading maps the file and never hands foreign bytes to an
+HDF5 parser. Any HDF5 tool opens the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import NasbenchError
+
+__all__ = ["BLOCK", "MAGIC", "VERSION", "Dataset", "TableFile", "atomic_path", "write_file"]
+
+MAGIC = b"nasbench-table\n"
+VERSION = 1
+BLOCK = 512
+_DTYPES = frozenset({"float32", "float64", "int32", "int64", "uint8"})
+_MANIFEST = "manifest"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Dataset:
+    """An array on its way into a table.
+
+    Attributes:
+        values: the array; its dtype is kept.
+        about: what the manifest says of it beside shape, dtype, place and hash: `unit`,
+            `kind` (trained, measured, estimated, derived, imported), `epochs`.
+    """
+
+    values: NDArray[Any]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_file(path: Path, manifest: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> None:
+    """Write a table whole: beside its place first, then renamed into it.
+
+    `manifest` is stored with an entry `datasets` added: for each its shape, dtype, offset,
+    SHA-256 and what `about` says.
+    """
+    import h5py
+
+    with atomic_path(path) as partial:
+        entries: dict[str, Any] = {}
+        with h5py.File(partial, "w", userblock_size=BLOCK) as file:
+            for name, dataset in datasets.items():
+                array = np.ascontiguousarray(dataset.values)
+                if array.dtype.name not in _DTYPES:
+                    raise TypeError(f"{name}: {array.dtype} has no place in a table")
+                stored = file.create_dataset(name, data=array)
+                stored.attrs.update({key: json.dumps(v) for key, v in dataset.about.items()})
+                entries[name] = {
+                    "shape": list(array.shape),
+                    "dtype": array.dtype.name,
+                    "offset": stored.id.get_offset() or BLOCK,  # an empty one has no place
+                    "sha256": hashlib.sha256(array.data).hexdigest(),
+                    **dataset.about,
+                }
+            text = json.dumps({**manifest, "datasets": entries}, sort_keys=True).encode()
+            stored = file.create_dataset(_MANIFEST, data=np.frombuffer(text, dtype=np.uint8))
+            place = stored.id.get_offset()
+        _write_block(partial, place, text)
+
+
+def _write_block(path: Path, place: int, manifest: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(BLOCK)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        block = {
+            "version": VERSION,
+            "length": path.stat().st_size,
+            "sha256": digest,
+            "manifest": {
+                "offset": place,
+                "length": len(manifest),
+                "sha256": hashlib.sha256(manifest).hexdigest(),
+            },
+        }
+        text = MAGIC + json.dumps(block).encode() + b"\n"
+        file.seek(0)
+        file.write(text.ljust(BLOCK, b"\0"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A path beside `path` that takes its place when the block ends well, and goes otherwise."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        raise NasbenchError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+class TableFile:
+    """A table on disk, opened: the block and the manifest are checked, nothing else is read.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        NasbenchError: where the file is not a table, of another version, cut short or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                block = file.read(BLOCK)
+                if not block.startswith(MAGIC):
+                    raise NasbenchError(f"{path} is not a table of this project")
+                self._parse_block(block)
+                length = os.fstat(file.fileno()).st_size
+                if length != self.length:
+                    raise NasbenchError(
+                        f"{path} has {length:,} bytes, its first line says {self.length:,}: "
+                        f"it was cut short or changed; get it anew"
+                    )
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise NasbenchError(f"cannot open table {path}: {error.strerror}") from error
+        start, size, sha256 = self._manifest_place
+        text = self._map[start : start + size]
+        if hashlib.sha256(text).hexdigest() != sha256:
+            raise NasbenchError(f"{path} is damaged: its manifest does not have the hash it states")
+        self.manifest: dict[str, Any] = json.loads(text)
+        self._checked: dict[str, NDArray[Any]] = {}
+
+    def _parse_block(self, block: bytes) -> None:
+        try:
+            header = json.loads(block[len(MAGIC) :].split(b"\n", 1)[0])
+            version = int(header["version"])
+            if version == VERSION:
+                place = header["manifest"]
+                self.length = int(header["length"])
+                self.sha256 = str(header["sha256"])
+                self._manifest_place = int(place["offset"]), int(place["length"]), place["sha256"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise NasbenchError(f"{self.path} is damaged: its first line cannot be read") from error
+        if version != VERSION:
+            raise NasbenchError(
+                f"{self.path} has table format {version}, this release reads format {VERSION}"
+            )
+
+    def array(self, name: str) -> NDArray[Any]:
+        """The data set of that name, mapped and read-only; its first reading checks its hash."""
+        if name not in self._checked:
+            array = self._view(name)
+            if hashlib.sha256(array.data).hexdigest() != self.manifest["datasets"][name]["sha256"]:
+                raise NasbenchError(
+                    f"{self.path} is damaged: data set {name} does not have the hash it states"
+                )
+            self._checked[name] = array
+        return self._checked[name]
+
+    def _view(self, name: str) -> NDArray[Any]:
+        try:
+            entry = self.manifest["datasets"][name]
+            shape = tuple(int(n) for n in entry["shape"])
+            dtype, offset = entry["dtype"], int(entry["offset"])
+            if dtype not in _DTYPES or any(n < 0 for n in shape):
+                raise ValueError(f"dtype {dtype}, shape {shape}")
+            count = int(np.prod(shape, dtype=object))
+            return np.frombuffer(self._map, np.dtype(dtype), count, offset).reshape(shape)
+        except (KeyError, TypeError, ValueError) as error:
+            raise NasbenchError(f"{self.path} is damaged: data set {name}: {error}") from error
+
+    def verify(self) -> None:
+        """Check the hash of the whole file and of every data set; raises NasbenchError."""
+        if hashlib.sha256(memoryview(self._map)[BLOCK:]).hexdigest() != self.sha256:
+            raise NasbenchError(
+                f"{self.path} is damaged: the file does not have the hash it states"
+            )
+        for name in self.manifest["datasets"]:
+            self.array(name)

@@ -1,0 +1,56 @@
+"""Tables by name: those that come with the package, else a path."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from nasbench.errors import NasbenchError, unknown
+from nasbench.table.table import Table
+
+__all__ = ["load", "recipe_path", "shipped_recipes", "shipped_tables"]
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def _folder() -> Path:
+    """`nasbench/_data/tables` in an installed wheel, `tables` beside the package in a checkout."""
+    installed = _PACKAGE / "_data" / "tables"
+    return installed if installed.is_dir() else _PACKAGE.parent / "tables"
+
+
+def shipped_tables() -> dict[str, Path]:
+    """The newest file of each shipped table; files are called `<name>-v<number>.h5`."""
+    newest: dict[str, tuple[int, Path]] = {}
+    for path in _folder().glob("*.h5"):
+        match = re.fullmatch(r"(.+)-v(\d+)\.h5", path.name)
+        if match:
+            name, number = match[1], int(match[2])
+            newest[name] = max(newest.get(name, (-1, path)), (number, path))
+    return {name: path for name, (_, path) in newest.items()}
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The build recipes that come with the package, by name."""
+    return {path.stem: path for path in _folder().glob("*.toml")}
+
+
+def recipe_path(name: str) -> Path:
+    """The build recipe of that path, else the shipped one of that name."""
+    return _find("recipe", name, ".toml", shipped_recipes())
+
+
+def load(name: str | Path) -> Table:
+    """The table at that path, else the newest shipped one of that name."""
+    return Table(_find("table", str(name), ".h5", shipped_tables()))
+
+
+def _find(kind: str, name: str, suffix: str, shipped: dict[str, Path]) -> Path:
+    path = Path(name)
+    if path.is_file():
+        return path
+    if name in shipped:
+        return shipped[name]
+    if path.suffix == suffix or len(path.parts) > 1:
+        raise NasbenchError(f"there is no {kind} file {name}")
+    raise unknown(kind, name, shipped)

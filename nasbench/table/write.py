@@ -1,0 +1,95 @@
+"""Writing a table: every row in place, a manifest that says how each came about."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nasbench.errors import NasbenchError
+from nasbench.space import Space
+from nasbench.table.format import Dataset, write_file
+from nasbench.table.table import Table
+
+__all__ = ["content_hash", "write_table"]
+
+CONTENT_KINDS = ("trained", "imported", "derived")
+"""Kinds of data that the content hash covers: what was clocked on a machine is left out."""
+
+
+def write_table(
+    path: Path,
+    *,
+    name: str,
+    space: Space,
+    rows: ArrayLike,
+    sharing: str,
+    recipes: Mapping[str, Mapping[str, Any]],
+    datasets: Mapping[str, Dataset],
+    devices: Mapping[str, Mapping[str, Any]] | None = None,
+    missing: Sequence[Mapping[str, Any]] = (),
+    about: Mapping[str, Any] | None = None,
+) -> Table:
+    """Write a table whole and open it.
+
+    Args:
+        path: of the file.
+        name: of the table.
+        space: of the architectures.
+        rows: the architecture of each row, distinct, `[rows]`.
+        sharing: `canonical` where a row stands for its whole class, `none` where it stands
+            for itself.
+        recipes: for each its `epochs`, its `seeds` and what it says of itself.
+        datasets: by name: `recipe/<recipe>/<metric>` as `[rows, seeds, epochs]` or `[rows]`,
+            `device/<device>/<metric_unit>`, `network/<metric>`, `proxy/<name>` as `[rows]`.
+        devices: for each what it is, and the kind of each of its metrics.
+        missing: why values are NaN: `{"scope": prefix, "reason": why, "architectures": [...]}`;
+            no architectures stands for all.
+        about: further entries of the manifest: task, versions, hardware, history, sources.
+    """
+    architectures = space.check(rows)
+    if architectures.ndim != 1 or len(np.unique(architectures)) != len(architectures):
+        raise NasbenchError(f"the rows of {name} must be distinct architectures")
+    row_of = np.full(space.size, -1, dtype=np.int32)
+    row_of[architectures] = np.arange(len(architectures), dtype=np.int32)
+    if sharing == "canonical":
+        row_of = row_of[space.classes]
+    for key, dataset in datasets.items():
+        if dataset.values.shape[:1] != architectures.shape:
+            raise NasbenchError(
+                f"{key} has {dataset.values.shape[0]} rows, the table has {len(architectures)}"
+            )
+    manifest = {
+        **(about or {}),
+        "name": name,
+        "space": dict(space.describe()),
+        "sharing": sharing,
+        "recipes": recipes,
+        "devices": devices or {},
+        "missing": list(missing),
+        "content_sha256": content_hash(architectures, datasets),
+    }
+    index = {
+        "rows": Dataset(architectures.astype(np.int32)),
+        "row_of": Dataset(row_of),
+    }
+    write_file(path, manifest, {**index, **datasets})
+    return Table(path)
+
+
+def content_hash(rows: ArrayLike, datasets: Mapping[str, Dataset]) -> str:
+    """SHA-256 over rows and data sets, less what was clocked or estimated: hex digits.
+
+    Two builds of one recipe on one machine have the same.
+    """
+    digest = hashlib.sha256(np.asarray(rows, dtype="<i8").tobytes())
+    for name in sorted(datasets):
+        dataset = datasets[name]
+        if dataset.about.get("kind") in CONTENT_KINDS:
+            digest.update(f"{name} {dataset.values.dtype} {dataset.values.shape}".encode())
+            digest.update(np.ascontiguousarray(dataset.values).data)
+    return digest.hexdigest()

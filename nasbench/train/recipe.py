@@ -1,0 +1,90 @@
+"""How a network is trained: a frozen description, free of torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from nasbench.errors import NasbenchError, unknown
+
+__all__ = ["Recipe"]
+
+_POSITIVE = ("epochs", "channels", "cells", "batch_size", "learning_rate")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One training: SGD under a cosine schedule that ends at zero after `epochs`.
+
+    The defaults are those of NAS-Bench-201 (Dong & Yang, ICLR 2020, table 1) but for the
+    augmentation, which the task decides.
+
+    Attributes:
+        epochs: passes over the training images.
+        train_images: how many of the task's training images are used; 0 means all.
+        valid_images: how many validation images each epoch is evaluated on; 0 means all.
+        test_images: how many test images the last epoch is evaluated on; 0 means all.
+        channels: channels of the first stage; the second and third have twice and four times.
+        cells: cells of each stage.
+        batch_size: images of a step; the last batch of an epoch may be smaller.
+        learning_rate: at the first step.
+        momentum: of SGD.
+        nesterov: Nesterov's momentum.
+        weight_decay: L2 penalty, on all parameters.
+        label_smoothing: share of the target spread over all classes.
+        crop_padding: zero-padding in pixels of which a random crop is taken; 0 means none.
+        flip: mirror each image with chance one half.
+    """
+
+    epochs: int
+    train_images: int = 0
+    valid_images: int = 0
+    test_images: int = 0
+    channels: int = 16
+    cells: int = 5
+    batch_size: int = 256
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.0
+    crop_padding: int = 0
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            wanted = {"int": int, "float": float, "bool": bool}[str(spec.type)]
+            if wanted is float and type(value) is int:
+                object.__setattr__(self, spec.name, float(value))
+            elif type(value) is not wanted:
+                raise NasbenchError(f"recipe: {spec.name} must be {spec.type}, got {value!r}")
+            low = 0 if spec.name not in _POSITIVE else math.ulp(0.0)
+            if not low <= getattr(self, spec.name) < math.inf:
+                least = "more than 0" if low else "0 or more"
+                raise NasbenchError(f"recipe: {spec.name} must be {least}, got {value!r}")
+        if self.momentum >= 1 or self.label_smoothing >= 1:
+            raise NasbenchError("recipe: momentum and label_smoothing must be less than 1")
+        if self.nesterov and not self.momentum:
+            raise NasbenchError("recipe: nesterov needs a momentum above 0")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """The recipe with these values; an unknown key is an error that names the near ones."""
+        known = [spec.name for spec in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise unknown("key of a recipe", key, known)
+        if "epochs" not in values:
+            raise NasbenchError("recipe: epochs is missing")
+        return cls(**values)
+
+    def describe(self) -> dict[str, Any]:
+        """All values by name; plain JSON values."""
+        return asdict(self)
+
+    def learning_rate_at(self, step: int, steps: int) -> float:
+        """The rate of step `step` of `steps`: cosine from `learning_rate` to 0."""
+        return 0.5 * self.learning_rate * (1 + math.cos(math.pi * step / steps))
