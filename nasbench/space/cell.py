@@ -108,10 +108,11 @@ class CellSpace(Space):
 
         def expect(text: str) -> None:
             nonlocal at
-            if not string.startswith(text, at):
-                found = repr(string[at]) if at < len(string) else "the end"
-                raise self._malformed(string, at, f"expected {text!r}, found {found}")
-            at += len(text)
+            for wanted in text:
+                if not string.startswith(wanted, at):
+                    found = repr(string[at]) if at < len(string) else "the end"
+                    raise self._malformed(string, at, f"expected {wanted!r}, found {found}")
+                at += 1
 
         for target in range(1, self.nodes):
             if target > 1:

@@ -3,7 +3,8 @@
 A node's value is a sum of *terms* with multiplicity. A term is the cell's input, a
 convolution on a certain edge, the shift that BatchNorm makes of a convolution of zeros
 (whatever its kernel), or the average pooling of a term. Skips vanish in the sum, pooling
-distributes over it (it is linear, since padding is not counted) and leaves a shift as it is.
+distributes over it (it is linear, since padding is not counted) and leaves what is the same
+at every position as it is: a shift, and a 1 x 1 convolution of nothing but such terms.
 Each convolution has weights of its own, so it is known by its edge: twice the same
 convolution is not two convolutions.
 
@@ -40,6 +41,7 @@ class _Convolution(NamedTuple):
     kernel: str  # or _SHIFT
     input: _Sum
     look: int
+    flat: bool  # the same at every position, so that pooling leaves it as it is
 
 
 class _Node(NamedTuple):
@@ -92,9 +94,12 @@ class Normalizer:
     ) -> _Convolution:
         if not value:
             kernel = _SHIFT
+        flat = kernel == _SHIFT or (
+            kernel == "nor_conv_1x1" and all(t.edge >= 0 and before[t.edge].flat for t, _ in value)
+        )
         terms = [(t.pools, before[t.edge].look if t.edge >= 0 else -1, n) for t, n in value]
         look = (kernel, tuple(sorted(terms)))
-        return _Convolution(kernel, value, self._looks.setdefault(look, len(self._looks)))
+        return _Convolution(kernel, value, self._looks.setdefault(look, len(self._looks)), flat)
 
     def _values(self, operations: tuple[str, ...]) -> tuple[_Node, ...]:
         """The value of every node; a cell without its last node is looked up, not redone."""
@@ -113,7 +118,7 @@ class Normalizer:
                 terms.update(dict(value))
             elif operation == "avg_pool_3x3":
                 for term, count in value:
-                    flat = term.edge >= 0 and convolutions[term.edge].kernel == _SHIFT
+                    flat = term.edge >= 0 and convolutions[term.edge].flat
                     terms[term if flat else _Term(term.pools + 1, term.edge)] += count
             elif operation != "none":
                 edge = first + source

@@ -13,8 +13,9 @@ import json
 import mmap
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -52,49 +53,55 @@ def write_file(path: Path, manifest: Mapping[str, Any], datasets: Mapping[str, D
     `manifest` is stored with an entry `datasets` added: for each its shape, dtype, offset,
     SHA-256 and what `about` says.
     """
-    import h5py
-
-    with atomic_path(path) as partial:
-        entries: dict[str, Any] = {}
-        with h5py.File(partial, "w", userblock_size=BLOCK) as file:
-            for name, dataset in datasets.items():
-                array = np.ascontiguousarray(dataset.values)
-                if array.dtype.name not in _DTYPES:
-                    raise TypeError(f"{name}: {array.dtype} has no place in a table")
-                stored = file.create_dataset(name, data=array)
-                stored.attrs.update({key: json.dumps(v) for key, v in dataset.about.items()})
-                entries[name] = {
-                    "shape": list(array.shape),
-                    "dtype": array.dtype.name,
-                    "offset": stored.id.get_offset() or BLOCK,  # an empty one has no place
-                    "sha256": hashlib.sha256(array.data).hexdigest(),
-                    **dataset.about,
-                }
-            text = json.dumps({**manifest, "datasets": entries}, sort_keys=True).encode()
-            stored = file.create_dataset(_MANIFEST, data=np.frombuffer(text, dtype=np.uint8))
-            place = stored.id.get_offset()
-        _write_block(partial, place, text)
-
-
-def _write_block(path: Path, place: int, manifest: bytes) -> None:
-    with path.open("r+b") as file:
-        file.seek(BLOCK)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        block = {
-            "version": VERSION,
-            "length": path.stat().st_size,
-            "sha256": digest,
-            "manifest": {
-                "offset": place,
-                "length": len(manifest),
-                "sha256": hashlib.sha256(manifest).hexdigest(),
-            },
-        }
-        text = MAGIC + json.dumps(block).encode() + b"\n"
-        file.seek(0)
+    image, place, length = _hdf5(manifest, datasets)
+    block = {
+        "version": VERSION,
+        "length": len(image),
+        "sha256": hashlib.sha256(image[BLOCK:]).hexdigest(),
+        "manifest": {
+            "offset": place,
+            "length": length,
+            "sha256": hashlib.sha256(image[place : place + length]).hexdigest(),
+        },
+    }
+    text = MAGIC + json.dumps(block).encode() + b"\n"
+    with atomic_path(path) as partial, partial.open("wb") as file:
         file.write(text.ljust(BLOCK, b"\0"))
+        file.write(image[BLOCK:])
         file.flush()
         os.fsync(file.fileno())
+
+
+def _hdf5(
+    manifest: Mapping[str, Any], datasets: Mapping[str, Dataset]
+) -> tuple[memoryview, int, int]:
+    """The bytes of the HDF5 file behind an empty block, and offset and length of its manifest.
+
+    Made in memory: the HDF5 library crashes the process when the disk fills up under it.
+    """
+    import h5py
+
+    image = BytesIO()
+    entries: dict[str, Any] = {}
+    with h5py.File(image, "w", userblock_size=BLOCK) as file:
+        for name, dataset in datasets.items():
+            array = np.ascontiguousarray(dataset.values)
+            array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            if array.dtype.name not in _DTYPES:
+                raise TypeError(f"{name}: {array.dtype} has no place in a table")
+            stored = file.create_dataset(name, data=array)
+            stored.attrs.update({key: json.dumps(v) for key, v in dataset.about.items()})
+            entries[name] = {
+                "shape": list(array.shape),
+                "dtype": array.dtype.name,
+                "offset": stored.id.get_offset() or BLOCK,  # an empty one has no place
+                "sha256": hashlib.sha256(array.data).hexdigest(),
+                **dataset.about,
+            }
+        text = json.dumps({**manifest, "datasets": entries}, sort_keys=True).encode()
+        stored = file.create_dataset(_MANIFEST, data=np.frombuffer(text, dtype=np.uint8))
+        place = int(stored.id.get_offset())
+    return image.getbuffer(), place, len(text)
 
 
 @contextmanager
@@ -107,7 +114,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise NasbenchError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # mostly: it was renamed, or could not even be made
+            partial.unlink()
 
 
 class TableFile:
@@ -153,7 +161,7 @@ class TableFile:
                 self.length = int(header["length"])
                 self.sha256 = str(header["sha256"])
                 self._manifest_place = int(place["offset"]), int(place["length"]), place["sha256"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise NasbenchError(f"{self.path} is damaged: its first line cannot be read") from error
         if version != VERSION:
             raise NasbenchError(
@@ -179,8 +187,9 @@ class TableFile:
             if dtype not in _DTYPES or any(n < 0 for n in shape):
                 raise ValueError(f"dtype {dtype}, shape {shape}")
             count = int(np.prod(shape, dtype=object))
-            return np.frombuffer(self._map, np.dtype(dtype), count, offset).reshape(shape)
-        except (KeyError, TypeError, ValueError) as error:
+            stored = np.dtype(dtype).newbyteorder("<")
+            return np.frombuffer(self._map, stored, count, offset).reshape(shape)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise NasbenchError(f"{self.path} is damaged: data set {name}: {error}") from error
 
     def verify(self) -> None:

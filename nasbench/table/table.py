@@ -184,6 +184,11 @@ class Table:
             raise unknown("metric", metric, self.metrics[self.recipe(recipe)])
         return tuple(self.manifest["datasets"][name]["epochs"])
 
+    def has_seeds(self, metric: str, *, recipe: str | None = None) -> bool:
+        """Whether a recipe's metric is kept for each seed, not as one number."""
+        name = f"recipe/{self.recipe(recipe)}/{metric}"
+        return len(self.manifest["datasets"][name]["shape"]) == 3
+
     def recipe(self, name: str | None) -> str:
         """The recipe of that name; None stands for the only one."""
         if name is None:
@@ -196,10 +201,8 @@ class Table:
         return name
 
     def missing(self, metric: str, *, recipe: str | None = None) -> dict[int, str]:
-        """Why a recipe's metric is NaN at its last epoch: architecture to reason."""
-        column = self.column(metric, recipe=recipe)
-        scope = f"recipe/{self.recipe(recipe)}"
-        return self._reasons(column, scope)
+        """Why a metric is NaN, a recipe's at its last epoch: architecture to reason."""
+        return self._reasons(self.column(metric, recipe=recipe), self._dataset(metric, recipe))
 
     def missing_cost(self, device: str, metric: str) -> dict[int, str]:
         """Why a device's metric is NaN: architecture to reason."""
@@ -211,16 +214,32 @@ class Table:
 
     # How it is done.
 
-    def _reasons(self, column: NDArray[np.float64], scope: str) -> dict[int, str]:
-        reasons = {int(a): "not in the table" for a in np.flatnonzero(self.row_of < 0)}
+    def _reasons(self, column: NDArray[np.float64], dataset: str) -> dict[int, str]:
         told: dict[int, str] = {}
         for entry in self.manifest.get("missing", ()):
-            if scope.startswith(entry["scope"]):
+            if f"{dataset}/".startswith(f"{entry['scope']}/"):
                 for architecture in entry["architectures"] or self.rows.tolist():
                     told[architecture] = entry["reason"]
-        for architecture in self.rows[np.isnan(column)].tolist():
-            reasons[architecture] = told.get(architecture, "the source gives no reason")
-        return reasons
+        absent = [told.get(row, "the source gives no reason") for row in self.rows.tolist()]
+        isnan = np.isnan(column).tolist()
+        return {
+            architecture: "not in the table" if row < 0 else absent[row]
+            for architecture, row in enumerate(self.row_of.tolist())
+            if row < 0 or isnan[row]
+        }
+
+    def _dataset(self, metric: str, recipe: str | None) -> str:
+        """The name of the data set that holds a metric; see `values`."""
+        datasets = self.manifest["datasets"]
+        for name in (f"network/{metric}", metric if metric.startswith("proxy/") else ""):
+            if name in datasets:
+                return name
+        recipe = self.recipe(recipe)
+        if f"recipe/{recipe}/{metric}" not in datasets:
+            network = [n.split("/", 1)[1] for n in datasets if n.startswith("network/")]
+            proxies = [n for n in datasets if n.startswith("proxy/")]
+            raise unknown("metric", metric, [*self.metrics[recipe], *network, *proxies])
+        return f"recipe/{recipe}/{metric}"
 
     def _gather(self, column: NDArray[np.float64], architectures: ArrayLike) -> NDArray[np.float64]:
         row_of = self.row_of
@@ -234,24 +253,18 @@ class Table:
     def _make_column(
         self, metric: str, recipe: str | None, epoch: int, seed: int | None
     ) -> NDArray[np.float64]:
-        datasets = self.manifest["datasets"]
-        of_network = f"network/{metric}"
-        if of_network in datasets or (metric.startswith("proxy/") and metric in datasets):
-            return _frozen(self._file.array(of_network if of_network in datasets else metric))
+        name = self._dataset(metric, recipe)
+        array = self._file.array(name)
+        if not name.startswith("recipe/"):
+            return _frozen(array)
         recipe = self.recipe(recipe)
-        name = f"recipe/{recipe}/{metric}"
-        if name not in datasets:
-            network = [n.split("/", 1)[1] for n in datasets if n.startswith("network/")]
-            proxies = [n for n in datasets if n.startswith("proxy/")]
-            raise unknown("metric", metric, [*self.metrics[recipe], *network, *proxies])
-        epochs = datasets[name]["epochs"]
+        epochs = self.manifest["datasets"][name]["epochs"]
         wanted = self.manifest["recipes"][recipe]["epochs"] if epoch == -1 else epoch
         if wanted not in epochs:
             shown = f"1 to {epochs[-1]}" if len(epochs) == epochs[-1] else f"{epochs}"
             raise NasbenchError(
                 f"{metric} of recipe {recipe} is known after epochs {shown}, not after {wanted}"
             )
-        array = self._file.array(name)
         if array.ndim == 1:
             if seed is not None:
                 raise NasbenchError(

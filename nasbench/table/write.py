@@ -17,8 +17,8 @@ from nasbench.table.table import Table
 
 __all__ = ["content_hash", "write_table"]
 
-CONTENT_KINDS = ("trained", "imported", "derived")
-"""Kinds of data that the content hash covers: what was clocked on a machine is left out."""
+CONTENT_KINDS = ("trained", "counted", "imported", "derived")
+"""Kinds of data that the content hash covers: what was clocked or estimated is left out."""
 
 
 def write_table(
@@ -54,6 +54,8 @@ def write_table(
     architectures = space.check(rows)
     if architectures.ndim != 1 or len(np.unique(architectures)) != len(architectures):
         raise NasbenchError(f"the rows of {name} must be distinct architectures")
+    if not len(architectures):
+        raise NasbenchError(f"{name} has no rows: a table holds one architecture or more")
     row_of = np.full(space.size, -1, dtype=np.int32)
     row_of[architectures] = np.arange(len(architectures), dtype=np.int32)
     if sharing == "canonical":

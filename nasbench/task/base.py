@@ -145,6 +145,10 @@ def make_task(
         about: source and licence.
     """
     labels = _as_labels(name, images, labels, len(classes))
+    if seed < 0:
+        raise NasbenchError(f"task {name}: the seed of a split is 0 or more, got {seed}")
+    if test is None and not 0 < test_share < 1:
+        raise NasbenchError(f"task {name}: test_share must lie between 0 and 1, got {test_share}")
     rng = np.random.default_rng(seed)
     order = _stratified_order(labels, rng)
     if test is None:

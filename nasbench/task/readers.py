@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import zipfile
 from collections.abc import Mapping
 from importlib import resources
 from io import BytesIO
@@ -118,9 +117,9 @@ def npz(
     path = Path(path)
     name = name or path.stem
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+    except Exception as error:  # a damaged zip can raise anything
         raise NasbenchError(f"cannot read {path} as .npz of plain arrays: {error}") from error
     keys = ("x_train", "y_train") if "x_train" in arrays else ("images", "labels")
     for key in keys:
@@ -156,6 +155,8 @@ def folder(path: str | Path, *, size: int, channels: int = 3, name: str = "", **
     name = name or path.name
     if channels not in (1, 3):
         raise NasbenchError(f"images have 1 or 3 channels, got {channels}")
+    if size < 1:
+        raise NasbenchError(f"an image size is 1 or more, got {size}")
     apart = (path / "train").is_dir() and (path / "test").is_dir()
     root = path / "train" if apart else path
     if not root.is_dir():
@@ -183,7 +184,7 @@ def _square(name: str, images: Images, size: int) -> Images:
 def _read_classes(
     root: Path, classes: tuple[str, ...], size: int, channels: int
 ) -> tuple[Images, np.ndarray]:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     images, labels = [], []
     for label, cls in enumerate(classes):
@@ -195,7 +196,7 @@ def _read_classes(
                 with Image.open(file) as image:
                     mode = image.convert("L" if channels == 1 else "RGB")
                     pixels = np.asarray(mode.resize((size, size), Image.Resampling.BOX))
-            except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            except Exception as error:  # a damaged image can raise anything
                 raise NasbenchError(f"cannot read {file} as an image: {error}") from error
             images.append(pixels.reshape(size, size, channels).transpose(2, 0, 1))
             labels.append(label)

@@ -23,7 +23,8 @@ class Record:
         architecture: the canonical architecture whose live network was trained.
         seed: of the training.
         curves: by name (`CURVES`), float32 `[epochs]`; NaN from the epoch of divergence on.
-            `train_seconds` counts training alone, evaluation apart.
+            `train_seconds` counts training alone, evaluation apart; it stands still after a
+            divergence.
         test_accuracy: in percent at the last epoch; NaN where the training diverged.
         evaluation_seconds: what evaluation took beside the training.
         diverged: the epoch, from 1, in which the loss stopped being finite; 0 if none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -40,7 +41,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch showed; the names are those of `Record`."""
+    """What one epoch showed; the names are those of `Record`.
+
+    Losses and accuracies are rounded to float32, as records and tables keep them; all are NaN
+    where the training diverged.
+    """
 
     train_loss: float
     train_accuracy: float
@@ -49,6 +54,11 @@ class Epoch:
     train_seconds: float
     test_accuracy: float  # NaN before the last epoch
     evaluation_seconds: float
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss stopped being finite in this epoch."""
+        return math.isnan(self.train_loss)
 
 
 def pick_hardware(name: str = "auto") -> torch.device:
@@ -86,7 +96,7 @@ def prepare(task: Task, recipe: Recipe, hardware: torch.device) -> Prepared:
 
 
 def training(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterator[Epoch]:
-    """Train a network, an epoch at each step of the iterator.
+    """Train a network, an epoch at each step of the iterator; it ends where training diverges.
 
     An iterator that is put aside between two epochs is the checkpoint: the next step
     continues where it stopped.
@@ -130,15 +140,22 @@ def training(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Itera
         valid_loss, valid_accuracy = _evaluate(net, *data.valid)
         test_accuracy = _evaluate(net, *data.test)[1] if last else float("nan")
         evaluation_seconds += _now(x.device) - trained
+        finite = math.isfinite(train_loss) and math.isfinite(valid_loss)
+
+        def kept(value: float, finite: bool = finite) -> float:
+            return float(np.float32(value)) if finite else math.nan
+
         yield Epoch(
-            train_loss=train_loss,
-            train_accuracy=train_accuracy,
-            valid_loss=valid_loss,
-            valid_accuracy=valid_accuracy,
+            train_loss=kept(train_loss),
+            train_accuracy=kept(train_accuracy),
+            valid_loss=kept(valid_loss),
+            valid_accuracy=kept(valid_accuracy),
             train_seconds=seconds,
-            test_accuracy=test_accuracy,
+            test_accuracy=kept(test_accuracy),
             evaluation_seconds=evaluation_seconds,
         )
+        if not finite:
+            return
 
 
 class ReferenceTrainer:
@@ -172,13 +189,13 @@ class ReferenceTrainer:
         for architecture in architectures:
             canonical = space.canonical(int(architecture))
             for seed in seeds:
-                yield self._train_one(space, canonical, task, data, recipe, seed)
+                yield self.train_one(space, canonical, task, data, recipe, seed)
 
     def epochs(
         self, space: Space, architecture: int, task: Task, data: Prepared, recipe: Recipe, seed: int
     ) -> Iterator[Epoch]:
         """The training of one architecture, an epoch at a time; see `training`."""
-        canonical = space.canonical(architecture)
+        canonical = int(space.canonical(architecture))
         net = network(space, canonical, task, recipe)
         initialize(net, seed, canonical)
         epochs = training(net, data, recipe, seed)
@@ -189,19 +206,19 @@ class ReferenceTrainer:
                 return
             yield epoch
 
-    def _train_one(
+    def train_one(
         self, space: Space, architecture: int, task: Task, data: Prepared, recipe: Recipe, seed: int
     ) -> Record:
+        """The whole training of a canonical architecture on images prepared for the recipe."""
         curves = {name: np.full(recipe.epochs, np.nan, dtype=np.float32) for name in CURVES}
         test_accuracy, evaluation_seconds, diverged = float("nan"), 0.0, 0
         for number, epoch in enumerate(self.epochs(space, architecture, task, data, recipe, seed)):
-            evaluation_seconds = epoch.evaluation_seconds
-            if not np.isfinite((epoch.train_loss, epoch.valid_loss)).all():
-                diverged = number + 1
-                break
             for name in CURVES:
                 curves[name][number] = getattr(epoch, name)
-            test_accuracy = epoch.test_accuracy
+            test_accuracy, evaluation_seconds = epoch.test_accuracy, epoch.evaluation_seconds
+            if epoch.diverged:
+                diverged = number + 1
+                curves["train_seconds"][number:] = epoch.train_seconds
         return Record(architecture, seed, curves, test_accuracy, evaluation_seconds, diverged)
 
 

@@ -1,0 +1,125 @@
+"""The table out of what a build journaled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbench.build.executor import Unit
+from nasbench.build.spec import BuildSpec
+from nasbench.table import Dataset, Table, write_table
+from nasbench.train import CURVES, Record
+
+__all__ = ["assemble"]
+
+_UNITS = {"loss": "nats", "accuracy": "percent", "seconds": "seconds, cumulative"}
+_COUNTED = ("parameters", "flops", "release_parameters", "release_flops")
+
+
+def assemble(
+    spec: BuildSpec,
+    out: Path,
+    records: Mapping[Unit, Record],
+    measurements: Mapping[str, Mapping[int, Mapping[str, Any]]],
+    counts: Mapping[int, Mapping[str, float]],
+    about: Mapping[str, Any],
+) -> Table:
+    """Put every record in its place and write the table.
+
+    Args:
+        spec: what was built.
+        out: the table.
+        records: every training of the plan.
+        measurements: by device and architecture, as `Measurement.to_json` gives them.
+        counts: parameters and FLOPs by architecture.
+        about: further entries of the manifest.
+    """
+    rows = spec.space.representatives
+    datasets: dict[str, Dataset] = {}
+    missing: list[dict[str, Any]] = []
+    for name in spec.recipes:
+        datasets.update(_recipe(spec, name, records, missing))
+    for metric in _COUNTED:
+        values = np.asarray([counts[a][metric] for a in rows.tolist()], dtype=np.float64)
+        datasets[f"network/{metric}"] = Dataset(values, {"kind": "counted"})
+    devices: dict[str, dict[str, Any]] = {}
+    for device in spec.devices:
+        found = [measurements[device.name][a] for a in rows.tolist()]
+        kinds: dict[str, str] = {}
+        for metric, kind in found[0]["kinds"].items():
+            values = np.asarray([_number(m["values"][metric]) for m in found])
+            kinds[metric] = kind
+            datasets[f"device/{device.name}/{metric}"] = Dataset(values, {"kind": kind})
+        for metric, reason in found[0]["reasons"].items():
+            scope = f"device/{device.name}/{metric}"
+            missing.append({"scope": scope, "reason": reason, "architectures": []})
+        devices[device.name] = {**about["device_descriptions"][device.name], "kinds": kinds}
+    return write_table(
+        out,
+        name=spec.name,
+        space=spec.space,
+        rows=rows,
+        sharing="canonical",
+        recipes={
+            name: {
+                "epochs": recipe.epochs,
+                "seeds": list(spec.seeds),
+                "trained": recipe.describe(),
+            }
+            for name, recipe in spec.recipes.items()
+        },
+        datasets=datasets,
+        devices=devices,
+        missing=missing,
+        about={key: value for key, value in about.items() if key != "device_descriptions"},
+    )
+
+
+def _recipe(
+    spec: BuildSpec, name: str, records: Mapping[Unit, Record], missing: list[dict[str, Any]]
+) -> dict[str, Dataset]:
+    """The data sets of one recipe, `[rows, seeds, epochs]`, and why some of it is missing."""
+    rows, seeds = spec.space.representatives.tolist(), spec.seeds
+    epochs = spec.recipes[name].epochs
+    curves = {c: np.full((len(rows), len(seeds), epochs), np.nan, np.float32) for c in CURVES}
+    test = np.full((len(rows), len(seeds), 1), np.nan, np.float32)
+    evaluation = np.full((len(rows), len(seeds), 1), np.nan, np.float32)
+    diverged: dict[int, list[str]] = {}
+    for i, architecture in enumerate(rows):
+        for j, seed in enumerate(seeds):
+            record = records[Unit(name, architecture, seed)]
+            for curve in CURVES:
+                curves[curve][i, j] = record.curves[curve]
+            test[i, j] = record.test_accuracy
+            evaluation[i, j] = record.evaluation_seconds
+            if record.diverged:
+                diverged.setdefault(architecture, []).append(
+                    f"seed {seed} in epoch {record.diverged}"
+                )
+    for architecture, when in diverged.items():
+        reason = f"training diverged: {', '.join(when)}"
+        missing.append(
+            {"scope": f"recipe/{name}", "reason": reason, "architectures": [architecture]}
+        )
+    every, last = list(range(1, epochs + 1)), [epochs]
+    datasets = {}
+    for curve, values in curves.items():
+        kind = "measured" if curve == "train_seconds" else "trained"
+        unit = _UNITS[curve.rsplit("_", 1)[1]]
+        datasets[f"recipe/{name}/{curve}"] = Dataset(
+            values, {"kind": kind, "unit": unit, "epochs": every}
+        )
+    datasets[f"recipe/{name}/test_accuracy"] = Dataset(
+        test, {"kind": "trained", "unit": "percent", "epochs": last}
+    )
+    datasets[f"recipe/{name}/evaluation_seconds"] = Dataset(
+        evaluation, {"kind": "measured", "unit": "seconds, cumulative", "epochs": last}
+    )
+    return datasets
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,114 @@
+"""Who trains: this process, or several beside it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from typing import NamedTuple
+
+from nasbench.build.spec import BuildSpec
+from nasbench.errors import NasbenchError
+from nasbench.train.record import Record
+from nasbench.train.reference import Prepared, ReferenceTrainer, pick_hardware, prepare
+
+__all__ = ["Unit", "default_processes", "train_units"]
+
+
+class Unit(NamedTuple):
+    """One training: a canonical architecture by a recipe with a seed."""
+
+    recipe: str
+    architecture: int
+    seed: int
+
+
+def default_processes(hardware: str) -> int:
+    """A process a core on a CPU; one on a GPU, which it fills or nobody does."""
+    if pick_hardware(hardware).type != "cpu":
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def train_units(
+    spec: BuildSpec, units: Sequence[Unit], processes: int, hardware: str
+) -> Iterator[tuple[Unit, Record]]:
+    """Train units, each on one thread; records come as they finish, in any order."""
+    if processes == 1 or len(units) < 2:
+        trainer = _Trainer(spec, hardware)
+        for unit in units:
+            yield unit, trainer.train(unit)
+        return
+    context = get_context("spawn")  # a fork would copy half of torch's threads
+    with ProcessPoolExecutor(processes, context, _open, (spec, hardware)) as pool:
+        waiting: dict[Future[Record], Unit] = {}
+        todo = iter(units)
+        try:
+            while True:
+                # A few ahead of each process: a stop has little to take back.
+                while len(waiting) < 2 * processes and (unit := next(todo, None)) is not None:
+                    waiting[pool.submit(_train, unit)] = unit
+                if not waiting:
+                    return
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    yield waiting.pop(future), future.result()
+        except BrokenProcessPool as error:
+            raise NasbenchError(
+                "a training process died (killed, or out of memory); what is finished is kept, "
+                "and the same command goes on from there, with fewer --processes if memory is short"
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Trainer:
+    """What a training process keeps between units."""
+
+    def __init__(self, spec: BuildSpec, hardware: str) -> None:
+        self.spec = spec
+        self.trainer = ReferenceTrainer(hardware)
+        self.data: dict[str, Prepared] = {}
+
+    def train(self, unit: Unit) -> Record:
+        recipe = self.spec.recipes[unit.recipe]
+        if unit.recipe not in self.data:
+            self.data[unit.recipe] = prepare(self.spec.task, recipe, self.trainer.hardware)
+        return self.trainer.train_one(
+            self.spec.space,
+            unit.architecture,
+            self.spec.task,
+            self.data[unit.recipe],
+            recipe,
+            unit.seed,
+        )
+
+
+_opened: _Trainer | None = None  # of a training process
+
+
+def _open(spec: BuildSpec, hardware: str) -> None:
+    global _opened
+    _leave_with_parent()
+    _opened = _Trainer(spec, hardware)
+
+
+def _train(unit: Unit) -> Record:
+    if _opened is None:
+        raise RuntimeError("the training process was not opened")
+    return _opened.train(unit)
+
+
+def _leave_with_parent() -> None:
+    """End this process when its parent is killed: nobody would take its results."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,104 @@
+"""What a build has done so far: small appended files that survive a kill at any moment.
+
+HDF5 files break when a writer dies, so a build keeps JSON lines and assembles the table last.
+Each line carries a checksum: a torn or damaged one is dropped and its work done again.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import platform
+import zlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from nasbench.errors import NasbenchError
+
+__all__ = ["BuildFolder"]
+
+
+class BuildFolder:
+    """The folder beside a table-to-be: its plan, its journal, and who is at work on it.
+
+    Args:
+        out: the table-to-be; the folder is called `<out>.build`.
+        plan: what is built, plain JSON values. A folder of another plan is refused.
+
+    Raises:
+        NasbenchError: where the folder cannot be written, belongs to another plan, or
+            another process is at work on it.
+    """
+
+    def __init__(self, out: Path, plan: Mapping[str, Any]) -> None:
+        self.path = out.with_name(out.name + ".build")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = (self.path / "lock").open("a+")
+            self._take_lock()
+            self._check_plan(out, json.dumps(plan, sort_keys=True, indent=1))
+            self._journal: BinaryIO = (self.path / "journal.jsonl").open("ab", buffering=0)
+        except OSError as error:
+            raise NasbenchError(f"cannot build in {self.path}: {error.strerror}") from error
+
+    def _take_lock(self) -> None:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            self._lock.seek(0)
+            raise NasbenchError(
+                f"another build is at work on {self.path}: {self._lock.read().strip()}"
+            ) from error
+        self._lock.truncate(0)
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._lock.write(f"process {os.getpid()} on {platform.node()} since {started}\n")
+        self._lock.flush()
+
+    def _check_plan(self, out: Path, plan: str) -> None:
+        kept = self.path / "plan.json"
+        if not kept.exists():
+            partial = self.path / "plan.json.partial"
+            partial.write_text(plan)
+            os.replace(partial, kept)
+        elif kept.read_text() != plan:
+            raise NasbenchError(
+                f"{self.path} holds a build of another recipe, task or version; "
+                f"give another --out than {out}, or remove the folder"
+            )
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """What the journal holds, in the order in which it was done; torn lines are skipped."""
+        for line in (self.path / "journal.jsonl").read_bytes().split(b"\n"):
+            checksum, _, text = line.partition(b" ")
+            if text and checksum == b"%08x" % zlib.crc32(text):
+                yield json.loads(text)
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Append an entry: it is on disk when this returns."""
+        text = json.dumps(entry).encode()
+        # A newline first: what a kill or a full disk tore off stays a line of its own.
+        data = b"\n%08x %s\n" % (zlib.crc32(text), text)
+        try:
+            while data:
+                data = data[self._journal.write(data) :]
+            os.fsync(self._journal.fileno())
+        except OSError as error:
+            raise NasbenchError(
+                f"cannot write {self.path / 'journal.jsonl'}: {error.strerror}; what is finished "
+                f"is kept, and the same command goes on from there"
+            ) from error
+
+    def close(self, *, remove: bool) -> None:
+        """Let go of the folder; with `remove`, take it away: the table is there."""
+        self._journal.close()
+        if remove:
+            for name in ("journal.jsonl", "plan.json", "lock"):
+                (self.path / name).unlink(missing_ok=True)
+            self.path.rmdir()
+        self._lock.close()

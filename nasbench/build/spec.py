@@ -1,0 +1,113 @@
+"""A build recipe: the TOML file that names everything a table is made of."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasbench.device import DeviceSpec
+from nasbench.errors import NasbenchError, unknown
+from nasbench.space import Space
+from nasbench.space import get as get_space
+from nasbench.space.registry import from_description
+from nasbench.task import Task
+from nasbench.task import from_spec as task_from_spec
+from nasbench.train import Recipe
+
+__all__ = ["BuildSpec", "read_spec"]
+
+_KEYS = ("name", "space", "task", "seeds", "recipe", "device")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class BuildSpec:
+    """What a build trains and measures.
+
+    Attributes:
+        name: of the table.
+        space: every distinct architecture of it is trained.
+        task: to train on.
+        seeds: of each architecture's trainings.
+        recipes: by name; each is trained with every seed. Networks are measured in the width
+            and depth of the first.
+        devices: to measure on.
+    """
+
+    name: str
+    space: Space
+    task: Task
+    seeds: tuple[int, ...]
+    recipes: Mapping[str, Recipe]
+    devices: tuple[DeviceSpec, ...]
+
+    def describe(self) -> dict[str, Any]:
+        """All of it by name; plain JSON values."""
+        return {
+            "name": self.name,
+            "space": dict(self.space.describe()),
+            "task": self.task.describe(),
+            "seeds": list(self.seeds),
+            "recipes": {name: recipe.describe() for name, recipe in self.recipes.items()},
+            "devices": {spec.name: spec.to_dict() for spec in self.devices},
+        }
+
+
+def read_spec(path: Path) -> BuildSpec:
+    """Read a build recipe; an unknown key, name or value is an error that names it."""
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise NasbenchError(f"cannot read recipe {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise NasbenchError(f"{path} is not TOML: {error}") from error
+    try:
+        return _parse(values, path)
+    except NasbenchError as error:
+        raise NasbenchError(f"{path}: {error}") from error
+
+
+def _parse(values: Mapping[str, Any], path: Path) -> BuildSpec:
+    for key in values:
+        if key not in _KEYS:
+            raise unknown("key", key, _KEYS)
+    for key in ("space", "task", "recipe"):
+        if key not in values:
+            raise NasbenchError(f"{key!r} is missing")
+    recipes = {}
+    if not isinstance(values["recipe"], Mapping) or not values["recipe"]:
+        raise NasbenchError("recipes are tables: [recipe.NAME] with epochs = ...")
+    for name, given in values["recipe"].items():
+        if not isinstance(given, Mapping):
+            raise NasbenchError(f"recipes are tables: [recipe.NAME], got recipe.{name} = {given!r}")
+        recipes[name] = Recipe.from_dict(given)
+    space = values["space"]
+    devices = tuple(DeviceSpec.from_dict(given) for given in values.get("device", ()))
+    names = [spec.name for spec in devices]
+    if len(set(names)) != len(names):
+        raise NasbenchError(f"two devices are called {max(names, key=names.count)}")
+    task = task_from_spec(values["task"], path.parent)
+    for recipe in recipes.values():
+        for split in ("train", "valid", "test"):
+            task.splits[split].first(getattr(recipe, f"{split}_images"))
+    return BuildSpec(
+        name=str(values.get("name", path.stem)),
+        space=get_space(space) if isinstance(space, str) else from_description(space),
+        task=task,
+        seeds=_seeds(values.get("seeds", 1)),
+        recipes=recipes,
+        devices=devices,
+    )
+
+
+def _seeds(given: object) -> tuple[int, ...]:
+    """A number of seeds, counted from 0, or a list of them."""
+    if type(given) is int and given > 0:
+        return tuple(range(given))
+    if isinstance(given, list) and given and all(type(s) is int and s >= 0 for s in given):
+        if len(set(given)) != len(given):
+            raise NasbenchError(f"a seed is named twice in {given}")
+        return tuple(given)
+    raise NasbenchError(f"seeds must be a number of 1 or more, or a list of them, got {given!r}")

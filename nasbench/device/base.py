@@ -1,0 +1,146 @@
+"""What a device is and what measuring a network on it gives; free of torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nasbench.errors import NasbenchError, unknown
+
+if TYPE_CHECKING:
+    from nasbench.train.network import CellNetwork
+
+__all__ = ["ESTIMATED", "MEASURED", "Device", "DeviceSpec", "Measurement", "Reading", "make_device"]
+
+MEASURED = "measured"
+ESTIMATED = "estimated"
+
+_CHOICES = {"runtime": ("torch", "onnxruntime"), "hardware": ("cpu", "cuda", "mps")}
+_COUNTS = ("batch_size", "threads", "warm_up", "repeats")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value: NaN has a `reason`, any other a `kind` (measured, estimated or imported)."""
+
+    value: float
+    kind: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one architecture costs on one device, for one pass of a whole batch.
+
+    Attributes:
+        latency_ms: the 0.1 quantile of the timed runs: what the network takes when nothing
+            else disturbs it.
+        latency_spread_ms: the 0.9 quantile of the timed runs less the 0.1 quantile.
+        latency_n: how many runs were timed.
+        energy_mj: millijoules of a run.
+        memory_mib: peak of a run, in MiB: weights, images and activations.
+        kind: for each metric that has a value, `measured`, `estimated` or `imported`.
+        reasons: for each metric that is NaN, why.
+    """
+
+    latency_ms: float
+    latency_spread_ms: float
+    latency_n: int
+    energy_mj: float
+    memory_mib: float
+    kind: Mapping[str, str]
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSpec:
+    """Where and how networks are measured.
+
+    Attributes:
+        runtime: what runs the network, `torch` or `onnxruntime` (the CPU only).
+        hardware: `cpu`, `cuda` or `mps`.
+        batch_size: images of a run.
+        threads: CPU threads of a run.
+        warm_up: runs of each network before those that are timed.
+        repeats: most timed runs of a network.
+        seconds: how long the timed runs of a network may take; the first five are always run.
+    """
+
+    runtime: str = "torch"
+    hardware: str = "cpu"
+    batch_size: int = 1
+    threads: int = 1
+    warm_up: int = 3
+    repeats: int = 30
+    seconds: float = 0.03
+
+    def __post_init__(self) -> None:
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise unknown(f"{name} of a device", getattr(self, name), known)
+        for name in _COUNTS:
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise NasbenchError(f"device: {name} must be an integer above 0, got {value!r}")
+        if type(self.seconds) not in (int, float) or not 0 < self.seconds < math.inf:
+            raise NasbenchError(f"device: seconds must be a number above 0, got {self.seconds!r}")
+        if self.runtime == "onnxruntime" and self.hardware != "cpu":
+            raise NasbenchError(
+                f"device: onnxruntime measures on the cpu, not on {self.hardware}; "
+                f"use runtime torch there"
+            )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> DeviceSpec:
+        """The spec with these values; an unknown key is an error that names the near ones."""
+        known = [spec.name for spec in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise unknown("key of a device", key, known)
+        return cls(**values)
+
+    @property
+    def name(self) -> str:
+        """Such as `cpu-torch-b1`; `-t4` at the end where there are four threads."""
+        threads = f"-t{self.threads}" if self.threads > 1 else ""
+        return f"{self.hardware}-{self.runtime}-b{self.batch_size}{threads}"
+
+    def describe(self) -> dict[str, Any]:
+        """The name and all values; plain JSON. `Device.describe` adds what was found there."""
+        return {"name": self.name, **asdict(self)}
+
+
+class Device(Protocol):
+    """Hardware and a runtime on which networks are measured."""
+
+    @property
+    def spec(self) -> DeviceSpec:
+        """What the device was made from."""
+
+    def describe(self) -> dict[str, Any]:
+        """What a manifest says of the device; plain JSON values.
+
+        The spec; the hardware's model, the runtime's version and the precision; how latency
+        is summed up, what memory counts, where energy comes from with its coefficients.
+        """
+
+    def measure(
+        self, networks: Iterable[CellNetwork], shape: tuple[int, int, int]
+    ) -> list[Measurement]:
+        """Measure networks on images of this shape `(channels, height, width)`.
+
+        The networks stay as they are: neither weights nor modes change.
+        """
+
+
+def make_device(spec: DeviceSpec) -> Device:
+    """The device that the spec describes.
+
+    Raises:
+        NasbenchError: where the hardware or the runtime is not here.
+    """
+    from nasbench.device.measure import RuntimeDevice
+
+    return RuntimeDevice(spec)

@@ -1,0 +1,53 @@
+"""Parameters and FLOPs of a network, from the graph that runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from nasbench.device.inference import evaluating, example_images
+from nasbench.train.network import CellNetwork
+
+__all__ = ["Counts", "count"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The size of a network.
+
+    Attributes:
+        parameters: trainable numbers; BatchNorm's running statistics are not among them.
+        flops: for one image, as the NAS-Bench-201 release counts them: a multiply-add of a
+            convolution or of the classifier is one, so is the addition of the classifier's
+            bias; BatchNorm, ReLU, pooling and sums of nodes count nothing. Twice the number,
+            less the bias, is what tools call FLOPs that count a multiply and an add apart.
+    """
+
+    parameters: int
+    flops: int
+
+
+def count(network: CellNetwork, shape: tuple[int, int, int]) -> Counts:
+    """Count a network on an image of this shape `(channels, height, width)`.
+
+    A network built with `live=False` is counted with its dead edges, as the release counts.
+    """
+    flops = 0
+
+    def add(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal flops
+        weight = module.get_parameter("weight")
+        # Each output value is a sum over weight[0]; a bias adds one number to it.
+        terms = weight[0].numel() + (getattr(module, "bias", None) is not None)
+        flops += output.numel() * terms
+
+    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(add) for layer in layers]
+    try:
+        with evaluating(network, example_images(network, shape, 1)) as images:
+            network(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return Counts(sum(p.numel() for p in network.parameters()), flops)

@@ -1,0 +1,137 @@
+"""Measuring networks on a device: latency in turn, then energy and memory of each."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from nasbench.device.base import MEASURED, DeviceSpec, Measurement, Reading
+from nasbench.device.energy import find_meter
+from nasbench.device.inference import Images, example_images
+from nasbench.device.onnx_runtime import OnnxRuntime
+from nasbench.device.timing import HIGH, LOW, time_in_turn
+from nasbench.device.torch_runtime import TorchRuntime
+from nasbench.train.network import CellNetwork
+
+__all__ = ["Runtime", "RuntimeDevice", "hardware_model"]
+
+CHUNK = 16
+"""Networks that are timed in turn: enough to average out the machine's mood, few to hold."""
+
+
+class Runtime(Protocol):
+    """What runs a network."""
+
+    def describe(self) -> dict[str, Any]:
+        """Version and mode; plain JSON values."""
+
+    def load(self, network: CellNetwork, images: Images) -> Callable[[], object]:
+        """A run of a copy of the network, which returns when its result is there."""
+
+    def memory_mib(self, network: CellNetwork, images: Images) -> Reading:
+        """The peak of one run in MiB."""
+
+
+class RuntimeDevice:
+    """A runtime on hardware; see `nasbench.device.Device`.
+
+    Args:
+        spec: what and how.
+    """
+
+    def __init__(self, spec: DeviceSpec) -> None:
+        self.spec = spec
+        self._runtime: Runtime = (
+            TorchRuntime(spec.hardware) if spec.runtime == "torch" else OnnxRuntime(spec.threads)
+        )
+        self._meter = find_meter(spec.hardware)
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            **self.spec.describe(),
+            "hardware_model": hardware_model(self.spec.hardware),
+            "precision": "float32",
+            **self._runtime.describe(),
+            "latency": {
+                "kind": MEASURED,
+                "of": "a batch",
+                "quantile": LOW,
+                "spread": f"{HIGH} quantile less {LOW} quantile",
+                "in_turn": CHUNK,
+            },
+            "energy": {"of": "a batch", **self._meter.describe()},
+        }
+
+    def measure(
+        self, networks: Iterable[CellNetwork], shape: tuple[int, int, int]
+    ) -> list[Measurement]:
+        waiting = iter(networks)
+        measured: list[Measurement] = []
+        with _settings(self.spec.threads):
+            while chunk := list(islice(waiting, CHUNK)):
+                measured.extend(self._measure_chunk(chunk, shape))
+        return measured
+
+    def _measure_chunk(
+        self, networks: list[CellNetwork], shape: tuple[int, int, int]
+    ) -> Iterator[Measurement]:
+        spec = self.spec
+        batches = [example_images(network, shape, spec.batch_size) for network in networks]
+        loaded = list(zip(networks, batches, strict=True))
+        runs = [self._runtime.load(network, images) for network, images in loaded]
+        seconds = time_in_turn(
+            runs, warm_up=spec.warm_up, repeats=spec.repeats, seconds=spec.seconds
+        )
+        for (network, images), run, taken in zip(loaded, runs, seconds, strict=True):
+            low, high = np.quantile(taken, (LOW, HIGH))
+            readings = {
+                "latency_ms": Reading(1e3 * float(low), MEASURED),
+                "energy_mj": self._meter.energy_mj(run, network, images),
+                "memory_mib": self._runtime.memory_mib(network, images),
+            }
+            yield Measurement(
+                **{name: reading.value for name, reading in readings.items()},
+                latency_spread_ms=1e3 * float(high - low),
+                latency_n=len(taken),
+                kind={name: r.kind for name, r in readings.items() if r.kind},
+                reasons={name: r.reason for name, r in readings.items() if r.reason},
+            )
+
+
+@contextmanager
+def _settings(threads: int) -> Iterator[None]:
+    """PyTorch with that many threads and full float32 meanwhile, then as before.
+
+    Threads matter to ONNX Runtime too: PyTorch's idle ones would take its cores for a while.
+    """
+    before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+    torch.set_num_threads(threads)
+    # On by default: convolutions would keep 10 of float32's 23 bits of precision.
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+def hardware_model(hardware: str) -> str:
+    """What the maker calls the CPU or GPU."""
+    if hardware == "cuda":
+        return torch.cuda.get_device_name()
+    if platform.system() == "Darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    cpuinfo = Path("/proc/cpuinfo")
+    for line in cpuinfo.read_text().splitlines() if cpuinfo.exists() else ():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

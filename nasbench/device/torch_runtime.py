@@ -1,0 +1,56 @@
+"""PyTorch as a runtime: eager, evaluation mode, float32, PyTorch's default memory format."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from nasbench.device.base import Reading
+from nasbench.device.inference import Images
+from nasbench.device.memory import WAYS, peak_memory
+from nasbench.train.network import CellNetwork
+from nasbench.train.reference import pick_hardware
+
+__all__ = ["TorchRuntime"]
+
+
+class TorchRuntime:
+    """Runs networks in PyTorch.
+
+    Args:
+        hardware: `cpu`, `cuda` or `mps`.
+    """
+
+    def __init__(self, hardware: str) -> None:
+        self._hardware = pick_hardware(hardware)
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "runtime_version": str(torch.__version__),
+            "mode": "eager, inference_mode, contiguous tensors",
+            "memory": WAYS[self._hardware.type],
+        }
+
+    def load(self, network: CellNetwork, images: Images) -> Callable[[], object]:
+        """A run of the network on these images, which lie on the hardware already."""
+        net = copy.deepcopy(network).eval().to(self._hardware)
+        net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        x = torch.from_numpy(images).to(self._hardware)
+        hardware = self._hardware.type
+
+        @torch.inference_mode()
+        def run() -> None:
+            net(x)
+            if hardware == "cuda":
+                torch.cuda.synchronize()
+            elif hardware == "mps":
+                torch.mps.synchronize()
+
+        return run
+
+    def memory_mib(self, network: CellNetwork, images: Images) -> Reading:
+        """The peak of one run in MiB."""
+        return peak_memory(network, images, self._hardware.type)

@@ -1,0 +1,97 @@
+"""What one inference holds in memory and moves through it, seen operation by operation."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from nasbench.device.inference import Images, evaluating
+from nasbench.train.network import CellNetwork
+
+__all__ = ["Trace", "trace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One inference of a batch in PyTorch.
+
+    Attributes:
+        peak_bytes: the most that weights, BatchNorm's statistics, images and live activations
+            took together. What an operation allocates for its own use is not seen.
+        moved_bytes: what the operations read (inputs and weights) and wrote, summed; an
+            operation that only looks at its input in another shape moves nothing.
+    """
+
+    peak_bytes: int
+    moved_bytes: int
+
+
+def trace(network: CellNetwork, images: Images) -> Trace:
+    """Run the network once and watch the storages of its tensors come and go."""
+    with evaluating(network, images) as x:
+        watch = _Watch((*network.parameters(), *network.buffers(), x))
+        with watch:
+            network(x)
+    return Trace(watch.peak, watch.moved)
+
+
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of storages that are alive, from `held` on."""
+
+    def __init__(self, held: Iterable[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live = self.peak = self.moved = 0
+        self._known: set[int] = set()
+        for tensor in held:
+            self._hold(tensor)
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        written = [t for t in _tensors(result) if self._hold(t)]
+        if written:
+            # The zeros of a `none` take the shape of their input but no value of it.
+            zeros = func is torch.ops.aten.zeros_like.default
+            read = [] if zeros else _tensors((args, kwargs))
+            self.moved += sum(_distinct_bytes(t) for t in (*read, *written))
+        return result
+
+    def _hold(self, tensor: Tensor) -> bool:
+        """Count the tensor's storage; False where it is counted already."""
+        storage = tensor.untyped_storage()
+        key = id(storage)  # the same object for every tensor on this storage, while one lives
+        if key in self._known:
+            return False
+        size = storage.nbytes()
+        self._known.add(key)
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(storage, self._release, key, size)
+        return True
+
+    def _release(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.live -= size
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+
+
+def _distinct_bytes(tensor: Tensor) -> int:
+    """The bytes of a tensor, those of an expanded dimension once."""
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    return tensor.element_size() * math.prod(size for size, stride in steps if stride)

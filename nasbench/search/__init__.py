@@ -1,0 +1,44 @@
+"""What searches: the strategy's contract, oracles, the clock, runs and their comparison."""
+
+from nasbench.search.clock import Clock
+from nasbench.search.compare import Comparison, compare
+from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle, TrainerOracle
+from nasbench.search.run import Evaluation, Run, RunSpec, search
+from nasbench.search.strategy import (
+    Budget,
+    Fidelity,
+    Goal,
+    Limit,
+    Outcome,
+    Query,
+    Strategy,
+    make_strategy,
+    strategy_class,
+    strategy_names,
+)
+from nasbench.search.trace import Trace
+
+__all__ = [
+    "Budget",
+    "Clock",
+    "Comparison",
+    "Evaluation",
+    "Fidelity",
+    "Goal",
+    "Limit",
+    "Oracle",
+    "Outcome",
+    "Query",
+    "Run",
+    "RunSpec",
+    "Strategy",
+    "SurrogateOracle",
+    "TableOracle",
+    "Trace",
+    "TrainerOracle",
+    "compare",
+    "make_strategy",
+    "search",
+    "strategy_class",
+    "strategy_names",
+]

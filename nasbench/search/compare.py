@@ -1,0 +1,291 @@
+"""Many searches side by side: strategies and seeds, on one oracle, under one budget."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import NasbenchError
+from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle
+from nasbench.search.run import RunSpec, search
+from nasbench.search.strategy import Budget, Goal, Limit, strategy_class
+from nasbench.search.trace import KeptTraces, Trace
+from nasbench.stats import summarize
+from nasbench.table import Table, load
+
+__all__ = ["Comparison", "Setting", "all_processes", "compare"]
+
+Progress = Callable[[int, int], None]
+"""Called with the runs that are done and the runs in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the runs of a comparison share; the fields are `compare`'s arguments.
+
+    `table` and `surrogate` are paths: worker processes open the files themselves.
+    """
+
+    table: str
+    surrogate: str | None
+    budget: Budget
+    metric: str
+    maximize: bool
+    limits: tuple[Limit, ...]
+    search_recipe: str | None
+    report_recipe: str
+    training_seed: int | None
+    repeats: str
+    workers: int
+    parameters: Mapping[str, Mapping[str, Any]]
+
+    def oracle(self) -> Oracle:
+        """The oracle that is searched: the surrogate where there is one, else the table."""
+        if self.surrogate:
+            from nasbench.surrogate import Surrogate
+
+            return SurrogateOracle(Surrogate.load(self.surrogate), training_seed=self.training_seed)
+        costs = [m for m in (self.metric, *(limit.metric for limit in self.limits)) if "/" in m]
+        return TableOracle(
+            Table(self.table),
+            recipe=self.search_recipe,
+            costs=costs,
+            training_seed=self.training_seed,
+        )
+
+    def spec(self, strategy: str, seed: int, oracle: Oracle) -> RunSpec:
+        """The run of that strategy with that seed."""
+        goal = Goal(self.metric, self.budget, oracle.fidelities, self.maximize, self.limits)
+        parameters = self.parameters.get(strategy, {})
+        return RunSpec(strategy, goal, seed, parameters, self.workers, self.repeats)
+
+
+class Comparison:
+    """Runs of several strategies, and what their incumbents are worth.
+
+    Incumbents are the best seen on the search recipe; what they are worth is the mean over
+    seeds at the end of the report recipe, looked up in the table after the runs.
+
+    Attributes:
+        table: where incumbents are looked up.
+        setting: what the runs share.
+        traces: for each strategy its runs, in the order of the seeds.
+    """
+
+    def __init__(
+        self, table: Table, setting: Setting, traces: Mapping[str, Sequence[Trace]]
+    ) -> None:
+        self.table = table
+        self.setting = setting
+        self.traces = traces
+
+    @cached_property
+    def optimum(self) -> float:
+        """The table's best mean validation accuracy at the end of the report recipe."""
+        column = self.table.column("valid_accuracy", recipe=self.setting.report_recipe)
+        return float(np.nanmax(column))
+
+    def worth(self, metric: str, architectures: NDArray[np.int64]) -> NDArray[np.float64]:
+        """A metric at the end of the report recipe, mean over the seeds that exist."""
+        return self.table.values(metric, architectures, recipe=self.setting.report_recipe)
+
+    def finals(self, strategy: str) -> dict[str, NDArray[np.float64]]:
+        """For each run `[seeds]`: evaluations, distinct, and what the last incumbent is worth."""
+        traces = self.traces[strategy]
+        last = np.asarray([trace.incumbents()[-1] for trace in traces])
+        valid = self.worth("valid_accuracy", last)
+        found = {
+            "evaluations": np.asarray([trace.evaluations for trace in traces], dtype=float),
+            "distinct": np.asarray([trace.distinct for trace in traces], dtype=float),
+            "valid_accuracy": valid,
+            "regret": self.optimum - valid,
+        }
+        if "test_accuracy" in self.table.metrics[self.setting.report_recipe]:
+            found["test_accuracy"] = self.worth("test_accuracy", last)
+        return found
+
+    def regret(self, strategy: str, grid: NDArray[np.float64], axis: str) -> NDArray[np.float64]:
+        """Regret of the incumbent at each point of a grid, `[seeds, points]`; NaN before any.
+
+        Args:
+            strategy: one of `traces`.
+            grid: ascending simulated seconds, or numbers of evaluations.
+            axis: `seconds` or `evaluations`.
+        """
+        curves = []
+        for trace in self.traces[strategy]:
+            regret = self.optimum - self.worth("valid_accuracy", trace.incumbents())
+            paid = ~trace.repeats if trace.free else np.ones(len(trace.repeats), dtype=bool)
+            reached = trace.finished if axis == "seconds" else np.cumsum(paid)
+            at = np.searchsorted(reached, grid, side="right") - 1
+            curves.append(np.where(at >= 0, regret[at], np.nan))
+        return np.asarray(curves)
+
+    def summary(self) -> dict[str, Any]:
+        """What `summary.json` holds: five numbers over the seeds for each strategy and measure."""
+        strategies = {}
+        for strategy, traces in self.traces.items():
+            finals = self.finals(strategy)
+            stats = {name: summarize(values).describe() for name, values in finals.items()}
+            strategies[strategy] = {"n": len(traces), **stats}
+        return {
+            "table": self.table.name,
+            "budget_seconds": self.setting.budget.seconds,
+            "budget_evaluations": self.setting.budget.evaluations,
+            "strategies": strategies,
+            "also": {},
+        }
+
+
+def compare(
+    strategies: Sequence[str],
+    table: Table | str | Path,
+    *,
+    budget_seconds: float | None = None,
+    budget_evaluations: int | None = None,
+    seeds: Iterable[int] = range(100),
+    metric: str = "valid_accuracy",
+    maximize: bool = True,
+    limits: Sequence[Limit] = (),
+    search_recipe: str | None = None,
+    report_recipe: str | None = None,
+    surrogate: str | Path | None = None,
+    training_seed: int | None = None,
+    repeats: str = "paid",
+    workers: int = 1,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    processes: int = 1,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Run every strategy with every seed and look up what their incumbents are worth.
+
+    The outcome is the same whatever the number of processes.
+
+    Args:
+        strategies: registered names.
+        table: to search on and to look incumbents up in; a name or path will do.
+        budget_seconds: simulated seconds of each run.
+        budget_evaluations: evaluations of each run.
+        seeds: of the runs.
+        metric: what is optimised.
+        maximize: False where less of it is better.
+        limits: bounds that architectures must keep.
+        search_recipe: what a query trains by; may be left out where the table has one.
+        report_recipe: what incumbents are looked up by; the search recipe by default.
+        surrogate: search on this one instead of the table.
+        training_seed: which training a query shows; None is the mean over seeds.
+        repeats: `paid` or `free`, see `RunSpec`.
+        workers: of each run, in simulated time.
+        parameters: for each strategy its own.
+        processes: that run side by side.
+        out: a folder that keeps the runs as they finish; what it has is not run again.
+        progress: called after each run.
+    """
+    opened = table if isinstance(table, Table) else load(table)
+    names = list(dict.fromkeys(strategies))
+    for name in names:
+        strategy_class(name)  # an unknown name is told before anything runs
+    recipe = opened.recipe(report_recipe or search_recipe)
+    setting = Setting(
+        table=str(opened.path),
+        surrogate=str(surrogate) if surrogate else None,
+        budget=Budget(budget_evaluations, budget_seconds),
+        metric=metric,
+        maximize=maximize,
+        limits=tuple(limits),
+        search_recipe=search_recipe,
+        report_recipe=recipe,
+        training_seed=training_seed,
+        repeats=repeats,
+        workers=workers,
+        parameters=parameters or {},
+    )
+    seeds = list(seeds)
+    if not names or not seeds:
+        raise NasbenchError("a comparison needs a strategy and a seed at least")
+    done = 0
+    traces: dict[str, list[Trace]] = {}
+    for name in names:
+        traces[name] = []
+        for trace in _run_all(setting, name, seeds, processes, out):
+            traces[name].append(trace)
+            done += 1
+            if progress:
+                progress(done, len(names) * len(seeds))
+    return Comparison(opened, setting, traces)
+
+
+def _run_all(
+    setting: Setting, strategy: str, seeds: Sequence[int], processes: int, out: Path | None
+) -> Iterator[Trace]:
+    """The runs of one strategy in the order of the seeds, each kept as soon as it is done."""
+    oracle = setting.oracle()
+    header = json.dumps(setting.spec(strategy, 0, oracle).describe(oracle), sort_keys=True)
+    kept = KeptTraces(out / "runs" / f"{strategy}.jsonl", header) if out else None
+    have = kept.traces if kept else {}
+    missing = [seed for seed in seeds if seed not in have]
+    made = _run_missing(setting, strategy, missing, processes, oracle)
+    for seed in seeds:
+        if seed in have:
+            yield have[seed]
+            continue
+        trace = next(made)
+        if kept:
+            kept.add(trace)
+        yield trace
+
+
+def _run_missing(
+    setting: Setting, strategy: str, seeds: Sequence[int], processes: int, oracle: Oracle
+) -> Iterator[Trace]:
+    if processes == 1 or len(seeds) < 2:
+        for seed in seeds:
+            yield _run_one(setting, strategy, seed, oracle)
+        return
+    processes = min(processes, len(seeds))
+    size = max(1, len(seeds) // (8 * processes))
+    chunks = [seeds[i : i + size] for i in range(0, len(seeds), size)]
+    context = get_context("spawn")  # a fork would copy the threads of numpy and XGBoost half
+    with ProcessPoolExecutor(processes, context, _open, (setting,)) as pool:
+        for traces in pool.map(_run_chunk, [strategy] * len(chunks), chunks):
+            yield from traces
+
+
+_opened: tuple[Setting, Oracle] | None = None  # of a worker process
+
+
+def _open(setting: Setting) -> None:
+    global _opened
+    _opened = setting, setting.oracle()
+
+
+def _run_chunk(strategy: str, seeds: Sequence[int]) -> list[Trace]:
+    if _opened is None:
+        raise RuntimeError("the worker was not opened")
+    setting, oracle = _opened
+    return [_run_one(setting, strategy, seed, oracle) for seed in seeds]
+
+
+def _run_one(setting: Setting, strategy: str, seed: int, oracle: Oracle) -> Trace:
+    trace = search(setting.spec(strategy, seed, oracle), oracle).trace()
+    if not len(trace.architectures):
+        raise NasbenchError(
+            f"{strategy} finished no evaluation with seed {seed}: the budget is too small"
+        )
+    return trace
+
+
+def all_processes() -> int:
+    """How many processes this machine runs side by side."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

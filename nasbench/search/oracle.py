@@ -1,0 +1,253 @@
+"""Where outcomes come from: a table, a surrogate or the trainer, behind one interface."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from nasbench.errors import NasbenchError
+from nasbench.search.strategy import Fidelity, Outcome, Query
+from nasbench.space import Space
+from nasbench.table import Table
+
+if TYPE_CHECKING:
+    from nasbench.surrogate import Surrogate
+    from nasbench.task import Task
+    from nasbench.train.recipe import Recipe
+    from nasbench.train.reference import Epoch
+
+__all__ = ["Oracle", "SurrogateOracle", "TableOracle", "TrainerOracle"]
+
+
+class Oracle(Protocol):
+    """Answers queries; test accuracy is in none of its answers.
+
+    The seconds of an answer are those of the training from its start to the query's epoch;
+    the run charges a resumed query the difference to what was paid before.
+    """
+
+    space: Space
+    fidelities: tuple[Fidelity, ...]
+
+    def evaluate(self, query: Query) -> Outcome:
+        """What a query shows and what it costs; raises NasbenchError for one out of reach."""
+
+    def key(self, architecture: int) -> int:
+        """Equal for architectures that share what was trained."""
+
+    def describe(self) -> dict[str, Any]:
+        """What it is, with the hash of what it reads; plain JSON values."""
+
+
+class TableOracle:
+    """Answers from a table: the price is what the training took when the table was made.
+
+    Args:
+        table: to read.
+        recipe: to search on; may be left out where the table has one.
+        costs: `<device>/<metric_unit>` that outcomes show beside the recipe's metrics.
+        training_seed: which training a query shows; None is the mean over the seeds that
+            exist, at the mean price of one.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        recipe: str | None = None,
+        costs: Sequence[str] = (),
+        training_seed: int | None = None,
+    ) -> None:
+        self.table = table
+        self.space = table.space
+        name = table.recipe(recipe)
+        self.fidelities: tuple[Fidelity, ...] = (
+            Fidelity(name, table.manifest["recipes"][name]["epochs"]),
+        )
+        self._seed = training_seed
+        self._row_of: list[int] = table.row_of.tolist()
+        self._costs: dict[str, list[float]] = {}
+        for cost in costs:
+            device, _, metric = cost.partition("/")
+            self._costs[cost] = table.device_column(device, metric).tolist()
+        self._columns: dict[int, tuple[dict[str, list[float]], list[float]]] = {}
+
+    def key(self, architecture: int) -> int:
+        return self._row_of[architecture]
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "kind": "table",
+            "name": self.table.name,
+            "sha256": self.table.sha256,
+            "recipe": self.fidelities[0].recipe,
+            "training_seed": self._seed,
+        }
+
+    def evaluate(self, query: Query) -> Outcome:
+        """Raises NasbenchError for an architecture, recipe or epoch that the table lacks."""
+        if query.recipe != self.fidelities[0].recipe:
+            raise NasbenchError(
+                f"this search is on recipe {self.fidelities[0].recipe}, not on {query.recipe}"
+            )
+        values, seconds = self._columns.get(query.epochs) or self._read(query.epochs)
+        row = self._row_of[query.architecture]
+        if row < 0:
+            raise NasbenchError(f"{self.table.name} has no architecture {query.architecture}")
+        shown = {metric: column[row] for metric, column in values.items()}
+        return Outcome(shown, seconds[row])
+
+    def _read(self, epochs: int) -> tuple[dict[str, list[float]], list[float]]:
+        """The columns at an epoch: what is shown, and cumulative seconds."""
+        recipe = self.fidelities[0].recipe
+        shown: dict[str, list[float]] = {}
+        seconds = [math.nan] * len(self.table.rows)
+        for metric in self.table.metrics[recipe]:
+            if metric.startswith("test") or metric == "evaluation_seconds":
+                continue
+            if epochs not in self.table.epochs(metric, recipe=recipe):
+                continue
+            seed = self._seed if self.table.has_seeds(metric, recipe=recipe) else None
+            column = self.table.column(metric, recipe=recipe, epoch=epochs, seed=seed).tolist()
+            if metric == "train_seconds":
+                seconds = column
+            else:
+                shown[metric] = column
+        if not shown:
+            raise NasbenchError(
+                f"{self.table.name} shows nothing of recipe {recipe} after {epochs} epochs"
+            )
+        self._columns[epochs] = ({**shown, **self._costs}, seconds)
+        return self._columns[epochs]
+
+
+class SurrogateOracle:
+    """Answers from a surrogate: predicted values at the predicted price of one training.
+
+    Args:
+        surrogate: fitted on a table.
+        training_seed: None shows the predicted mean; a number adds the noise that a training
+            with that seed would have, drawn from the surrogate's noise model.
+    """
+
+    def __init__(self, surrogate: Surrogate, *, training_seed: int | None = None) -> None:
+        self.surrogate = surrogate
+        self.space = surrogate.space
+        self.fidelities: tuple[Fidelity, ...] = (Fidelity(surrogate.recipe, surrogate.epochs),)
+        self._seed = training_seed
+        predicted = surrogate.predict_all(training_seed)
+        self._seconds = predicted.pop("train_seconds").tolist()
+        self._shown = {metric: column.tolist() for metric, column in predicted.items()}
+
+    def key(self, architecture: int) -> int:
+        return int(self.space.canonical(architecture))
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "kind": "surrogate",
+            "name": self.surrogate.name,
+            "sha256": self.surrogate.sha256,
+            "recipe": self.surrogate.recipe,
+            "training_seed": self._seed,
+        }
+
+    def evaluate(self, query: Query) -> Outcome:
+        """Raises NasbenchError for anything but the end of the recipe it was fitted on."""
+        if (query.recipe, query.epochs) != (self.surrogate.recipe, self.surrogate.epochs):
+            raise NasbenchError(
+                f"this surrogate predicts recipe {self.surrogate.recipe} after "
+                f"{self.surrogate.epochs} epochs, not {query.recipe} after {query.epochs}"
+            )
+        shown = {metric: column[query.architecture] for metric, column in self._shown.items()}
+        return Outcome(shown, self._seconds[query.architecture])
+
+
+class TrainerOracle:
+    """Answers by training, now; a training put aside is the checkpoint of a resumed query.
+
+    Args:
+        space: of the architectures.
+        task: to train on.
+        name: of the recipe.
+        recipe: to train by.
+        seeds: of the trainings behind a query: it shows their mean, at the mean price of one,
+            as a table of these seeds does.
+        hardware: a torch device's name, or `auto`.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        task: Task,
+        name: str,
+        recipe: Recipe,
+        *,
+        seeds: Sequence[int] = (0,),
+        hardware: str = "auto",
+    ) -> None:
+        from nasbench.train.reference import ReferenceTrainer, prepare
+
+        self.space = space
+        self.fidelities: tuple[Fidelity, ...] = (Fidelity(name, recipe.epochs),)
+        self._task = task
+        self._recipe = recipe
+        self._seeds = tuple(seeds)
+        self._trainer = ReferenceTrainer(hardware)
+        self._data = prepare(task, recipe, self._trainer.hardware)
+        self._aside: dict[tuple[int, int], tuple[int, Iterator[Epoch]]] = {}
+
+    def key(self, architecture: int) -> int:
+        return int(self.space.canonical(architecture))
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "kind": "trainer",
+            "name": self._trainer.name,
+            "task": self._task.name,
+            "task_hash": self._task.hash,
+            "recipe": self.fidelities[0].recipe,
+            "recipe_values": self._recipe.describe(),
+            "seeds": list(self._seeds),
+        }
+
+    def evaluate(self, query: Query) -> Outcome:
+        """Train as far as the query says; raises NasbenchError for another recipe or epoch."""
+        recipe, epochs = self.fidelities[0].recipe, self.fidelities[0].epochs
+        if query.recipe != recipe or not 1 <= query.epochs <= epochs:
+            raise NasbenchError(
+                f"this search trains recipe {recipe} for 1 to {epochs} epochs, "
+                f"not {query.recipe} for {query.epochs}"
+            )
+        key = self.key(query.architecture)
+        results = [self._train(key, seed, query) for seed in self._seeds]
+        shown = {
+            metric: _mean([getattr(epoch, metric) for epoch in results])
+            for metric in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")
+        }
+        return Outcome(shown, float(np.mean([epoch.train_seconds for epoch in results])))
+
+    def _train(self, architecture: int, seed: int, query: Query) -> Epoch:
+        """The epoch that the query asks for, of one seed."""
+        place = (architecture, seed)
+        done, epochs = 0, None
+        if query.resume and place in self._aside:
+            done, epochs = self._aside[place]
+        if epochs is None or done >= query.epochs:
+            done = 0
+            epochs = self._trainer.epochs(
+                self.space, architecture, self._task, self._data, self._recipe, seed
+            )
+        # A training that diverged ends early: the epoch asked for is as its last.
+        *_, epoch = islice(epochs, query.epochs - done)
+        self._aside[place] = (query.epochs, epochs)
+        return epoch
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean over the trainings that did not diverge; NaN where all did."""
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan

@@ -1,0 +1,118 @@
+"""A run in arrays, and the file that keeps many."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import NasbenchError
+
+__all__ = ["KeptTraces", "Trace"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Trace:
+    """A run in arrays, an entry an evaluation in the order of telling.
+
+    Attributes:
+        seed: of the run.
+        architectures: int64 `[n]`.
+        epochs: int64 `[n]`.
+        rewards: the goal's reward, float64 `[n]`; -inf where there is none.
+        finished: simulated seconds, float64 `[n]`.
+        repeats: bool `[n]`.
+        free: whether repeats were free.
+    """
+
+    seed: int
+    architectures: NDArray[np.int64]
+    epochs: NDArray[np.int64]
+    rewards: NDArray[np.float64]
+    finished: NDArray[np.float64]
+    repeats: NDArray[np.bool_]
+    free: bool
+
+    @property
+    def evaluations(self) -> int:
+        """How many evaluations were paid."""
+        return int((~self.repeats).sum()) if self.free else len(self.repeats)
+
+    @property
+    def distinct(self) -> int:
+        """How many of them were no repeats."""
+        return int((~self.repeats).sum())
+
+    def incumbents(self) -> NDArray[np.int64]:
+        """The best architecture after each evaluation, int64 `[n]`.
+
+        More epochs come before a better reward, and the earlier of equals stays.
+        """
+        best = np.empty(len(self.architectures), dtype=np.int64)
+        incumbent, standing = -1, (-1, -math.inf)
+        columns = (self.architectures.tolist(), self.epochs.tolist(), self.rewards.tolist())
+        for n, (architecture, epochs, reward) in enumerate(zip(*columns, strict=True)):
+            if incumbent < 0 or (epochs, reward) > standing:
+                incumbent, standing = architecture, (epochs, reward)
+            best[n] = incumbent
+        return best
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values that `from_json` reads back."""
+        return {
+            "seed": self.seed,
+            "free": self.free,
+            "architectures": self.architectures.tolist(),
+            "epochs": self.epochs.tolist(),
+            "rewards": [r if math.isfinite(r) else None for r in self.rewards.tolist()],
+            "finished": self.finished.tolist(),
+            "repeats": self.repeats.astype(int).tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Trace:
+        """The trace that `to_json` wrote."""
+        rewards = [-math.inf if r is None else r for r in values["rewards"]]
+        return cls(
+            seed=values["seed"],
+            architectures=np.asarray(values["architectures"], dtype=np.int64),
+            epochs=np.asarray(values["epochs"], dtype=np.int64),
+            rewards=np.asarray(rewards, dtype=np.float64),
+            finished=np.asarray(values["finished"], dtype=np.float64),
+            repeats=np.asarray(values["repeats"], dtype=bool),
+            free=values["free"],
+        )
+
+
+class KeptTraces:
+    """The finished runs of one strategy in a file: its header says what they share."""
+
+    def __init__(self, path: Path, header: str) -> None:
+        self._path = path
+        self.traces: dict[int, Trace] = {}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+            if lines and lines[0].decode(errors="replace") == header:
+                for line in lines[1:]:
+                    trace = Trace.from_json(json.loads(line))
+                    self.traces[trace.seed] = trace
+            # Written anew: what a kill tore off, or what another setting left, goes.
+            text = [header, *(json.dumps(trace.to_json()) for trace in self.traces.values())]
+            path.write_text("".join(line + "\n" for line in text))
+        except OSError as error:
+            raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
+
+    def add(self, trace: Trace) -> None:
+        """Append a run."""
+        try:
+            with self._path.open("a") as file:
+                file.write(json.dumps(trace.to_json()) + "\n")
+        except OSError as error:
+            raise NasbenchError(f"cannot write {self._path}: {error.strerror}") from error

@@ -1,0 +1,85 @@
+"""How well a surrogate predicts rows that it has not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import NasbenchError
+from nasbench.stats import Agreement, Ceiling, agreement, bootstrap_agreement, noise_ceiling
+from nasbench.surrogate.surrogate import Surrogate
+from nasbench.table import Table
+
+__all__ = ["Score", "score"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Score:
+    """Predictions against what a table holds, on rows that no model saw.
+
+    Attributes:
+        metric: what is predicted.
+        architectures: the rows, int64 `[n]`.
+        measured: means over seeds, float64 `[n]`.
+        predicted: float64 `[n]`.
+        agreement: of the two.
+        intervals: by measure, the bootstrap interval (95 %) over architectures.
+        ceiling: what seed noise leaves to be reached; None where seeds are not known.
+        trained_on: how many rows the surrogate was fitted on.
+    """
+
+    metric: str
+    architectures: NDArray[np.int64]
+    measured: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+    agreement: Agreement
+    intervals: dict[str, tuple[float, float]]
+    ceiling: Ceiling | None
+    trained_on: int
+
+    def describe(self) -> dict[str, Any]:
+        """The numbers without the rows; plain JSON values."""
+        return {
+            "metric": self.metric,
+            "trained_on": self.trained_on,
+            **self.agreement.describe(),
+            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
+            "ceiling": self.ceiling.describe() if self.ceiling else None,
+        }
+
+
+def score(surrogate: Surrogate, table: Table, metric: str = "valid_accuracy") -> Score:
+    """Score a surrogate on the rows of a table that it was not fitted on."""
+    if surrogate.space.describe() != table.space.describe():
+        raise NasbenchError(
+            f"the surrogate is of {surrogate.space.name}, {table.name} of {table.space.name}"
+        )
+    recipe = surrogate.recipe
+    column = table.column(metric, recipe=recipe)
+    rows = table.rows.astype(np.int64)
+    # Rows of one class are one network: a class that was fitted on is not scored on.
+    seen = np.unique(table.space.canonical(surrogate.trained_on))
+    fresh = ~np.isin(table.space.canonical(rows), seen) & np.isfinite(column)
+    if fresh.sum() < 3:
+        raise NasbenchError(
+            f"{table.name} has {int(fresh.sum())} rows that the surrogate was not fitted on; "
+            f"3 are needed: fit it on fewer"
+        )
+    predicted = surrogate.predict(metric, rows[fresh])
+    ceiling = None
+    if table.has_seeds(metric, recipe=recipe):
+        last = table.curves(metric, recipe=recipe)[fresh, :, -1]
+        ceiling = noise_ceiling(last) if last.shape[1] > 1 else None
+    return Score(
+        metric=metric,
+        architectures=rows[fresh],
+        measured=column[fresh],
+        predicted=predicted,
+        agreement=agreement(column[fresh], predicted),
+        intervals=bootstrap_agreement(column[fresh], predicted),
+        ceiling=ceiling,
+        trained_on=len(surrogate.trained_on),
+    )

@@ -1,0 +1,1 @@
+"""Search strategies, one a file, registered by entry points in the group nasbench.strategies."""
