@@ -16,6 +16,7 @@ from nasbench.train import CURVES, Record
 __all__ = ["assemble"]
 
 _UNITS = {"loss": "nats", "accuracy": "percent", "seconds": "seconds, cumulative"}
+_MEASURED = ("latency_ms", "latency_spread_ms", "latency_n", "energy_mj", "memory_mib")
 _COUNTED = ("parameters", "flops", "release_parameters", "release_flops")
 
 
@@ -33,7 +34,7 @@ def assemble(
         spec: what was built.
         out: the table.
         records: every training of the plan.
-        measurements: by device and architecture, as `Measurement.to_json` gives them.
+        measurements: by device and architecture, the fields of `Measurement`.
         counts: parameters and FLOPs by architecture.
         about: further entries of the manifest.
     """
@@ -49,13 +50,21 @@ def assemble(
     for device in spec.devices:
         found = [measurements[device.name][a] for a in rows.tolist()]
         kinds: dict[str, str] = {}
-        for metric, kind in found[0]["kinds"].items():
-            values = np.asarray([_number(m["values"][metric]) for m in found])
+        for metric in _MEASURED:
+            values = np.asarray([m[metric] for m in found], dtype=np.float64)
+            # What counts a metric's runs and tells their spread is as the metric itself.
+            kind = next((m["kind"][metric] for m in found if metric in m["kind"]), "measured")
             kinds[metric] = kind
             datasets[f"device/{device.name}/{metric}"] = Dataset(values, {"kind": kind})
-        for metric, reason in found[0]["reasons"].items():
+            reasons: dict[str, list[int]] = {}
+            for architecture, m in zip(rows.tolist(), found, strict=True):
+                if metric in m["reasons"]:
+                    reasons.setdefault(m["reasons"][metric], []).append(architecture)
             scope = f"device/{device.name}/{metric}"
-            missing.append({"scope": scope, "reason": reason, "architectures": []})
+            for reason, architectures in reasons.items():
+                everywhere = len(architectures) == len(rows)
+                listed = [] if everywhere else architectures
+                missing.append({"scope": scope, "reason": reason, "architectures": listed})
         devices[device.name] = {**about["device_descriptions"][device.name], "kinds": kinds}
     return write_table(
         out,
@@ -119,7 +128,3 @@ def _recipe(
         evaluation, {"kind": "measured", "unit": "seconds, cumulative", "epochs": last}
     )
     return datasets
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else float(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,7 @@ def _measure(spec: BuildSpec, folder: BuildFolder, done: _Done, tell: Progress) 
                 "entry": "measurement",
                 "device": device_spec.name,
                 "description": device.describe(),
-                "measurements": {a: m.to_json() for a, m in zip(chunk, measured, strict=True)},
+                "measurements": {a: asdict(m) for a, m in zip(chunk, measured, strict=True)},
             }
             _keep(folder, done, entry)
         tell(f"measuring {device_spec.name}", len(found), len(architectures))

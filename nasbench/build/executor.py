@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from typing import NamedTuple
 
@@ -49,7 +50,7 @@ def train_units(
         try:
             while True:
                 # A few ahead of each process: a stop has little to take back.
-                while len(waiting) < 2 * processes and (unit := next(todo, None)) is not None:
+                for unit in islice(todo, 2 * processes - len(waiting)):
                     waiting[pool.submit(_train, unit)] = unit
                 if not waiting:
                     return

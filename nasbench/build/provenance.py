@@ -23,7 +23,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def hardware() -> dict[str, str | int]:
+def hardware() -> dict[str, str | int | float]:
     """The machine in words: processor, cores, memory, system."""
     return {
         "processor": _processor(),

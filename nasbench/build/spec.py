@@ -51,7 +51,7 @@ class BuildSpec:
             "task": self.task.describe(),
             "seeds": list(self.seeds),
             "recipes": {name: recipe.describe() for name, recipe in self.recipes.items()},
-            "devices": {spec.name: spec.to_dict() for spec in self.devices},
+            "devices": [spec.describe() for spec in self.devices],
         }
 
 

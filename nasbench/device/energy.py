@@ -128,6 +128,9 @@ def find_meter(hardware: str) -> Meter:
             gpu_indices=[_current_gpu()] if hardware == "cuda" else [],
             cpu_indices=[] if hardware == "cuda" else None,
         )
+        # Zeus starts its helper process in the first window, which would count what that costs.
+        monitor.begin_window("start", sync_execution=False)
+        monitor.end_window("start", sync_execution=False, cancel=True)
     except (ZeusBaseError, OSError, ValueError, RuntimeError) as error:
         return ModelMeter(f"Zeus found no counters that can be read: {error}")
     if hardware == "cpu":

@@ -27,7 +27,7 @@ class Clock(Generic[Job]):
         self.now = 0.0
         self._idle = workers
         self._started = 0
-        self._running: list[tuple[float, int, float, Job]] = []
+        self._running: list[tuple[float, int, Job]] = []
 
     @property
     def idle(self) -> int:
@@ -39,15 +39,14 @@ class Clock(Generic[Job]):
         """Jobs that have not ended."""
         return len(self._running)
 
-    def start(self, job: Job, seconds: float) -> None:
-        """Give a job of that length to an idle worker, now."""
-        heapq.heappush(self._running, (self.now + seconds, self._started, self.now, job))
+    def start(self, job: Job, finished: float) -> None:
+        """Give an idle worker a job that ends at that time."""
+        heapq.heappush(self._running, (finished, self._started, job))
         self._started += 1
         self._idle -= 1
 
-    def next(self) -> tuple[Job, float, float]:
-        """Go on to the end of the job that ends first: the job, its start and its end."""
-        finished, _, started, job = heapq.heappop(self._running)
-        self.now = finished
+    def next(self) -> Job:
+        """Go on to the end of the job that ends first."""
+        self.now, _, job = heapq.heappop(self._running)
         self._idle += 1
-        return job, started, finished
+        return job

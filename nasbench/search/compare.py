@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +19,7 @@ from nasbench.errors import NasbenchError
 from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle
 from nasbench.search.run import RunSpec, search
 from nasbench.search.strategy import Budget, Goal, Limit, strategy_class
-from nasbench.search.trace import KeptTraces, Trace
+from nasbench.search.trace import KeptTraces, Trace, read_traces
 from nasbench.stats import summarize
 from nasbench.table import Table, load
 
@@ -63,6 +63,13 @@ class Setting:
             training_seed=self.training_seed,
         )
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Setting:
+        """The setting whose fields were written as JSON."""
+        budget = Budget(**values["budget"])
+        limits = tuple(Limit(**limit) for limit in values["limits"])
+        return cls(**{**values, "budget": budget, "limits": limits})
+
     def spec(self, strategy: str, seed: int, oracle: Oracle) -> RunSpec:
         """The run of that strategy with that seed."""
         goal = Goal(self.metric, self.budget, oracle.fidelities, self.maximize, self.limits)
@@ -88,6 +95,22 @@ class Comparison:
         self.table = table
         self.setting = setting
         self.traces = traces
+
+    @classmethod
+    def load(cls, folder: Path) -> Comparison:
+        """The comparison that `compare` kept in a folder."""
+        try:
+            kept = json.loads((folder / "comparison.json").read_text())
+            setting = Setting.from_json(kept["setting"])
+            traces = {
+                name: [read_traces(folder / "runs" / f"{name}.jsonl")[1][s] for s in kept["seeds"]]
+                for name in kept["strategies"]
+            }
+        except OSError as error:
+            raise NasbenchError(f"{folder} holds no comparison: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise NasbenchError(f"the comparison in {folder} is not finished or damaged") from error
+        return cls(Table(setting.table), setting, traces)
 
     @cached_property
     def optimum(self) -> float:
@@ -223,6 +246,9 @@ def compare(
             done += 1
             if progress:
                 progress(done, len(names) * len(seeds))
+    if out:
+        kept = {"setting": asdict(setting), "strategies": names, "seeds": seeds}
+        (out / "comparison.json").write_text(json.dumps(kept, indent=2) + "\n")
     return Comparison(opened, setting, traces)
 
 

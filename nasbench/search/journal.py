@@ -1,7 +1,8 @@
 """A run's journal: append-only JSON lines, the spec first, then one line an evaluation.
 
-What was clocked on the wall stands in a file beside it, so that journals of one spec compare
-byte for byte.
+Evaluations stand in the order of asking, each as soon as its outcome is known: a training that
+was done is never done again, whether or not it had ended in simulated time. What was clocked on
+the wall stands in a file beside it, so that journals of one spec compare byte for byte.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ class Journal:
     def __init__(self, path: Path, spec: Mapping[str, Any]) -> None:
         self.path = path
         self.evaluations: list[dict[str, Any]] = []
-        header = json.dumps({"spec": spec}, sort_keys=True)
+        header = json.dumps({"spec": spec}, sort_keys=True, default=int)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            whole = self._read(header) if path.exists() else 0
+            whole = self._read(header.encode()) if path.exists() else 0
             self._file = path.open("r+b" if path.exists() else "wb", buffering=0)
             self._file.truncate(whole)
             self._file.seek(whole)
@@ -44,38 +45,50 @@ class Journal:
         except OSError as error:
             raise NasbenchError(f"cannot write journal {path}: {error.strerror}") from error
 
-    def _read(self, header: str) -> int:
+    def _read(self, header: bytes) -> int:
         """Take up the whole lines; how many bytes they are."""
-        lines = self.path.read_bytes().split(b"\n")[:-1]  # what follows the last newline is torn
-        if not lines:
-            return 0
-        if lines[0].decode(errors="replace") != header:
+        *lines, torn = self.path.read_bytes().split(b"\n")
+        if lines[0] != header if lines else not header.startswith(torn):
             raise NasbenchError(
                 f"{self.path} holds another run (strategy, oracle, budget, seed or version "
                 f"differ): give another --out or remove it"
             )
-        try:
-            self.evaluations = [json.loads(line) for line in lines[1:]]
-        except ValueError as error:
-            raise NasbenchError(f"{self.path} is damaged: {error}") from error
+        for number, line in enumerate(lines[1:]):
+            try:
+                evaluation = json.loads(line)
+                whole = evaluation["ask"] == number
+            except (ValueError, TypeError, KeyError):
+                whole = False
+            if not whole:
+                raise NasbenchError(
+                    f"{self.path} is damaged in line {number + 2}: give another --out or remove it"
+                )
+            self.evaluations.append(evaluation)
         return sum(len(line) + 1 for line in lines)
 
     def add(self, evaluation: Mapping[str, Any]) -> None:
         """Append an evaluation; plain JSON values."""
         try:
-            self._write(json.dumps(evaluation))
+            self._write(json.dumps(evaluation, default=int))  # numpy's integers are no int
         except OSError as error:
             raise NasbenchError(
                 f"cannot write journal {self.path}: {error.strerror}; what it holds is whole, "
                 f"and the same command goes on from there"
             ) from error
 
-    def close(self, notes: Mapping[str, Any]) -> None:
-        """Close it, and append to the file beside it when and where this part of it was made."""
+    def close(self) -> None:
+        """Let go of the file."""
         self._file.close()
+
+    def note(self, notes: Mapping[str, Any]) -> None:
+        """Append to the file beside it when and where this part of it was made."""
         wall = {"ended": datetime.now(UTC).isoformat(), "host": platform.node(), **notes}
-        with self.path.with_suffix(".wall.jsonl").open("a") as file:
-            file.write(json.dumps(wall) + "\n")
+        beside = self.path.with_suffix(".wall.jsonl")
+        try:
+            with beside.open("a") as file:
+                file.write(json.dumps(wall) + "\n")
+        except OSError as error:
+            raise NasbenchError(f"cannot write {beside}: {error.strerror}") from error
 
     def _write(self, line: str) -> None:
         data = line.encode() + b"\n"

@@ -69,14 +69,14 @@ class RunSpec:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One query that was answered in time.
+    """One query and its answer.
 
     Attributes:
         ask: the number of its ask in the run, from 0.
         query: what was asked.
         outcome: what was shown and paid.
-        started: simulated seconds.
-        finished: simulated seconds.
+        started: when a worker took it, in simulated seconds.
+        finished: when it ended; what waited for a running training took no shorter than that.
         repeat: an architecture that was trained this far before in the run.
     """
 
@@ -147,29 +147,43 @@ def search(
     Args:
         spec: what to run.
         oracle: answers the queries.
-        journal: a file that keeps every evaluation. Where it holds a part of this very run
-            already, that part is not evaluated again but replayed through the strategy.
+        journal: a file that keeps every evaluation, told or still running. Where it holds a
+            part of this very run already, that part is not evaluated again but replayed
+            through the strategy.
         strategy: runs this one instead of the registered one.
         progress: called after each evaluation.
     """
-    strategy = strategy or make_strategy(
-        spec.strategy, oracle.space, spec.goal, spec.rng(), spec.parameters
-    )
+    if strategy is None:
+        strategy = make_strategy(
+            spec.strategy, oracle.space, spec.goal, spec.rng(), spec.parameters
+        )
     kept = Journal(journal, spec.describe(oracle)) if journal else None
-    loop = _Loop(spec, oracle, strategy, kept, progress)
-    ended = loop.run()
-    run = Run(spec, loop.evaluations, ended, loop.thinking_seconds)
+    try:
+        loop = _Loop(spec, oracle, strategy, kept, progress)
+        ended = loop.run()
+    finally:
+        if kept:
+            kept.close()
     if kept:
-        kept.close({"ended_by": ended, "thinking_seconds": round(loop.thinking_seconds, 6)})
-    return run
+        kept.note({"ended_by": ended, "thinking_seconds": round(loop.thinking_seconds, 6)})
+    return Run(spec, loop.evaluations, ended, loop.thinking_seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    ask: int
-    query: Query
-    outcome: Outcome
-    repeat: bool
+@dataclass(slots=True)
+class _Training:
+    """What a run has paid for of one architecture by one recipe.
+
+    Attributes:
+        epochs: where the training that can be resumed stands.
+        seconds: what that one took from its start.
+        ends: when it gets there.
+        farthest: the most epochs that any training of it reached.
+    """
+
+    epochs: int = 0
+    seconds: float = 0.0
+    ends: float = 0.0
+    farthest: int = 0
 
 
 class _Loop:
@@ -190,108 +204,130 @@ class _Loop:
         self.progress = progress
         self.evaluations: list[Evaluation] = []
         self.thinking_seconds = 0.0
-        self._clock: Clock[_Job] = Clock(spec.workers)
+        self._clock: Clock[Evaluation] = Clock(spec.workers)
         self._limit = spec.goal.budget.seconds or math.inf
         self._most = spec.goal.budget.evaluations or math.inf
-        self._free = spec.repeats == "free"
         self._asks = 0
         self._counted = 0  # evaluations started that count
         self._free_in_a_row = 0
-        # How far each training was taken, and how many seconds it took from its start.
-        self._trained: dict[tuple[int, str], tuple[int, float]] = {}
-        self._known = {e["ask"]: e for e in journal.evaluations} if journal else {}
-        self._replayed = len(self._known)
+        self._trained: dict[tuple[int, str], _Training] = {}
 
     def run(self) -> str:
         """Search; the reason of the end."""
         clock = self._clock
         while True:
-            while clock.idle and self._counted < self._most and self._start():
+            while clock.idle and not self._spent() and self._start():
                 pass
-            if self._free_in_a_row >= FREE_IN_A_ROW:
-                return f"{FREE_IN_A_ROW:,} free repeats in a row"
             if not clock.running:
-                return "evaluations" if self._counted >= self._most else "nothing left to ask"
-            job, started, finished = clock.next()
-            if finished > self._limit:
+                return self._spent() or "nothing left to ask"
+            evaluation = clock.next()
+            if clock.now > self._limit:
                 return "seconds"
-            self._finish(job, started, finished)
+            self._finish(evaluation)
+
+    def _spent(self) -> str:
+        """Why nothing more may be asked; empty where something may."""
+        if self._counted >= self._most:
+            return "evaluations"
+        if self._free_in_a_row >= FREE_IN_A_ROW:
+            return f"{FREE_IN_A_ROW:,} free repeats in a row"
+        return ""
 
     def _start(self) -> bool:
         """Ask for a query and give it to a worker; False where there is none to ask."""
-        if self._free_in_a_row >= FREE_IN_A_ROW:
-            return False
         before = time.perf_counter()
         query = self.strategy.ask()
         self.thinking_seconds += time.perf_counter() - before
         if query is None:
             return False
-        if not isinstance(query, Query) or not 0 <= query.architecture < self.oracle.space.size:
-            raise NasbenchError(
-                f"strategy {self.spec.strategy} asked for {query!r}, "
-                f"which is no query of {self.oracle.space.name}"
-            )
+        self._check(query)
         place = (self.oracle.key(query.architecture), query.recipe)
-        done, before_it = self._trained.get(place, (0, 0.0))
-        if query.resume and done > query.epochs:
+        training = self._trained.setdefault(place, _Training())
+        if query.resume and training.epochs > query.epochs:
             raise NasbenchError(
                 f"strategy {self.spec.strategy} asked to resume architecture "
-                f"{query.architecture} to {query.epochs} epochs; it was trained for {done}"
+                f"{query.architecture} to {query.epochs} epochs; it was trained for "
+                f"{training.epochs}"
             )
-        repeat = done >= query.epochs
-        if not query.resume:
-            before_it = 0.0
-        known = self._known.get(self._asks)
-        if known is not None:
-            outcome = self._recall(query, known)
-            total = before_it + outcome.seconds
-        else:
-            outcome = self.oracle.evaluate(query)
-            total = outcome.seconds
+        repeat = training.farthest >= query.epochs
+        free = repeat and self.spec.repeats == "free"
+        nothing_to_train = free or (query.resume and training.epochs == query.epochs)
+        self._free_in_a_row = self._free_in_a_row + 1 if nothing_to_train else 0
+        paid_before = training.seconds if query.resume else 0.0
+        recalled = self._recall(query)
+        outcome = recalled or self._evaluate(query, paid_before, free)
+        # What is known only once a running training ends is not seen before.
+        begins = self._clock.now
+        if query.resume or nothing_to_train:
+            begins = max(begins, training.ends)
+        finished = begins + outcome.seconds
+        if not free:
+            self._counted += 1
+            training.epochs, training.ends = query.epochs, finished
+            training.seconds = paid_before + outcome.seconds
+            training.farthest = max(training.farthest, query.epochs)
+        now = self._clock.now
+        evaluation = Evaluation(self._asks, query, outcome, now, finished, repeat)
+        if self.journal and recalled is None:
+            self.journal.add(evaluation.to_json())
+        self._clock.start(evaluation, finished)
+        self._asks += 1
+        return True
+
+    def _check(self, query: object) -> None:
+        space = self.oracle.space
+        if (
+            not isinstance(query, Query)
+            or not isinstance(query.architecture, int | np.integer)
+            or not 0 <= query.architecture < space.size
+        ):
+            raise NasbenchError(
+                f"strategy {self.spec.strategy} asked for {query!r}, "
+                f"which is no query of {space.name}"
+            )
+
+    def _evaluate(self, query: Query, paid_before: float, free: bool) -> Outcome:
+        """What the oracle shows, at the price of what it trains anew."""
+        outcome = self.oracle.evaluate(query)
         if not self._asks:
             for metric in self.spec.goal.metrics:
                 if metric not in outcome.values:
                     raise unknown("metric", metric, outcome.values)
-        if math.isnan(total):
+        # A training that was timed anew may be shorter than what was paid for its first part.
+        paid = max(outcome.seconds - paid_before, 0.0)
+        if math.isnan(outcome.seconds):
             if self._limit < math.inf:
                 raise NasbenchError(
                     f"architecture {query.architecture} has no training time: give the budget "
                     f"in evaluations"
                 )
-            total = before_it
-        if repeat and self._free:
-            self._free_in_a_row += 1
             paid = 0.0
-        else:
-            self._free_in_a_row = 0
-            self._counted += 1
-            paid = total - before_it
-            self._trained[place] = (query.epochs, total)
-        if paid != outcome.seconds:
-            outcome = Outcome(outcome.values, paid)
-        self._clock.start(_Job(self._asks, query, outcome, repeat), paid)
-        self._asks += 1
-        return True
+        return Outcome(outcome.values, 0.0 if free else paid)
 
-    def _finish(self, job: _Job, started: float, finished: float) -> None:
+    def _recall(self, query: Query) -> Outcome | None:
+        """What the journal knows of this ask; the strategy must ask what it asked then."""
+        if not self.journal or self._asks >= len(self.journal.evaluations):
+            return None
+        known = self.journal.evaluations[self._asks]
+        try:
+            if all(known[name] == value for name, value in asdict(query).items()):
+                values = {k: math.nan if v is None else v for k, v in known["values"].items()}
+                return Outcome(values, float(known["seconds"]))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise NasbenchError(
+                f"{self.journal.path} is damaged in line {self._asks + 2}: give another --out "
+                f"or remove it"
+            ) from error
+        raise NasbenchError(
+            f"cannot resume {self.journal.path}: the strategy asks for something else than it "
+            f"did then; start anew"
+        )
+
+    def _finish(self, evaluation: Evaluation) -> None:
         """Tell the strategy, and keep the evaluation."""
         before = time.perf_counter()
-        self.strategy.tell(job.query, job.outcome)
+        self.strategy.tell(evaluation.query, evaluation.outcome)
         self.thinking_seconds += time.perf_counter() - before
-        evaluation = Evaluation(job.ask, job.query, job.outcome, started, finished, job.repeat)
         self.evaluations.append(evaluation)
-        if self.journal and len(self.evaluations) > self._replayed:
-            self.journal.add(evaluation.to_json())
         if self.progress:
             self.progress(evaluation)
-
-    def _recall(self, query: Query, known: Mapping[str, Any]) -> Outcome:
-        """What the journal knows of this ask; the strategy must ask what it asked then."""
-        if any(known[name] != value for name, value in asdict(query).items()):
-            where = self.journal.path if self.journal else "the run"
-            raise NasbenchError(
-                f"cannot resume {where}: the strategy asks for something else than it did then; "
-                f"start anew"
-            )
-        values = {k: math.nan if v is None else v for k, v in known["values"].items()}
-        return Outcome(values, known["seconds"])

@@ -1,9 +1,9 @@
 """The contract of strategies as a test that any of them can be put to.
 
-    from nasbench.search.testing import check_strategy
+from nasbench.search.testing import check_strategy
 
-    def test_my_strategy() -> None:
-        check_strategy("my_strategy")
+def test_my_strategy() -> None:
+    check_strategy("my_strategy")
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
 
-__all__ = ["KeptTraces", "Trace"]
+__all__ = ["KeptTraces", "Trace", "read_traces"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -52,14 +52,16 @@ class Trace:
     def incumbents(self) -> NDArray[np.int64]:
         """The best architecture after each evaluation, int64 `[n]`.
 
-        More epochs come before a better reward, and the earlier of equals stays.
+        Any reward comes before none, then more epochs before a better reward, and the earlier
+        of equals stays.
         """
         best = np.empty(len(self.architectures), dtype=np.int64)
-        incumbent, standing = -1, (-1, -math.inf)
+        incumbent, standing = -1, (0, -math.inf)
         columns = (self.architectures.tolist(), self.epochs.tolist(), self.rewards.tolist())
         for n, (architecture, epochs, reward) in enumerate(zip(*columns, strict=True)):
-            if incumbent < 0 or (epochs, reward) > standing:
-                incumbent, standing = architecture, (epochs, reward)
+            rank = (epochs if reward > -math.inf else 0, reward)
+            if incumbent < 0 or rank > standing:
+                incumbent, standing = architecture, rank
             best[n] = incumbent
         return best
 
@@ -90,6 +92,14 @@ class Trace:
         )
 
 
+def read_traces(path: Path) -> tuple[str, dict[int, Trace]]:
+    """The header of a file of runs, and its whole runs by seed."""
+    lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last newline is torn
+    traces = (Trace.from_json(json.loads(line)) for line in lines[1:])
+    header = lines[0].decode(errors="replace") if lines else ""
+    return header, {trace.seed: trace for trace in traces}
+
+
 class KeptTraces:
     """The finished runs of one strategy in a file: its header says what they share."""
 
@@ -98,11 +108,9 @@ class KeptTraces:
         self.traces: dict[int, Trace] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-            if lines and lines[0].decode(errors="replace") == header:
-                for line in lines[1:]:
-                    trace = Trace.from_json(json.loads(line))
-                    self.traces[trace.seed] = trace
+            found, traces = read_traces(path) if path.exists() else ("", {})
+            if found == header:
+                self.traces = traces
             # Written anew: what a kill tore off, or what another setting left, goes.
             text = [header, *(json.dumps(trace.to_json()) for trace in self.traces.values())]
             path.write_text("".join(line + "\n" for line in text))

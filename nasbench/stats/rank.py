@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -67,15 +68,21 @@ class Ceiling:
 
 
 def agreement(measured: ArrayLike, predicted: ArrayLike) -> Agreement:
-    """R2, Kendall's tau-b, Spearman's rho and mean absolute error of `[n]` predictions."""
+    """R2, Kendall's tau-b, Spearman's rho and mean absolute error of `[n]` predictions.
+
+    A constant has no rank correlation with anything: NaN.
+    """
     truth = np.asarray(measured, dtype=np.float64)
     guess = np.asarray(predicted, dtype=np.float64)
     residual = truth - guess
     total = float(((truth - truth.mean()) ** 2).sum())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.ConstantInputWarning)
+        spearman = float(stats.spearmanr(truth, guess).statistic)
     return Agreement(
         r2=1 - float((residual**2).sum()) / total if total else float("nan"),
         kendall=float(stats.kendalltau(truth, guess).statistic),
-        spearman=float(stats.spearmanr(truth, guess).statistic),
+        spearman=spearman,
         mae=float(np.abs(residual).mean()),
         n=len(truth),
     )
@@ -94,7 +101,8 @@ def bootstrap_agreement(
     found = [agreement(truth[pick], guess[pick]).describe() for pick in drawn]
     ends = {}
     for name in ("r2", "kendall", "spearman", "mae"):
-        low, high = np.nanquantile([measures[name] for measures in found], (0.025, 0.975))
+        known = [measures[name] for measures in found if not np.isnan(measures[name])]
+        low, high = np.quantile(known or [np.nan], (0.025, 0.975))
         ends[name] = (float(low), float(high))
     return ends
 

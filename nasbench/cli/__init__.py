@@ -1,0 +1,56 @@
+"""The command line: `nasbench COMMAND --help` says what each does and gives an example."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import nasbench
+from nasbench.cli import demo, look, make, predict, searching
+from nasbench.errors import NasbenchError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="nasbench",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Benchmarks and tabular surrogates for neural architecture search.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nasbench-harness {nasbench.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    pass
+
+
+for room in (look, make, searching, predict, demo):
+    room.register(app)
+
+
+def main() -> None:
+    """Run the command line; bad input is one sentence on stderr and exit status 2."""
+    try:
+        app()
+    except NasbenchError as error:
+        print(f"nasbench: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("nasbench: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has left
+        sys.stderr.close()
+        sys.exit(0)

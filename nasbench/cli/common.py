@@ -1,0 +1,112 @@
+"""What commands share: options, output, progress."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from nasbench.errors import NasbenchError
+
+__all__ = ["Json", "Tell", "emit", "parse_architecture", "parse_settings", "progress", "rows"]
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+class Tell(Protocol):
+    """Told what is being done, how much of it is done, and how much there is."""
+
+    def __call__(self, what: str, done: int, total: int) -> None: ...
+
+
+@contextmanager
+def progress() -> Iterator[Tell]:
+    """Progress bars with the time left on stderr, one for each thing done; none off a terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        known: dict[str, Any] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in known:
+                known[what] = bars.add_task(what, total=total)
+            bars.update(known[what], completed=done, total=total)
+
+        yield tell
+
+
+def emit(document: Mapping[str, Any], as_json: bool, text: str) -> None:
+    """Print the document as JSON, or the text."""
+    if as_json:
+        typer.echo(json.dumps(_plain(document), indent=2))
+    else:
+        typer.echo(text)
+
+
+def rows(pairs: Sequence[tuple[str, object]]) -> str:
+    """Names and values in two columns."""
+    width = max(len(name) for name, _ in pairs)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in pairs)
+
+
+def parse_architecture(space: Any, text: str) -> int:
+    """An architecture as a number or as the space writes it."""
+    if text.isdecimal():
+        return int(space.check(int(text)))
+    return int(space.index(text))
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """`name=value` pairs; values are numbers, true, false, or else text."""
+    parsed = {}
+    for setting in settings:
+        name, found, value = setting.partition("=")
+        if not found or not name:
+            raise NasbenchError(f"a setting is NAME=VALUE, got {setting!r}")
+        try:
+            parsed[name] = json.loads(value)
+        except ValueError:
+            parsed[name] = value
+    return parsed
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write one JSON document."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(_plain(document), indent=2) + "\n")
+    except OSError as error:
+        raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null stands for both."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value

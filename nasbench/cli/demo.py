@@ -1,0 +1,116 @@
+"""The whole idea in one command: build, predict, search, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nasbench.cli.common import Json, Tell, emit, progress
+
+if TYPE_CHECKING:
+    from nasbench.build import BuildSpec
+    from nasbench.report import Section
+    from nasbench.table import Table
+
+__all__ = ["register"]
+
+STRATEGIES = ("random_search", "regularized_evolution", "reinforce")
+SEEDS = 100
+TRAININGS = 25
+"""So many trainings of mean length make the simulated budget."""
+REALLY_TRAINED = 6
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("demo"),
+    recipe: Annotated[str, typer.Option(help="A build recipe.")] = "nb201-mini-fashion16",
+    as_json: Json = False,
+) -> None:
+    """Train a small space in full, predict it, search it three ways, and show it on a page.
+
+    What is there already is kept: a stopped demo goes on.
+
+    Example: `nasbench demo --out demo`
+    """
+    from nasbench.build import build, read_spec
+    from nasbench.report import Report, write_report
+    from nasbench.search import compare
+    from nasbench.search.compare import all_processes
+    from nasbench.surrogate import fit, score
+    from nasbench.table import load, recipe_path
+
+    spec = read_spec(recipe_path(recipe))
+    path = out / "table.h5"
+    with progress() as tell:
+        table = load(path) if path.exists() else build(spec, path, progress=tell)
+        surrogate = fit(table)
+        surrogate.save(out / "surrogate.json")
+        mean = float(table.column("train_seconds").mean())
+        budget = float(f"{TRAININGS * mean:.2g}")
+        comparisons = {}
+        for where in ("table", "predictor"):
+            comparisons[f"Search on the {where}"] = compare(
+                STRATEGIES,
+                table,
+                budget_seconds=budget,
+                seeds=range(SEEDS),
+                surrogate=out / "surrogate.json" if where == "predictor" else None,
+                processes=all_processes(),
+                out=out / f"search-{where}",
+                progress=lambda done, total, where=where: tell(  # type: ignore[misc]
+                    f"searching on the {where}", done, total
+                ),
+            )
+        trained = _search_trainer(spec, table, out, tell)
+    described = Report(table, table.recipe(None), comparisons, score(surrogate, table), [trained])
+    page = write_report(described, out, f"{table.name}: built, predicted, searched")
+    document = {"page": str(page), "table": str(path), "budget_seconds": budget}
+    emit(document, as_json, f"The page is at {page.resolve()}")
+
+
+def _search_trainer(spec: BuildSpec, table: Table, out: Path, tell: Tell) -> Section:
+    """The same search on the trainer and on the table, side by side."""
+    from nasbench.report import Section, TextTable
+    from nasbench.search import Budget, Goal, RunSpec, TableOracle, TrainerOracle, search
+
+    name, recipe = next(iter(spec.recipes.items()))
+    seed = spec.seeds[0]
+    trainer = TrainerOracle(spec.space, spec.task, name, recipe, seeds=(seed,))
+    goal = Goal("valid_accuracy", Budget(evaluations=REALLY_TRAINED), trainer.fidelities)
+    run = RunSpec(STRATEGIES[1], goal, seed=0)
+    live = search(
+        run,
+        trainer,
+        journal=out / "search-trainer.jsonl",
+        progress=lambda e: tell("searching on the trainer", e.ask + 1, REALLY_TRAINED),
+    )
+    tabled = search(run, TableOracle(table, recipe=name, training_seed=seed))
+    rows = []
+    for one, other in zip(live.evaluations, tabled.evaluations, strict=True):
+        seen = [e.outcome.values["valid_accuracy"] for e in (one, other)]
+        rows.append(
+            (
+                spec.space.string(one.query.architecture),
+                *(f"{value:.3f}" for value in seen),
+                "yes" if one.query == other.query and seen[0] == seen[1] else "no",
+                f"{one.outcome.seconds:.2f}",
+            )
+        )
+    columns = ("architecture asked for", "trained now, %", "table, %", "equal", "seconds")
+    note = (
+        f"{STRATEGIES[1]}, seed 0, {REALLY_TRAINED} evaluations, training seed {seed}. The same "
+        f"engine on the same machine gives the same values, bit for bit; on another machine or "
+        f"thread count they may differ in rounding, and then in what is asked next."
+    )
+    return Section(
+        "Search on the trainer",
+        "The same strategy, asked to search by really training, and by looking up.",
+        tables=[TextTable("Trainer and table", columns, rows, note)],
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(demo)

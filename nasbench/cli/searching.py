@@ -1,0 +1,233 @@
+"""Searching: one run, or many side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasbench.cli.common import Json, emit, parse_settings, progress, rows
+from nasbench.cli.look import complete_table
+from nasbench.errors import NasbenchError, unknown
+
+if TYPE_CHECKING:
+    from nasbench.search import Limit, Oracle
+
+__all__ = ["register"]
+
+
+def complete_strategy(incomplete: str) -> list[str]:
+    """Registered strategies."""
+    from nasbench.search import strategy_names
+
+    return [name for name in strategy_names() if name.startswith(incomplete)]
+
+
+Table = Annotated[
+    str | None, typer.Option(help="A table or its name.", autocompletion=complete_table)
+]
+Surrogate = Annotated[Path | None, typer.Option(help="A fitted surrogate.")]
+Seconds = Annotated[float | None, typer.Option(help="Simulated seconds of training.")]
+Evaluations = Annotated[int | None, typer.Option(help="Evaluations.")]
+SearchRecipe = Annotated[str | None, typer.Option(help="What a query trains by.")]
+Workers = Annotated[int, typer.Option(min=1, help="Simulated workers.")]
+Repeats = Annotated[str, typer.Option(help="Trained before: paid again, or free.")]
+TrainingSeed = Annotated[int | None, typer.Option(help="Which training a query shows; else mean.")]
+Metric = Annotated[str, typer.Option(help="What to optimise, or DEVICE/METRIC.")]
+Minimize = Annotated[bool, typer.Option("--minimize", help="Less of the metric is better.")]
+Limits = Annotated[
+    list[str] | None, typer.Option("--limit", help="METRIC<=NUMBER that must be kept.")
+]
+
+
+def search(
+    strategy: Annotated[str, typer.Argument(autocompletion=complete_strategy, help="Its name.")],
+    table: Table = None,
+    surrogate: Surrogate = None,
+    train: Annotated[str | None, typer.Option(help="A build recipe: really train.")] = None,
+    budget_seconds: Seconds = None,
+    budget_evaluations: Evaluations = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the strategy.")] = 0,
+    search_recipe: SearchRecipe = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE, the strategy's own.")
+    ] = None,
+    workers: Workers = 1,
+    repeats: Repeats = "paid",
+    training_seed: TrainingSeed = None,
+    metric: Metric = "valid_accuracy",
+    minimize: Minimize = False,
+    limits: Limits = None,
+    out: Annotated[Path | None, typer.Option(help="Journal; resumes what it holds.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run one search on a table, a surrogate or the trainer.
+
+    Example: `nasbench search random_search --table demo/table.h5 --budget-evaluations 20`
+    """
+    from nasbench.search import Budget, Goal, RunSpec
+    from nasbench.search import search as run_search
+
+    bounds = _limits(limits)
+    costs = [name for name in (metric, *(b.metric for b in bounds)) if "/" in name]
+    oracle = _oracle(table, surrogate, train, search_recipe, training_seed, costs)
+    budget = Budget(budget_evaluations, budget_seconds)
+    goal = Goal(metric, budget, oracle.fidelities, not minimize, bounds)
+    spec = RunSpec(strategy, goal, seed, parse_settings(settings or ()), workers, repeats)
+    with progress() as tell:
+        done = 0
+
+        def count(_: object) -> None:
+            nonlocal done
+            done += 1
+            tell("searching", done, budget_evaluations or done)
+
+        run = run_search(spec, oracle, journal=out, progress=count)
+    if not run.evaluations:
+        raise NasbenchError("no evaluation ended within the budget: give a larger one")
+    trace = run.trace()
+    best = int(trace.incumbents()[-1])
+    value = next(e.outcome.values[metric] for e in run.evaluations if e.query.architecture == best)
+    document: dict[str, Any] = {
+        "spec": spec.describe(oracle),
+        "ended": run.ended,
+        "evaluations": trace.evaluations,
+        "distinct": trace.distinct,
+        "simulated_seconds": float(trace.finished[-1]),
+        "incumbent": best,
+        "string": oracle.space.string(best),
+        metric: value,
+    }
+    shown = [
+        ("strategy", f"{strategy}, seed {seed}"),
+        ("evaluations", f"{trace.evaluations} paid, {trace.distinct} distinct; {run.ended}"),
+        ("simulated", f"{trace.finished[-1]:.1f} s"),
+        ("best", f"{best} = {document['string']}"),
+        (metric, f"{value:.6g}"),
+    ]
+    emit(document, as_json, rows(shown))
+
+
+def _oracle(
+    table: str | None,
+    surrogate: Path | None,
+    train: str | None,
+    recipe: str | None,
+    training_seed: int | None,
+    costs: list[str],
+) -> Oracle:
+    from nasbench.search import SurrogateOracle, TableOracle, TrainerOracle
+
+    if sum(given is not None for given in (table, surrogate, train)) != 1:
+        raise NasbenchError("name one of --table, --surrogate and --train to search on")
+    if table is not None:
+        from nasbench.table import load
+
+        return TableOracle(load(table), recipe=recipe, costs=costs, training_seed=training_seed)
+    if surrogate is not None:
+        from nasbench.surrogate import Surrogate
+
+        return SurrogateOracle(Surrogate.load(surrogate), training_seed=training_seed)
+    from nasbench.build import read_spec
+    from nasbench.table import recipe_path
+
+    spec = read_spec(recipe_path(str(train)))
+    name = recipe or next(iter(spec.recipes))
+    if name not in spec.recipes:
+        raise unknown("recipe", name, spec.recipes)
+    seeds = spec.seeds if training_seed is None else (training_seed,)
+    return TrainerOracle(spec.space, spec.task, name, spec.recipes[name], seeds=seeds)
+
+
+def _limits(texts: list[str] | None) -> tuple[Limit, ...]:
+    from nasbench.search import Limit
+
+    found = []
+    for text in texts or ():
+        metric, sign, bound = text.partition("<=")
+        try:
+            found.append(Limit(metric.strip(), float(bound)))
+        except ValueError as error:
+            raise NasbenchError(f"a limit is METRIC<=NUMBER, got {text!r}") from error
+        if not sign:
+            raise NasbenchError(f"a limit is METRIC<=NUMBER, got {text!r}")
+    return tuple(found)
+
+
+def compare(
+    table: Annotated[str, typer.Option(help="A table or name.", autocompletion=complete_table)],
+    strategies: Annotated[str, typer.Option(help="Names with commas between.")],
+    out: Annotated[Path, typer.Option(help="Folder for runs, page and summary.json.")],
+    budget_seconds: Seconds = None,
+    budget_evaluations: Evaluations = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many runs of each.")] = 100,
+    search_recipe: SearchRecipe = None,
+    report_recipe: Annotated[
+        str | None, typer.Option(help="What incumbents are looked up by.")
+    ] = None,
+    surrogate: Surrogate = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="STRATEGY.NAME=VALUE.")
+    ] = None,
+    workers: Workers = 1,
+    repeats: Repeats = "paid",
+    training_seed: TrainingSeed = None,
+    metric: Metric = "valid_accuracy",
+    minimize: Minimize = False,
+    limits: Limits = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Side by side; a core each by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare search strategies over many seeds; writes a page, figures and summary.json.
+
+    Run again with the same folder, it keeps the runs that are there.
+
+    Example: `nasbench compare --table demo/table.h5 --strategies random_search,reinforce
+    --budget-evaluations 30 --seeds 100 --out comparison`
+    """
+    from nasbench.report import write_comparison
+    from nasbench.search import compare as run_compare
+    from nasbench.search.compare import all_processes
+
+    parameters: dict[str, dict[str, Any]] = {}
+    names = [name.strip() for name in strategies.split(",") if name.strip()]
+    for key, value in parse_settings(settings or ()).items():
+        strategy, _, name = key.partition(".")
+        if strategy not in names:
+            raise unknown("strategy in --set", strategy, names)
+        parameters.setdefault(strategy, {})[name] = value
+    with progress() as tell:
+        comparison = run_compare(
+            names,
+            table,
+            budget_seconds=budget_seconds,
+            budget_evaluations=budget_evaluations,
+            seeds=range(seeds),
+            metric=metric,
+            maximize=not minimize,
+            limits=_limits(limits),
+            search_recipe=search_recipe,
+            report_recipe=report_recipe,
+            surrogate=surrogate,
+            training_seed=training_seed,
+            repeats=repeats,
+            workers=workers,
+            parameters=parameters,
+            processes=processes or all_processes(),
+            out=out,
+            progress=lambda done, total: tell("searching", done, total),
+        )
+    page = write_comparison(comparison, out)
+    from nasbench.report.text import strategy_table
+
+    shown = strategy_table(comparison, "Search strategies").markdown()
+    emit(comparison.summary(), as_json, f"{shown}\n{page}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (search, compare):
+        app.command()(command)

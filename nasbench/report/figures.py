@@ -1,0 +1,219 @@
+"""The figures of a report; each is a pure function of runs and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+
+from nasbench.report.theme import COLOURS, figure, series
+from nasbench.search import Comparison
+from nasbench.space import SHIFT, CellGraph, CellSpace
+from nasbench.stats import bootstrap_interval, pareto_front
+from nasbench.surrogate import Score
+from nasbench.table import Table
+
+__all__ = [
+    "Drawing",
+    "accuracy_histogram",
+    "best_cells",
+    "cost_scatter",
+    "predictor_scatter",
+    "regret_curves",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure with what a reader needs around it.
+
+    Attributes:
+        name: of its files.
+        title: above it.
+        caption: below it.
+        figure: drawn.
+        tips: by gid, what each point shows when hovered over.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+    tips: dict[str, Sequence[str]] = field(default_factory=dict)
+
+
+def accuracy_histogram(table: Table, recipe: str) -> Drawing:
+    """How validation accuracy is spread over the rows."""
+    accuracy = table.column("valid_accuracy", recipe=recipe)
+    accuracy = accuracy[np.isfinite(accuracy)]
+    drawn, axes = figure()
+    axes.hist(accuracy, bins=min(60, max(10, len(accuracy) // 4)), color=COLOURS[0])
+    axes.axvline(accuracy.max(), color=COLOURS[1], linestyle="--", linewidth=1)
+    axes.set_xlabel(f"validation accuracy, % ({recipe}, mean over seeds)")
+    axes.set_ylabel("architectures")
+    quartiles = np.quantile(accuracy, (0.25, 0.5, 0.75))
+    caption = (
+        f"{len(accuracy):,} rows; quartiles {quartiles[0]:.2f}, {quartiles[1]:.2f} and "
+        f"{quartiles[2]:.2f} %; the dashed line is the best, {accuracy.max():.2f} %."
+    )
+    return Drawing("accuracy", "Accuracy of the space", caption, drawn)
+
+
+def cost_scatter(table: Table, recipe: str, device: str, metric: str = "latency_ms") -> Drawing:
+    """Validation accuracy against what running costs, with the Pareto front."""
+    accuracy = table.column("valid_accuracy", recipe=recipe)
+    cost = table.device_column(device, metric)
+    kind = table.manifest["devices"][device]["kinds"][metric]
+    front = pareto_front(cost, accuracy)
+    drawn, axes = figure()
+    axes.scatter(cost, accuracy, s=16, color=COLOURS[0], alpha=0.6, linewidths=0, gid="rows")
+    axes.plot(
+        cost[front],
+        accuracy[front],
+        color=COLOURS[1],
+        drawstyle="steps-post",
+        linewidth=1.2,
+        marker="s",
+        markersize=4,
+        label=f"Pareto front ({len(front)})",
+    )
+    known = accuracy[np.isfinite(accuracy)]
+    axes.set_ylim(bottom=np.quantile(known, 0.02) - 1)
+    axes.set_xlabel(f"{metric.replace('_', ', ')} ({device}, {kind})")
+    axes.set_ylabel("validation accuracy, %")
+    axes.legend(loc="lower right")
+    tips = [
+        f"{table.space.string(a)}\n{y:.2f} %, {x:.3f} {metric.rsplit('_', 1)[1]}"
+        for a, x, y in zip(table.rows.tolist(), cost, accuracy, strict=True)
+    ]
+    below = int((known < axes.get_ylim()[0]).sum())
+    caption = f"Hover over a point for its architecture. {kind.capitalize()} on {device}." + (
+        f" {below} rows lie below the axis." if below else ""
+    )
+    title = f"Accuracy against {metric.rsplit('_', 1)[0]}"
+    return Drawing(f"{metric}-{device}", title, caption, drawn, {"rows": tips})
+
+
+def regret_curves(comparison: Comparison, axis: str) -> Drawing:
+    """Mean regret of the incumbents over simulated seconds or evaluations, with intervals."""
+    traces = [trace for runs in comparison.traces.values() for trace in runs]
+    if axis == "seconds":
+        budget = comparison.setting.budget.seconds
+        end = budget or max(float(trace.finished[-1]) for trace in traces)
+        grid = np.linspace(0, end, 200)
+    else:
+        grid = np.arange(1, max(trace.evaluations for trace in traces) + 1, dtype=float)
+    drawn, axes = figure()
+    looks = series(len(comparison.traces))
+    for name, (colour, dash, _) in zip(comparison.traces, looks, strict=True):
+        regret = comparison.regret(name, grid, axis)
+        everywhere = np.isfinite(regret).all(0)
+        known = regret[:, everywhere]
+        if not known.size:
+            continue
+        low, high = bootstrap_interval(known)
+        x = grid[everywhere]
+        axes.plot(x, known.mean(0), color=colour, linestyle=dash, label=name)
+        axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("simulated seconds of training" if axis == "seconds" else "evaluations paid")
+    axes.set_ylabel("regret, points")
+    axes.legend()
+    n = len(next(iter(comparison.traces.values())))
+    caption = (
+        f"Mean over {n} seeds with the bootstrap 95 % interval of the mean. Regret is the best "
+        f"mean validation accuracy of the table, {comparison.optimum:.2f} %, less that of the "
+        f"incumbent ({comparison.setting.report_recipe}). A curve starts where every run has one."
+    )
+    return Drawing(f"regret-{axis}", "Regret of the search strategies", caption, drawn)
+
+
+def predictor_scatter(score: Score, table: Table) -> Drawing:
+    """Predicted against measured, on rows that the predictor did not see."""
+    drawn, axes = figure()
+    axes.scatter(
+        score.measured, score.predicted, s=16, color=COLOURS[0], alpha=0.6, linewidths=0, gid="rows"
+    )
+    ends = np.quantile(np.concatenate((score.measured, score.predicted)), (0.0, 1.0))
+    axes.plot(ends, ends, color=COLOURS[1], linestyle="--", linewidth=1, label="equal")
+    axes.set_xlabel("measured, %")
+    axes.set_ylabel("predicted, %")
+    axes.legend()
+    tips = [
+        f"{table.space.string(a)}\nmeasured {x:.2f} %, predicted {y:.2f} %"
+        for a, x, y in zip(
+            score.architectures.tolist(), score.measured, score.predicted, strict=True
+        )
+    ]
+    caption = (
+        f"{score.agreement.n:,} rows that none of the {score.trained_on:,} the predictor was "
+        f"fitted on shares a network with; mean over seeds."
+    )
+    return Drawing("predictor", "The predictor on unseen rows", caption, drawn, {"rows": tips})
+
+
+def best_cells(table: Table, recipe: str, k: int = 3) -> Drawing | None:
+    """The best rows' cells as graphs; None for spaces that have no cells."""
+    space = table.space
+    if not isinstance(space, CellSpace):
+        return None
+    accuracy = table.column("valid_accuracy", recipe=recipe)
+    order = np.argsort(-np.nan_to_num(accuracy, nan=-np.inf), kind="stable")[:k]
+    drawn, axes = figure(4.6, 1.15 * k + 0.1)
+    axes.set_axis_off()
+    for place, row in enumerate(order.tolist()):
+        graph = space.live_graph(int(table.rows[row]))
+        title = f"{place + 1}. {accuracy[row]:.2f} %, architecture {table.rows[row]}"
+        _draw_cell(axes, graph, -1.5 * place, title)
+    axes.set_xlim(-0.25, space.nodes - 0.75)
+    axes.set_ylim(-1.5 * k + 0.65, 0.95)
+    caption = (
+        "Live edges only, from the cell's input (0) to its output; each node sums what enters it. "
+        "A shift is what is left of a convolution of zeros."
+    )
+    return Drawing("cells", "The best cells", caption, drawn)
+
+
+_SHORT = {
+    "nor_conv_1x1": ("conv 1×1", COLOURS[2]),
+    "nor_conv_3x3": ("conv 3×3", COLOURS[0]),
+    "avg_pool_3x3": ("pool", COLOURS[4]),
+    "skip_connect": ("skip", COLOURS[3]),
+    SHIFT: ("shift", COLOURS[5]),
+}
+
+
+def _draw_cell(axes: Axes, graph: CellGraph, y: float, title: str) -> None:
+    """Nodes on a line; an edge that passes nodes by is an arc, above or below."""
+    axes.text(-0.2, y + 0.72, title)
+    for node in range(graph.nodes):
+        axes.plot([node], [y], "o", markersize=13, color="#a1a2a3")
+        axes.annotate(str(node), (node, y), ha="center", va="center", fontsize=8)
+    for edge in graph.edges:
+        label, colour = _SHORT[edge.operation]
+        length = edge.target - edge.source
+        # Arcs of the same length that overlap go to different sides.
+        side = 1 if length != 2 or edge.source % 2 == 0 else -1
+        bend = 0.0 if length == 1 else side * (0.22 + 0.06 * length)
+        arrow = FancyArrowPatch(
+            (edge.source, y),
+            (edge.target, y),
+            connectionstyle=f"arc3,rad={-bend}",
+            arrowstyle="-|>",
+            mutation_scale=9,
+            shrinkA=8,
+            shrinkB=8,
+            color=colour,
+            linewidth=1.6,
+        )
+        axes.add_patch(arrow)
+        middle = (edge.source + edge.target) / 2
+        # An arc's middle is half its bend, times its length, off the line.
+        lift = bend * length / 2
+        axes.text(
+            middle, y + lift + 0.05, label, ha="center", va="bottom", fontsize=7.5, color=colour
+        )

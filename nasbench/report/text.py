@@ -1,0 +1,185 @@
+"""Tables of a report, as Markdown and LaTeX; the page renders the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nasbench.search import Comparison
+from nasbench.surrogate import Score
+from nasbench.table import Table
+
+__all__ = ["TextTable", "build_facts", "device_table", "predictor_table", "strategy_table"]
+
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_LATEX |= {char: "\\" + char for char in "&%$#_{}"}
+_LATEX |= {"±": r"$\pm$", "–": "--", "τ": r"$\tau$", "ρ": r"$\rho$", "²": r"$^2$", "×": r"$\times$"}
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """Rows of text under columns.
+
+    Attributes:
+        title: what it shows.
+        columns: their heads; the first column holds names, the others figures.
+        rows: as many cells each as there are columns.
+        note: what a reader must know of the figures.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str
+
+    def markdown(self) -> str:
+        """As a Markdown table with its note below."""
+        rule = ["---", *["---:"] * (len(self.columns) - 1)]
+        lines = [self.columns, rule, *self.rows]
+        body = "\n".join(
+            "| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in lines
+        )
+        return f"### {self.title}\n\n{body}\n\n{self.note}\n"
+
+    def latex(self) -> str:
+        """As a LaTeX table (package booktabs)."""
+
+        def row(cells: Sequence[str]) -> str:
+            return " & ".join("".join(_LATEX.get(c, c) for c in cell) for cell in cells) + r" \\"
+
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{''.join(_LATEX.get(c, c) for c in f'{self.title}. {self.note}')}}}",
+            r"\begin{tabular}{l" + "r" * (len(self.columns) - 1) + "}",
+            r"\toprule",
+            row(self.columns),
+            r"\midrule",
+            *(row(cells) for cells in self.rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def build_facts(table: Table, recipe: str) -> TextTable:
+    """What was built, on what, at what cost."""
+    manifest = table.manifest
+    space = table.space
+    rows = [
+        ("space", f"{space.name}: {space.size:,} architectures, {len(table.rows):,} rows"),
+        ("sharing", _SHARING.get(manifest["sharing"], manifest["sharing"])),
+    ]
+    task = manifest.get("task")
+    if task:
+        splits = ", ".join(f"{n:,} {name}" for name, n in task["splits"].items())
+        shape = " × ".join(map(str, task["shape"]))
+        rows.append(("task", f"{task['name']} ({shape}): {splits}; hash {task['hash'][:12]}"))
+    for name, described in manifest["recipes"].items():
+        settings = described.get("trained", {})
+        shown = ", ".join(
+            f"{key.replace('_', ' ')} {value}" for key, value in settings.items() if value
+        )
+        seeds = ", ".join(map(str, described["seeds"]))
+        rows.append((f"recipe {name}", f"{shown or described['epochs']}; seeds {seeds}"))
+    if table.has_seeds("train_seconds", recipe=recipe):
+        last = table.curves("train_seconds", recipe=recipe)[:, :, -1]
+        rows.append(
+            ("cost", f"{last.size:,} trainings, {float(last.sum()) / 3600:.2f} hours of training")
+        )
+    hardware = manifest.get("hardware")
+    if hardware:
+        rows.append(
+            (
+                "hardware",
+                f"{hardware['processor']}, {hardware['cores']} cores, {hardware['system']}",
+            )
+        )
+    if "versions" in manifest:
+        rows.append(("versions", ", ".join(f"{k} {v}" for k, v in manifest["versions"].items())))
+    rows.append(("table", f"{table.name}, SHA-256 {table.sha256[:16]}…"))
+    return TextTable("What was built", ("", ""), rows, "")
+
+
+_SHARING = {
+    "canonical": "architectures that are the same network share a row",
+    "none": "every architecture has a row of its own",
+}
+
+
+def device_table(table: Table) -> TextTable:
+    """Medians of what running costs, with how each figure came about."""
+    rows = []
+    for device in table.devices:
+        for metric, kind in table.manifest["devices"][device]["kinds"].items():
+            column = table.device_column(device, metric)
+            known = column[column == column]
+            if not len(known) or metric.endswith(("_n", "_spread_ms")):
+                continue
+            ordered = sorted(known.tolist())
+            cells = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
+            rows.append((f"{device}: {metric}", kind, *(f"{cell:.4g}" for cell in cells)))
+    note = "Over the rows of the table. Estimated figures come from a stated model, not a counter."
+    return TextTable("Devices", ("metric", "kind", "least", "median", "most"), rows, note)
+
+
+def strategy_table(comparison: Comparison, title: str) -> TextTable:
+    """What the strategies found: mean ± standard deviation, n and intervals."""
+    rows = []
+    for name, found in comparison.summary()["strategies"].items():
+        cells = [name, str(found["n"])]
+        for metric in ("evaluations", "valid_accuracy", "test_accuracy", "regret"):
+            stat = found.get(metric)
+            digits = 1 if metric == "evaluations" else 2
+            cells.append(f"{stat['mean']:.{digits}f} ± {stat['std']:.{digits}f}" if stat else "–")
+        cells.append(f"[{found['regret']['low']:.2f}, {found['regret']['high']:.2f}]")
+        rows.append(cells)
+    setting = comparison.setting
+    budget = [
+        f"{value:,g} {unit}"
+        for value, unit in (
+            (setting.budget.seconds, "simulated seconds"),
+            (setting.budget.evaluations, "evaluations"),
+        )
+        if value
+    ]
+    seen = "mean over seeds" if setting.training_seed is None else f"seed {setting.training_seed}"
+    note = (
+        f"Budget: {' and '.join(budget)}. A query shows the {seen}; repeats are "
+        f"{setting.repeats}. Mean ± standard deviation over n runs; the interval is the bootstrap "
+        f"95 % interval of the mean regret in points. Accuracies (%) are means over seeds of the "
+        f"incumbent at the end of {setting.report_recipe}, test looked up after the search."
+    )
+    columns = ("strategy", "n", "evaluations", "valid", "test", "regret", "95 % interval")
+    return TextTable(title, columns, rows, note)
+
+
+def predictor_table(score: Score) -> TextTable:
+    """How well the predictor does, beside what seed noise leaves to be done."""
+    found, ceiling = score.agreement, score.ceiling
+
+    def row(name: str, key: str) -> tuple[str, str, str, str]:
+        low, high = score.intervals[key]
+        top = getattr(ceiling, key, None)
+        return (
+            name,
+            f"{getattr(found, key):.3f}",
+            f"[{low:.3f}, {high:.3f}]",
+            "–" if top is None else f"{top:.3f}",
+        )
+
+    rows = [
+        row("R²", "r2"),
+        row("Kendall's τ", "kendall"),
+        row("Spearman's ρ", "spearman"),
+        row("mean absolute error, points", "mae"),
+    ]
+    seeds = f"the mean of {ceiling.seeds} seeds" if ceiling else "the measured values"
+    note = (
+        f"XGBoost, fitted on {score.trained_on:,} rows, scored on {found.n:,} others; bootstrap "
+        f"95 % intervals over architectures. The ceiling is what a perfect prediction could reach "
+        f"against {seeds}, given seed noise."
+    )
+    columns = ("measure", "value", "95 % interval", "seed-noise ceiling")
+    return TextTable("The predictor", columns, rows, note)

@@ -1,0 +1,108 @@
+"""How figures look: one drawing for the page, in light and dark, and for the paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from io import StringIO
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "DASHES", "MARKERS", "figure", "inline_svg", "save", "series"]
+
+# Okabe & Ito, "Color Universal Design", 2008: told apart by colour-blind readers; lines and
+# points differ in dashes and markers too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+# Stand for the page's own colours, which follow the reader's light or dark setting.
+_INK, _FAINT = "#010203", "#a1a2a3"
+_STYLE: Any = {
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "figure.dpi": 100,
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "legend.frameon": False,
+    "savefig.transparent": True,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "nasbench",
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+}
+
+
+def figure(width: float = 4.6, height: float = 3.2) -> tuple[Figure, Axes]:
+    """An empty figure of that size in inches, with its axes."""
+    with mpl.rc_context(_STYLE):
+        drawn = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(drawn)
+        axes = drawn.add_subplot()
+        axes.grid(color=_FAINT, linewidth=0.4, alpha=0.5)
+        axes.set_axisbelow(True)
+    return drawn, axes
+
+
+def series(n: int) -> list[tuple[str, str, str]]:
+    """A colour, a dash and a marker for each of `n` series; no two are alike in all three."""
+    return list(islice(zip(cycle(COLOURS), cycle(DASHES), cycle(MARKERS), strict=False), n))
+
+
+def save(drawn: Figure, path: Path) -> None:
+    """Write the figure for a paper: `.svg` or `.pdf`, the same bytes each time."""
+    with mpl.rc_context(_STYLE):
+        metadata = {"Date": None} if path.suffix == ".svg" else {"CreationDate": None}
+        drawn.savefig(path, metadata=metadata)
+
+
+def inline_svg(drawn: Figure, label: str, tips: dict[str, Sequence[str]]) -> str:
+    """The figure as an `<svg>` element for the page.
+
+    Args:
+        drawn: the figure.
+        label: what a screen reader says of it.
+        tips: for the artists with these gids, what hovering over each of their points shows.
+    """
+    buffer = StringIO()
+    with mpl.rc_context(_STYLE):
+        drawn.savefig(buffer, format="svg", metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace(_INK, "var(--ink)").replace(_FAINT, "var(--faint)")
+    # Its own ids must not meet those of another figure on the page.
+    prefix = re.sub(r"\W+", "-", label.lower())
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
+    for gid, texts in tips.items():
+        svg = _with_tips(svg, f"{prefix}-{gid}", texts)
+    attributes = f'role="img" aria-label="{escape(label, quote=True)}"'
+    return re.sub(r'<svg ([^>]*?)width="[^"]*pt"|<svg ', rf"<svg {attributes} \g<1>", svg, count=1)
+
+
+def _with_tips(svg: str, gid: str, texts: Sequence[str]) -> str:
+    """Give the n-th mark of a group the n-th text as its `data-tip`."""
+    start = svg.index(f'<g id="{gid}"')
+    depth, at = 0, start
+    for match in re.finditer(r"<g\b|</g>", svg[start:]):
+        depth += 1 if match.group() == "<g" else -1
+        at = start + match.end()
+        if depth == 0:
+            break
+    waiting = iter(texts)
+
+    def mark(match: re.Match[str]) -> str:
+        text = next(waiting, None)
+        return match.group() if text is None else f'<use data-tip="{escape(text, quote=True)}" '
+
+    return svg[:start] + re.sub(r"<use ", mark, svg[start:at]) + svg[at:]
