@@ -40,8 +40,11 @@ class RegularizedEvolution:
         population_size: int = 10,
         sample_size: int = 3,
     ) -> None:
-        if population_size < 1 or sample_size < 1:
-            raise NasbenchError("population_size and sample_size must be 1 or more")
+        for size in (population_size, sample_size):
+            if type(size) is not int or size < 1:
+                raise NasbenchError(
+                    f"population_size and sample_size must be integers of 1 or more, got {size!r}"
+                )
         self._space = space
         self._goal = goal
         self._rng = rng

@@ -43,7 +43,7 @@ class Reinforce:
         learning_rate: float = 0.01,
         baseline_momentum: float = 0.9,
     ) -> None:
-        if learning_rate <= 0 or not 0 <= baseline_momentum < 1:
+        if not 0 < learning_rate < math.inf or not 0 <= baseline_momentum < 1:
             raise NasbenchError("learning_rate must be above 0, baseline_momentum in [0, 1)")
         self._space = space
         self._goal = goal

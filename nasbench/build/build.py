@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import torch
 
 import nasbench
 from nasbench.build.assemble import assemble
@@ -152,7 +155,9 @@ def _measure(spec: BuildSpec, folder: BuildFolder, done: _Done, tell: Progress) 
     for chunk in _chunks([a for a in architectures if a not in done.counts]):
         counts = {}
         for architecture in chunk:
-            live, release = count(net(architecture), shape), count(net(architecture, False), shape)
+            with _one_thread():
+                live = count(net(architecture), shape)
+                release = count(net(architecture, False), shape)
             counts[architecture] = {
                 "parameters": live.parameters,
                 "flops": live.flops,
@@ -175,6 +180,17 @@ def _measure(spec: BuildSpec, folder: BuildFolder, done: _Done, tell: Progress) 
             }
             _keep(folder, done, entry)
         tell(f"measuring {device_spec.name}", len(found), len(architectures))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One image is too little work for several threads: on busy cores they wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _keep(folder: BuildFolder, done: _Done, entry: Mapping[str, Any]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+
+from nasbench.device.measure import hardware_model
 
 __all__ = ["hardware", "versions"]
 
@@ -26,20 +27,11 @@ def versions() -> dict[str, str]:
 def hardware() -> dict[str, str | int | float]:
     """The machine in words: processor, cores, memory, system."""
     return {
-        "processor": _processor(),
+        "processor": hardware_model("cpu"),
         "cores": os.cpu_count() or 0,
         "memory_gib": round(_memory() / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _memory() -> int:

@@ -9,8 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
+from numpy.typing import NDArray
 
-from nasbench.report.theme import COLOURS, figure, series
+from nasbench.report.theme import COLOURS, FAINT, figure, series, styled
 from nasbench.search import Comparison
 from nasbench.space import SHIFT, CellGraph, CellSpace
 from nasbench.stats import bootstrap_interval, pareto_front
@@ -46,12 +47,14 @@ class Drawing:
     tips: dict[str, Sequence[str]] = field(default_factory=dict)
 
 
+@styled
 def accuracy_histogram(table: Table, recipe: str) -> Drawing:
     """How validation accuracy is spread over the rows."""
     accuracy = table.column("valid_accuracy", recipe=recipe)
     accuracy = accuracy[np.isfinite(accuracy)]
+    bottom = _bulk(accuracy)
     drawn, axes = figure()
-    axes.hist(accuracy, bins=min(60, max(10, len(accuracy) // 4)), color=COLOURS[0])
+    axes.hist(accuracy[accuracy >= bottom], bins=40, color=COLOURS[0])
     axes.axvline(accuracy.max(), color=COLOURS[1], linestyle="--", linewidth=1)
     axes.set_xlabel(f"validation accuracy, % ({recipe}, mean over seeds)")
     axes.set_ylabel("architectures")
@@ -59,10 +62,12 @@ def accuracy_histogram(table: Table, recipe: str) -> Drawing:
     caption = (
         f"{len(accuracy):,} rows; quartiles {quartiles[0]:.2f}, {quartiles[1]:.2f} and "
         f"{quartiles[2]:.2f} %; the dashed line is the best, {accuracy.max():.2f} %."
+        f"{_below(accuracy, bottom)}"
     )
     return Drawing("accuracy", "Accuracy of the space", caption, drawn)
 
 
+@styled
 def cost_scatter(table: Table, recipe: str, device: str, metric: str = "latency_ms") -> Drawing:
     """Validation accuracy against what running costs, with the Pareto front."""
     accuracy = table.column("valid_accuracy", recipe=recipe)
@@ -70,7 +75,7 @@ def cost_scatter(table: Table, recipe: str, device: str, metric: str = "latency_
     kind = table.manifest["devices"][device]["kinds"][metric]
     front = pareto_front(cost, accuracy)
     drawn, axes = figure()
-    axes.scatter(cost, accuracy, s=16, color=COLOURS[0], alpha=0.6, linewidths=0, gid="rows")
+    axes.scatter(cost, accuracy, s=16, color=COLOURS[0], alpha=0.75, linewidths=0, gid="rows")
     axes.plot(
         cost[front],
         accuracy[front],
@@ -81,8 +86,8 @@ def cost_scatter(table: Table, recipe: str, device: str, metric: str = "latency_
         markersize=4,
         label=f"Pareto front ({len(front)})",
     )
-    known = accuracy[np.isfinite(accuracy)]
-    axes.set_ylim(bottom=np.quantile(known, 0.02) - 1)
+    bottom = _bulk(accuracy)
+    axes.set_ylim(bottom=bottom)
     axes.set_xlabel(f"{metric.replace('_', ', ')} ({device}, {kind})")
     axes.set_ylabel("validation accuracy, %")
     axes.legend(loc="lower right")
@@ -90,14 +95,25 @@ def cost_scatter(table: Table, recipe: str, device: str, metric: str = "latency_
         f"{table.space.string(a)}\n{y:.2f} %, {x:.3f} {metric.rsplit('_', 1)[1]}"
         for a, x, y in zip(table.rows.tolist(), cost, accuracy, strict=True)
     ]
-    below = int((known < axes.get_ylim()[0]).sum())
-    caption = f"Hover over a point for its architecture. {kind.capitalize()} on {device}." + (
-        f" {below} rows lie below the axis." if below else ""
-    )
+    caption = f"Hover over a point for its architecture. {kind.capitalize()}."
+    caption += _below(accuracy, bottom)
     title = f"Accuracy against {metric.rsplit('_', 1)[0]}"
     return Drawing(f"{metric}-{device}", title, caption, drawn, {"rows": tips})
 
 
+def _bulk(accuracy: NDArray[np.float64]) -> float:
+    """Where an axis of accuracies starts, so that a few that learnt nothing do not stretch it."""
+    low, high = np.nanquantile(accuracy, (0.05, 1.0))
+    return float(low - 0.1 * (high - low))
+
+
+def _below(accuracy: NDArray[np.float64], bottom: float) -> str:
+    """A sentence on the rows that the axis leaves out."""
+    count = int((accuracy < bottom).sum())
+    return f" {count} rows of less than {bottom:.1f} % are not shown." if count else ""
+
+
+@styled
 def regret_curves(comparison: Comparison, axis: str) -> Drawing:
     """Mean regret of the incumbents over simulated seconds or evaluations, with intervals."""
     traces = [trace for runs in comparison.traces.values() for trace in runs]
@@ -109,7 +125,7 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
         grid = np.arange(1, max(trace.evaluations for trace in traces) + 1, dtype=float)
     drawn, axes = figure()
     looks = series(len(comparison.traces))
-    for name, (colour, dash, _) in zip(comparison.traces, looks, strict=True):
+    for name, (colour, dash) in zip(comparison.traces, looks, strict=True):
         regret = comparison.regret(name, grid, axis)
         everywhere = np.isfinite(regret).all(0)
         known = regret[:, everywhere]
@@ -132,11 +148,18 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
     return Drawing(f"regret-{axis}", "Regret of the search strategies", caption, drawn)
 
 
+@styled
 def predictor_scatter(score: Score, table: Table) -> Drawing:
     """Predicted against measured, on rows that the predictor did not see."""
     drawn, axes = figure()
     axes.scatter(
-        score.measured, score.predicted, s=16, color=COLOURS[0], alpha=0.6, linewidths=0, gid="rows"
+        score.measured,
+        score.predicted,
+        s=16,
+        color=COLOURS[0],
+        alpha=0.75,
+        linewidths=0,
+        gid="rows",
     )
     ends = np.quantile(np.concatenate((score.measured, score.predicted)), (0.0, 1.0))
     axes.plot(ends, ends, color=COLOURS[1], linestyle="--", linewidth=1, label="equal")
@@ -156,6 +179,7 @@ def predictor_scatter(score: Score, table: Table) -> Drawing:
     return Drawing("predictor", "The predictor on unseen rows", caption, drawn, {"rows": tips})
 
 
+@styled
 def best_cells(table: Table, recipe: str, k: int = 3) -> Drawing | None:
     """The best rows' cells as graphs; None for spaces that have no cells."""
     space = table.space
@@ -163,14 +187,19 @@ def best_cells(table: Table, recipe: str, k: int = 3) -> Drawing | None:
         return None
     accuracy = table.column("valid_accuracy", recipe=recipe)
     order = np.argsort(-np.nan_to_num(accuracy, nan=-np.inf), kind="stable")[:k]
-    drawn, axes = figure(4.6, 1.15 * k + 0.1)
+    width, pitch = 4.6, 1.25
+    x_range = (-0.25, max(space.nodes - 0.75, 3.25))
+    y_range = (pitch * (1 - k) - 0.5, 0.85)
+    scale = width / (x_range[1] - x_range[0])
+    drawn, axes = figure(width, scale * (y_range[1] - y_range[0]))
     axes.set_axis_off()
+    axes.set_aspect("equal")  # arcs are bent in inches, their labels placed in nodes
+    axes.set_xlim(x_range)
+    axes.set_ylim(y_range)
     for place, row in enumerate(order.tolist()):
         graph = space.live_graph(int(table.rows[row]))
         title = f"{place + 1}. {accuracy[row]:.2f} %, architecture {table.rows[row]}"
-        _draw_cell(axes, graph, -1.5 * place, title)
-    axes.set_xlim(-0.25, space.nodes - 0.75)
-    axes.set_ylim(-1.5 * k + 0.65, 0.95)
+        _draw_cell(axes, graph, -pitch * place, title)
     caption = (
         "Live edges only, from the cell's input (0) to its output; each node sums what enters it. "
         "A shift is what is left of a convolution of zeros."
@@ -189,20 +218,21 @@ _SHORT = {
 
 def _draw_cell(axes: Axes, graph: CellGraph, y: float, title: str) -> None:
     """Nodes on a line; an edge that passes nodes by is an arc, above or below."""
-    axes.text(-0.2, y + 0.72, title)
+    axes.text(-0.2, y + 0.66, title)
     for node in range(graph.nodes):
-        axes.plot([node], [y], "o", markersize=13, color="#a1a2a3")
+        axes.plot([node], [y], "o", markersize=13, color=FAINT)
         axes.annotate(str(node), (node, y), ha="center", va="center", fontsize=8)
     for edge in graph.edges:
         label, colour = _SHORT[edge.operation]
         length = edge.target - edge.source
-        # Arcs of the same length that overlap go to different sides.
-        side = 1 if length != 2 or edge.source % 2 == 0 else -1
-        bend = 0.0 if length == 1 else side * (0.22 + 0.06 * length)
+        # Two arcs of length 2 would cross: they go to different sides.
+        side = -1 if length == 2 and edge.source % 2 else 1
+        lift = 0.0 if length == 1 else side * (0.16 + 0.1 * length)
         arrow = FancyArrowPatch(
             (edge.source, y),
             (edge.target, y),
-            connectionstyle=f"arc3,rad={-bend}",
+            # The middle of an arc lies half of `rad` times its length off the line.
+            connectionstyle=f"arc3,rad={-2 * lift / length}",
             arrowstyle="-|>",
             mutation_scale=9,
             shrinkA=8,
@@ -212,8 +242,12 @@ def _draw_cell(axes: Axes, graph: CellGraph, y: float, title: str) -> None:
         )
         axes.add_patch(arrow)
         middle = (edge.source + edge.target) / 2
-        # An arc's middle is half its bend, times its length, off the line.
-        lift = bend * length / 2
         axes.text(
-            middle, y + lift + 0.05, label, ha="center", va="bottom", fontsize=7.5, color=colour
+            middle,
+            y + lift + (-0.04 if lift < 0 else 0.04),
+            label,
+            ha="center",
+            va="top" if lift < 0 else "bottom",
+            fontsize=7.5,
+            color=colour,
         )

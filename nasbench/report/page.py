@@ -26,7 +26,7 @@ from nasbench.report.text import (
     predictor_table,
     strategy_table,
 )
-from nasbench.report.theme import inline_svg, save
+from nasbench.report.theme import inline_svg, save_pdf, to_svg
 from nasbench.search import Comparison
 from nasbench.surrogate import Score
 from nasbench.table import Table
@@ -113,7 +113,7 @@ def _table_sections(table: Table, recipe: str) -> list[Section]:
     costs = [cost_scatter(table, recipe, d) for d in table.devices if _has_latency(table, d)]
     measured = Section(
         "What running costs",
-        "Latency is a low quantile of interleaved repeats on an otherwise idle machine.",
+        "Latency is the 0.1 quantile of repeats that were interleaved over architectures.",
         costs[:4],
         [device_table(table)],
     )
@@ -154,10 +154,11 @@ def _write(sections: Sequence[Section], out: Path, title: str) -> Path:
             shown = []
             for drawing in section.drawings:
                 name = f"{number}-{drawing.name}"
-                for suffix in (".svg", ".pdf"):
-                    save(drawing.figure, figures / f"{name}{suffix}")
-                svg = inline_svg(drawing.figure, f"{drawing.title} {number}", drawing.tips)
-                shown.append((drawing, svg))
+                svg = to_svg(drawing.figure)
+                (figures / f"{name}.svg").write_text(svg)
+                save_pdf(drawing.figure, figures / f"{name}.pdf")
+                label = f"{drawing.title} ({number}, {drawing.name})"
+                shown.append((drawing, inline_svg(svg, label, drawing.tips)))
             rendered.append((section, shown))
         page = out / "index.html"
         page.write_text(

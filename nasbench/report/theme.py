@@ -15,19 +15,28 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "DASHES", "MARKERS", "figure", "inline_svg", "save", "series"]
+__all__ = [
+    "COLOURS",
+    "FAINT",
+    "figure",
+    "inline_svg",
+    "save_pdf",
+    "series",
+    "styled",
+    "to_svg",
+]
 
 # Okabe & Ito, "Color Universal Design", 2008: told apart by colour-blind readers; lines and
-# points differ in dashes and markers too.
+# points differ in dashes too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_NAMES = tuple(f"series-{i}" for i in range(len(COLOURS)))
 DASHES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D", "v", "P")
 
 # Stand for the page's own colours, which follow the reader's light or dark setting.
-_INK, _FAINT = "#010203", "#a1a2a3"
+INK, FAINT = "#010203", "#a1a2a3"
 _STYLE: Any = {
-    "axes.edgecolor": _INK,
-    "axes.labelcolor": _INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlelocation": "left",
@@ -39,55 +48,64 @@ _STYLE: Any = {
     "savefig.transparent": True,
     "svg.fonttype": "none",
     "svg.hashsalt": "nasbench",
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
 }
 
 
+styled = mpl.rc_context(_STYLE)
+"""Decorates what draws: matplotlib takes colours and fonts when an artist is made."""
+
+
+@styled
 def figure(width: float = 4.6, height: float = 3.2) -> tuple[Figure, Axes]:
     """An empty figure of that size in inches, with its axes."""
-    with mpl.rc_context(_STYLE):
-        drawn = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(drawn)
-        axes = drawn.add_subplot()
-        axes.grid(color=_FAINT, linewidth=0.4, alpha=0.5)
-        axes.set_axisbelow(True)
+    drawn = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(drawn)
+    axes = drawn.add_subplot()
+    axes.grid(color=FAINT, linewidth=0.4, alpha=0.5)
+    axes.set_axisbelow(True)
     return drawn, axes
 
 
-def series(n: int) -> list[tuple[str, str, str]]:
-    """A colour, a dash and a marker for each of `n` series; no two are alike in all three."""
-    return list(islice(zip(cycle(COLOURS), cycle(DASHES), cycle(MARKERS), strict=False), n))
+def series(n: int) -> list[tuple[str, str]]:
+    """A colour and a dash for each of `n` series; up to 12 no two are alike in both."""
+    return list(islice(zip(cycle(COLOURS), cycle(DASHES), strict=False), n))
 
 
-def save(drawn: Figure, path: Path) -> None:
-    """Write the figure for a paper: `.svg` or `.pdf`, the same bytes each time."""
-    with mpl.rc_context(_STYLE):
-        metadata = {"Date": None} if path.suffix == ".svg" else {"CreationDate": None}
-        drawn.savefig(path, metadata=metadata)
+@styled
+def to_svg(drawn: Figure) -> str:
+    """The figure as an SVG document for a paper, the same each time."""
+    buffer = StringIO()
+    drawn.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
 
 
-def inline_svg(drawn: Figure, label: str, tips: dict[str, Sequence[str]]) -> str:
-    """The figure as an `<svg>` element for the page.
+@styled
+def save_pdf(drawn: Figure, path: Path) -> None:
+    """Write the figure as PDF, the same bytes each time."""
+    drawn.savefig(path, format="pdf", metadata={"CreationDate": None})
+
+
+def inline_svg(svg: str, label: str, tips: dict[str, Sequence[str]]) -> str:
+    """An SVG document of `to_svg` as an `<svg>` element for the page, in the page's colours.
 
     Args:
-        drawn: the figure.
-        label: what a screen reader says of it.
+        svg: the document.
+        label: what a screen reader says of it; different for each figure of a page.
         tips: for the artists with these gids, what hovering over each of their points shows.
     """
-    buffer = StringIO()
-    with mpl.rc_context(_STYLE):
-        drawn.savefig(buffer, format="svg", metadata={"Date": None})
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].replace(_INK, "var(--ink)").replace(_FAINT, "var(--faint)")
+    svg = svg[svg.index("<svg") :]
+    for colour, name in (*zip(COLOURS, _NAMES, strict=True), (INK, "ink"), (FAINT, "faint")):
+        svg = svg.replace(colour.lower(), f"var(--{name})")
     # Its own ids must not meet those of another figure on the page.
     prefix = re.sub(r"\W+", "-", label.lower())
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     for gid, texts in tips.items():
         svg = _with_tips(svg, f"{prefix}-{gid}", texts)
     attributes = f'role="img" aria-label="{escape(label, quote=True)}"'
-    return re.sub(r'<svg ([^>]*?)width="[^"]*pt"|<svg ', rf"<svg {attributes} \g<1>", svg, count=1)
+    return svg.replace("<svg ", f"<svg {attributes} ", 1)
 
 
 def _with_tips(svg: str, gid: str, texts: Sequence[str]) -> str:

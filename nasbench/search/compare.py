@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from multiprocessing import get_context
@@ -15,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, unknown
 from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle
 from nasbench.search.run import RunSpec, search
 from nasbench.search.strategy import Budget, Goal, Limit, strategy_class
 from nasbench.search.trace import KeptTraces, Trace, read_traces
 from nasbench.stats import summarize
-from nasbench.table import Table, load
+from nasbench.table import Table, atomic_path, load
 
 __all__ = ["Comparison", "Setting", "all_processes", "compare"]
 
@@ -188,7 +189,7 @@ def compare(
     workers: int = 1,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     processes: int = 1,
-    out: Path | None = None,
+    out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Run every strategy with every seed and look up what their incumbents are worth.
@@ -216,9 +217,15 @@ def compare(
         progress: called after each run.
     """
     opened = table if isinstance(table, Table) else load(table)
+    out = None if out is None else Path(out)
     names = list(dict.fromkeys(strategies))
     for name in names:
         strategy_class(name)  # an unknown name is told before anything runs
+    for name in parameters or {}:
+        if name not in names:
+            raise unknown("strategy to set parameters of", name, names)
+    if processes < 1:
+        raise NasbenchError(f"a comparison needs 1 process or more, got {processes}")
     recipe = opened.recipe(report_recipe or search_recipe)
     setting = Setting(
         table=str(opened.path),
@@ -234,7 +241,7 @@ def compare(
         workers=workers,
         parameters=parameters or {},
     )
-    seeds = list(seeds)
+    seeds = [int(seed) for seed in seeds]
     if not names or not seeds:
         raise NasbenchError("a comparison needs a strategy and a seed at least")
     done = 0
@@ -248,7 +255,8 @@ def compare(
                 progress(done, len(names) * len(seeds))
     if out:
         kept = {"setting": asdict(setting), "strategies": names, "seeds": seeds}
-        (out / "comparison.json").write_text(json.dumps(kept, indent=2) + "\n")
+        with atomic_path(out / "comparison.json") as partial:
+            partial.write_text(json.dumps(kept, indent=2) + "\n")
     return Comparison(opened, setting, traces)
 
 
@@ -284,8 +292,14 @@ def _run_missing(
     chunks = [seeds[i : i + size] for i in range(0, len(seeds), size)]
     context = get_context("spawn")  # a fork would copy the threads of numpy and XGBoost half
     with ProcessPoolExecutor(processes, context, _open, (setting,)) as pool:
-        for traces in pool.map(_run_chunk, [strategy] * len(chunks), chunks):
-            yield from traces
+        try:
+            for traces in pool.map(_run_chunk, [strategy] * len(chunks), chunks):
+                yield from traces
+        except BrokenProcessPool as error:
+            raise NasbenchError(
+                "a search process died (killed, or out of memory); with --out what is finished "
+                "is kept, and the same command goes on from there"
+            ) from error
 
 
 _opened: tuple[Setting, Oracle] | None = None  # of a worker process

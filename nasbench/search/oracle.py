@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -198,7 +199,7 @@ class TrainerOracle:
         self._seeds = tuple(seeds)
         self._trainer = ReferenceTrainer(hardware)
         self._data = prepare(task, recipe, self._trainer.hardware)
-        self._aside: dict[tuple[int, int], tuple[int, Iterator[Epoch]]] = {}
+        self._aside: dict[tuple[int, int], _Aside] = {}
 
     def key(self, architecture: int) -> int:
         return int(self.space.canonical(architecture))
@@ -233,18 +234,29 @@ class TrainerOracle:
     def _train(self, architecture: int, seed: int, query: Query) -> Epoch:
         """The epoch that the query asks for, of one seed."""
         place = (architecture, seed)
-        done, epochs = 0, None
-        if query.resume and place in self._aside:
-            done, epochs = self._aside[place]
-        if epochs is None or done >= query.epochs:
-            done = 0
+        aside = self._aside.get(place)
+        if not query.resume or aside is None or aside.done > query.epochs:
             epochs = self._trainer.epochs(
                 self.space, architecture, self._task, self._data, self._recipe, seed
             )
+            aside = _Aside(1, next(epochs), epochs)
         # A training that diverged ends early: the epoch asked for is as its last.
-        *_, epoch = islice(epochs, query.epochs - done)
-        self._aside[place] = (query.epochs, epochs)
-        return epoch
+        for epoch in islice(aside.further, query.epochs - aside.done):
+            aside.last = epoch
+        aside.done = query.epochs
+        if aside.done == self._recipe.epochs:
+            aside.further = iter(())  # nothing is left to continue: let go of the network
+        self._aside[place] = aside
+        return aside.last
+
+
+@dataclass(slots=True)
+class _Aside:
+    """A training put aside: how many epochs are done, what the last showed, and the further."""
+
+    done: int
+    last: Epoch
+    further: Iterator[Epoch]
 
 
 def _mean(values: Sequence[float]) -> float:

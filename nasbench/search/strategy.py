@@ -183,4 +183,8 @@ def make_strategy(
     for key in parameters or {}:
         if key not in own:
             raise unknown(f"parameter of {name}", key, own)
-    return cls(space, goal, rng, **(parameters or {}))
+    try:
+        return cls(space, goal, rng, **(parameters or {}))
+    except TypeError as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in (parameters or {}).items())
+        raise NasbenchError(f"strategy {name} does not take {given or space}: {error}") from error

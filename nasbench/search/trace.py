@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
+from nasbench.table import atomic_path
 
 __all__ = ["KeptTraces", "Trace", "read_traces"]
 
@@ -95,8 +96,11 @@ class Trace:
 def read_traces(path: Path) -> tuple[str, dict[int, Trace]]:
     """The header of a file of runs, and its whole runs by seed."""
     lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last newline is torn
-    traces = (Trace.from_json(json.loads(line)) for line in lines[1:])
     header = lines[0].decode(errors="replace") if lines else ""
+    try:
+        traces = [Trace.from_json(json.loads(line)) for line in lines[1:]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise NasbenchError(f"{path} is damaged: remove it to run its searches again") from error
     return header, {trace.seed: trace for trace in traces}
 
 
@@ -113,7 +117,8 @@ class KeptTraces:
                 self.traces = traces
             # Written anew: what a kill tore off, or what another setting left, goes.
             text = [header, *(json.dumps(trace.to_json()) for trace in self.traces.values())]
-            path.write_text("".join(line + "\n" for line in text))
+            with atomic_path(path) as partial:
+                partial.write_text("".join(line + "\n" for line in text))
         except OSError as error:
             raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
 

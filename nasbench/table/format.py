@@ -98,7 +98,7 @@ def _hdf5(
                 "sha256": hashlib.sha256(array.data).hexdigest(),
                 **dataset.about,
             }
-        text = json.dumps({**manifest, "datasets": entries}, sort_keys=True).encode()
+        text = json.dumps({**manifest, "datasets": entries}).encode()
         stored = file.create_dataset(_MANIFEST, data=np.frombuffer(text, dtype=np.uint8))
         place = int(stored.id.get_offset())
     return image.getbuffer(), place, len(text)
@@ -149,7 +149,7 @@ class TableFile:
         text = self._map[start : start + size]
         if hashlib.sha256(text).hexdigest() != sha256:
             raise NasbenchError(f"{path} is damaged: its manifest does not have the hash it states")
-        self.manifest: dict[str, Any] = json.loads(text)
+        self.manifest = self._parse_manifest(text)
         self._checked: dict[str, NDArray[Any]] = {}
 
     def _parse_block(self, block: bytes) -> None:
@@ -167,6 +167,15 @@ class TableFile:
             raise NasbenchError(
                 f"{self.path} has table format {version}, this release reads format {VERSION}"
             )
+
+    def _parse_manifest(self, text: bytes) -> dict[str, Any]:
+        try:
+            manifest = json.loads(text)
+        except ValueError as error:
+            raise NasbenchError(f"{self.path} is damaged: its manifest is not JSON") from error
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("datasets"), dict):
+            raise NasbenchError(f"{self.path} is damaged: its manifest names no data sets")
+        return manifest
 
     def array(self, name: str) -> NDArray[Any]:
         """The data set of that name, mapped and read-only; its first reading checks its hash."""

@@ -72,7 +72,7 @@ def pick_hardware(name: str = "auto") -> torch.device:
         return torch.device(name)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise NasbenchError(f"no hardware {name!r} to train on here: {reason}") from error
+        raise NasbenchError(f"there is no hardware {name!r} here: {reason}") from error
 
 
 def prepare(task: Task, recipe: Recipe, hardware: torch.device) -> Prepared:
