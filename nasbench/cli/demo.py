@@ -37,7 +37,7 @@ def demo(
     from nasbench.build import build, read_spec
     from nasbench.report import Report, write_report
     from nasbench.search import compare
-    from nasbench.search.compare import all_processes
+    from nasbench.search.comparison import all_processes
     from nasbench.surrogate import fit, score
     from nasbench.table import load, recipe_path
 

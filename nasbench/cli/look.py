@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from nasbench.cli.common import Json, emit, parse_architecture, rows
+from nasbench.errors import NasbenchError
 
 __all__ = ["register"]
 
@@ -134,6 +135,8 @@ def query(
         of_seed = seed if opened.has_seeds(metric, recipe=chosen) else None
         found = opened.values(metric, index, recipe=chosen, epoch=last, seed=of_seed)
         values[metric] = float(found)
+    if not values:
+        raise NasbenchError(f"recipe {chosen} shows nothing after {last} epochs")
     costs = {
         f"{device}/{metric}": float(opened.cost(device, metric, index))
         for device in opened.devices

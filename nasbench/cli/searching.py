@@ -190,7 +190,7 @@ def compare(
     """
     from nasbench.report import write_comparison
     from nasbench.search import compare as run_compare
-    from nasbench.search.compare import all_processes
+    from nasbench.search.comparison import all_processes
 
     parameters: dict[str, dict[str, Any]] = {}
     names = [name.strip() for name in strategies.split(",") if name.strip()]

@@ -1,7 +1,7 @@
 """What searches: the strategy's contract, oracles, the clock, runs and their comparison."""
 
 from nasbench.search.clock import Clock
-from nasbench.search.compare import Comparison, compare
+from nasbench.search.comparison import Comparison, compare
 from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle, TrainerOracle
 from nasbench.search.run import Evaluation, Run, RunSpec, search
 from nasbench.search.strategy import (

@@ -1,0 +1,174 @@
+"""Every command does what its help says, in text and in JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+import nasbench as nb
+from nasbench.search import Comparison
+
+
+def test_space(cli):
+    found = json.loads(cli("space", "nb201-mini", "--json").out)
+    assert (found["size"], found["unique"]) == (125, 65)
+    assert "125" in cli("space", "nb201-mini").out
+
+
+def test_build_says_where_the_table_is_and_refuses_to_overwrite_it(cli, recipe, tmp_path):
+    out = tmp_path / "made.h5"
+    made = cli("build", recipe, "--out", out, "--workers", "1", "--hardware", "cpu", "--json")
+    assert json.loads(made.out)["rows"] == len(nb.load(out).rows)
+    again = cli("build", recipe, "--out", out)
+    assert (again.status, again.out) == (2, "")
+    assert "is there already" in again.err
+    assert not list(tmp_path.glob("*.build"))
+
+
+def test_info_lists_recipes_devices_and_kinds(cli, table):
+    text = cli("info", table).out
+    assert "recipe 2ep" in text
+    assert "latency_ms (measured)" in text
+    assert "energy_mj (estimated)" in text or "energy_mj (measured)" in text
+    assert json.loads(cli("info", table, "--json").out)["name"] == "tiny"
+
+
+def test_verify_finds_a_flipped_bit(cli, table, tmp_path):
+    assert "is whole" in cli("verify", table).out
+    data = bytearray(table.read_bytes())
+    data[-1] ^= 1
+    broken = tmp_path / "broken.h5"
+    broken.write_bytes(data)
+    found = cli("verify", broken)
+    assert found.status == 2
+    assert "damaged" in found.err
+
+
+def test_query_answers_as_the_table_does(cli, table):
+    opened = nb.load(table)
+    string = opened.space.string(20)
+    found = json.loads(cli("query", table, string, "--epoch", 1, "--seed", 1, "--json").out)
+    expected = float(opened.values("valid_accuracy", 20, epoch=1, seed=1))
+    assert found["architecture"] == 20
+    assert found["values"]["valid_accuracy"] == expected
+    assert found["costs"]["cpu-onnxruntime-b1/latency_ms"] > 0
+
+
+@pytest.mark.parametrize("where", ["table", "train", "surrogate"])
+def test_search_on_table_trainer_and_surrogate(cli, table, recipe, where, tmp_path):
+    fitted = tmp_path / "s.json"
+    cli("surrogate", "fit", table, "--out", fitted, "--train", "8")
+    source = {"table": table, "train": recipe, "surrogate": fitted}[where]
+    words = ("search", "random_search", f"--{where}", source, "--budget-evaluations", 3, "--json")
+    found = json.loads(cli(*words).out)
+    assert found["evaluations"] == 3
+    assert found["spec"]["oracle"]["kind"] == ("trainer" if where == "train" else where)
+    assert "test_accuracy" not in json.dumps(found)
+
+
+def test_trainer_and_table_find_the_same_from_the_command_line(cli, table, recipe):
+    words = ("--budget-evaluations", 4, "--seed", 3, "--json")
+    found = [
+        json.loads(cli("search", "regularized_evolution", source, path, *words).out)
+        for source, path in (("--table", table), ("--train", recipe))
+    ]
+    assert found[0]["incumbent"] == found[1]["incumbent"]
+    assert found[0]["valid_accuracy"] == found[1]["valid_accuracy"]
+
+
+def test_search_within_a_limit(cli, table):
+    opened = nb.load(table)
+    bound = float(np.median(opened.device_column("cpu-onnxruntime-b1", "latency_ms")))
+    limit = f"cpu-onnxruntime-b1/latency_ms<={bound}"
+    words = ("--budget-evaluations", 27, "--set", "repeats=false", "--limit", limit, "--json")
+    found = json.loads(cli("search", "random_search", "--table", table, *words).out)
+    latency = opened.cost("cpu-onnxruntime-b1", "latency_ms", np.arange(27))
+    accuracy = opened.values("valid_accuracy", np.arange(27))
+    assert found["valid_accuracy"] == accuracy[latency <= bound].max()
+
+
+def test_compare_writes_summary_page_and_figures(cli, table, tmp_path):
+    out = tmp_path / "compared"
+    words = ("--strategies", "random_search,reinforce", "--budget-evaluations", 5, "--seeds", 4)
+    done = cli("compare", "--table", table, *words, "--out", out, "--processes", 1, "--json")
+    summary = json.loads((out / "summary.json").read_text())
+    assert json.loads(done.out) == summary
+    assert set(summary["strategies"]) == {"random_search", "reinforce"}
+    assert summary["strategies"]["reinforce"]["n"] == 4
+    stat = summary["strategies"]["random_search"]["regret"]
+    assert set(stat) == {"mean", "std", "median", "low", "high"}
+    for name in ("index.html", "report.md", "report.tex"):
+        assert (out / name).stat().st_size > 500
+    assert list((out / "figures").glob("*.pdf"))
+    kept = Comparison.load(out)
+    assert kept.summary() == summary
+
+
+def test_report_joins_table_surrogate_and_comparison(cli, table, tmp_path):
+    fitted, compared = tmp_path / "s.json", tmp_path / "c"
+    cli("surrogate", "fit", table, "--out", fitted, "--train", "8")
+    words = ("--strategies", "random_search", "--budget-evaluations", 5, "--seeds", 2)
+    cli("compare", "--table", table, *words, "--out", compared, "--processes", 1)
+    out = tmp_path / "page"
+    done = cli("report", table, "--surrogate", fitted, "--compare", compared, "--out", out)
+    assert done.status == 0, done.err
+    page = (out / "index.html").read_text()
+    assert "The predictor" in page
+    assert "Search: c" in page
+
+
+def test_surrogate_score_stands_beside_the_ceiling(cli, table, tmp_path):
+    fitted = tmp_path / "s.json"
+    cli("surrogate", "fit", table, "--out", fitted, "--train", "8")
+    found = json.loads(cli("surrogate", "score", fitted, table, "--json").out)
+    assert found["n"] == len(nb.load(table).rows) - 8
+    assert {"r2", "kendall", "spearman"} <= set(found["ceiling"])
+    assert set(found["intervals"]) == {"r2", "kendall", "spearman", "mae"}
+
+
+def test_export_trained(cli, recipe, tmp_path):
+    path = tmp_path / "net.onnx"
+    words = ("--onnx", path, "--recipe", recipe, "--train", "--hardware", "cpu", "--json")
+    found = json.loads(cli("export", 26, *words).out)
+    onnx.checker.check_model(onnx.load(path))
+    assert found["largest_difference"] < 1e-3
+    assert 0 <= found["valid_accuracy"] <= 100
+
+
+def test_demo_makes_everything_and_goes_on(cli, recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("nasbench.cli.demo.SEEDS", 3)
+    monkeypatch.setattr("nasbench.cli.demo.REALLY_TRAINED", 2)
+    monkeypatch.setattr("nasbench.search.comparison.all_processes", lambda: 1)
+    monkeypatch.setattr("nasbench.build.builder.default_processes", lambda hardware: 1)
+    out = tmp_path / "demo"
+    done = cli("demo", "--out", out, "--recipe", recipe)
+    assert done.status == 0, done.err
+    page = (out / "index.html").read_text()
+    for part in ("The table", "What running costs", "The predictor", "Search on the trainer"):
+        assert part in page
+    assert str(out / "index.html") in done.out
+    # The engine that built the table and the one that searched are the same: so are the values.
+    assert "<td>no</td>" not in page
+    made = (out / "table.h5").stat().st_mtime_ns
+    assert cli("demo", "--out", out, "--recipe", recipe).status == 0
+    assert (out / "table.h5").stat().st_mtime_ns == made
+    assert (out / "index.html").read_text() == page
+
+
+def test_help_has_an_example_for_every_command(cli):
+    listed = cli("--help").out
+    for command in ("space", "build", "info", "verify", "query", "search", "compare", "report"):
+        assert command in listed
+        assert "Example" in cli(command, "--help").out
+
+
+def test_the_installed_command_prints_its_version():
+    path = Path(sys.executable).with_name("nasbench")
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["nasbench-harness", nb.__version__]
