@@ -24,6 +24,7 @@ from nasbench.device import make_device
 from nasbench.device.count import count
 from nasbench.errors import NasbenchError
 from nasbench.table import Table
+from nasbench.train.engine import pick_engine
 from nasbench.train.network import CellNetwork, network
 from nasbench.train.record import Record
 
@@ -41,6 +42,7 @@ def build(
     out: Path,
     *,
     processes: int | None = None,
+    engine: str = "auto",
     hardware: str = "auto",
     progress: Progress | None = None,
 ) -> Table:
@@ -52,7 +54,9 @@ def build(
     Args:
         spec: what to build.
         out: the table; must not exist.
-        processes: that train side by side, each on one thread; a core each by default.
+        processes: how many trainings run side by side, each on one thread; a core each by
+            default.
+        engine: `native`, `reference`, or `auto` for the fastest that is here.
         hardware: to train on: a torch device's name, or `auto`.
         progress: told as the build goes on.
     """
@@ -61,15 +65,17 @@ def build(
     if processes is not None and processes < 1:
         raise NasbenchError(f"a build needs 1 process or more, got {processes}")
     tell = progress or (lambda what, done, total: None)
-    plan = {"spec": spec.describe(), "version": nasbench.__version__}
+    engine = pick_engine(engine, hardware, spec.task.shape[1:])
+    plan = {"spec": spec.describe(), "engine": engine, "version": nasbench.__version__}
     folder = BuildFolder(out, plan)
     try:
         done = _Done(folder)
         folder.add(_session())
-        _train(spec, folder, done, processes or default_processes(hardware), hardware, tell)
+        side_by_side = processes or default_processes(hardware)
+        _train(spec, folder, done, side_by_side, engine, hardware, tell)
         _measure(spec, folder, done, tell)
         table = assemble(
-            spec, out, done.records, done.measurements, done.counts, _about(spec, done)
+            spec, out, done.records, done.measurements, done.counts, _about(spec, engine, done)
         )
     except BaseException:
         folder.close(remove=False)
@@ -123,6 +129,7 @@ def _train(
     folder: BuildFolder,
     done: _Done,
     processes: int,
+    engine: str,
     hardware: str,
     tell: Progress,
 ) -> None:
@@ -135,7 +142,7 @@ def _train(
     missing = [unit for unit in units if unit not in done.records]
     trained = len(units) - len(missing)
     tell("training", trained, len(units))
-    for unit, record in train_units(spec, missing, processes, hardware):
+    for unit, record in train_units(spec, missing, processes, engine, hardware):
         entry = {"entry": "training", "recipe": unit.recipe, "record": record.to_json()}
         folder.add(entry)
         done.take(entry)
@@ -203,10 +210,11 @@ def _chunks(architectures: list[int]) -> Iterator[list[int]]:
         yield architectures[start : start + CHUNK]
 
 
-def _about(spec: BuildSpec, done: _Done) -> dict[str, Any]:
+def _about(spec: BuildSpec, engine: str, done: _Done) -> dict[str, Any]:
     """What the manifest says beside the data: where all this comes from."""
     return {
         "origin": "built",
+        "engine": engine,
         "task": spec.task.describe(),
         "versions": versions(),
         "hardware": describe_hardware(),

@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from nasbench.build.spec import BuildSpec
 from nasbench.errors import NasbenchError
+from nasbench.train.engine import make_trainer
+from nasbench.train.native import NativeTrainer
 from nasbench.train.record import Record
-from nasbench.train.reference import Prepared, ReferenceTrainer, pick_hardware, prepare
+from nasbench.train.reference import Prepared, pick_hardware, prepare
 
 __all__ = ["Unit", "default_processes", "train_units"]
 
@@ -35,9 +37,20 @@ def default_processes(hardware: str) -> int:
 
 
 def train_units(
-    spec: BuildSpec, units: Sequence[Unit], processes: int, hardware: str
+    spec: BuildSpec, units: Sequence[Unit], processes: int, engine: str, hardware: str
 ) -> Iterator[tuple[Unit, Record]]:
-    """Train units, each on one thread; records come as they finish, in any order."""
+    """Train units, each on one thread; records come as they finish, in any order.
+
+    Args:
+        spec: gives space, task and recipes.
+        units: what to train.
+        processes: how many side by side; the native engine has threads in their place.
+        engine: `native` or `reference`.
+        hardware: a torch device's name, or `auto`.
+    """
+    if engine == "native":
+        yield from _train_on_threads(spec, units, processes)
+        return
     if processes == 1 or len(units) < 2:
         trainer = _Trainer(spec, hardware)
         for unit in units:
@@ -65,12 +78,25 @@ def train_units(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _train_on_threads(
+    spec: BuildSpec, units: Sequence[Unit], threads: int
+) -> Iterator[tuple[Unit, Record]]:
+    trainer = NativeTrainer(threads)
+    data = {name: prepare(spec.task, r, trainer.hardware) for name, r in spec.recipes.items()}
+    jobs = (
+        (spec.space, u.architecture, spec.task, data[u.recipe], spec.recipes[u.recipe], u.seed)
+        for u in units
+    )
+    for number, record in trainer.train_side_by_side(jobs):
+        yield units[number], record
+
+
 class _Trainer:
     """What a training process keeps between units."""
 
     def __init__(self, spec: BuildSpec, hardware: str) -> None:
         self.spec = spec
-        self.trainer = ReferenceTrainer(hardware)
+        self.trainer = make_trainer("reference", hardware)
         self.data: dict[str, Prepared] = {}
 
     def train(self, unit: Unit) -> Record:

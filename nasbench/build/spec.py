@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from nasbench.train import Recipe
 __all__ = ["BuildSpec", "read_spec"]
 
 _KEYS = ("name", "space", "task", "seeds", "recipe", "device")
+_SPACE_KEYS = ("name", "nodes", "operations")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -82,24 +84,50 @@ def _parse(values: Mapping[str, Any], path: Path) -> BuildSpec:
     for name, given in values["recipe"].items():
         if not isinstance(given, Mapping):
             raise NasbenchError(f"recipes are tables: [recipe.NAME], got recipe.{name} = {given!r}")
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise NasbenchError(f"a recipe's name is letters, digits, '_', '-', '.', got {name!r}")
         recipes[name] = Recipe.from_dict(given)
-    space = values["space"]
-    devices = tuple(DeviceSpec.from_dict(given) for given in values.get("device", ()))
-    names = [spec.name for spec in devices]
-    if len(set(names)) != len(names):
-        raise NasbenchError(f"two devices are called {max(names, key=names.count)}")
+    devices = _devices(values.get("device", []))
+    if not isinstance(values["task"], str | Mapping):
+        raise NasbenchError(f"task is a name or a table [task], got {values['task']!r}")
     task = task_from_spec(values["task"], path.parent)
-    for recipe in recipes.values():
-        for split in ("train", "valid", "test"):
-            task.splits[split].first(getattr(recipe, f"{split}_images"))
+    for name, recipe in recipes.items():
+        for split, images in task.splits.items():
+            wanted = getattr(recipe, f"{split}_images")
+            if wanted > len(images):
+                raise NasbenchError(
+                    f"recipe {name}: {split}_images is {wanted}, "
+                    f"{task.name} has {len(images)} {split} images"
+                )
     return BuildSpec(
         name=str(values.get("name", path.stem)),
-        space=get_space(space) if isinstance(space, str) else from_description(space),
+        space=_space(values["space"]),
         task=task,
         seeds=_seeds(values.get("seeds", 1)),
         recipes=recipes,
         devices=devices,
     )
+
+
+def _space(given: object) -> Space:
+    if isinstance(given, str):
+        return get_space(given)
+    if not isinstance(given, Mapping):
+        raise NasbenchError(f"space is a name or a table [space], got {given!r}")
+    for key in given:
+        if key not in _SPACE_KEYS:
+            raise unknown("key of [space]", key, _SPACE_KEYS)
+    return from_description(given)
+
+
+def _devices(given: object) -> tuple[DeviceSpec, ...]:
+    if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
+        raise NasbenchError(f"devices are a list of tables: [[device]], got {given!r}")
+    devices = tuple(DeviceSpec.from_dict(one) for one in given)
+    names = [spec.name for spec in devices]
+    if len(set(names)) != len(names):
+        raise NasbenchError(f"two devices are called {max(names, key=names.count)}")
+    return devices
 
 
 def _seeds(given: object) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ def complete_recipe(incomplete: str) -> list[str]:
 RecipeArgument = Annotated[
     str, typer.Argument(help="A TOML file or a shipped name.", autocompletion=complete_recipe)
 ]
+Engine = Annotated[str, typer.Option(help="That trains: auto, native, reference.")]
 Hardware = Annotated[str, typer.Option(help="To train on: auto, cpu, cuda, cuda:1, mps.")]
 
 
@@ -30,8 +31,9 @@ def build(
     recipe: RecipeArgument,
     out: Annotated[Path, typer.Option(help="The table to write.")],
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that train; a core each by default.")
+        int | None, typer.Option(min=1, help="Trainings side by side; a core each by default.")
     ] = None,
+    engine: Engine = "auto",
     hardware: Hardware = "auto",
     as_json: Json = False,
 ) -> None:
@@ -47,7 +49,9 @@ def build(
 
     spec = read_spec(recipe_path(recipe))
     with progress() as tell:
-        table = run_build(spec, out, processes=workers, hardware=hardware, progress=tell)
+        table = run_build(
+            spec, out, processes=workers, engine=engine, hardware=hardware, progress=tell
+        )
     document = {"table": str(out), "sha256": table.sha256, "rows": len(table.rows)}
     emit(document, as_json, f"{out}: {len(table.rows):,} rows. Look: nasbench info {out}")
 

@@ -96,6 +96,8 @@ def build_facts(table: Table, recipe: str) -> TextTable:
                 f"{hardware['processor']}, {hardware['cores']} cores, {hardware['system']}",
             )
         )
+    if "engine" in manifest:
+        rows.append(("engine", manifest["engine"]))
     if "versions" in manifest:
         rows.append(("versions", ", ".join(f"{k} {v}" for k, v in manifest["versions"].items())))
     rows.append(("table", f"{table.name}, SHA-256 {table.sha256[:16]}…"))

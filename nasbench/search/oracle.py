@@ -141,7 +141,9 @@ class SurrogateOracle:
         self.fidelities: tuple[Fidelity, ...] = (Fidelity(surrogate.recipe, surrogate.epochs),)
         self._seed = training_seed
         predicted = surrogate.predict_all(training_seed)
-        self._seconds = predicted.pop("train_seconds").tolist()
+        # A table without training times gives a surrogate without: budgets in evaluations.
+        unknown_seconds = np.full(self.space.size, np.nan)
+        self._seconds = predicted.pop("train_seconds", unknown_seconds).tolist()
         self._shown = {metric: column.tolist() for metric, column in predicted.items()}
 
     def key(self, architecture: int) -> int:
@@ -177,6 +179,7 @@ class TrainerOracle:
         recipe: to train by.
         seeds: of the trainings behind a query: it shows their mean, at the mean price of one,
             as a table of these seeds does.
+        engine: `native`, `reference`, or `auto` for the fastest that is here.
         hardware: a torch device's name, or `auto`.
     """
 
@@ -188,16 +191,18 @@ class TrainerOracle:
         recipe: Recipe,
         *,
         seeds: Sequence[int] = (0,),
+        engine: str = "auto",
         hardware: str = "auto",
     ) -> None:
-        from nasbench.train.reference import ReferenceTrainer, prepare
+        from nasbench.train.engine import make_trainer, pick_engine
+        from nasbench.train.reference import prepare
 
         self.space = space
         self.fidelities: tuple[Fidelity, ...] = (Fidelity(name, recipe.epochs),)
         self._task = task
         self._recipe = recipe
         self._seeds = tuple(seeds)
-        self._trainer = ReferenceTrainer(hardware)
+        self._trainer = make_trainer(pick_engine(engine, hardware, task.shape[1:]), hardware)
         self._data = prepare(task, recipe, self._trainer.hardware)
         self._aside: dict[tuple[int, int], _Aside] = {}
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from nasbench.errors import NasbenchError
 from nasbench.search.run import RunSpec, search
 from nasbench.search.strategy import (
     Budget,
@@ -108,7 +109,11 @@ def _check_runs(
                 oracle = ToyOracle(space, diverging)
                 goal = Goal("valid_accuracy", budget, oracle.fidelities)
                 spec = RunSpec(name, goal, 7, parameters, workers)
-                run = search(spec, oracle)
+                strategy = make_strategy(name, space, goal, spec.rng(), parameters)
+                try:
+                    run = search(spec, oracle, strategy=strategy)
+                except NasbenchError as error:  # it asked for what is no query
+                    raise AssertionError(str(error)) from error
                 assert run.evaluations, f"{name} finished no evaluation"
                 assert len(run.evaluations) <= (budget.evaluations or math.inf)
                 assert all(e.finished <= (budget.seconds or math.inf) for e in run.evaluations)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -76,16 +75,20 @@ def agreement(measured: ArrayLike, predicted: ArrayLike) -> Agreement:
     guess = np.asarray(predicted, dtype=np.float64)
     residual = truth - guess
     total = float(((truth - truth.mean()) ** 2).sum())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.ConstantInputWarning)
-        spearman = float(stats.spearmanr(truth, guess).statistic)
     return Agreement(
         r2=1 - float((residual**2).sum()) / total if total else float("nan"),
         kendall=float(stats.kendalltau(truth, guess).statistic),
-        spearman=spearman,
+        spearman=_spearman(truth, guess),
         mae=float(np.abs(residual).mean()),
         n=len(truth),
     )
+
+
+def _spearman(truth: NDArray[np.float64], guess: NDArray[np.float64]) -> float:
+    """Correlation of the ranks; `scipy.stats.spearmanr` adds a p-value and warns of constants."""
+    x, y = (stats.rankdata(values) - (len(values) + 1) / 2 for values in (truth, guess))
+    norm = float(np.sqrt((x @ x) * (y @ y)))
+    return float(x @ y) / norm if norm else float("nan")
 
 
 def bootstrap_agreement(

@@ -48,11 +48,13 @@ class Surrogate:
     pooled over the rows it was fitted on.
 
     Attributes:
-        document: all there is to it, plain JSON values, as `save` writes them.
+        document: all there is to it, plain JSON values.
+        space: of its architectures.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
+        self.space: Space = from_description(document["space"])
         self._models: dict[str, xgboost.XGBRegressor] = {}
         for metric, text in document["models"].items():
             model = xgboost.XGBRegressor()
@@ -74,11 +76,6 @@ class Surrogate:
         """The recipe's epochs: it predicts their end."""
         return int(self.document["epochs"])
 
-    @cached_property
-    def space(self) -> Space:
-        """The space of its architectures."""
-        return from_description(self.document["space"])
-
     @property
     def trained_on(self) -> NDArray[np.int64]:
         """The architectures it was fitted on."""
@@ -86,8 +83,8 @@ class Surrogate:
 
     @cached_property
     def sha256(self) -> str:
-        """The hash of what `save` writes."""
-        return hashlib.sha256(self._text()).hexdigest()
+        """The hash of the document; `save` writes it beside, `load` checks it."""
+        return _hash(self.document)
 
     def predict(self, metric: str, architectures: ArrayLike) -> NDArray[np.float64]:
         """The predicted mean of a metric, float64 `[n]`."""
@@ -125,7 +122,8 @@ class Surrogate:
     def save(self, path: str | Path) -> None:
         """Write it whole, as one JSON document."""
         with atomic_path(Path(path)) as partial:
-            partial.write_bytes(self._text())
+            text = json.dumps({**self.document, "sha256": self.sha256}, sort_keys=True)
+            partial.write_text(text)
 
     @classmethod
     def load(cls, path: str | Path) -> Surrogate:
@@ -139,6 +137,8 @@ class Surrogate:
                     f"{path} has surrogate format {document['version']}, "
                     f"this release reads format {VERSION}"
                 )
+            if document.pop("sha256") != _hash(document):
+                raise NasbenchError(f"{path} is damaged: it does not have the hash it states")
             return cls(document)
         except OSError as error:
             raise NasbenchError(f"cannot open surrogate {path}: {error.strerror}") from error
@@ -147,14 +147,16 @@ class Surrogate:
             KeyError,
             TypeError,
             AttributeError,
+            RecursionError,
             xgboost.core.XGBoostError,
         ) as error:
             if isinstance(error, NasbenchError):
                 raise
             raise NasbenchError(f"{path} is not a surrogate of this project") from error
 
-    def _text(self) -> bytes:
-        return json.dumps(self.document, sort_keys=True).encode()
+
+def _hash(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def fit(
@@ -170,8 +172,12 @@ def fit(
         table: to fit on.
         recipe: to predict; may be left out where the table has one.
         train: how many rows, or which share of them, to fit on.
-        seed: of the choice of rows and of the trees.
+        seed: of the choice of rows and of the trees; 0 or more.
     """
+    if seed < 0:
+        raise NasbenchError(f"the seed of a surrogate is 0 or more, got {seed}")
+    if isinstance(train, float) and not 0 < train <= 1:
+        raise NasbenchError(f"the share of rows to fit on is above 0 and at most 1, got {train}")
     recipe = table.recipe(recipe)
     rows = table.rows.astype(np.int64)
     known = np.isfinite(table.column("valid_accuracy", recipe=recipe))
@@ -188,8 +194,12 @@ def fit(
     for metric in TARGETS:
         if metric not in table.metrics[recipe]:
             continue
+        measured = table.values(metric, chosen, recipe=recipe)
+        finite = np.isfinite(measured)
+        if not finite.any():
+            continue
         model = xgboost.XGBRegressor(**PARAMETERS, random_state=seed, n_jobs=1)
-        model.fit(seen, table.values(metric, chosen, recipe=recipe))
+        model.fit(seen[finite], measured[finite])
         models[metric] = model.get_booster().save_raw("json").decode()
         noise[metric] = _noise_std(table, metric, recipe, chosen)
     document = {

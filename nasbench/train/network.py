@@ -108,6 +108,8 @@ class CellNetwork(nn.Module):
         self, graph: CellGraph, *, inputs: int, classes: int, channels: int, cells: int
     ) -> None:
         super().__init__()
+        self.graph = graph
+        self.cells = cells
         self.stem = nn.Sequential(
             nn.Conv2d(inputs, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
         )

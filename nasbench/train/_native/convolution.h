@@ -1,0 +1,243 @@
+// Convolutions of any kernel size and stride, and their gradients, from explicit lists of taps.
+//
+// Tensors are [chunk][pixel][channel][LANES]. A geometry lists, for every output pixel, the taps
+// that fall inside the image and the input pixel each reads. Padding costs nothing, and the
+// gradient to the input is the same kernel on the transposed lists.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "simd.h"
+
+struct Tap {
+  int tap, source;
+};
+
+struct Geometry {
+  int inputs = 0, outputs = 0, taps = 0, row = 1;  // pixels, kernel size squared, pixels a row
+  std::vector<int> first;  // [outputs + 1]: where each output pixel's entries start
+  std::vector<Tap> entries;
+
+  void fill(const std::vector<std::vector<Tap>>& lists) {
+    outputs = static_cast<int>(lists.size());
+    first.assign(1, 0);
+    for (auto& list : lists) {
+      entries.insert(entries.end(), list.begin(), list.end());
+      first.push_back(static_cast<int>(entries.size()));
+    }
+  }
+};
+
+inline int strided(int size, int stride) { return (size - 1) / stride + 1; }
+
+inline Geometry convolution_geometry(int size, int kernel, int stride) {
+  const int out = strided(size, stride), pad = kernel / 2;
+  std::vector<std::vector<Tap>> lists(static_cast<size_t>(out) * out);
+  for (int y = 0; y < out; y++)
+    for (int x = 0; x < out; x++)
+      for (int i = 0; i < kernel; i++)
+        for (int j = 0; j < kernel; j++) {
+          const int yy = y * stride + i - pad, xx = x * stride + j - pad;
+          if (yy >= 0 && yy < size && xx >= 0 && xx < size)
+            lists[y * out + x].push_back({i * kernel + j, yy * size + xx});
+        }
+  Geometry geometry;
+  geometry.inputs = size * size;
+  geometry.taps = kernel * kernel;
+  geometry.row = out;
+  geometry.fill(lists);
+  return geometry;
+}
+
+inline Geometry transposed(const Geometry& of) {
+  std::vector<std::vector<Tap>> lists(of.inputs);
+  for (int p = 0; p < of.outputs; p++)
+    for (int e = of.first[p]; e < of.first[p + 1]; e++)
+      lists[of.entries[e].source].push_back({of.entries[e].tap, p});
+  Geometry geometry;
+  geometry.inputs = of.outputs;
+  geometry.taps = of.taps;
+  geometry.fill(lists);
+  return geometry;
+}
+
+// Output channels that a kernel computes at once: as many as leave registers for the inputs.
+constexpr int MOST_CHANNELS = REGISTERS == 32 ? 8 : 4;
+inline int block_of(int channels_left) {
+  int block = MOST_CHANNELS;
+  while (block > channels_left) block /= 2;
+  return block;
+}
+
+// Weights [out][in][tap] as the kernels read them: blocks of output channels, [tap][in][block].
+// With `transpose`, the roles of out and in are exchanged, for the gradient to the input.
+inline void pack(const float* weights, int out, int in, int taps, bool transpose, float* packed) {
+  const int outer = transpose ? in : out, inner = transpose ? out : in;
+  for (int c0 = 0, block; c0 < outer; c0 += block) {
+    block = block_of(outer - c0);
+    for (int t = 0; t < taps; t++)
+      for (int i = 0; i < inner; i++)
+        for (int c = c0; c < c0 + block; c++)
+          *packed++ = transpose ? weights[(static_cast<size_t>(i) * in + c) * taps + t]
+                                : weights[(static_cast<size_t>(c) * in + i) * taps + t];
+  }
+}
+
+enum class Store { SET, GATE, ADD_GATED };  // as it is; where gate > 0; added where gate > 0
+
+template <int BLOCK, Store HOW>
+INLINE void convolve_block(const float* x, int in, float* y, int out, int c0, const float* packed,
+                           const Geometry& g, const float* gate) {
+  for (int p = 0; p < g.outputs; p++)
+    for (int v0 = 0; v0 < VECTORS; v0 += PAIR) {
+      Vector sum[BLOCK][PAIR] = {};
+      for (int e = g.first[p]; e < g.first[p + 1]; e++) {
+        const float* from = x + static_cast<size_t>(g.entries[e].source) * in * LANES + v0 * WIDTH;
+        const float* w = packed + static_cast<size_t>(g.entries[e].tap) * in * BLOCK;
+        for (int i = 0; i < in; i++, from += LANES, w += BLOCK) {
+          Vector value[PAIR];
+          UNROLL for (int v = 0; v < PAIR; v++) {
+            value[v] = load(from + v * WIDTH);
+            KEEP(value[v]);
+          }
+          UNROLL for (int c = 0; c < BLOCK; c++) {
+            Vector weight = broadcast(w[c]);
+            KEEP(weight);
+            UNROLL for (int v = 0; v < PAIR; v++) sum[c][v] += weight * value[v];
+          }
+        }
+      }
+      const size_t at = (static_cast<size_t>(p) * out + c0) * LANES + v0 * WIDTH;
+      UNROLL for (int c = 0; c < BLOCK; c++) UNROLL for (int v = 0; v < PAIR; v++) {
+        const size_t k = at + c * LANES + v * WIDTH;
+        Vector z = sum[c][v];
+        if (HOW != Store::SET) z = where_positive(z, load(gate + k));
+        if (HOW == Store::ADD_GATED) z += load(y + k);
+        store(y + k, z);
+      }
+    }
+}
+
+// One chunk: y [outputs][out][LANES] from x [inputs][in][LANES].
+template <Store HOW>
+void convolve(const float* x, int in, float* y, int out, const float* packed, const Geometry& g,
+              const float* gate = nullptr) {
+  for (int c0 = 0, block; c0 < out; c0 += block) {
+    block = block_of(out - c0);
+    const float* w = packed + static_cast<size_t>(c0) * g.taps * in;
+    if (block == 8) convolve_block<8, HOW>(x, in, y, out, c0, w, g, gate);
+    else if (block == 4) convolve_block<4, HOW>(x, in, y, out, c0, w, g, gate);
+    else if (block == 2) convolve_block<2, HOW>(x, in, y, out, c0, w, g, gate);
+    else convolve_block<1, HOW>(x, in, y, out, c0, w, g, gate);
+  }
+}
+
+// Gradient to the weights: a tile of IN x OUT channels keeps its sums over pixels in registers.
+template <int IN, int OUT>
+INLINE void weight_tile(const float* x, int in, const float* d, int out, const Tap* begin,
+                        const Tap* end, float* sums) {
+  Vector sum[IN][OUT];
+  UNROLL for (int i = 0; i < IN; i++) UNROLL for (int o = 0; o < OUT; o++)
+    sum[i][o] = load(sums + (i * OUT + o) * WIDTH);
+  for (const Tap* e = begin; e < end; e++) {
+    const float* from = x + static_cast<size_t>(e->source) * in * LANES;
+    const float* grad = d + static_cast<size_t>(e->tap) * out * LANES;  // here: output pixel
+    UNROLL for (int v = 0; v < VECTORS; v++) {
+      Vector g[OUT];
+      UNROLL for (int o = 0; o < OUT; o++) {
+        g[o] = load(grad + o * LANES + v * WIDTH);
+        KEEP(g[o]);
+      }
+      UNROLL for (int i = 0; i < IN; i++) {
+        Vector value = load(from + i * LANES + v * WIDTH);
+        KEEP(value);
+        UNROLL for (int o = 0; o < OUT; o++) sum[i][o] += value * g[o];
+      }
+    }
+  }
+  UNROLL for (int i = 0; i < IN; i++) UNROLL for (int o = 0; o < OUT; o++)
+    store(sums + (i * OUT + o) * WIDTH, sum[i][o]);
+}
+
+// The entries of a geometry by tap, cut into strips of output rows that stay in the first cache.
+struct WeightPlan {
+  struct Strip {
+    std::vector<int> first;  // [taps + 1]
+    std::vector<Tap> entries;  // by tap; `tap` holds the output pixel
+  };
+  std::vector<Strip> strips;
+
+  WeightPlan() = default;
+  WeightPlan(const Geometry& g, int tile_channels) {
+    const size_t cache = 24 << 10, line = static_cast<size_t>(tile_channels) * LANES * sizeof(float);
+    const int rows_in = g.taps > 1 ? 3 : 1;
+    int rows = 1;
+    while (rows < g.outputs / g.row &&
+           static_cast<size_t>((rows + 1) + (rows + rows_in)) * g.row * line <= cache)
+      rows++;
+    for (int p0 = 0; p0 < g.outputs; p0 += rows * g.row) {
+      Strip strip;
+      strip.first.push_back(0);
+      for (int t = 0; t < g.taps; t++) {
+        for (int p = p0; p < std::min(g.outputs, p0 + rows * g.row); p++)
+          for (int e = g.first[p]; e < g.first[p + 1]; e++)
+            if (g.entries[e].tap == t) strip.entries.push_back({p, g.entries[e].source});
+        strip.first.push_back(static_cast<int>(strip.entries.size()));
+      }
+      strips.push_back(std::move(strip));
+    }
+  }
+};
+
+constexpr int TILE_OUT = 4, TILE_IN = REGISTERS == 32 ? 4 : 2;
+
+template <int IN, int OUT>
+void weight_tiles(const float* x, int in, const float* d, int out, int i0, int o0,
+                  const WeightPlan::Strip& strip, int taps, float* sums) {
+  for (int t = 0; t < taps; t++)
+    weight_tile<IN, OUT>(x + i0 * LANES, in, d + o0 * LANES, out,
+                         strip.entries.data() + strip.first[t],
+                         strip.entries.data() + strip.first[t + 1],
+                         sums + static_cast<size_t>(t) * IN * OUT * WIDTH);
+}
+
+// Calls visit(i0, tile_in, o0, tile_out, place) for each tile of channels; `place` counts floats
+// of the sums before it.
+template <class Visit>
+void each_tile(int in, int out, int taps, Visit visit) {
+  size_t place = 0;
+  for (int o0 = 0, to; o0 < out; o0 += to) {
+    to = out - o0 >= TILE_OUT ? TILE_OUT : 1;
+    for (int i0 = 0, ti; i0 < in; i0 += ti) {
+      ti = in - i0 >= TILE_IN ? TILE_IN : 1;
+      visit(i0, ti, o0, to, place);
+      place += static_cast<size_t>(taps) * ti * to * WIDTH;
+    }
+  }
+}
+
+// One chunk's part, added to `sums` [tile][tap][in][out][WIDTH].
+inline void weight_gradient(const float* x, int in, const float* d, int out, int taps,
+                            const WeightPlan& plan, float* sums) {
+  for (auto& strip : plan.strips)
+    each_tile(in, out, taps, [&](int i0, int ti, int o0, int to, size_t place) {
+      if (ti == TILE_IN && to == TILE_OUT)
+        weight_tiles<TILE_IN, TILE_OUT>(x, in, d, out, i0, o0, strip, taps, sums + place);
+      else if (ti == TILE_IN) weight_tiles<TILE_IN, 1>(x, in, d, out, i0, o0, strip, taps, sums + place);
+      else if (to == TILE_OUT) weight_tiles<1, TILE_OUT>(x, in, d, out, i0, o0, strip, taps, sums + place);
+      else weight_tiles<1, 1>(x, in, d, out, i0, o0, strip, taps, sums + place);
+    });
+}
+
+// The sums as gradients [out][in][tap].
+inline void finish_weight_gradient(const float* sums, int in, int out, int taps, float* gradient) {
+  each_tile(in, out, taps, [&](int i0, int ti, int o0, int to, size_t place) {
+    for (int t = 0; t < taps; t++)
+      for (int i = 0; i < ti; i++)
+        for (int o = 0; o < to; o++) {
+          const size_t k = place + ((static_cast<size_t>(t) * ti + i) * to + o) * WIDTH;
+          gradient[(static_cast<size_t>(o0 + o) * in + i0 + i) * taps + t] =
+              horizontal_sum(load(sums + k));
+        }
+  });
+}

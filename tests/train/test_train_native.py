@@ -1,0 +1,227 @@
+"""The native engine against PyTorch: gradients in float64, the same start, the same batches."""
+
+from __future__ import annotations
+
+import copy
+import threading
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+import nasbench as nb
+from nasbench.errors import NasbenchError
+from nasbench.space import CellSpace
+from nasbench.train import CURVES, Recipe
+from nasbench.train.engine import make_trainer, pick_engine
+from nasbench.train.native import NativeTrainer, gradients, library
+from nasbench.train.network import CellNetwork
+from nasbench.train.reference import ReferenceTrainer
+from nasbench.train.start import initialize
+
+SETS = [name for name in ("avx512", "avx2", "base") if library(name)]
+pytestmark = pytest.mark.skipif(not SETS, reason="the native engine was not built: no compiler")
+
+RECIPE = Recipe(
+    epochs=2,
+    train_images=150,
+    valid_images=100,
+    test_images=100,
+    channels=4,
+    cells=1,
+    batch_size=64,
+    crop_padding=2,
+    flip=True,
+    label_smoothing=0.1,
+)
+
+
+def runs_here(instructions: str) -> bool:
+    capability = torch.backends.cpu.get_cpu_capability()
+    rank = {"base": 0, "avx2": 1, "avx512": 2}
+    here = {"AVX512": 2, "AVX2": 1}.get(capability, 0)
+    return rank[instructions] <= here
+
+
+def perturbed(net: CellNetwork, rng: np.random.Generator) -> CellNetwork:
+    """BatchNorm and shifts away from where they start, so that their gradients differ."""
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if parameter.ndim == 1 and "classifier" not in name:
+                noise = 0.3 * rng.standard_normal(tuple(parameter.shape))
+                parameter.add_(torch.from_numpy(noise).float())
+    return net
+
+
+def exact_gradients(
+    net: CellNetwork, x: np.ndarray, y: np.ndarray, smoothing: float
+) -> tuple[float, np.ndarray, float]:
+    """Loss and gradients in float64, and the smallest input of a ReLU (nearest to zero)."""
+    net = copy.deepcopy(net).double()
+    nearest = [np.inf]
+
+    def look(module: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        size = given[0].detach().abs()
+        nearest[0] = min(nearest[0], float(size[size > 0].min()) if (size > 0).any() else np.inf)
+
+    for module in net.modules():
+        if isinstance(module, torch.nn.ReLU):
+            module.register_forward_pre_hook(look)
+    logits = net(torch.from_numpy(x).double())
+    loss = F.cross_entropy(logits, torch.from_numpy(y), label_smoothing=smoothing)
+    loss.backward()
+    parts = [
+        (torch.zeros_like(p) if p.grad is None else p.grad).numpy().ravel()
+        for p in net.parameters()
+    ]
+    return loss.item(), np.concatenate(parts), nearest[0]
+
+
+@pytest.mark.parametrize("instructions", SETS)
+@pytest.mark.parametrize("trial", range(12))
+def test_gradients_equal_float64_autograd(nb201, instructions, trial):
+    if not runs_here(instructions):
+        pytest.skip(f"this processor has no {instructions}")
+    rng = np.random.default_rng(trial)
+    architecture = int(rng.choice(nb201.representatives))
+    size, n = int(rng.integers(4, 17)), int(rng.choice([3, 7, 31, 32, 33, 77]))
+    inputs, classes = int(rng.choice([1, 3])), int(rng.choice([2, 10]))
+    net = CellNetwork(
+        nb201.live_graph(architecture),
+        inputs=inputs,
+        classes=classes,
+        channels=int(rng.choice([1, 2, 3, 4, 5, 8, 12])),
+        cells=int(rng.integers(1, 3)),
+    )
+    initialize(net, trial, architecture)
+    net = perturbed(net, rng)
+    x = rng.standard_normal((n, inputs, size, size)).astype(np.float32)
+    y = rng.integers(classes, size=n)
+    loss, exact, nearest = exact_gradients(net, x, y, 0.1)
+    found_loss, found = gradients(net, Recipe(epochs=1, label_smoothing=0.1), x, y, instructions)
+    assert found_loss == pytest.approx(loss, rel=1e-5)
+    error = np.linalg.norm(found - exact) / np.linalg.norm(exact)
+    # A ReLU's input within rounding of zero may fall on the other side of it.
+    assert error < 1e-5 or nearest < 1e-6, f"{nb201.string(architecture)}: {error:.1e}"
+
+
+def test_cells_with_shifts_and_with_nothing(nb201):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((9, 1, 6, 6)).astype(np.float32)
+    y = rng.integers(10, size=9)
+    dead = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
+    shift = "|none~0|+|none~0|nor_conv_3x3~1|+|none~0|nor_conv_1x1~1|nor_conv_3x3~2|"
+    for string in (dead, shift):
+        graph = nb201.live_graph(nb201.index(string))
+        net = perturbed(CellNetwork(graph, inputs=1, classes=10, channels=4, cells=2), rng)
+        loss, exact, _ = exact_gradients(net, x, y, 0.0)
+        found_loss, found = gradients(net, Recipe(epochs=1), x, y)
+        assert found_loss == pytest.approx(loss, rel=1e-5)
+        np.testing.assert_allclose(found, exact, atol=1e-5 * np.linalg.norm(exact))
+
+
+def test_five_nodes():
+    space = CellSpace("five", 5, ("skip_connect", "nor_conv_1x1"))
+    rng = np.random.default_rng(0)
+    net = CellNetwork(space.live_graph(777), inputs=3, classes=4, channels=3, cells=1)
+    net = perturbed(net, rng)
+    x = rng.standard_normal((20, 3, 8, 8)).astype(np.float32)
+    y = rng.integers(4, size=20)
+    _, exact, _ = exact_gradients(net, x, y, 0.0)
+    _, found = gradients(net, Recipe(epochs=1), x, y)
+    assert np.linalg.norm(found - exact) < 1e-5 * np.linalg.norm(exact)
+
+
+def test_an_epoch_of_few_steps_is_the_reference_s(mini):
+    # Three steps with crops, flips, smoothing and a last batch that is not whole: had a batch, a
+    # rate or a weight been another, the first epoch would show it; rounding has not grown yet.
+    cells = mini.representatives[5:45:8]
+    records = [
+        list(trainer.train(mini, cells, nb.task("digits"), RECIPE, [3]))
+        for trainer in (NativeTrainer(), ReferenceTrainer("cpu"))
+    ]
+    for native, reference in zip(*records, strict=True):
+        assert (native.architecture, native.seed) == (reference.architecture, reference.seed)
+        assert set(native.curves) == set(CURVES)
+        for curve in ("train_loss", "valid_loss"):
+            one, other = native.curves[curve][0], reference.curves[curve][0]
+            assert one == pytest.approx(other, rel=2e-3)
+        assert abs(native.curves["train_accuracy"][0] - reference.curves["train_accuracy"][0]) <= 2
+
+
+def test_the_same_bits_whatever_the_threads(mini):
+    cells = mini.representatives[::9]
+    runs = [
+        list(NativeTrainer(threads).train(mini, cells, nb.task("digits"), RECIPE, [0, 1]))
+        for threads in (1, 3)
+    ]
+    for one, other in zip(*runs, strict=True):
+        assert one.test_accuracy == other.test_accuracy
+        for curve in set(CURVES) - {"train_seconds"}:
+            np.testing.assert_array_equal(one.curves[curve], other.curves[curve])
+
+
+def test_divergence_is_recorded(mini):
+    wild = Recipe(epochs=3, train_images=150, channels=4, cells=1, learning_rate=1e20)
+    record = next(iter(NativeTrainer().train(mini, [98], nb.task("digits"), wild, [0])))
+    assert record.diverged == 1
+    assert np.isnan(record.curves["valid_accuracy"]).all()
+    assert np.isfinite(record.curves["train_seconds"]).all()
+    assert np.isnan(record.test_accuracy)
+
+
+def test_it_stops_within_a_step(mini):
+    long = Recipe(epochs=10_000, train_images=150, channels=4, cells=1)
+    trainer = NativeTrainer()
+    timer = threading.Timer(0.3, lambda: setattr(trainer._stop, "value", 1))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        list(trainer.train(mini, [98], nb.task("digits"), long, [0]))
+    timer.join()
+
+
+def test_epochs_are_those_of_the_record(mini):
+    trainer = make_trainer("native")
+    task = nb.task("digits")
+    from nasbench.train.reference import prepare
+
+    data = prepare(task, RECIPE, trainer.hardware)
+    record = trainer.train_one(mini, int(mini.canonical(98)), task, data, RECIPE, 0)
+    epochs = list(trainer.epochs(mini, 98, task, data, RECIPE, 0))
+    assert [e.valid_accuracy for e in epochs] == record.curves["valid_accuracy"].tolist()
+    assert epochs[-1].test_accuracy == record.test_accuracy
+
+
+def test_the_fastest_engine_is_picked():
+    assert pick_engine("auto", "cpu", (16, 16)) == "native"
+    assert pick_engine("auto", "cpu", (16, 12)) == "reference"
+    assert pick_engine("reference", "cpu", (16, 16)) == "reference"
+    with pytest.raises(NasbenchError, match="did you mean native"):
+        pick_engine("natve", "cpu", (16, 16))
+
+
+@pytest.mark.slow
+def test_engines_reach_equal_accuracies(nb201):
+    """Two one-sided tests: over 200 random cells the mean difference is within 0.3 points."""
+    rng = np.random.default_rng(8)
+    cells = rng.choice(nb201.representatives, 200, replace=False)
+    recipe = Recipe(epochs=4, train_images=1000, channels=4, cells=1, batch_size=50)
+    accuracies = [
+        np.asarray(
+            [
+                record.curves["valid_accuracy"][-1]
+                for record in trainer.train(nb201, cells, nb.task("fashion16"), recipe, [0])
+            ],
+            dtype=np.float64,
+        )
+        for trainer in (NativeTrainer(2), ReferenceTrainer("cpu", threads=1))
+    ]
+    difference = accuracies[0] - accuracies[1]
+    error = difference.std(ddof=1) / np.sqrt(len(difference))
+    low, high = difference.mean() - 1.645 * error, difference.mean() + 1.645 * error
+    print(
+        f"native less reference: {difference.mean():.3f} points, 90 % interval {low:.3f} {high:.3f}"
+    )
+    assert low > -0.3
+    assert high < 0.3
