@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from nasbench.build.journal import BuildFolder
 from nasbench.build.provenance import hardware as describe_hardware
 from nasbench.build.provenance import versions
 from nasbench.build.spec import BuildSpec
-from nasbench.device import make_device
+from nasbench.device import Device, make_device
 from nasbench.device.count import count
 from nasbench.errors import NasbenchError
 from nasbench.table import Table
@@ -66,14 +66,21 @@ def build(
         raise NasbenchError(f"a build needs 1 process or more, got {processes}")
     tell = progress or (lambda what, done, total: None)
     engine = pick_engine(engine, hardware, spec.task.shape[1:])
-    plan = {"spec": spec.describe(), "engine": engine, "version": nasbench.__version__}
+    # A space too large to enumerate, hardware and devices that are not here: told before all.
+    plan = {
+        "spec": spec.describe(),
+        "distinct": spec.space.unique,
+        "engine": engine,
+        "version": nasbench.__version__,
+    }
+    devices = [make_device(device) for device in spec.devices]
+    most = default_processes(hardware)
     folder = BuildFolder(out, plan)
     try:
         done = _Done(folder)
         folder.add(_session())
-        side_by_side = processes or default_processes(hardware)
-        _train(spec, folder, done, side_by_side, engine, hardware, tell)
-        _measure(spec, folder, done, tell)
+        _train(spec, folder, done, processes or most, engine, hardware, tell)
+        _measure(spec, devices, folder, done, tell)
         table = assemble(
             spec, out, done.records, done.measurements, done.counts, _about(spec, engine, done)
         )
@@ -150,7 +157,9 @@ def _train(
         tell("training", trained, len(units))
 
 
-def _measure(spec: BuildSpec, folder: BuildFolder, done: _Done, tell: Progress) -> None:
+def _measure(
+    spec: BuildSpec, devices: Sequence[Device], folder: BuildFolder, done: _Done, tell: Progress
+) -> None:
     """Count, then measure on each device, once nothing trains beside it."""
     architectures = spec.space.representatives.tolist()
     recipe = next(iter(spec.recipes.values()))
@@ -173,20 +182,20 @@ def _measure(spec: BuildSpec, folder: BuildFolder, done: _Done, tell: Progress) 
             }
         _keep(folder, done, {"entry": "counts", "counts": counts})
         tell("counting", len(done.counts), len(architectures))
-    for device_spec in spec.devices:
-        device = make_device(device_spec)
-        found = done.measurements.setdefault(device_spec.name, {})
+    for device in devices:
+        name = device.spec.name
+        found = done.measurements.setdefault(name, {})
         for chunk in _chunks([a for a in architectures if a not in found]):
-            tell(f"measuring {device_spec.name}", len(found), len(architectures))
+            tell(f"measuring {name}", len(found), len(architectures))
             measured = device.measure([net(architecture) for architecture in chunk], shape)
             entry = {
                 "entry": "measurement",
-                "device": device_spec.name,
+                "device": name,
                 "description": device.describe(),
                 "measurements": {a: asdict(m) for a, m in zip(chunk, measured, strict=True)},
             }
             _keep(folder, done, entry)
-        tell(f"measuring {device_spec.name}", len(found), len(architectures))
+        tell(f"measuring {name}", len(found), len(architectures))
 
 
 @contextmanager

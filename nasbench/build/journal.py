@@ -13,6 +13,7 @@ import os
 import platform
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,14 +37,19 @@ class BuildFolder:
 
     def __init__(self, out: Path, plan: Mapping[str, Any]) -> None:
         self.path = out.with_name(out.name + ".build")
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.path / "lock").open("a+")
-            self._take_lock()
-            self._check_plan(out, json.dumps(plan, sort_keys=True, indent=1))
-            self._journal: BinaryIO = (self.path / "journal.jsonl").open("ab", buffering=0)
-        except OSError as error:
-            raise NasbenchError(f"cannot build in {self.path}: {error.strerror}") from error
+        with ExitStack() as opened:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                self._lock = opened.enter_context((self.path / "lock").open("a+"))
+                self._take_lock()
+                self._check_plan(out, json.dumps(plan, sort_keys=True, indent=1))
+                for left in out.parent.iterdir():  # by a kill while the table was written
+                    if left.name.startswith(f".{out.name}.") and left.suffix == ".partial":
+                        left.unlink(missing_ok=True)
+                self._journal: BinaryIO = (self.path / "journal.jsonl").open("ab", buffering=0)
+            except OSError as error:
+                raise NasbenchError(f"cannot build in {self.path}: {error.strerror}") from error
+            opened.pop_all()  # both stay open until `close`
 
     def _take_lock(self) -> None:
         try:

@@ -6,14 +6,22 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
 
 from nasbench.errors import NasbenchError
 
-__all__ = ["Json", "Tell", "emit", "parse_architecture", "parse_settings", "progress", "rows"]
+__all__ = [
+    "Json",
+    "Tell",
+    "emit",
+    "parse_architecture",
+    "parse_settings",
+    "progress",
+    "rows",
+    "say_engine",
+]
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -71,6 +79,18 @@ def rows(pairs: Sequence[tuple[str, object]]) -> str:
     return "\n".join(f"{name:<{width}}  {value}" for name, value in pairs)
 
 
+def say_engine(engine: str) -> None:
+    """Tell once that the fast engine is missing, where it would have been chosen."""
+    from nasbench.train.native import library
+
+    if engine == "auto" and library() is None:
+        typer.echo(
+            "nasbench: training with PyTorch, many times slower: the native engine was not built. "
+            "Install a C++ compiler and the package again.",
+            err=True,
+        )
+
+
 def parse_architecture(space: Any, text: str) -> int:
     """An architecture as a number or as the space writes it."""
     if text.isdecimal():
@@ -90,15 +110,6 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             parsed[name] = value
     return parsed
-
-
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write one JSON document."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(_plain(document), indent=2) + "\n")
-    except OSError as error:
-        raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _plain(value: Any) -> Any:

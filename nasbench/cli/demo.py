@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbench.cli.common import Json, Tell, emit, progress
+from nasbench.cli.common import Json, Tell, emit, progress, say_engine
 
 if TYPE_CHECKING:
     from nasbench.build import BuildSpec
@@ -43,6 +43,7 @@ def demo(
 
     spec = read_spec(recipe_path(recipe))
     path = out / "table.h5"
+    say_engine("auto")
     with progress() as tell:
         table = load(path) if path.exists() else build(spec, path, progress=tell)
         surrogate = fit(table)

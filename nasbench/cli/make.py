@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.common import Json, emit, parse_architecture, progress
+from nasbench.cli.common import Json, emit, parse_architecture, progress, say_engine
 from nasbench.errors import NasbenchError
 
 __all__ = ["register"]
@@ -48,6 +48,7 @@ def build(
     from nasbench.table import recipe_path
 
     spec = read_spec(recipe_path(recipe))
+    say_engine(engine)
     with progress() as tell:
         table = run_build(
             spec, out, processes=workers, engine=engine, hardware=hardware, progress=tell

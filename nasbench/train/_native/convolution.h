@@ -13,10 +13,17 @@ struct Tap {
   int tap, source;
 };
 
+// An output pixel, or two with the same taps whose sources lie `shift` pixels apart: a kernel for
+// few channels fills its registers with two.
+struct Unit {
+  int pixel, partner, shift;
+};
+
 struct Geometry {
   int inputs = 0, outputs = 0, taps = 0, row = 1;  // pixels, kernel size squared, pixels a row
   std::vector<int> first;  // [outputs + 1]: where each output pixel's entries start
   std::vector<Tap> entries;
+  std::vector<Unit> singles, pairs;
 
   void fill(const std::vector<std::vector<Tap>>& lists) {
     outputs = static_cast<int>(lists.size());
@@ -25,6 +32,31 @@ struct Geometry {
       entries.insert(entries.end(), list.begin(), list.end());
       first.push_back(static_cast<int>(entries.size()));
     }
+    std::vector<char> taken(outputs);
+    for (int p = 0; p < outputs; p++) {
+      singles.push_back({p, -1, 0});
+      if (taken[p]) continue;
+      Unit unit{p, -1, 0};
+      // The next pixel has the same taps; in a transposed stride of 2, the next but one.
+      for (int q = p + 1; q <= p + 2 && q < outputs && unit.partner < 0; q++)
+        if (!taken[q] && same_taps(p, q)) {
+          unit.partner = q;
+          unit.shift = entries[first[q]].source - entries[first[p]].source;
+          taken[q] = 1;
+        }
+      pairs.push_back(unit);
+    }
+  }
+
+  bool same_taps(int p, int q) const {
+    const int n = first[p + 1] - first[p];
+    if (!n || first[q + 1] - first[q] != n) return false;
+    const int shift = entries[first[q]].source - entries[first[p]].source;
+    for (int e = 0; e < n; e++) {
+      const Tap &a = entries[first[p] + e], &b = entries[first[q] + e];
+      if (a.tap != b.tap || b.source - a.source != shift) return false;
+    }
+    return true;
   }
 };
 
@@ -85,37 +117,59 @@ inline void pack(const float* weights, int out, int in, int taps, bool transpose
 
 enum class Store { SET, GATE, ADD_GATED };  // as it is; where gate > 0; added where gate > 0
 
-template <int BLOCK, Store HOW>
-INLINE void convolve_block(const float* x, int in, float* y, int out, int c0, const float* packed,
-                           const Geometry& g, const float* gate) {
-  for (int p = 0; p < g.outputs; p++)
-    for (int v0 = 0; v0 < VECTORS; v0 += PAIR) {
-      Vector sum[BLOCK][PAIR] = {};
-      for (int e = g.first[p]; e < g.first[p + 1]; e++) {
-        const float* from = x + static_cast<size_t>(g.entries[e].source) * in * LANES + v0 * WIDTH;
-        const float* w = packed + static_cast<size_t>(g.entries[e].tap) * in * BLOCK;
-        for (int i = 0; i < in; i++, from += LANES, w += BLOCK) {
-          Vector value[PAIR];
-          UNROLL for (int v = 0; v < PAIR; v++) {
-            value[v] = load(from + v * WIDTH);
-            KEEP(value[v]);
-          }
-          UNROLL for (int c = 0; c < BLOCK; c++) {
-            Vector weight = broadcast(w[c]);
-            KEEP(weight);
-            UNROLL for (int v = 0; v < PAIR; v++) sum[c][v] += weight * value[v];
+template <int BLOCK, int PIXELS, Store HOW>
+INLINE void convolve_unit(const float* x, int in, float* y, int out, int c0, const float* packed,
+                          const Geometry& g, const Unit& unit, const float* gate) {
+  const size_t shift = static_cast<size_t>(unit.shift) * in * LANES;
+  for (int v0 = 0; v0 < VECTORS; v0 += PAIR) {
+    Vector sum[PIXELS][BLOCK][PAIR] = {};
+    for (int e = g.first[unit.pixel]; e < g.first[unit.pixel + 1]; e++) {
+      const float* from = x + static_cast<size_t>(g.entries[e].source) * in * LANES + v0 * WIDTH;
+      const float* w = packed + static_cast<size_t>(g.entries[e].tap) * in * BLOCK;
+      for (int i = 0; i < in; i++, from += LANES, w += BLOCK) {
+        const float* other = from + shift;
+        KEEP_ADDRESS(from);
+        Vector value[PIXELS][PAIR];
+        UNROLL for (int v = 0; v < PAIR; v++) {
+          value[0][v] = load(from + v * WIDTH);
+          KEEP(value[0][v]);
+          if (PIXELS == 2) {
+            value[PIXELS - 1][v] = load(other + v * WIDTH);
+            KEEP(value[PIXELS - 1][v]);
           }
         }
+        UNROLL for (int c = 0; c < BLOCK; c++) {
+          Vector weight = broadcast(w[c]);
+          KEEP(weight);
+          UNROLL for (int p = 0; p < PIXELS; p++) UNROLL for (int v = 0; v < PAIR; v++)
+            sum[p][c][v] += weight * value[p][v];
+        }
       }
-      const size_t at = (static_cast<size_t>(p) * out + c0) * LANES + v0 * WIDTH;
+    }
+    UNROLL for (int p = 0; p < PIXELS; p++) {
+      const size_t pixel = p ? unit.partner : unit.pixel;
+      const size_t at = (pixel * out + c0) * LANES + v0 * WIDTH;
       UNROLL for (int c = 0; c < BLOCK; c++) UNROLL for (int v = 0; v < PAIR; v++) {
         const size_t k = at + c * LANES + v * WIDTH;
-        Vector z = sum[c][v];
+        Vector z = sum[p][c][v];
         if (HOW != Store::SET) z = where_positive(z, load(gate + k));
         if (HOW == Store::ADD_GATED) z += load(y + k);
         store(y + k, z);
       }
     }
+  }
+}
+
+template <int BLOCK, Store HOW>
+void convolve_block(const float* x, int in, float* y, int out, int c0, const float* packed,
+                    const Geometry& g, const float* gate) {
+  // Two pixels, where their sums and the inputs fit into the registers.
+  constexpr bool two = 2 * BLOCK * PAIR + 2 * PAIR + 1 <= REGISTERS;
+  for (auto& unit : two ? g.pairs : g.singles)
+    if (two && unit.partner >= 0)
+      convolve_unit<BLOCK, two ? 2 : 1, HOW>(x, in, y, out, c0, packed, g, unit, gate);
+    else
+      convolve_unit<BLOCK, 1, HOW>(x, in, y, out, c0, packed, g, unit, gate);
 }
 
 // One chunk: y [outputs][out][LANES] from x [inputs][in][LANES].
@@ -142,6 +196,8 @@ INLINE void weight_tile(const float* x, int in, const float* d, int out, const T
   for (const Tap* e = begin; e < end; e++) {
     const float* from = x + static_cast<size_t>(e->source) * in * LANES;
     const float* grad = d + static_cast<size_t>(e->tap) * out * LANES;  // here: output pixel
+    KEEP_ADDRESS(from);
+    KEEP_ADDRESS(grad);
     UNROLL for (int v = 0; v < VECTORS; v++) {
       Vector g[OUT];
       UNROLL for (int o = 0; o < OUT; o++) {

@@ -52,3 +52,6 @@ INLINE float horizontal_sum(Vector v) {
 #else
 #define KEEP(x)
 #endif
+// Keeps an address in one register, so that what is near it is reached by constant offsets. GCC
+// would keep a register for each and run out of them.
+#define KEEP_ADDRESS(p) asm("" : "+r"(p))
