@@ -1,0 +1,75 @@
+"""What a device's description accepts, and what it says of itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+
+from nasbench.device import DeviceSpec, make_device
+from nasbench.errors import NasbenchError
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({}, "cpu-torch-b1"),
+        ({"runtime": "onnxruntime", "batch_size": 64}, "cpu-onnxruntime-b64"),
+        ({"hardware": "cuda", "batch_size": 256}, "cuda-torch-b256"),
+        ({"threads": 4}, "cpu-torch-b1-t4"),
+    ],
+)
+def test_name_tells_devices_apart(values: dict[str, Any], name: str) -> None:
+    assert DeviceSpec.from_dict(values).name == name
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"batchsize": 1}, "unknown key of a device 'batchsize'; did you mean batch_size"),
+        ({"runtime": "onnx_runtime"}, "did you mean onnxruntime"),
+        ({"hardware": "tpu"}, "unknown hardware of a device 'tpu'"),
+        ({"runtime": "onnxruntime", "hardware": "cuda"}, "use runtime torch"),
+        ({"batch_size": 0}, "batch_size must be an integer above 0, got 0"),
+        ({"threads": 1.5}, "threads must be an integer above 0, got 1.5"),
+        ({"warm_up": True}, "warm_up must be an integer above 0, got True"),
+        ({"repeats": -3}, "repeats must be an integer above 0, got -3"),
+        ({"seconds": 0}, "seconds must be a number above 0, got 0"),
+        ({"seconds": float("nan")}, "seconds must be a number above 0, got nan"),
+        ({"seconds": "1"}, "seconds must be a number above 0, got '1'"),
+    ],
+)
+def test_bad_values_are_named(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(NasbenchError) as error:
+        DeviceSpec.from_dict(values)
+    assert sentence in str(error.value)
+
+
+def test_description_reads_back() -> None:
+    spec = DeviceSpec(batch_size=64, threads=2, seconds=0.5)
+    values = json.loads(json.dumps(spec.describe()))
+    assert values.pop("name") == spec.name
+    assert DeviceSpec.from_dict(values) == spec
+
+
+def test_the_room_loads_no_torch() -> None:
+    program = "import sys, nasbench.device as d; d.DeviceSpec(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+def test_missing_extra_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(NasbenchError, match=r"pip install 'nasbench-harness\[onnx\]'"):
+        make_device(DeviceSpec(runtime="onnxruntime"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_missing_hardware_is_one_sentence() -> None:
+    with pytest.raises(NasbenchError, match="no hardware 'cuda'"):
+        make_device(DeviceSpec(hardware="cuda"))
