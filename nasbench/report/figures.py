@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
+from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import NDArray
 
 from nasbench.report.theme import COLOURS, FAINT, figure, series, styled
@@ -125,6 +126,7 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
         grid = np.arange(1, max(trace.evaluations for trace in traces) + 1, dtype=float)
     drawn, axes = figure()
     looks = series(len(comparison.traces))
+    lowest = np.inf
     for name, (colour, dash) in zip(comparison.traces, looks, strict=True):
         regret = comparison.regret(name, grid, axis)
         everywhere = np.isfinite(regret).all(0)
@@ -132,10 +134,19 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
         if not known.size:
             continue
         low, high = bootstrap_interval(known)
+        lowest = min(lowest, float(known.mean(0).min()))
         x = grid[everywhere]
         axes.plot(x, known.mean(0), color=colour, linestyle=dash, label=name)
         axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
-    axes.set_ylim(bottom=0)
+    # Late differences are small beside the first draws: they show on a log axis alone. An
+    # interval that reaches 0 is cut at its foot.
+    if lowest > 0:
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=0.7 * lowest)
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axes.yaxis.set_minor_formatter(StrMethodFormatter(""))
+    else:
+        axes.set_ylim(bottom=0)
     axes.set_xlabel("simulated seconds of training" if axis == "seconds" else "evaluations paid")
     axes.set_ylabel("regret, points")
     axes.legend()
@@ -187,9 +198,9 @@ def best_cells(table: Table, recipe: str, k: int = 3) -> Drawing | None:
         return None
     accuracy = table.column("valid_accuracy", recipe=recipe)
     order = np.argsort(-np.nan_to_num(accuracy, nan=-np.inf), kind="stable")[:k]
-    width, pitch = 4.6, 1.25
+    width, pitch = 4.6, 1.45
     x_range = (-0.25, max(space.nodes - 0.75, 3.25))
-    y_range = (pitch * (1 - k) - 0.5, 0.85)
+    y_range = (pitch * (1 - k) - 0.5, 0.95)
     scale = width / (x_range[1] - x_range[0])
     drawn, axes = figure(width, scale * (y_range[1] - y_range[0]))
     axes.set_axis_off()
@@ -218,7 +229,7 @@ _SHORT = {
 
 def _draw_cell(axes: Axes, graph: CellGraph, y: float, title: str) -> None:
     """Nodes on a line; an edge that passes nodes by is an arc, above or below."""
-    axes.text(-0.2, y + 0.66, title)
+    axes.text(-0.2, y + 0.78, title)
     for node in range(graph.nodes):
         axes.plot([node], [y], "o", markersize=13, color=FAINT)
         axes.annotate(str(node), (node, y), ha="center", va="center", fontsize=8)
@@ -227,7 +238,7 @@ def _draw_cell(axes: Axes, graph: CellGraph, y: float, title: str) -> None:
         length = edge.target - edge.source
         # Two arcs of length 2 would cross: they go to different sides.
         side = -1 if length == 2 and edge.source % 2 else 1
-        lift = 0.0 if length == 1 else side * (0.16 + 0.1 * length)
+        lift = 0.0 if length == 1 else side * (0.28 * length - 0.22)
         arrow = FancyArrowPatch(
             (edge.source, y),
             (edge.target, y),
