@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from multiprocessing import get_context
@@ -246,13 +247,18 @@ def compare(
         raise NasbenchError("a comparison needs a strategy and a seed at least")
     done = 0
     traces: dict[str, list[Trace]] = {}
-    for name in names:
-        traces[name] = []
-        for trace in _run_all(setting, name, seeds, processes, out):
-            traces[name].append(trace)
-            done += 1
-            if progress:
-                progress(done, len(names) * len(seeds))
+    with ExitStack() as stack:
+        pool = None
+        if processes > 1 and len(seeds) > 1:
+            context = get_context("spawn")  # a fork would copy half of the threads there are
+            pool = stack.enter_context(ProcessPoolExecutor(processes, context, _open, (setting,)))
+        for name in names:
+            traces[name] = []
+            for trace in _run_all(setting, name, seeds, pool, out):
+                traces[name].append(trace)
+                done += 1
+                if progress:
+                    progress(done, len(names) * len(seeds))
     if out:
         kept = {"setting": asdict(setting), "strategies": names, "seeds": seeds}
         with atomic_path(out / "comparison.json") as partial:
@@ -261,7 +267,11 @@ def compare(
 
 
 def _run_all(
-    setting: Setting, strategy: str, seeds: Sequence[int], processes: int, out: Path | None
+    setting: Setting,
+    strategy: str,
+    seeds: Sequence[int],
+    pool: ProcessPoolExecutor | None,
+    out: Path | None,
 ) -> Iterator[Trace]:
     """The runs of one strategy in the order of the seeds, each kept as soon as it is done."""
     oracle = setting.oracle()
@@ -269,7 +279,8 @@ def _run_all(
     kept = KeptTraces(out / "runs" / f"{strategy}.jsonl", header) if out else None
     have = kept.traces if kept else {}
     missing = [seed for seed in seeds if seed not in have]
-    made = _run_missing(setting, strategy, missing, processes, oracle)
+    here = (_run_one(setting, strategy, seed, oracle) for seed in missing)
+    made = _run_in(pool, strategy, missing) if pool else here
     for seed in seeds:
         if seed in have:
             yield have[seed]
@@ -280,26 +291,18 @@ def _run_all(
         yield trace
 
 
-def _run_missing(
-    setting: Setting, strategy: str, seeds: Sequence[int], processes: int, oracle: Oracle
-) -> Iterator[Trace]:
-    if processes == 1 or len(seeds) < 2:
-        for seed in seeds:
-            yield _run_one(setting, strategy, seed, oracle)
-        return
-    processes = min(processes, len(seeds))
-    size = max(1, len(seeds) // (8 * processes))
+def _run_in(pool: ProcessPoolExecutor, strategy: str, seeds: Sequence[int]) -> Iterator[Trace]:
+    """The runs of these seeds, in their order, a chunk at a time to spare messages."""
+    size = max(1, len(seeds) // 64)
     chunks = [seeds[i : i + size] for i in range(0, len(seeds), size)]
-    context = get_context("spawn")  # a fork would copy the threads of numpy and XGBoost half
-    with ProcessPoolExecutor(processes, context, _open, (setting,)) as pool:
-        try:
-            for traces in pool.map(_run_chunk, [strategy] * len(chunks), chunks):
-                yield from traces
-        except BrokenProcessPool as error:
-            raise NasbenchError(
-                "a search process died (killed, or out of memory); with --out what is finished "
-                "is kept, and the same command goes on from there"
-            ) from error
+    try:
+        for traces in pool.map(_run_chunk, [strategy] * len(chunks), chunks):
+            yield from traces
+    except BrokenProcessPool as error:
+        raise NasbenchError(
+            "a search process died (killed, or out of memory); with --out what is finished is "
+            "kept, and the same command goes on from there"
+        ) from error
 
 
 _opened: tuple[Setting, Oracle] | None = None  # of a worker process

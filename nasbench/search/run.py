@@ -48,6 +48,8 @@ class RunSpec:
     repeats: str = "paid"
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise NasbenchError(f"a seed is 0 or more, got {self.seed}")
         if self.repeats not in ("paid", "free"):
             raise unknown("way to count repeats", self.repeats, ("paid", "free"))
 

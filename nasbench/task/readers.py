@@ -129,7 +129,9 @@ def npz(
                 f"and images and labels (or x_train, y_train, x_test, y_test) are needed"
             )
     test = None
-    if "x_test" in arrays and "y_test" in arrays:
+    if ("x_test" in arrays) != ("y_test" in arrays):
+        raise NasbenchError(f"{path} has one of x_test and y_test: give both or neither")
+    if "x_test" in arrays:
         test = (
             _square(name, as_images(name, arrays["x_test"]), size),
             arrays["y_test"].reshape(-1),

@@ -13,6 +13,7 @@ import nasbench as nb
 from nasbench.build import BuildSpec, build
 from nasbench.space import Space
 from nasbench.table import Dataset, Table, write_table
+from nasbench.train.native import library
 
 MakeTable = Callable[..., Table]
 
@@ -90,7 +91,18 @@ def tiny_spec() -> BuildSpec:
     return BuildSpec("tiny", space, task, (0, 1), {"2ep": recipe}, ())
 
 
+@pytest.fixture(scope="session", params=("native", "reference"))
+def engine(request: pytest.FixtureRequest) -> str:
+    """Every engine that is here."""
+    if request.param == "native" and library() is None:
+        pytest.skip("the native engine was not built")
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def tiny_table(tiny_spec: BuildSpec, tmp_path_factory: pytest.TempPathFactory) -> Table:
+def tiny_table(
+    tiny_spec: BuildSpec, engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> Table:
     """What `tiny_spec` builds: really trained, in seconds."""
-    return build(tiny_spec, tmp_path_factory.mktemp("tiny") / "tiny.h5", processes=1)
+    out = tmp_path_factory.mktemp("tiny") / "tiny.h5"
+    return build(tiny_spec, out, processes=1, engine=engine)

@@ -81,7 +81,9 @@ def test_rows_that_a_table_lacks_are_refused(make_table: Callable[..., Table]) -
 
 
 def test_names_that_a_table_lacks_are_refused(made_up_table: Table) -> None:
-    with pytest.raises(NasbenchError, match="has the recipes long, short: name one"):
+    with pytest.raises(
+        NasbenchError, match=r"has the recipes (long|short), (long|short): name one"
+    ):
         TableOracle(made_up_table)
     with pytest.raises(NasbenchError, match="unknown recipe 'shrt'; did you mean short"):
         TableOracle(made_up_table, recipe="shrt")

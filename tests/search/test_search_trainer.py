@@ -52,8 +52,9 @@ class Halving:
             self.rung = []
 
 
-def _trainer(spec: BuildSpec, seeds: tuple[int, ...]) -> TrainerOracle:
-    return TrainerOracle(spec.space, spec.task, "2ep", spec.recipes["2ep"], seeds=seeds)
+def _trainer(spec: BuildSpec, engine: str, seeds: tuple[int, ...]) -> TrainerOracle:
+    recipe = spec.recipes["2ep"]
+    return TrainerOracle(spec.space, spec.task, "2ep", recipe, seeds=seeds, engine=engine)
 
 
 def _run(oracle: Oracle, name: str, evaluations: int, strategy: Strategy | None = None) -> Run:
@@ -69,12 +70,13 @@ def _seen(run: Run) -> list[tuple[Query, dict[str, float], bool]]:
 @pytest.mark.parametrize(("seeds", "training_seed"), [((0, 1), None), ((1,), 1)])
 def test_search_on_the_trainer_is_the_search_on_its_table(
     tiny_spec: BuildSpec,
+    engine: str,
     tiny_table: Table,
     name: str,
     seeds: tuple[int, ...],
     training_seed: int | None,
 ) -> None:
-    on_trainer = _run(_trainer(tiny_spec, seeds), name, 14)
+    on_trainer = _run(_trainer(tiny_spec, engine, seeds), name, 14)
     on_table = _run(TableOracle(tiny_table, training_seed=training_seed), name, 14)
     assert _seen(on_trainer) == _seen(on_table)
     assert set(on_table.evaluations[0].outcome.values) == {
@@ -87,10 +89,10 @@ def test_search_on_the_trainer_is_the_search_on_its_table(
 
 @pytest.mark.parametrize("resume", [True, False])
 def test_multi_fidelity_search_on_the_trainer_is_the_one_on_its_table(
-    tiny_spec: BuildSpec, tiny_table: Table, resume: bool
+    tiny_spec: BuildSpec, engine: str, tiny_table: Table, resume: bool
 ) -> None:
     runs = []
-    for oracle in (_trainer(tiny_spec, (0, 1)), TableOracle(tiny_table)):
+    for oracle in (_trainer(tiny_spec, engine, (0, 1)), TableOracle(tiny_table)):
         strategy = Halving(oracle.space, np.random.default_rng(2), resume=resume)
         runs.append(_run(oracle, "halving", 12, strategy))  # type: ignore[arg-type]
     assert _seen(runs[0]) == _seen(runs[1])
@@ -108,16 +110,16 @@ def test_multi_fidelity_search_on_the_trainer_is_the_one_on_its_table(
                 )
 
 
-def test_training_is_deterministic_but_for_its_seconds(tiny_spec: BuildSpec) -> None:
+def test_training_is_deterministic_but_for_its_seconds(tiny_spec: BuildSpec, engine: str) -> None:
     query = Query(98, "2ep", 2)
-    first, again = (_trainer(tiny_spec, (3,)).evaluate(query) for _ in range(2))
+    first, again = (_trainer(tiny_spec, engine, (3,)).evaluate(query) for _ in range(2))
     assert first.values == again.values
-    assert _trainer(tiny_spec, (4,)).evaluate(query).values != first.values
+    assert _trainer(tiny_spec, engine, (4,)).evaluate(query).values != first.values
     assert first.seconds > 0
 
 
-def test_equal_networks_share_their_training(tiny_spec: BuildSpec) -> None:
-    space, oracle = tiny_spec.space, _trainer(tiny_spec, (0,))
+def test_equal_networks_share_their_training(tiny_spec: BuildSpec, engine: str) -> None:
+    space, oracle = tiny_spec.space, _trainer(tiny_spec, engine, (0,))
     biggest = np.bincount(space.classes).argmax()
     one, other = np.flatnonzero(space.classes == biggest)[-2:].tolist()
     assert oracle.key(one) == oracle.key(other)
@@ -129,27 +131,31 @@ def test_equal_networks_share_their_training(tiny_spec: BuildSpec) -> None:
 @pytest.mark.parametrize(
     "query", [Query(1, "3ep", 1), Query(1, "2ep", 3), Query(1, "2ep", 0), Query(1, "2ep", -1)]
 )
-def test_out_of_reach_is_refused(tiny_spec: BuildSpec, query: Query) -> None:
+def test_out_of_reach_is_refused(tiny_spec: BuildSpec, engine: str, query: Query) -> None:
     with pytest.raises(NasbenchError, match="trains recipe 2ep for 1 to 2 epochs, not"):
-        _trainer(tiny_spec, (0,)).evaluate(query)
+        _trainer(tiny_spec, engine, (0,)).evaluate(query)
 
 
 # Divergence. A rate of 1e12 makes the loss of any network with weights overflow.
 
 
-def _diverging(spec: BuildSpec, epochs: int = 3) -> TrainerOracle:
+def _diverging(spec: BuildSpec, engine: str, epochs: int = 3) -> TrainerOracle:
     recipe = replace(spec.recipes["2ep"], epochs=epochs, learning_rate=1e12)
-    return TrainerOracle(spec.space, spec.task, "wild", recipe)
+    return TrainerOracle(spec.space, spec.task, "wild", recipe, engine=engine)
 
 
-def test_diverged_training_shows_nan_and_charges_what_it_took(tiny_spec: BuildSpec) -> None:
-    outcome = _diverging(tiny_spec).evaluate(Query(98, "wild", 3))
+def test_diverged_training_shows_nan_and_charges_what_it_took(
+    tiny_spec: BuildSpec, engine: str
+) -> None:
+    outcome = _diverging(tiny_spec, engine).evaluate(Query(98, "wild", 3))
     assert all(math.isnan(value) for value in outcome.values.values())
     assert 0 < outcome.seconds < math.inf
 
 
-def test_resuming_a_diverged_training_shows_nan_for_nothing(tiny_spec: BuildSpec) -> None:
-    oracle = _diverging(tiny_spec)
+def test_resuming_a_diverged_training_shows_nan_for_nothing(
+    tiny_spec: BuildSpec, engine: str
+) -> None:
+    oracle = _diverging(tiny_spec, engine)
     goal = Goal("valid_accuracy", Budget(evaluations=3), oracle.fidelities)
 
     class Persistent:
@@ -168,14 +174,14 @@ def test_resuming_a_diverged_training_shows_nan_for_nothing(tiny_spec: BuildSpec
     assert [e.outcome.seconds for e in run.evaluations][1:] == [0.0, 0.0]
 
 
-def test_a_search_bears_nothing_but_divergence(tiny_spec: BuildSpec) -> None:
+def test_a_search_bears_nothing_but_divergence(tiny_spec: BuildSpec, engine: str) -> None:
     for name in ("random_search", "regularized_evolution", "reinforce"):
-        run = _run(_diverging(tiny_spec, epochs=1), name, 8)
+        run = _run(_diverging(tiny_spec, engine, epochs=1), name, 8)
         assert len(run.evaluations) == 8
 
 
-def test_trainer_names_all_that_its_answers_depend_on(tiny_spec: BuildSpec) -> None:
-    described = _trainer(tiny_spec, (0, 1)).describe()
+def test_trainer_names_all_that_its_answers_depend_on(tiny_spec: BuildSpec, engine: str) -> None:
+    described = _trainer(tiny_spec, engine, (0, 1)).describe()
     assert described["task_hash"] == nb.task("digits").hash
     assert described["recipe_values"] == tiny_spec.recipes["2ep"].describe()
     assert described["seeds"] == [0, 1]
