@@ -21,7 +21,8 @@ class RegularizedEvolution:
     with replacement is mutated in one decision, and the child takes the oldest one's place.
 
     The paper has a population of 100 and samples of 25, for 20,000 trainings. The defaults
-    here are those of NAS-Bench-201 (Dong & Yang, ICLR 2020), for about a hundred.
+    here are those of NAS-Bench-201's scripts (Dong & Yang, ICLR 2020), for about a hundred;
+    those draw a node first and then one of its edges, here every decision is equally likely.
 
     Args:
         space: to search.

@@ -49,12 +49,10 @@ def assemble(
     devices: dict[str, dict[str, Any]] = {}
     for device in spec.devices:
         found = [measurements[device.name][a] for a in rows.tolist()]
-        kinds: dict[str, str] = {}
         for metric in _MEASURED:
             values = np.asarray([m[metric] for m in found], dtype=np.float64)
             # What counts a metric's runs and tells their spread is as the metric itself.
             kind = next((m["kind"][metric] for m in found if metric in m["kind"]), "measured")
-            kinds[metric] = kind
             datasets[f"device/{device.name}/{metric}"] = Dataset(values, {"kind": kind})
             reasons: dict[str, list[int]] = {}
             for architecture, m in zip(rows.tolist(), found, strict=True):
@@ -65,7 +63,7 @@ def assemble(
                 everywhere = len(architectures) == len(rows)
                 listed = [] if everywhere else architectures
                 missing.append({"scope": scope, "reason": reason, "architectures": listed})
-        devices[device.name] = {**about["device_descriptions"][device.name], "kinds": kinds}
+        devices[device.name] = about["device_descriptions"][device.name]
     return write_table(
         out,
         name=spec.name,

@@ -224,6 +224,7 @@ def _about(spec: BuildSpec, engine: str, done: _Done) -> dict[str, Any]:
     return {
         "origin": "built",
         "engine": engine,
+        "recipe_file": spec.describe(),
         "task": spec.task.describe(),
         "versions": versions(),
         "hardware": describe_hardware(),

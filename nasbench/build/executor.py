@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from typing import NamedTuple
 
+from nasbench._processes import leave_with_parent
 from nasbench.build.spec import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.train.engine import make_trainer
@@ -118,7 +118,7 @@ _opened: _Trainer | None = None  # of a training process
 
 def _open(spec: BuildSpec, hardware: str) -> None:
     global _opened
-    _leave_with_parent()
+    leave_with_parent()
     _opened = _Trainer(spec, hardware)
 
 
@@ -126,16 +126,3 @@ def _train(unit: Unit) -> Record:
     if _opened is None:
         raise RuntimeError("the training process was not opened")
     return _opened.train(unit)
-
-
-def _leave_with_parent() -> None:
-    """End this process when its parent is killed: nobody would take its results."""
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

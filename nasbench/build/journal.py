@@ -13,7 +13,7 @@ import os
 import platform
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -106,5 +106,7 @@ class BuildFolder:
         if remove:
             for name in ("journal.jsonl", "plan.json", "lock"):
                 (self.path / name).unlink(missing_ok=True)
-            self.path.rmdir()
         self._lock.close()
+        if remove:
+            with suppress(OSError):  # somebody put a file of their own there
+                self.path.rmdir()

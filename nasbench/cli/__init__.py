@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
+import click
 import typer
 
 import nasbench
@@ -44,13 +45,18 @@ for room in (look, make, searching, predict, demo):
 def main() -> None:
     """Run the command line; bad input is one sentence on stderr and exit status 2."""
     try:
-        app()
+        status = app(standalone_mode=False)
     except NasbenchError as error:
         print(f"nasbench: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("nasbench: stopped", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output has left
-        sys.stderr.close()
-        sys.exit(0)
+        status = 2
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print(
+            "nasbench: stopped; what a build or comparison finished is kept, and the same command "
+            "goes on from there",
+            file=sys.stderr,
+        )
+        status = 130
+    sys.exit(status if isinstance(status, int) else 0)

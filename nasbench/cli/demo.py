@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench.cli.common import Json, Tell, emit, progress, say_engine
+from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
     from nasbench.build import BuildSpec
@@ -41,11 +42,13 @@ def demo(
     from nasbench.surrogate import fit, score
     from nasbench.table import load, recipe_path
 
-    spec = read_spec(recipe_path(recipe))
+    spec = _with_devices_at_hand(read_spec(recipe_path(recipe)))
     path = out / "table.h5"
     say_engine("auto")
     with progress() as tell:
         table = load(path) if path.exists() else build(spec, path, progress=tell)
+        if table.manifest.get("recipe_file") != spec.describe():
+            raise NasbenchError(f"{path} was built from another recipe: give another --out")
         surrogate = fit(table)
         surrogate.save(out / "surrogate.json")
         mean = float(table.column("train_seconds").mean())
@@ -69,6 +72,22 @@ def demo(
     page = write_report(described, out, f"{table.name}: built, predicted, searched")
     document = {"page": str(page), "table": str(path), "budget_seconds": budget}
     emit(document, as_json, f"The page is at {page.resolve()}")
+
+
+def _with_devices_at_hand(spec: BuildSpec) -> BuildSpec:
+    """The recipe without devices whose runtime is not installed; each is told."""
+    from dataclasses import replace
+
+    from nasbench.device import make_device
+
+    found = []
+    for device in spec.devices:
+        try:
+            make_device(device)
+            found.append(device)
+        except NasbenchError as error:
+            typer.echo(f"nasbench: {device.name} is left out: {error}", err=True)
+    return replace(spec, devices=tuple(found))
 
 
 def _search_trainer(spec: BuildSpec, table: Table, out: Path, tell: Tell) -> Section:

@@ -87,8 +87,13 @@ def search(
     if not run.evaluations:
         raise NasbenchError("no evaluation ended within the budget: give a larger one")
     trace = run.trace()
-    best = int(trace.incumbents()[-1])
-    value = next(e.outcome.values[metric] for e in run.evaluations if e.query.architecture == best)
+    incumbents = trace.incumbents()
+    best = int(incumbents[-1])
+    if best < 0:
+        raise NasbenchError(
+            "nothing was found: every training diverged or every architecture broke a limit"
+        )
+    value = run.evaluations[int((incumbents == best).argmax())].outcome.values[metric]
     document: dict[str, Any] = {
         "spec": spec.describe(oracle),
         "ended": run.ended,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +13,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import NDArray
 
+from nasbench.errors import NasbenchError
 from nasbench.report.theme import COLOURS, FAINT, figure, series, styled
 from nasbench.search import Comparison
 from nasbench.space import SHIFT, CellGraph, CellSpace
@@ -27,6 +29,9 @@ __all__ = [
     "predictor_scatter",
     "regret_curves",
 ]
+
+
+MOST_POINTS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ def accuracy_histogram(table: Table, recipe: str) -> Drawing:
     """How validation accuracy is spread over the rows."""
     accuracy = table.column("valid_accuracy", recipe=recipe)
     accuracy = accuracy[np.isfinite(accuracy)]
+    if not len(accuracy):
+        raise NasbenchError(f"{table.name} has no validation accuracy of recipe {recipe} to show")
     bottom = _bulk(accuracy)
     drawn, axes = figure()
     axes.hist(accuracy[accuracy >= bottom], bins=40, color=COLOURS[0])
@@ -74,17 +81,23 @@ def cost_scatter(table: Table, recipe: str, device: str, metric: str = "latency_
     accuracy = table.column("valid_accuracy", recipe=recipe)
     cost = table.device_column(device, metric)
     kind = table.manifest["devices"][device]["kinds"][metric]
+    known = np.isfinite(cost) & np.isfinite(accuracy)
+    rows, cost, accuracy = table.rows[known], cost[known], accuracy[known]
     front = pareto_front(cost, accuracy)
     drawn, axes = figure()
-    axes.scatter(cost, accuracy, s=16, color=COLOURS[0], alpha=0.75, linewidths=0, gid="rows")
-    axes.plot(
+    # Beyond some thousands, points become pixels: a page of them would be slow to scroll.
+    crowded = len(rows) > MOST_POINTS
+    look: dict[str, Any] = {"s": 16, "color": COLOURS[0], "alpha": 0.75, "linewidths": 0}
+    axes.scatter(cost, accuracy, **look, gid="rows", rasterized=crowded)
+    axes.plot(cost[front], accuracy[front], color=COLOURS[1], drawstyle="steps-post", linewidth=1.2)
+    axes.scatter(
         cost[front],
         accuracy[front],
         color=COLOURS[1],
-        drawstyle="steps-post",
-        linewidth=1.2,
         marker="s",
-        markersize=4,
+        s=20,
+        gid="front",
+        zorder=3,
         label=f"Pareto front ({len(front)})",
     )
     bottom = _bulk(accuracy)
@@ -92,14 +105,19 @@ def cost_scatter(table: Table, recipe: str, device: str, metric: str = "latency_
     axes.set_xlabel(f"{metric.replace('_', ', ')} ({device}, {kind})")
     axes.set_ylabel("validation accuracy, %")
     axes.legend(loc="lower right")
+    unit = metric.rsplit("_", 1)[1]
     tips = [
-        f"{table.space.string(a)}\n{y:.2f} %, {x:.3f} {metric.rsplit('_', 1)[1]}"
-        for a, x, y in zip(table.rows.tolist(), cost, accuracy, strict=True)
+        f"{table.space.string(a)}\n{y:.2f} %, {x:.3f} {unit}"
+        for a, x, y in zip(rows.tolist(), cost, accuracy, strict=True)
     ]
-    caption = f"Hover over a point for its architecture. {kind.capitalize()}."
+    shown: dict[str, Sequence[str]] = {"front": [tips[i] for i in front]}
+    if not crowded:
+        shown["rows"] = tips
+    which = "a point of the front" if crowded else "a point"
+    caption = f"Hover over {which} for its architecture. {kind.capitalize()}."
     caption += _below(accuracy, bottom)
     title = f"Accuracy against {metric.rsplit('_', 1)[0]}"
-    return Drawing(f"{metric}-{device}", title, caption, drawn, {"rows": tips})
+    return Drawing(f"{metric}-{device}", title, caption, drawn, shown)
 
 
 def _bulk(accuracy: NDArray[np.float64]) -> float:
@@ -123,7 +141,8 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
         end = budget or max(float(trace.finished[-1]) for trace in traces)
         grid = np.linspace(0, end, 200)
     else:
-        grid = np.arange(1, max(trace.evaluations for trace in traces) + 1, dtype=float)
+        most = max(trace.evaluations for trace in traces)
+        grid = np.unique(np.linspace(1, most, min(most, 200)).round())
     drawn, axes = figure()
     looks = series(len(comparison.traces))
     lowest = np.inf

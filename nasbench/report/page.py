@@ -29,7 +29,7 @@ from nasbench.report.text import (
 from nasbench.report.theme import inline_svg, save_pdf, to_svg
 from nasbench.search import Comparison
 from nasbench.surrogate import Score
-from nasbench.table import Table
+from nasbench.table import Table, atomic_path
 
 __all__ = ["Report", "Section", "write_comparison", "write_report"]
 
@@ -92,8 +92,9 @@ def write_comparison(comparison: Comparison, out: Path) -> Path:
     title = f"Search strategies on {table.name}"
     sections = [_comparison_section(title, comparison), *_table_sections(table, recipe)]
     page = _write(sections, out, title)
-    text = json.dumps(comparison.summary(), indent=2) + "\n"
-    (out / "summary.json").write_text(text)
+    text = json.dumps(comparison.summary(), indent=2, allow_nan=False) + "\n"
+    with atomic_path(out / "summary.json") as partial:
+        partial.write_text(text)
     return page
 
 

@@ -129,13 +129,16 @@ def device_table(table: Table) -> TextTable:
 def strategy_table(comparison: Comparison, title: str) -> TextTable:
     """What the strategies found: mean ± standard deviation, n and intervals."""
     rows = []
-    for name, found in comparison.summary()["strategies"].items():
-        cells = [name, str(found["n"])]
+    summary = comparison.summary()
+    for name, found in summary["strategies"].items():
+        failed = f" ({summary['failed'][name]} failed)" if summary["failed"][name] else ""
+        cells = [name, f"{found['n']}{failed}"]
         for metric in ("evaluations", "valid_accuracy", "test_accuracy", "regret"):
             stat = found.get(metric)
             digits = 1 if metric == "evaluations" else 2
             cells.append(f"{stat['mean']:.{digits}f} ± {stat['std']:.{digits}f}" if stat else "–")
-        cells.append(f"[{found['regret']['low']:.2f}, {found['regret']['high']:.2f}]")
+        regret = found["regret"]
+        cells.append(f"[{regret['low']:.2f}, {regret['high']:.2f}]" if regret else "–")
         rows.append(cells)
     setting = comparison.setting
     budget = [
@@ -151,7 +154,9 @@ def strategy_table(comparison: Comparison, title: str) -> TextTable:
         f"Budget: {' and '.join(budget)}. A query shows the {seen}; repeats are "
         f"{setting.repeats}. Mean ± standard deviation over n runs; the interval is the bootstrap "
         f"95 % interval of the mean regret in points. Accuracies (%) are means over seeds of the "
-        f"incumbent at the end of {setting.report_recipe}, test looked up after the search."
+        f"incumbent at the end of {setting.report_recipe}, test looked up after the search; "
+        f"regret is of validation accuracy"
+        f"{', against the best row within the limits' if setting.limits else ''}."
     )
     columns = ("strategy", "n", "evaluations", "valid", "test", "regret", "95 % interval")
     return TextTable(title, columns, rows, note)
@@ -180,8 +185,9 @@ def predictor_table(score: Score) -> TextTable:
     seeds = f"the mean of {ceiling.seeds} seeds" if ceiling else "the measured values"
     note = (
         f"XGBoost, fitted on {score.trained_on:,} rows, scored on {found.n:,} others; bootstrap "
-        f"95 % intervals over architectures. The ceiling is what a perfect prediction could reach "
-        f"against {seeds}, given seed noise."
+        f"95 % intervals over architectures. The ceiling is about what a perfect prediction could "
+        f"reach against {seeds}: for R² their reliability, for rank correlations what follows from "
+        f"the agreement of the seeds' ranks."
     )
     columns = ("measure", "value", "95 % interval", "seed-noise ceiling")
     return TextTable("The predictor", columns, rows, note)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._processes import leave_with_parent
 from nasbench.errors import NasbenchError, unknown
 from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle
 from nasbench.search.run import RunSpec, search
@@ -104,25 +105,47 @@ class Comparison:
         try:
             kept = json.loads((folder / "comparison.json").read_text())
             setting = Setting.from_json(kept["setting"])
-            traces = {
-                name: [read_traces(folder / "runs" / f"{name}.jsonl")[1][s] for s in kept["seeds"]]
-                for name in kept["strategies"]
-            }
+            oracle = setting.oracle()
+            traces = {}
+            for name in kept["strategies"]:
+                header, found = read_traces(folder / "runs" / f"{name}.jsonl")
+                if header != _header(setting, name, oracle):
+                    raise NasbenchError(
+                        f"the runs of {name} in {folder} are of another setting, table or version "
+                        f"than its comparison: run nasbench compare again"
+                    )
+                traces[name] = [found[seed] for seed in kept["seeds"]]
+        except NasbenchError:
+            raise
         except OSError as error:
             raise NasbenchError(f"{folder} holds no comparison: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise NasbenchError(f"the comparison in {folder} is not finished or damaged") from error
         return cls(Table(setting.table), setting, traces)
 
     @cached_property
     def optimum(self) -> float:
-        """The table's best mean validation accuracy at the end of the report recipe."""
+        """The best mean validation accuracy of the report recipe among rows within the limits."""
         column = self.table.column("valid_accuracy", recipe=self.setting.report_recipe)
-        return float(np.nanmax(column))
+        allowed = np.isfinite(column)
+        for limit in self.setting.limits:
+            device, _, metric = limit.metric.rpartition("/")
+            recipe = self.setting.search_recipe
+            bounded = (
+                self.table.device_column(device, metric)
+                if device
+                else self.table.column(metric, recipe=recipe)
+            )
+            allowed &= bounded <= limit.at_most
+        return float(column[allowed].max()) if allowed.any() else float("nan")
 
     def worth(self, metric: str, architectures: NDArray[np.int64]) -> NDArray[np.float64]:
-        """A metric at the end of the report recipe, mean over the seeds that exist."""
-        return self.table.values(metric, architectures, recipe=self.setting.report_recipe)
+        """A metric at the end of the report recipe, mean over the seeds that exist; NaN for -1."""
+        found = np.full(architectures.shape, np.nan)
+        some = architectures >= 0
+        recipe = self.setting.report_recipe
+        found[some] = self.table.values(metric, architectures[some], recipe=recipe)
+        return found
 
     def finals(self, strategy: str) -> dict[str, NDArray[np.float64]]:
         """For each run `[seeds]`: evaluations, distinct, and what the last incumbent is worth."""
@@ -157,17 +180,27 @@ class Comparison:
         return np.asarray(curves)
 
     def summary(self) -> dict[str, Any]:
-        """What `summary.json` holds: five numbers over the seeds for each strategy and measure."""
-        strategies = {}
+        """What `summary.json` holds: five numbers over the seeds for each strategy and measure.
+
+        Runs that found nothing (every training diverged or broke a limit) are counted as
+        `failed`; accuracies and regret are of the others.
+        """
+        strategies, found_nothing = {}, {}
         for strategy, traces in self.traces.items():
             finals = self.finals(strategy)
-            stats = {name: summarize(values).describe() for name, values in finals.items()}
+            failed = int(np.isnan(finals["valid_accuracy"]).sum())
+            stats = {
+                name: summarize(known).describe() if len(known := v[np.isfinite(v)]) else None
+                for name, v in finals.items()
+            }
             strategies[strategy] = {"n": len(traces), **stats}
+            found_nothing[strategy] = failed
         return {
             "table": self.table.name,
             "budget_seconds": self.setting.budget.seconds,
             "budget_evaluations": self.setting.budget.evaluations,
             "strategies": strategies,
+            "failed": found_nothing,
             "also": {},
         }
 
@@ -229,8 +262,8 @@ def compare(
         raise NasbenchError(f"a comparison needs 1 process or more, got {processes}")
     recipe = opened.recipe(report_recipe or search_recipe)
     setting = Setting(
-        table=str(opened.path),
-        surrogate=str(surrogate) if surrogate else None,
+        table=str(opened.path.resolve()),
+        surrogate=str(Path(surrogate).resolve()) if surrogate else None,
         budget=Budget(budget_evaluations, budget_seconds),
         metric=metric,
         maximize=maximize,
@@ -242,7 +275,14 @@ def compare(
         workers=workers,
         parameters=parameters or {},
     )
-    seeds = [int(seed) for seed in seeds]
+    seeds = list(dict.fromkeys(int(seed) for seed in seeds))
+    if surrogate and search_recipe:
+        raise NasbenchError("a surrogate has the recipe it was fitted on: leave search_recipe out")
+    searched = setting.oracle().space
+    if searched.describe() != opened.space.describe():
+        raise NasbenchError(
+            f"the surrogate is of {searched.name}, {opened.name} of {opened.space.name}"
+        )
     if not names or not seeds:
         raise NasbenchError("a comparison needs a strategy and a seed at least")
     done = 0
@@ -275,7 +315,7 @@ def _run_all(
 ) -> Iterator[Trace]:
     """The runs of one strategy in the order of the seeds, each kept as soon as it is done."""
     oracle = setting.oracle()
-    header = json.dumps(setting.spec(strategy, 0, oracle).describe(oracle), sort_keys=True)
+    header = _header(setting, strategy, oracle)
     kept = KeptTraces(out / "runs" / f"{strategy}.jsonl", header) if out else None
     have = kept.traces if kept else {}
     missing = [seed for seed in seeds if seed not in have]
@@ -289,6 +329,11 @@ def _run_all(
         if kept:
             kept.add(trace)
         yield trace
+
+
+def _header(setting: Setting, strategy: str, oracle: Oracle) -> str:
+    """What the runs of a strategy share, with the hash of what they search."""
+    return json.dumps(setting.spec(strategy, 0, oracle).describe(oracle), sort_keys=True)
 
 
 def _run_in(pool: ProcessPoolExecutor, strategy: str, seeds: Sequence[int]) -> Iterator[Trace]:
@@ -310,6 +355,7 @@ _opened: tuple[Setting, Oracle] | None = None  # of a worker process
 
 def _open(setting: Setting) -> None:
     global _opened
+    leave_with_parent()
     _opened = setting, setting.oracle()
 
 

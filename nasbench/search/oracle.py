@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from nasbench.errors import NasbenchError
-from nasbench.search.strategy import Fidelity, Outcome, Query
+from nasbench.search.strategy import Fidelity, Outcome, Query, is_test
 from nasbench.space import Space
 from nasbench.table import Table
 
@@ -108,7 +108,7 @@ class TableOracle:
         shown: dict[str, list[float]] = {}
         seconds = [math.nan] * len(self.table.rows)
         for metric in self.table.metrics[recipe]:
-            if metric.startswith("test") or metric == "evaluation_seconds":
+            if is_test(metric) or metric == "evaluation_seconds":
                 continue
             if epochs not in self.table.epochs(metric, recipe=recipe):
                 continue
@@ -240,7 +240,9 @@ class TrainerOracle:
         """The epoch that the query asks for, of one seed."""
         place = (architecture, seed)
         aside = self._aside.get(place)
-        if not query.resume or aside is None or aside.done > query.epochs:
+        # A finished training is not done again: the same seed shows the same.
+        continues = aside is not None and (query.resume or aside.done == query.epochs)
+        if aside is None or not continues or aside.done > query.epochs:
             epochs = self._trainer.epochs(
                 self.space, architecture, self._task, self._data, self._recipe, seed
             )

@@ -23,7 +23,7 @@ from nasbench.search.trace import Trace
 __all__ = ["Evaluation", "Run", "RunSpec", "search"]
 
 FREE_IN_A_ROW = 10_000
-"""So many free repeats in a row end a search: it has nothing new to ask."""
+"""So many queries in a row that cost nothing end a search: it would go on for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ class _Loop:
         if self._counted >= self._most:
             return "evaluations"
         if self._free_in_a_row >= FREE_IN_A_ROW:
-            return f"{FREE_IN_A_ROW:,} free repeats in a row"
+            return f"{FREE_IN_A_ROW:,} queries in a row that cost nothing"
         return ""
 
     def _start(self) -> bool:
@@ -254,10 +254,12 @@ class _Loop:
         repeat = training.farthest >= query.epochs
         free = repeat and self.spec.repeats == "free"
         nothing_to_train = free or (query.resume and training.epochs == query.epochs)
-        self._free_in_a_row = self._free_in_a_row + 1 if nothing_to_train else 0
         paid_before = training.seconds if query.resume else 0.0
         recalled = self._recall(query)
         outcome = recalled or self._evaluate(query, paid_before, free)
+        # A budget in seconds is not used up by what takes none.
+        timeless = self._limit < math.inf and not outcome.seconds > 0
+        self._free_in_a_row = self._free_in_a_row + 1 if nothing_to_train or timeless else 0
         # What is known only once a running training ends is not seen before.
         begins = self._clock.now
         if query.resume or nothing_to_train:

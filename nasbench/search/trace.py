@@ -51,18 +51,17 @@ class Trace:
         return int((~self.repeats).sum())
 
     def incumbents(self) -> NDArray[np.int64]:
-        """The best architecture after each evaluation, int64 `[n]`.
+        """The best architecture after each evaluation, int64 `[n]`; -1 before any counts.
 
-        Any reward comes before none, then more epochs before a better reward, and the earlier
-        of equals stays.
+        More epochs come before a better reward, and the earlier of equals stays. A training
+        that diverged, or an architecture that breaks a limit, never counts.
         """
         best = np.empty(len(self.architectures), dtype=np.int64)
         incumbent, standing = -1, (0, -math.inf)
         columns = (self.architectures.tolist(), self.epochs.tolist(), self.rewards.tolist())
         for n, (architecture, epochs, reward) in enumerate(zip(*columns, strict=True)):
-            rank = (epochs if reward > -math.inf else 0, reward)
-            if incumbent < 0 or rank > standing:
-                incumbent, standing = architecture, rank
+            if reward > -math.inf and (epochs, reward) > standing:
+                incumbent, standing = architecture, (epochs, reward)
             best[n] = incumbent
         return best
 
@@ -113,9 +112,13 @@ class KeptTraces:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             found, traces = read_traces(path) if path.exists() else ("", {})
-            if found == header:
-                self.traces = traces
-            # Written anew: what a kill tore off, or what another setting left, goes.
+            if found not in ("", header):
+                raise NasbenchError(
+                    f"{path} holds runs of another setting (budget, table, parameters or version "
+                    f"differ): give another --out or remove the folder"
+                )
+            self.traces = traces
+            # Written anew: what a kill tore off goes.
             text = [header, *(json.dumps(trace.to_json()) for trace in self.traces.values())]
             with atomic_path(path) as partial:
                 partial.write_text("".join(line + "\n" for line in text))

@@ -39,6 +39,10 @@ class Space(ABC):
         self.name = name
         self.choices = choices
         self.size = int(np.prod(choices, dtype=object))
+        if self.size >= 2**62:
+            raise NasbenchError(
+                f"space {name!r} has too many architectures to number: 2**62 or more"
+            )
         self._weights = np.cumprod((1, *choices[:0:-1]), dtype=np.int64)[::-1]
         self._choices = np.asarray(choices, dtype=np.int64)
         self._order = order

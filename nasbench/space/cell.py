@@ -31,6 +31,7 @@ OPERATIONS = frozenset(NB201_OPERATIONS)
 SHIFT = "shift"
 """A convolution of an always-zero node: BatchNorm's shift is all that is left of it."""
 
+MOST_NODES = 20
 ENUMERABLE = 1_000_000
 """Spaces beyond this size are not enumerated to find their classes."""
 
@@ -72,8 +73,12 @@ class CellSpace(Space):
         operations: Sequence[str] = NB201_OPERATIONS,
         order: Architectures | None = None,
     ) -> None:
+        if type(nodes) is not int:
+            raise TypeError(f"nodes are counted, got {nodes!r}")
         if nodes < 2:
             raise NasbenchError(f"a cell needs 2 nodes or more, got {nodes}")
+        if nodes > MOST_NODES:
+            raise NasbenchError(f"a cell has {MOST_NODES} nodes at most, got {nodes}")
         for operation in operations:
             if operation not in OPERATIONS:
                 raise unknown("operation", operation, OPERATIONS)
@@ -149,10 +154,13 @@ class CellSpace(Space):
     def live_graph(self, architecture: int) -> CellGraph:
         """The network that stands for the architecture's class, without what cannot matter.
 
-        It is the graph of `canonical(architecture)` without edges that carry only zeros or
+        It is the graph of `canonical(architecture)` (of the architecture itself in a space too
+        large to find the classes of) without edges that carry only zeros or
         from which no path leads to the output; a convolution of zeros is the edge `SHIFT`.
         """
-        return _prune(self.graph(self.canonical(int(architecture))))
+        if self.size <= ENUMERABLE:
+            architecture = self.canonical(int(architecture))
+        return _prune(self.graph(architecture))
 
     # Classes of equal networks.
 

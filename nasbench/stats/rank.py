@@ -50,8 +50,8 @@ class Ceiling:
     Attributes:
         reliability: the share of the variance of the k-seed mean that is not seed noise.
         r2: the reliability itself.
-        spearman: its square root.
-        kendall: from the square root as for a bivariate normal.
+        spearman: from the agreement of the seeds' ranks, as for a bivariate normal.
+        kendall: likewise.
         seeds: k.
     """
 
@@ -139,11 +139,22 @@ def reliability(values: ArrayLike) -> float:
 
 
 def noise_ceiling(values: ArrayLike) -> Ceiling:
-    """What seed noise leaves to be predicted of the mean over seeds, `[architectures, seeds]`."""
+    """What seed noise leaves to be predicted of the mean over seeds, `[architectures, seeds]`.
+
+    For rank correlations the agreement of seeds is taken from their ranks: a few architectures
+    that learn nothing stretch the values, and with them the reliability, but leave the order
+    of all others as noisy as it is. The ranks' agreement is that of a bivariate normal with
+    correlation r = 2 sin(pi rho / 6) (Pearson, 1907); the k-seed mean correlates with the truth
+    by the square root of r's Spearman-Brown.
+    """
+    whole = _whole(values)
     k = np.asarray(values).shape[1]
-    of_mean = spearman_brown(max(reliability(values), 0.0), k)
-    root = float(np.sqrt(of_mean))
-    return Ceiling(of_mean, of_mean, root, kendall_ceiling(root), k)
+    of_mean = spearman_brown(max(reliability(whole), 0.0), k)
+    of_ranks = max(reliability(stats.rankdata(whole, axis=0)), 0.0) if len(whole) else 0.0
+    single = 2 * np.sin(np.pi * of_ranks / 6)
+    root = float(np.sqrt(spearman_brown(single, k)))
+    spearman = float(6 / np.pi * np.arcsin(root / 2))
+    return Ceiling(of_mean, of_mean, spearman, kendall_ceiling(root), k)
 
 
 def kendall_ceiling(correlation: float) -> float:

@@ -72,7 +72,8 @@ def score(surrogate: Surrogate, table: Table, metric: str = "valid_accuracy") ->
     ceiling = None
     if table.has_seeds(metric, recipe=recipe):
         last = table.curves(metric, recipe=recipe)[fresh, :, -1]
-        ceiling = noise_ceiling(last) if last.shape[1] > 1 else None
+        several = last.shape[1] > 1 and np.isfinite(last).all(1).sum() > 1
+        ceiling = noise_ceiling(last) if several else None
     return Score(
         metric=metric,
         architectures=rows[fresh],

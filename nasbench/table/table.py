@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Space, from_description
 from nasbench.table.format import TableFile
+from nasbench.table.schema import check_manifest
 
 __all__ = ["Table"]
 
@@ -39,9 +40,7 @@ class Table:
         self.path = self._file.path
         self.manifest = self._file.manifest
         self._columns: dict[tuple[object, ...], NDArray[np.float64]] = {}
-        for key in ("name", "space", "recipes", "devices", "datasets"):
-            if key not in self.manifest:
-                raise NasbenchError(f"{path}: the manifest has no {key!r}")
+        check_manifest(path, self.manifest)
 
     def __repr__(self) -> str:
         space = self.manifest["space"]["name"]

@@ -46,7 +46,7 @@ def write_table(
         recipes: for each its `epochs`, its `seeds` and what it says of itself.
         datasets: by name: `recipe/<recipe>/<metric>` as `[rows, seeds, epochs]` or `[rows]`,
             `device/<device>/<metric_unit>`, `network/<metric>`, `proxy/<name>` as `[rows]`.
-        devices: for each what it is, and the kind of each of its metrics.
+        devices: for each what it is; the kinds of its metrics are added from the data sets.
         missing: why values are NaN: `{"scope": prefix, "reason": why, "architectures": [...]}`;
             no architectures stands for all.
         about: further entries of the manifest: task, versions, hardware, history, sources.
@@ -71,7 +71,10 @@ def write_table(
         "space": dict(space.describe()),
         "sharing": sharing,
         "recipes": recipes,
-        "devices": devices or {},
+        "devices": {
+            device: {**described, "kinds": _kinds(f"device/{device}/", datasets)}
+            for device, described in (devices or {}).items()
+        },
         "missing": list(missing),
         "content_sha256": content_hash(architectures, datasets),
     }
@@ -81,6 +84,15 @@ def write_table(
     }
     write_file(path, manifest, {**index, **datasets})
     return Table(path)
+
+
+def _kinds(prefix: str, datasets: Mapping[str, Dataset]) -> dict[str, str]:
+    """How each metric of a device came about."""
+    return {
+        name.removeprefix(prefix): str(dataset.about.get("kind", "imported"))
+        for name, dataset in datasets.items()
+        if name.startswith(prefix)
+    }
 
 
 def content_hash(rows: ArrayLike, datasets: Mapping[str, Dataset]) -> str:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from nasbench.errors import unknown
+from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Space
 from nasbench.task import Task
 from nasbench.train.native import NativeTrainer, library
@@ -62,6 +62,8 @@ def pick_engine(engine: str, hardware: str, size: tuple[int, int]) -> str:
     if engine == "auto":
         fits = pick_hardware(hardware).type == "cpu" and size[0] == size[1]
         return "native" if fits and library() is not None else "reference"
+    if engine == "native" and pick_hardware(hardware).type != "cpu" and hardware != "auto":
+        raise NasbenchError(f"the native engine trains on the CPU, not on {hardware}")
     if engine not in ENGINES:
         raise unknown("engine", engine, (*ENGINES, "auto"))
     return engine

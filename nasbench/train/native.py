@@ -268,9 +268,10 @@ class NativeTrainer:
         net = network(space, architecture, task, recipe)
         initialize(net, seed, architecture)
         arrays = _arrays(data)
-        spec, edges = _describe(net, recipe, task.shape)
-        parameters = _flat(net)
         n = arrays.train.n
+        spec, edges = _describe(net, recipe, task.shape)
+        spec.batch_size = min(recipe.batch_size, max(n, arrays.valid.n))
+        parameters = _flat(net)
         orders = [epoch_order(recipe, n, seed, epoch) for epoch in range(recipe.epochs)]
         images = _stack([order.images for order in orders])
         shifts = _stack([order.shifts for order in orders])

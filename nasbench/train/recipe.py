@@ -11,6 +11,7 @@ from nasbench.errors import NasbenchError, unknown
 
 __all__ = ["Recipe"]
 
+_MOST = 10_000_000
 _POSITIVE = ("epochs", "channels", "cells", "batch_size", "learning_rate")
 
 
@@ -65,6 +66,8 @@ class Recipe:
             if not low <= getattr(self, spec.name) < math.inf:
                 least = "more than 0" if low else "0 or more"
                 raise NasbenchError(f"recipe: {spec.name} must be {least}, got {value!r}")
+            if wanted is int and value > _MOST:
+                raise NasbenchError(f"recipe: {spec.name} must be at most {_MOST:,}, got {value:,}")
         if self.momentum >= 1 or self.label_smoothing >= 1:
             raise NasbenchError("recipe: momentum and label_smoothing must be less than 1")
         if self.nesterov and not self.momentum:

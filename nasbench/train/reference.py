@@ -161,8 +161,8 @@ def training(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Itera
 class ReferenceTrainer:
     """Trains architectures one after the other.
 
-    On one machine and one thread count the same architecture, task, recipe and seed give
-    the same curves bit for bit.
+    On one machine's CPU and one thread count the same architecture, task, recipe and seed give
+    the same curves bit for bit; a GPU's kernels promise less.
 
     Args:
         hardware: a torch device's name, or `auto`.

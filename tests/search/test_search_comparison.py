@@ -254,7 +254,7 @@ def test_runs_cut_at_any_byte_are_made_again(
     assert path.read_bytes() == text
 
 
-def test_runs_of_another_setting_are_not_taken_up(
+def test_runs_of_another_setting_are_refused_and_kept(
     made_up_table: Table, counted: list[tuple[str, int]], tmp_path: Path
 ) -> None:
     nb.compare(["reinforce"], made_up_table, out=tmp_path, **COMMON)
@@ -266,9 +266,41 @@ def test_runs_of_another_setting_are_not_taken_up(
         {"training_seed": 0},
         {"search_recipe": "long"},
     ):
-        nb.compare(["reinforce"], made_up_table, out=tmp_path, **{**COMMON, **change})
-        assert len(counted) == 6
-        counted.clear()
+        with pytest.raises(NasbenchError, match="holds runs of another setting"):
+            nb.compare(["reinforce"], made_up_table, out=tmp_path, **{**COMMON, **change})
+    nb.compare(["reinforce"], made_up_table, out=tmp_path, **COMMON)
+    assert counted == []
+
+
+def test_a_folder_whose_runs_were_exchanged_is_refused(
+    made_up_table: Table, tmp_path: Path
+) -> None:
+    for name, seconds in (("one", 100.0), ("other", 150.0)):
+        setting = {**COMMON, "budget_seconds": seconds}
+        nb.compare(["reinforce"], made_up_table, out=tmp_path / name, **setting)
+    runs = Path("runs") / "reinforce.jsonl"
+    (tmp_path / "one" / runs).write_bytes((tmp_path / "other" / runs).read_bytes())
+    with pytest.raises(NasbenchError, match="of another setting"):
+        Comparison.load(tmp_path / "one")
+
+
+def test_what_breaks_a_limit_is_never_found(made_up_table: Table) -> None:
+    latency = made_up_table.device_column("toy", "latency_ms")
+    bound = float(np.quantile(latency, 0.1))
+    found = nb.compare(
+        ["random_search"], made_up_table, limits=[Limit("toy/latency_ms", bound)], **COMMON
+    )
+    accuracy = made_up_table.column("valid_accuracy", recipe=found.setting.report_recipe)
+    assert found.optimum == accuracy[latency <= bound].max()
+    for trace in found.traces["random_search"]:
+        known = [a for a in trace.incumbents().tolist() if a >= 0]
+        kept = made_up_table.cost("toy", "latency_ms", np.asarray(known, dtype=int))
+        assert (kept <= bound).all()
+    nothing = nb.compare(
+        ["random_search"], made_up_table, limits=[Limit("toy/latency_ms", -1.0)], **COMMON
+    ).summary()
+    assert nothing["failed"] == {"random_search": nothing["strategies"]["random_search"]["n"]}
+    assert nothing["strategies"]["random_search"]["regret"] is None
 
 
 # Bad input.

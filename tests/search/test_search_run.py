@@ -193,7 +193,7 @@ def test_only_free_repeats_end_the_search(monkeypatch: pytest.MonkeyPatch) -> No
     queries = [whole(1), whole(1), whole(2), *[whole(1)] * 50]
     run = search(spec(repeats="free"), MadeUpOracle(), strategy=Scripted(queries))
     assert len(run.evaluations) == 3 + 7
-    assert run.ended == "7 free repeats in a row"
+    assert run.ended == "7 queries in a row that cost nothing"
 
 
 def test_resuming_to_where_it_stands_ends_the_search_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +256,7 @@ def test_diverged_trainings_are_told_as_nan_and_never_win() -> None:
     ]
     trace = run.trace()
     assert trace.rewards.tolist() == [-math.inf, 1, -math.inf, 3]
-    assert trace.incumbents().tolist() == [2, 1, 1, 3]
+    assert trace.incumbents().tolist() == [-1, 1, 1, 3]
 
 
 def test_broken_limits_are_worth_nothing() -> None:
@@ -291,7 +291,7 @@ def test_incumbents_against_the_definition(told: list[tuple[int, int, float]]) -
     run = search(spec(), MadeUpOracle(value=value), strategy=Scripted(queries))
     for n, incumbent in enumerate(run.trace().incumbents().tolist()):
         seen = [(epochs, r, -i) for i, (_, epochs, r) in enumerate(told[: n + 1]) if r > -math.inf]
-        assert incumbent == (-max(seen)[2] if seen else 0)
+        assert incumbent == (-max(seen)[2] if seen else -1)
 
 
 # Nonsense.

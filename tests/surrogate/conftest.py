@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from numpy.typing import NDArray
 
@@ -32,6 +33,12 @@ def make_table(tmp_path: Path) -> MakeTable:
         rows = space.representatives if rows is None else rows
         about = {"kind": "trained", "epochs": [5]}
         seeds = max(v.shape[1] for v in metrics.values() if v.ndim == 2)
+        whole = {
+            metric: np.pad(v, ((0, 0), (0, seeds - v.shape[1])), constant_values=np.nan)[:, :, None]
+            if v.ndim == 2
+            else v
+            for metric, v in metrics.items()
+        }
         return write_table(
             tmp_path / f"{name}.h5",
             name=name,
@@ -39,10 +46,7 @@ def make_table(tmp_path: Path) -> MakeTable:
             rows=rows,
             sharing=sharing,
             recipes={"5ep": {"epochs": 5, "seeds": list(range(seeds))}},
-            datasets={
-                f"recipe/5ep/{metric}": Dataset(v[:, :, None] if v.ndim == 2 else v, about)
-                for metric, v in metrics.items()
-            },
+            datasets={f"recipe/5ep/{metric}": Dataset(v, about) for metric, v in whole.items()},
         )
 
     return make

@@ -237,7 +237,7 @@ def test_a_data_set_that_lies_elsewhere_is_refused(
     name = "recipe/short/valid_accuracy"
     manifest["datasets"][name].update(changes)
     place.write_bytes(with_manifest(whole, json.dumps(manifest).encode()))
-    with pytest.raises(NasbenchError, match=f"damaged: data set {name}"):
+    with pytest.raises(NasbenchError, match=f"damaged: .*{name}"):
         Table(place).values("valid_accuracy", 0, recipe="short")
 
 

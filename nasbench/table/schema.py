@@ -1,0 +1,65 @@
+"""What a manifest must say before anything is read by it: tables come from strangers, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nasbench.errors import NasbenchError
+
+__all__ = ["check_manifest"]
+
+
+def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
+    """Raise NasbenchError unless every entry that reading relies on has its type and shape."""
+
+    def need(holds: bool, what: str) -> None:
+        if not holds:
+            raise NasbenchError(f"{path} is damaged: its manifest has no sound {what}")
+
+    for key in ("name", "space", "sharing", "recipes", "devices", "missing", "datasets"):
+        if key not in manifest:
+            raise NasbenchError(f"{path}: the manifest has no {key!r}")
+    need(isinstance(manifest["name"], str), "name")
+    need(isinstance(manifest["space"], dict), "space")
+    need(manifest["sharing"] in ("canonical", "none"), "sharing")
+    recipes, devices, datasets = (manifest[k] for k in ("recipes", "devices", "datasets"))
+    for key, entries in (("recipes", recipes), ("devices", devices), ("datasets", datasets)):
+        need(isinstance(entries, dict) and all(isinstance(e, dict) for e in entries.values()), key)
+    for name, recipe in recipes.items():
+        need(type(recipe.get("epochs")) is int and recipe["epochs"] > 0, f"epochs of {name}")
+        need(_integers(recipe.get("seeds")), f"seeds of {name}")
+    for name, device in devices.items():
+        kinds = device.get("kinds")
+        need(isinstance(kinds, dict), f"kinds of {name}")
+        for metric, kind in kinds.items():
+            known = f"device/{name}/{metric}" in datasets
+            need(known and isinstance(kind, str), f"{metric} of {name}")
+    need(isinstance(manifest["missing"], list), "reasons for what is missing")
+    for entry in manifest["missing"]:
+        sound = isinstance(entry, dict) and {"scope", "reason", "architectures"} <= set(entry)
+        need(sound and _integers(entry["architectures"]), "reasons for what is missing")
+        need(isinstance(entry["scope"], str), "reasons for what is missing")
+    for key in ("task", "hardware", "versions"):
+        need(isinstance(manifest.get(key, {}), dict), key)
+    need(isinstance(manifest.get("history", []), list), "history")
+    need(_integers(datasets.get("rows", {}).get("shape")), "rows")
+    n = datasets["rows"]["shape"]
+    for name, entry in datasets.items():
+        shape = entry.get("shape")
+        need(_integers(shape), f"shape of {name}")
+        room, _, rest = name.partition("/")
+        if room == "recipe":
+            recipe = recipes.get(rest.rpartition("/")[0])
+            epochs = entry.get("epochs")
+            need(recipe is not None and _integers(epochs) and bool(epochs), f"data set {name}")
+            whole = [*n, len(recipe["seeds"]), len(epochs)] if recipe else []
+            need(shape in (n, whole), f"shape of {name}")
+        elif room in ("device", "proxy"):
+            need(shape == n, f"shape of {name}")
+        elif room == "network":
+            need(shape[:1] == n, f"shape of {name}")
+
+
+def _integers(values: object) -> bool:
+    return isinstance(values, list) and all(type(value) is int for value in values)
