@@ -6,7 +6,10 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
+import torch
+
 from nasbench.device.measure import hardware_model
+from nasbench.train.native import instruction_set
 
 __all__ = ["hardware", "versions"]
 
@@ -25,11 +28,14 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, str | int | float]:
-    """The machine in words: processor, cores, memory, system."""
+    """The machine in words: processor, cores, memory, the native engine's instructions, system."""
+    found = {"gpu": hardware_model("cuda")} if torch.cuda.is_available() else {}
     return {
+        **found,
         "processor": hardware_model("cpu"),
         "cores": os.cpu_count() or 0,
         "memory_gib": round(_memory() / 2**30, 1),
+        "instructions": instruction_set(),
         "system": f"{platform.system()} {platform.machine()}",
     }
 

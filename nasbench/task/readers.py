@@ -141,7 +141,12 @@ def npz(
     if not classes:
         if labels.dtype.kind not in "iu" or not labels.size:
             raise NasbenchError(f"{path}: labels must be integers [n], got {labels.dtype}")
-        classes = tuple(str(label) for label in range(int(labels.max()) + 1))
+        highest = int(labels.max())
+        if highest >= len(labels):
+            raise NasbenchError(
+                f"{path}: label {highest} with {len(labels)} images: labels count up"
+            )
+        classes = tuple(str(label) for label in range(highest + 1))
     images = _square(name, as_images(name, arrays[keys[0]]), size)
     source = {"source": path.name, **(about or {})}
     return make_task(name, images, labels, test=test, classes=classes, about=source, **split)
@@ -244,11 +249,34 @@ def _cifar10_batch(path: Path) -> tuple[Images, np.ndarray]:
 
 def _download_cifar10(path: Path) -> dict[str, Path]:
     try:
-        from torchvision.datasets import CIFAR10
+        dataset = _torchvision_datasets().CIFAR10
     except (ImportError, RuntimeError) as error:
         raise NasbenchError(
             f"no CIFAR-10 batch in {path}; put the six published batches there, or install "
             f"torchvision to download them: pip install 'nasbench-harness[vision]'"
         ) from error
-    CIFAR10(path, download=True)
+    try:
+        dataset(path, download=True)
+    except (OSError, RuntimeError) as error:
+        raise NasbenchError(f"cannot download CIFAR-10 to {path}: {error}") from error
     return {f.name: f for f in (path / "cifar-10-batches-py").glob("*_batch*")}
+
+
+def _torchvision_datasets() -> Any:
+    """Torchvision's data sets; beside a CPU build of torch two operators must be declared first.
+
+    They are the CUDA package's own, and nothing here calls them.
+    """
+    from importlib import import_module
+
+    try:
+        return import_module("torchvision.datasets")
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+    import torch
+
+    boxes = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+    for operator in ("nms", "qnms"):
+        torch.library.define(f"torchvision::{operator}", boxes)
+    return import_module("torchvision.datasets")

@@ -30,7 +30,7 @@ from nasbench.train.record import CURVES, Record
 from nasbench.train.reference import Epoch, Prepared, prepare
 from nasbench.train.start import epoch_order, initialize
 
-__all__ = ["Job", "NativeTrainer", "gradients", "library"]
+__all__ = ["Job", "NativeTrainer", "gradients", "instruction_set", "library"]
 
 Job = tuple[Space, int, Task, Prepared, Recipe, int]
 """A training: space, canonical architecture, task, prepared images, recipe, seed."""
@@ -79,6 +79,12 @@ def _instruction_sets() -> list[str]:
     has = torch.backends.cpu.get_cpu_capability()
     best = {"AVX512": ["avx512", "avx2"], "AVX2": ["avx2"]}
     return [*best.get(has, []), "base"]
+
+
+def instruction_set() -> str:
+    """The name of the best instruction set that the engine was built for and this machine has."""
+    built = (name for name in _instruction_sets() if library(name))
+    return next(built, "none")
 
 
 @cache

@@ -69,7 +69,9 @@ def test_ceiling_is_that_of_the_noise(
     assert scored.ceiling.seeds == seeds
     assert scored.ceiling.reliability == pytest.approx(reliable, abs=0.03)
     assert scored.ceiling.r2 == scored.ceiling.reliability
-    assert scored.ceiling.spearman == pytest.approx(np.sqrt(reliable), abs=0.02)
+    assert scored.ceiling.spearman == pytest.approx(
+        6 / np.pi * np.arcsin(np.sqrt(reliable) / 2), abs=0.03
+    )
     assert scored.ceiling.kendall == pytest.approx(
         2 / np.pi * np.arcsin(np.sqrt(reliable)), abs=0.03
     )
