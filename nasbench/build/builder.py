@@ -76,6 +76,7 @@ def build(
     devices = [make_device(device) for device in spec.devices]
     most = default_processes(hardware)
     folder = BuildFolder(out, plan)
+    finished = False
     try:
         done = _Done(folder)
         folder.add(_session())
@@ -84,10 +85,9 @@ def build(
         table = assemble(
             spec, out, done.records, done.measurements, done.counts, _about(spec, engine, done)
         )
-    except BaseException:
-        folder.close(remove=False)
-        raise
-    folder.close(remove=True)
+        finished = True
+    finally:
+        folder.close(remove=finished)
     return table
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
-from matplotlib.ticker import StrMethodFormatter
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
@@ -163,7 +163,8 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.7 * lowest)
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axes.yaxis.set_minor_formatter(StrMethodFormatter(""))
+        axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
     else:
         axes.set_ylim(bottom=0)
     axes.set_xlabel("simulated seconds of training" if axis == "seconds" else "evaluations paid")
