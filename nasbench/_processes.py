@@ -1,4 +1,4 @@
-"""Worker processes that do not outlive who started them."""
+"""Worker processes: how many, and that they do not outlive who started them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import os
 import threading
 from multiprocessing import parent_process
 
-__all__ = ["leave_with_parent"]
+__all__ = ["cores", "leave_with_parent"]
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def leave_with_parent() -> None:

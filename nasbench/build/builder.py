@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-import torch
 
 import nasbench
 from nasbench.build.assemble import assemble
@@ -27,6 +24,7 @@ from nasbench.table import Table
 from nasbench.train.engine import pick_engine
 from nasbench.train.network import CellNetwork, network
 from nasbench.train.record import Record
+from nasbench.train.reference import cpu_threads
 
 __all__ = ["Progress", "build"]
 
@@ -171,7 +169,8 @@ def _measure(
     for chunk in _chunks([a for a in architectures if a not in done.counts]):
         counts = {}
         for architecture in chunk:
-            with _one_thread():
+            # One image is too little work for several threads: they would wait for each other.
+            with cpu_threads(1):
                 live = count(net(architecture), shape)
                 release = count(net(architecture, False), shape)
             counts[architecture] = {
@@ -196,17 +195,6 @@ def _measure(
             }
             _keep(folder, done, entry)
         tell(f"measuring {name}", len(found), len(architectures))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One image is too little work for several threads: on busy cores they wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _keep(folder: BuildFolder, done: _Done, entry: Mapping[str, Any]) -> None:

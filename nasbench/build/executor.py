@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -10,7 +9,7 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import NamedTuple
 
-from nasbench._processes import leave_with_parent
+from nasbench._processes import cores, leave_with_parent
 from nasbench.build.spec import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.train.engine import make_trainer
@@ -33,7 +32,7 @@ def default_processes(hardware: str) -> int:
     """A process a core on a CPU; one on a GPU, which it fills or nobody does."""
     if pick_hardware(hardware).type != "cpu":
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores()
 
 
 def train_units(

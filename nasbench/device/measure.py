@@ -20,6 +20,7 @@ from nasbench.device.onnx_runtime import OnnxRuntime
 from nasbench.device.timing import HIGH, LOW, time_in_turn
 from nasbench.device.torch_runtime import TorchRuntime
 from nasbench.train.network import CellNetwork
+from nasbench.train.reference import cpu_threads
 
 __all__ = ["Runtime", "RuntimeDevice", "hardware_model"]
 
@@ -112,15 +113,14 @@ def _settings(threads: int) -> Iterator[None]:
 
     Threads matter to ONNX Runtime too: PyTorch's idle ones would take its cores for a while.
     """
-    before = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
-    torch.set_num_threads(threads)
+    before = torch.backends.cudnn.allow_tf32
     # On by default: convolutions would keep 10 of float32's 23 bits of precision.
     torch.backends.cudnn.allow_tf32 = False
     try:
-        yield
+        with cpu_threads(threads):
+            yield
     finally:
-        torch.set_num_threads(before[0])
-        torch.backends.cudnn.allow_tf32 = before[1]
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def hardware_model(hardware: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._processes import leave_with_parent
+from nasbench._processes import cores, leave_with_parent
 from nasbench.errors import NasbenchError, unknown
 from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle
 from nasbench.search.run import RunSpec, search
@@ -377,4 +376,4 @@ def _run_one(setting: Setting, strategy: str, seed: int, oracle: Oracle) -> Trac
 
 def all_processes() -> int:
     """How many processes this machine runs side by side."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores()

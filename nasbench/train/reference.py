@@ -21,7 +21,15 @@ from nasbench.train.recipe import Recipe
 from nasbench.train.record import CURVES, Record
 from nasbench.train.start import EpochOrder, epoch_order, initialize
 
-__all__ = ["Epoch", "Prepared", "ReferenceTrainer", "pick_hardware", "prepare", "training"]
+__all__ = [
+    "Epoch",
+    "Prepared",
+    "ReferenceTrainer",
+    "cpu_threads",
+    "pick_hardware",
+    "prepare",
+    "training",
+]
 
 EVALUATION_BATCH = 500
 
@@ -200,7 +208,7 @@ class ReferenceTrainer:
         initialize(net, seed, canonical)
         epochs = training(net, data, recipe, seed)
         while True:
-            with _threads(self.threads):
+            with cpu_threads(self.threads):
                 epoch = next(epochs, None)
             if epoch is None:
                 return
@@ -274,7 +282,7 @@ def _now(hardware: torch.device) -> float:
 
 
 @contextmanager
-def _threads(threads: int) -> Iterator[None]:
+def cpu_threads(threads: int) -> Iterator[None]:
     """Run with that many CPU threads, then with as many as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

@@ -148,9 +148,6 @@ class Network {
     packed_ = false;
   }
 
-  // The weights have changed: pack them again before the next pass.
-  void touch() { packed_ = false; }
-
  private:
   // Building: parameters are taken in the order in which PyTorch lists those of the module.
 
