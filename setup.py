@@ -19,7 +19,7 @@ extensions = [
     Extension(
         f"nasbench.train._native.engine_{name}",
         [f"{FOLDER}/engine.cpp"],
-        depends=[f"{FOLDER}/{h}.h" for h in ("simd", "convolution", "pointwise", "network")],
+        depends=[f"{FOLDER}/{h}.h" for h in ("simd", "memory", "convolution", "pointwise", "layers", "head", "network")],
         extra_compile_args=BASE + flags,
         language="c++",
         optional=True,  # without a compiler the package installs, and trains with PyTorch

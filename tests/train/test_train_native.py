@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 import nasbench as nb
@@ -54,20 +56,45 @@ def perturbed(net: CellNetwork, rng: np.random.Generator) -> CellNetwork:
     return net
 
 
-def exact_gradients(
-    net: CellNetwork, x: np.ndarray, y: np.ndarray, smoothing: float
-) -> tuple[float, np.ndarray, float]:
-    """Loss and gradients in float64, and the smallest input of a ReLU (nearest to zero)."""
-    net = copy.deepcopy(net).double()
-    nearest = [np.inf]
+Gate = tuple[int, int]
+"""A ReLU, by the order of the calls, and an element of its input."""
 
-    def look(module: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
-        size = given[0].detach().abs()
-        nearest[0] = min(nearest[0], float(size[size > 0].min()) if (size > 0).any() else np.inf)
+
+def exact_gradients(
+    net: CellNetwork, x: np.ndarray, y: np.ndarray, smoothing: float, flipped: Sequence[Gate] = ()
+) -> tuple[float, np.ndarray, list[list[Gate]]]:
+    """Loss and gradients in float64, and the eight values nearest to zero of those given to ReLUs.
+
+    Each value comes as its gates: the convolutions that read a node have a ReLU each.
+
+    Args:
+        net: in float32.
+        x: images.
+        y: labels.
+        smoothing: of labels.
+        flipped: ReLUs that pass what they should stop, or stop what they should pass.
+    """
+    net = copy.deepcopy(net).double()
+    calls = 0
+    near: dict[float, list[Gate]] = {}
+
+    def gate(module: nn.Module, given: tuple[torch.Tensor, ...], out: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        value = given[0]
+        opened = value > 0
+        for call, element in flipped:
+            if call == calls:
+                opened.view(-1)[element] ^= True
+        size = value.detach().abs().flatten()
+        # Exact zeros, of empty cells, are zero in any precision.
+        for element in ((size < 1e-5 * size.max()) & (size > 0)).nonzero().flatten().tolist():
+            near.setdefault(float(size[element]), []).append((calls, element))
+        calls += 1
+        return value * opened
 
     for module in net.modules():
-        if isinstance(module, torch.nn.ReLU):
-            module.register_forward_pre_hook(look)
+        if isinstance(module, nn.ReLU):
+            module.register_forward_hook(gate)
     logits = net(torch.from_numpy(x).double())
     loss = F.cross_entropy(logits, torch.from_numpy(y), label_smoothing=smoothing)
     loss.backward()
@@ -75,7 +102,11 @@ def exact_gradients(
         (torch.zeros_like(p) if p.grad is None else p.grad).numpy().ravel()
         for p in net.parameters()
     ]
-    return loss.item(), np.concatenate(parts), nearest[0]
+    return loss.item(), np.concatenate(parts), [near[value] for value in sorted(near)[:8]]
+
+
+def relative_error(found: np.ndarray, exact: np.ndarray) -> float:
+    return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
 
 
 @pytest.mark.parametrize("instructions", SETS)
@@ -98,12 +129,16 @@ def test_gradients_equal_float64_autograd(nb201, instructions, trial):
     net = perturbed(net, rng)
     x = rng.standard_normal((n, inputs, size, size)).astype(np.float32)
     y = rng.integers(classes, size=n)
-    loss, exact, nearest = exact_gradients(net, x, y, 0.1)
+    loss, exact, near = exact_gradients(net, x, y, 0.1)
     found_loss, found = gradients(net, Recipe(epochs=1, label_smoothing=0.1), x, y, instructions)
     assert found_loss == pytest.approx(loss, rel=1e-5)
-    error = np.linalg.norm(found - exact) / np.linalg.norm(exact)
-    # A ReLU's input within rounding of zero may fall on the other side of it.
-    assert error < 1e-5 or nearest < 1e-6, f"{nb201.string(architecture)}: {error:.1e}"
+    error = relative_error(found, exact)
+    # A value within rounding of zero may fall on the other side of it. If that is all, float64
+    # with its ReLUs on that side agrees.
+    for gates in near if error >= 1e-5 else []:
+        _, exact, _ = exact_gradients(net, x, y, 0.1, gates)
+        error = min(error, relative_error(found, exact))
+    assert error < 1e-5, f"{nb201.string(architecture)}: {error:.1e}"
 
 
 def test_cells_with_shifts_and_with_nothing(nb201):

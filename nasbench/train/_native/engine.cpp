@@ -45,16 +45,21 @@ void gather(const Spec& spec, const Split& split, int64_t begin, int n, const in
     const int down = shifts ? static_cast<int>(shifts[2 * (begin + i)]) : 0;
     const int right = shifts ? static_cast<int>(shifts[2 * (begin + i) + 1]) : 0;
     const bool flip = flips && flips[begin + i];
-    for (int c = 0; c < spec.inputs; c++) {
-      const float* from = split.images + (image * spec.inputs + c) * pixels;
-      for (int y = 0; y < side; y++)
-        for (int x = 0; x < side; x++) {
-          const int yy = y + down, xx = (flip ? side - 1 - x : x) + right;
-          const bool inside = yy >= 0 && yy < side && xx >= 0 && xx < side;
-          chunk[(static_cast<size_t>(y * side + x) * spec.inputs + c) * LANES] =
-              inside ? from[yy * side + xx] : 0.0f;
-        }
-    }
+    for (int c = 0; c < spec.inputs; c++)
+      for (int y = 0; y < side; y++) {
+        float* row = chunk + (static_cast<size_t>(y) * side * spec.inputs + c) * LANES;
+        const size_t step = static_cast<size_t>(spec.inputs) * LANES;
+        const int from_row = y + down;
+        const float* from = split.images + (image * spec.inputs + c) * pixels + from_row * side + right;
+        // The columns whose source lies inside the image.
+        const bool inside = from_row >= 0 && from_row < side;
+        const int low = inside ? std::clamp(-right, 0, side) : side;
+        const int high = inside ? std::clamp(side - right, low, side) : side;
+        for (int x = 0; x < low; x++) row[(flip ? side - 1 - x : x) * step] = 0;
+        if (flip) for (int x = low; x < high; x++) row[(side - 1 - x) * step] = from[x];
+        else for (int x = low; x < high; x++) row[x * step] = from[x];
+        for (int x = high; x < side; x++) row[(flip ? side - 1 - x : x) * step] = 0;
+      }
   }
 }
 
@@ -62,8 +67,8 @@ void evaluate(Network& network, const Spec& spec, const Split& split, std::vecto
               const volatile int32_t* stop, double* loss, double* accuracy) {
   double total = 0;
   int64_t right = 0;
-  for (int64_t begin = 0; begin < split.n && !*stop; begin += spec.batch_size) {
-    const int n = static_cast<int>(std::min<int64_t>(spec.batch_size, split.n - begin));
+  for (int64_t begin = 0; begin < split.n && !*stop; begin += LANES) {
+    const int n = static_cast<int>(std::min<int64_t>(LANES, split.n - begin));
     gather(spec, split, begin, n, nullptr, nullptr, nullptr, network.images(), labels.data());
     double batch_loss;
     int correct;

@@ -5,66 +5,94 @@
 
 #include "convolution.h"
 
-// One term of a sum: (z - mean) * scale + shift by channel; a skip has no coefficients.
+// One term of a sum: (z - mean) * scale by channel.
 struct Term {
-  const float* z = nullptr;
-  const float *mean = nullptr, *scale = nullptr, *shift = nullptr;
+  const float *z, *mean, *scale;
 };
 
-// x = the sum of the terms, and r = ReLU(x) where asked for; one chunk of pixels x channels.
-inline void sum_terms(const Term* terms, int n, size_t offset, int pixels, int channels, float* x,
-                      float* r) {
-  for (int p = 0; p < pixels; p++)
+template <int N>  // 0: as many as `n` says
+INLINE void sum_of_terms(const Term* terms, int n, const float* shift, int pixels, int channels,
+                         float* x, float* relus) {
+  const size_t row = static_cast<size_t>(channels) * LANES;
+  for (size_t at = 0; at < pixels * row; at += row)
     for (int c = 0; c < channels; c++) {
-      const size_t at = offset + (static_cast<size_t>(p) * channels + c) * LANES;
-      Vector sum[VECTORS] = {};
-      for (int t = 0; t < n; t++) {
-        const Term& term = terms[t];
-        if (!term.z) {  // a shift: the same everywhere
-          const Vector shift = broadcast(term.shift[c]);
-          UNROLL for (int v = 0; v < VECTORS; v++) sum[v] += shift;
-        } else if (!term.scale) {
-          UNROLL for (int v = 0; v < VECTORS; v++) sum[v] += load(term.z + at + v * WIDTH);
-        } else {
-          const Vector mean = broadcast(term.mean[c]), scale = broadcast(term.scale[c]);
-          const Vector shift = broadcast(term.shift[c]);
-          UNROLL for (int v = 0; v < VECTORS; v++)
-            sum[v] += (load(term.z + at + v * WIDTH) - mean) * scale + shift;
-        }
+      const size_t k = at + c * LANES;
+      Vector sum[VECTORS];
+      UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = broadcast(shift[c]);
+      UNROLL for (int t = 0; t < (N ? N : n); t++) {
+        const Vector mean = broadcast(terms[t].mean[c]), scale = broadcast(terms[t].scale[c]);
+        UNROLL for (int v = 0; v < VECTORS; v++)
+          sum[v] += (load(terms[t].z + k + v * WIDTH) - mean) * scale;
       }
-      UNROLL for (int v = 0; v < VECTORS; v++) {
-        if (x) store(x + at + v * WIDTH, sum[v]);
-        if (r) store(r + at + v * WIDTH, relu(sum[v]));
-      }
+      if (x) UNROLL for (int v = 0; v < VECTORS; v++) store(x + k + v * WIDTH, sum[v]);
+      if (relus) UNROLL for (int v = 0; v < VECTORS; v++) store(relus + k + v * WIDTH, relu(sum[v]));
     }
 }
 
-// Sums over pixels and images of up to two products, by channel, added to `first` and `second`
-// [channels]: of (a - mean) masked, and of (a - mean) * (b - other) masked. `mask` is 1 for the
-// lanes that hold an image; null where all do.
-template <bool PRODUCT>
-void channel_sums(const float* a, const float* mean, const float* b, const float* other,
-                  const float* mask, int pixels, int channels, double* first, double* second) {
-  for (int c = 0; c < channels; c++) {
-    Vector sum[VECTORS] = {}, product[VECTORS] = {};
-    const Vector m = broadcast(mean ? mean[c] : 0), o = broadcast(other ? other[c] : 0);
-    for (int p = 0; p < pixels; p++) {
-      const size_t at = (static_cast<size_t>(p) * channels + c) * LANES;
-      UNROLL for (int v = 0; v < VECTORS; v++) {
-        Vector value = load(a + at + v * WIDTH) - m;
-        if (mask) value *= load(mask + v * WIDTH);
-        sum[v] += value;
-        if (PRODUCT) product[v] += value * (load(b + at + v * WIDTH) - o);
+// One chunk of pixels x channels: x = the sum of the terms and of a shift by channel, and ReLU(x);
+// either may be null.
+inline void sum_terms(const std::vector<Term>& terms, const float* shift, int pixels, int channels,
+                      float* x, float* relus) {
+  const int n = static_cast<int>(terms.size());
+  if (n == 1) sum_of_terms<1>(terms.data(), n, shift, pixels, channels, x, relus);
+  else if (n == 2) sum_of_terms<2>(terms.data(), n, shift, pixels, channels, x, relus);
+  else if (n == 3) sum_of_terms<3>(terms.data(), n, shift, pixels, channels, x, relus);
+  else sum_of_terms<0>(terms.data(), n, shift, pixels, channels, x, relus);
+}
+
+// Channels whose sums are in registers at once.
+constexpr int SUMMED = REGISTERS == 32 ? 4 : 2;
+
+template <int CHANNELS, bool PRODUCT, bool MASKED>
+INLINE void channel_sums_of(const float* a, const float* pivot, const float* b, const float* mean,
+                            const float* mask, int pixels, size_t row, double* first,
+                            double* second) {
+  for (int v0 = 0; v0 < VECTORS; v0 += PAIR) {
+    Vector sum[CHANNELS][PAIR] = {}, product[CHANNELS][PAIR] = {};
+    for (size_t at = v0 * WIDTH; at < pixels * row; at += row)
+      UNROLL for (int c = 0; c < CHANNELS; c++) UNROLL for (int v = 0; v < PAIR; v++) {
+        const size_t k = at + c * LANES + v * WIDTH;
+        Vector value = load(a + k) - broadcast(pivot[c]);
+        if (MASKED) value *= load(mask + (v0 + v) * WIDTH);
+        sum[c][v] += value;
+        if (PRODUCT) product[c][v] += value * (load(b + k) - broadcast(mean[c]));
       }
-    }
-    for (int v = 0; v < VECTORS; v++) {
-      first[c] += horizontal_sum(sum[v]);
-      if (PRODUCT) second[c] += horizontal_sum(product[v]);
-    }
+    for (int c = 0; c < CHANNELS; c++)
+      for (int v = 0; v < PAIR; v++) {
+        first[c] += horizontal_sum(sum[c][v]);
+        if (PRODUCT) second[c] += horizontal_sum(product[c][v]);
+      }
   }
 }
 
-// dz = (dy * a + (z - mean) * b + d) * mask, coefficients by channel.
+// Sums over the pixels and images of a chunk, by channel, added to `first` and `second`
+// [channels]: of (a - pivot), and with PRODUCT of (a - pivot) (b - mean). `mask` is 1 for the
+// lanes that hold an image; null where all do, or where a is 0 in the others.
+template <bool PRODUCT>
+void channel_sums(const float* a, const float* pivot, const float* b, const float* mean,
+                  const float* mask, int pixels, int channels, double* first, double* second) {
+  const size_t row = static_cast<size_t>(channels) * LANES;
+  for (int c = 0, step; c < channels; c += step) {
+    step = channels - c >= SUMMED ? SUMMED : 1;
+    auto sum = [&](auto kernel) {
+      kernel(a + c * LANES, pivot + c, b + c * LANES, mean + c, mask, pixels, row, first + c, second + c);
+    };
+    if (step == 1) sum(mask ? channel_sums_of<1, PRODUCT, true> : channel_sums_of<1, PRODUCT, false>);
+    else sum(mask ? channel_sums_of<SUMMED, PRODUCT, true> : channel_sums_of<SUMMED, PRODUCT, false>);
+  }
+}
+
+// The means of one pixel's channels over n images.
+inline void channel_means(const float* z, const float* mask, int channels, int n, float* means) {
+  for (int c = 0; c < channels; c++) {
+    Vector sum{};
+    for (int v = 0; v < LANES; v += WIDTH)
+      sum += mask ? load(z + c * LANES + v) * load(mask + v) : load(z + c * LANES + v);
+    means[c] = horizontal_sum(sum) / static_cast<float>(n);
+  }
+}
+
+// dz = (a dy + b (z - mean) + d) * mask, the coefficients by channel.
 inline void normalize_backward(const float* dy, const float* z, const float* mean, const float* a,
                                const float* b, const float* d, const float* mask, int pixels,
                                int channels, float* dz) {
@@ -121,16 +149,27 @@ inline Pooling mean_pooling(int size, int kernel, int stride, int pad) {
   return pooling;
 }
 
+template <int N>
+INLINE void pool_part(const std::vector<Pooling::Entry>& list, const float* x, size_t row, float* y,
+                      bool add) {
+  Vector sum[N];
+  UNROLL for (int v = 0; v < N; v++) sum[v] = add ? load(y + v * WIDTH) : Vector{};
+  for (auto& e : list) {
+    const Vector weight = broadcast(e.weight);
+    const float* from = x + e.source * row;
+    UNROLL for (int v = 0; v < N; v++) sum[v] += load(from + v * WIDTH) * weight;
+  }
+  UNROLL for (int v = 0; v < N; v++) store(y + v * WIDTH, sum[v]);
+}
+
+// One chunk: y [outputs][channels][LANES] from x [inputs][channels][LANES].
 inline void pool(const Pooling& pooling, const float* x, int channels, float* y, bool add) {
+  constexpr size_t WIDE = 8 * WIDTH;  // sums side by side hide the latency of one
   const size_t row = static_cast<size_t>(channels) * LANES;
-  for (int p = 0; p < pooling.outputs; p++) {
-    auto& list = pooling.lists[p];
-    float* to = y + p * row;
-    for (size_t k = 0; k < row; k += WIDTH) {
-      Vector sum = add ? load(to + k) : Vector{};
-      for (auto& e : list) sum += load(x + e.source * row + k) * broadcast(e.weight);
-      store(to + k, sum);
-    }
+  for (int p = 0; p < pooling.outputs; p++, y += row) {
+    size_t k = 0;
+    for (; k + WIDE <= row; k += WIDE) pool_part<8>(pooling.lists[p], x + k, row, y + k, add);
+    for (; k < row; k += WIDTH) pool_part<1>(pooling.lists[p], x + k, row, y + k, add);
   }
 }
 
