@@ -13,11 +13,12 @@ from nasbench._processes import cores, leave_with_parent
 from nasbench.build.spec import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.train.engine import make_trainer
+from nasbench.train.fused import FusedTrainer
 from nasbench.train.native import NativeTrainer
 from nasbench.train.record import Record
 from nasbench.train.reference import Prepared, pick_hardware, prepare
 
-__all__ = ["Unit", "default_processes", "train_units"]
+__all__ = ["Unit", "UnitTrainer", "default_processes", "train_units"]
 
 
 class Unit(NamedTuple):
@@ -43,20 +44,23 @@ def train_units(
     Args:
         spec: gives space, task and recipes.
         units: what to train.
-        processes: how many side by side; the native engine has threads in their place.
-        engine: `native` or `reference`.
+        processes: how many side by side; `native` and `fused` have threads in their place.
+        engine: one of `nasbench.train.engine.ENGINES`.
         hardware: a torch device's name, or `auto`.
     """
     if engine == "native":
-        yield from _train_on_threads(spec, units, processes)
+        yield from _train_side_by_side(spec, units, NativeTrainer(processes))
+        return
+    if engine == "fused":
+        yield from _train_side_by_side(spec, units, FusedTrainer(hardware, processes))
         return
     if processes == 1 or len(units) < 2:
-        trainer = _Trainer(spec, hardware)
+        trainer = UnitTrainer(spec, engine, hardware)
         for unit in units:
             yield unit, trainer.train(unit)
         return
     context = get_context("spawn")  # a fork would copy half of torch's threads
-    with ProcessPoolExecutor(processes, context, _open, (spec, hardware)) as pool:
+    with ProcessPoolExecutor(processes, context, _open, (spec, engine, hardware)) as pool:
         waiting: dict[Future[Record], Unit] = {}
         todo = iter(units)
         try:
@@ -71,16 +75,15 @@ def train_units(
         except BrokenProcessPool as error:
             raise NasbenchError(
                 "a training process died (killed, or out of memory); what is finished is kept, "
-                "and the same command goes on from there, with fewer --processes if memory is short"
+                "and the same command goes on from there, with fewer --workers if memory is short"
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _train_on_threads(
-    spec: BuildSpec, units: Sequence[Unit], threads: int
+def _train_side_by_side(
+    spec: BuildSpec, units: Sequence[Unit], trainer: NativeTrainer | FusedTrainer
 ) -> Iterator[tuple[Unit, Record]]:
-    trainer = NativeTrainer(threads)
     data = {name: prepare(spec.task, r, trainer.hardware) for name, r in spec.recipes.items()}
     jobs = (
         (spec.space, u.architecture, spec.task, data[u.recipe], spec.recipes[u.recipe], u.seed)
@@ -90,15 +93,16 @@ def _train_on_threads(
         yield units[number], record
 
 
-class _Trainer:
-    """What a training process keeps between units."""
+class UnitTrainer:
+    """Trains one unit after the other on one thread; keeps the images of its recipes."""
 
-    def __init__(self, spec: BuildSpec, hardware: str) -> None:
+    def __init__(self, spec: BuildSpec, engine: str, hardware: str) -> None:
         self.spec = spec
-        self.trainer = make_trainer("reference", hardware)
+        self.trainer = make_trainer(engine, hardware)
         self.data: dict[str, Prepared] = {}
 
     def train(self, unit: Unit) -> Record:
+        """The record of a training."""
         recipe = self.spec.recipes[unit.recipe]
         if unit.recipe not in self.data:
             self.data[unit.recipe] = prepare(self.spec.task, recipe, self.trainer.hardware)
@@ -112,13 +116,13 @@ class _Trainer:
         )
 
 
-_opened: _Trainer | None = None  # of a training process
+_opened: UnitTrainer | None = None  # of a training process
 
 
-def _open(spec: BuildSpec, hardware: str) -> None:
+def _open(spec: BuildSpec, engine: str, hardware: str) -> None:
     global _opened
     leave_with_parent()
-    _opened = _Trainer(spec, hardware)
+    _opened = UnitTrainer(spec, engine, hardware)
 
 
 def _train(unit: Unit) -> Record:

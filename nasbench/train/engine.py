@@ -10,6 +10,7 @@ import torch
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Space
 from nasbench.task import Task
+from nasbench.train.fused import FusedTrainer
 from nasbench.train.native import NativeTrainer, library
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import Record
@@ -17,7 +18,7 @@ from nasbench.train.reference import Epoch, Prepared, ReferenceTrainer, pick_har
 
 __all__ = ["ENGINES", "Trainer", "make_trainer", "pick_engine"]
 
-ENGINES = ("native", "reference")
+ENGINES = ("native", "fused", "reference")
 
 
 class Trainer(Protocol):
@@ -51,8 +52,8 @@ class Trainer(Protocol):
 def pick_engine(engine: str, hardware: str, size: tuple[int, int]) -> str:
     """The engine of that name; `auto` is the fastest that is here.
 
-    On a CPU that is `native` where it was built; it trains on square images only. Elsewhere
-    it is `reference`.
+    On CUDA that is `fused`; on a CPU `native` where it was built, which trains on square images
+    only; else `reference`.
 
     Args:
         engine: one of `ENGINES`, or `auto`.
@@ -60,7 +61,10 @@ def pick_engine(engine: str, hardware: str, size: tuple[int, int]) -> str:
         size: height and width of the images.
     """
     if engine == "auto":
-        fits = pick_hardware(hardware).type == "cpu" and size[0] == size[1]
+        kind = pick_hardware(hardware).type
+        if kind == "cuda":
+            return "fused"
+        fits = kind == "cpu" and size[0] == size[1]
         return "native" if fits and library() is not None else "reference"
     if engine == "native" and pick_hardware(hardware).type != "cpu" and hardware != "auto":
         raise NasbenchError(f"the native engine trains on the CPU, not on {hardware}")
@@ -70,7 +74,12 @@ def pick_engine(engine: str, hardware: str, size: tuple[int, int]) -> str:
 
 
 def make_trainer(engine: str, hardware: str = "auto", threads: int = 1) -> Trainer:
-    """The trainer of that name: `native` runs `threads` trainings, `reference` one on them."""
+    """The trainer of that name: `native` runs `threads` trainings, the others one on them.
+
+    `fused` takes a group of networks for one training.
+    """
     if engine == "native":
         return NativeTrainer(threads)
+    if engine == "fused":
+        return FusedTrainer(hardware, threads)
     return ReferenceTrainer(hardware, threads)

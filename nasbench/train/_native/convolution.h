@@ -13,6 +13,11 @@ struct Tap {
   int tap, source;
 };
 
+// Taps that follow each other and read pixels that do: one long loop over channels.
+struct Run {
+  int tap, source, length;
+};
+
 // An output pixel, or two with the same taps whose sources lie `shift` pixels apart: a kernel for
 // few channels fills its registers with two.
 struct Unit {
@@ -23,14 +28,24 @@ struct Geometry {
   int inputs = 0, outputs = 0, taps = 0, row = 1;  // pixels, kernel size squared, pixels a row
   std::vector<int> first;  // [outputs + 1]: where each output pixel's entries start
   std::vector<Tap> entries;
+  std::vector<int> first_run;  // [outputs + 1], of `runs`
+  std::vector<Run> runs;
   std::vector<Unit> singles, pairs;
 
   void fill(const std::vector<std::vector<Tap>>& lists) {
     outputs = static_cast<int>(lists.size());
     first.assign(1, 0);
+    first_run.assign(1, 0);
     for (auto& list : lists) {
+      const Tap* last = nullptr;
+      for (const Tap& e : list) {
+        if (last && e.tap == last->tap + 1 && e.source == last->source + 1) runs.back().length++;
+        else runs.push_back({e.tap, e.source, 1});
+        last = &e;
+      }
       entries.insert(entries.end(), list.begin(), list.end());
       first.push_back(static_cast<int>(entries.size()));
+      first_run.push_back(static_cast<int>(runs.size()));
     }
     std::vector<char> taken(outputs);
     for (int p = 0; p < outputs; p++) {
@@ -81,11 +96,13 @@ inline Geometry convolution_geometry(int size, int kernel, int stride) {
   return geometry;
 }
 
+// The geometry of the gradient to the input. Taps count from the other end, as in `pack`: then
+// they follow each other where the pixels do.
 inline Geometry transposed(const Geometry& of) {
   std::vector<std::vector<Tap>> lists(of.inputs);
   for (int p = 0; p < of.outputs; p++)
     for (int e = of.first[p]; e < of.first[p + 1]; e++)
-      lists[of.entries[e].source].push_back({of.entries[e].tap, p});
+      lists[of.entries[e].source].push_back({of.taps - 1 - of.entries[e].tap, p});
   Geometry geometry;
   geometry.inputs = of.outputs;
   geometry.taps = of.taps;
@@ -102,7 +119,8 @@ inline int block_of(int channels_left) {
 }
 
 // Weights [out][in][tap] as the kernels read them: blocks of output channels, [tap][in][block].
-// With `transpose`, the roles of out and in are exchanged, for the gradient to the input.
+// With `transpose`, the roles of out and in are exchanged and taps count from the other end, for
+// the gradient to the input.
 inline void pack(const float* weights, int out, int in, int taps, bool transpose, float* packed) {
   const int outer = transpose ? in : out, inner = transpose ? out : in;
   for (int c0 = 0, block; c0 < outer; c0 += block) {
@@ -110,7 +128,7 @@ inline void pack(const float* weights, int out, int in, int taps, bool transpose
     for (int t = 0; t < taps; t++)
       for (int i = 0; i < inner; i++)
         for (int c = c0; c < c0 + block; c++)
-          *packed++ = transpose ? weights[(static_cast<size_t>(i) * in + c) * taps + t]
+          *packed++ = transpose ? weights[(static_cast<size_t>(i) * in + c) * taps + taps - 1 - t]
                                 : weights[(static_cast<size_t>(c) * in + i) * taps + t];
   }
 }
@@ -123,10 +141,11 @@ INLINE void convolve_unit(const float* x, int in, float* y, int out, int c0, con
   const size_t shift = static_cast<size_t>(unit.shift) * in * LANES;
   for (int v0 = 0; v0 < VECTORS; v0 += PAIR) {
     Vector sum[PIXELS][BLOCK][PAIR] = {};
-    for (int e = g.first[unit.pixel]; e < g.first[unit.pixel + 1]; e++) {
-      const float* from = x + static_cast<size_t>(g.entries[e].source) * in * LANES + v0 * WIDTH;
-      const float* w = packed + static_cast<size_t>(g.entries[e].tap) * in * BLOCK;
-      for (int i = 0; i < in; i++, from += LANES, w += BLOCK) {
+    for (int r = g.first_run[unit.pixel]; r < g.first_run[unit.pixel + 1]; r++) {
+      const Run& run = g.runs[r];
+      const float* from = x + static_cast<size_t>(run.source) * in * LANES + v0 * WIDTH;
+      const float* w = packed + static_cast<size_t>(run.tap) * in * BLOCK;
+      for (int i = run.length * in; i > 0; i--, from += LANES, w += BLOCK) {
         const float* other = from + shift;
         KEEP_ADDRESS(from);
         Vector value[PIXELS][PAIR];
