@@ -18,6 +18,7 @@ test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" --benchmark-disable
 
 test-slow: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --benchmark-disable
 
 lint: install

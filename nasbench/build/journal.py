@@ -20,7 +20,40 @@ from typing import Any, BinaryIO
 
 from nasbench.errors import NasbenchError
 
-__all__ = ["BuildFolder"]
+__all__ = ["BuildFolder", "folder_of", "line_of", "read_entries", "read_plan"]
+
+_PLAN, _JOURNAL, _LOCK = "plan.json", "journal.jsonl", "lock"
+
+
+def folder_of(out: Path) -> Path:
+    """Where the build of a table-to-be keeps what is done."""
+    return out.with_name(out.name + ".build")
+
+
+def read_plan(folder: Path) -> dict[str, Any] | None:
+    """The plan of the build in a folder; None where a kill came before it."""
+    try:
+        plan: dict[str, Any] = json.loads((folder / _PLAN).read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise NasbenchError(f"cannot read {folder / _PLAN}: {error}") from error
+    return plan
+
+
+def read_entries(folder: Path) -> Iterator[dict[str, Any]]:
+    """What the journal in a folder holds, without a claim to it; see `BuildFolder.entries`."""
+    for line in (folder / _JOURNAL).read_bytes().split(b"\n"):
+        checksum, _, text = line.partition(b" ")
+        if text and checksum == b"%08x" % zlib.crc32(text):
+            yield json.loads(text)
+
+
+def line_of(entry: Mapping[str, Any]) -> bytes:
+    """An entry as the journal holds it, its checksum before it."""
+    text = json.dumps(entry, separators=(",", ":")).encode()
+    # A newline first: what a kill or a full disk tore off stays a line of its own.
+    return b"\n%08x %s\n" % (zlib.crc32(text), text)
 
 
 class BuildFolder:
@@ -29,24 +62,24 @@ class BuildFolder:
     Args:
         out: the table-to-be; the folder is called `<out>.build`.
         plan: what is built, plain JSON values. A folder of another plan is refused.
+        part: the folder inside that one in which a part of the build is at work by itself.
 
     Raises:
         NasbenchError: where the folder cannot be written, belongs to another plan, or
             another process is at work on it.
     """
 
-    def __init__(self, out: Path, plan: Mapping[str, Any]) -> None:
-        self.path = out.with_name(out.name + ".build")
+    def __init__(self, out: Path, plan: Mapping[str, Any], part: str = "") -> None:
+        self.path = folder_of(out) / part
         with ExitStack() as opened:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
-                self._lock = opened.enter_context((self.path / "lock").open("a+"))
+                self._lock = opened.enter_context((self.path / _LOCK).open("a+"))
                 self._take_lock()
                 self._check_plan(out, json.dumps(plan, sort_keys=True, indent=1))
-                for left in out.parent.iterdir():  # by a kill while the table was written
-                    if left.name.startswith(f".{out.name}.") and left.suffix == ".partial":
-                        left.unlink(missing_ok=True)
-                self._journal: BinaryIO = (self.path / "journal.jsonl").open("ab", buffering=0)
+                if not part:
+                    _remove_partial(out)
+                self._journal: BinaryIO = (self.path / _JOURNAL).open("ab", buffering=0)
             except OSError as error:
                 raise NasbenchError(f"cannot build in {self.path}: {error.strerror}") from error
             opened.pop_all()  # both stay open until `close`
@@ -67,36 +100,31 @@ class BuildFolder:
         self._lock.flush()
 
     def _check_plan(self, out: Path, plan: str) -> None:
-        kept = self.path / "plan.json"
+        kept = self.path / _PLAN
         if not kept.exists():
-            partial = self.path / "plan.json.partial"
+            partial = self.path / f"{_PLAN}.partial"
             partial.write_text(plan)
             os.replace(partial, kept)
         elif kept.read_text() != plan:
             raise NasbenchError(
-                f"{self.path} holds a build of another recipe, task or version; "
+                f"{self.path} holds a build of another recipe, task, engine or version; "
                 f"give another --out than {out}, or remove the folder"
             )
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """What the journal holds, in the order in which it was done; torn lines are skipped."""
-        for line in (self.path / "journal.jsonl").read_bytes().split(b"\n"):
-            checksum, _, text = line.partition(b" ")
-            if text and checksum == b"%08x" % zlib.crc32(text):
-                yield json.loads(text)
+        return read_entries(self.path)
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Append an entry: it is on disk when this returns."""
-        text = json.dumps(entry).encode()
-        # A newline first: what a kill or a full disk tore off stays a line of its own.
-        data = b"\n%08x %s\n" % (zlib.crc32(text), text)
+        data = line_of(entry)
         try:
             while data:
                 data = data[self._journal.write(data) :]
             os.fsync(self._journal.fileno())
         except OSError as error:
             raise NasbenchError(
-                f"cannot write {self.path / 'journal.jsonl'}: {error.strerror}; what is finished "
+                f"cannot write {self.path / _JOURNAL}: {error.strerror}; what is finished "
                 f"is kept, and the same command goes on from there"
             ) from error
 
@@ -104,9 +132,16 @@ class BuildFolder:
         """Let go of the folder; with `remove`, take it away: the table is there."""
         self._journal.close()
         if remove:
-            for name in ("journal.jsonl", "plan.json", "lock"):
+            for name in (_JOURNAL, _PLAN, _LOCK):
                 (self.path / name).unlink(missing_ok=True)
         self._lock.close()
         if remove:
             with suppress(OSError):  # somebody put a file of their own there
                 self.path.rmdir()
+
+
+def _remove_partial(out: Path) -> None:
+    """What a kill left while the table was written."""
+    for left in out.parent.iterdir():
+        if left.name.startswith(f".{out.name}.") and left.suffix == ".partial":
+            left.unlink(missing_ok=True)

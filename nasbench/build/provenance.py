@@ -1,19 +1,33 @@
-"""What results travel with: versions and hardware."""
+"""What results travel with: who made them when, versions and hardware."""
 
 from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import torch
 
 from nasbench.device.measure import hardware_model
 from nasbench.train.native import instruction_set
 
-__all__ = ["hardware", "versions"]
+__all__ = ["hardware", "session", "versions"]
 
 _PACKAGES = ("nasbench-harness", "torch", "numpy", "h5py", "onnxruntime")
+
+
+def session() -> dict[str, Any]:
+    """A journal's entry for this process: where it is at work, since when, and with what."""
+    return {
+        "entry": "session",
+        "host": platform.node(),
+        "process": os.getpid(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "hardware": hardware(),
+        "versions": versions(),
+    }
 
 
 def versions() -> dict[str, str]:

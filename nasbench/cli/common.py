@@ -79,11 +79,12 @@ def rows(pairs: Sequence[tuple[str, object]]) -> str:
     return "\n".join(f"{name:<{width}}  {value}" for name, value in pairs)
 
 
-def say_engine(engine: str) -> None:
+def say_engine(engine: str, hardware: str = "auto") -> None:
     """Tell once that the fast engine is missing, where it would have been chosen."""
     from nasbench.train.native import library
+    from nasbench.train.reference import pick_hardware
 
-    if engine == "auto" and library() is None:
+    if engine == "auto" and pick_hardware(hardware).type == "cpu" and library() is None:
         typer.echo(
             "nasbench: training with PyTorch, many times slower: the native engine was not built. "
             "Install a C++ compiler and the package again.",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.cli.common import Json, emit, parse_architecture, rows
+from nasbench.cli.common import Json, emit, parse_architecture, progress, rows
 from nasbench.errors import NasbenchError
+
+if TYPE_CHECKING:
+    from nasbench.build.retrain import Comparison
+    from nasbench.table import Table
 
 __all__ = ["register"]
 
@@ -73,6 +77,7 @@ def info(table: TableArgument, as_json: Json = False) -> None:
         ("table", opened.name),
         ("file", opened.path),
         ("sha256", opened.sha256),
+        ("content", f"{manifest['content_sha256']}, measured columns left out"),
         ("space", f"{opened.space.name}, {opened.space.size:,} architectures"),
         ("rows", f"{len(opened.rows):,} (sharing: {manifest['sharing']})"),
     ]
@@ -91,23 +96,89 @@ def info(table: TableArgument, as_json: Json = False) -> None:
     for entry in manifest["missing"]:
         n = len(entry["architectures"]) or "all"
         shown.append(("missing", f"{entry['scope']}, {n} rows: {entry['reason']}"))
+    sessions: dict[str, list[str]] = {}  # by processor: a cluster has hundreds
     for session in manifest.get("history", ()):
-        shown.append(("built", f"from {session['started']}, {session['hardware']['processor']}"))
+        sessions.setdefault(session["hardware"]["processor"], []).append(session["started"])
+    for processor, started in sessions.items():
+        shown.append(("built", f"from {min(started)}, {processor}, sessions: {len(started)}"))
     emit({"path": str(opened.path), "sha256": opened.sha256, **manifest}, as_json, rows(shown))
 
 
-def verify(table: TableArgument, as_json: Json = False) -> None:
-    """Check the hash of a table and of everything in it.
+def verify(
+    table: TableArgument,
+    retrain: Annotated[
+        int | None, typer.Option(min=1, help="Train so many random rows again and compare.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice of rows.")] = 0,
+    recipe: Annotated[
+        str | None, typer.Option(help="A build recipe that says where the task's images are.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trainings side by side; a core each by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the hash of a table and of everything in it; with --retrain train rows again.
 
-    Example: `nasbench verify demo/table.h5`
+    Exit status 1 says that rows which were trained again do not agree.
+
+    Example: `nasbench verify demo/table.h5 --retrain 20`
     """
     from nasbench.table import load
 
     opened = load(table)
     opened.verify()
     n = len(opened.manifest["datasets"])
-    document = {"path": str(opened.path), "sha256": opened.sha256, "datasets": n, "whole": True}
-    emit(document, as_json, f"{opened.path} is whole: {n} data sets, SHA-256 {opened.sha256}")
+    document: dict[str, Any] = {
+        "path": str(opened.path),
+        "sha256": opened.sha256,
+        "datasets": n,
+        "whole": True,
+    }
+    text = f"{opened.path} is whole: {n} data sets, SHA-256 {opened.sha256}"
+    if retrain is None:
+        emit(document, as_json, text)
+        return
+    found = _retrain(opened, retrain, seed, recipe, workers)
+    emit({**document, "retrained": found.describe()}, as_json, f"{text}\n{_comparison(found)}")
+    if not found.agrees:
+        raise typer.Exit(1)
+
+
+def _retrain(
+    table: Table, n: int, seed: int, recipe: str | None, workers: int | None
+) -> Comparison:
+    from nasbench.build import read_spec
+    from nasbench.build.retrain import retrain
+    from nasbench.table import recipe_path
+
+    task = read_spec(recipe_path(recipe)).task if recipe else None
+    with progress() as tell:
+        return retrain(table, n, seed=seed, task=task, processes=workers, progress=tell)
+
+
+def _comparison(found: Comparison) -> str:
+    engine = f"{found.engine} engine"
+    if found.engine != found.built_with:
+        engine += f" (the table's, {found.built_with}, is not here)"
+    of = found.difference
+    shown = [
+        ("trained again", f"{len(found.rows)} of {found.trainings:,} trainings, {engine}"),
+        ("identical", f"{found.identical} of {len(found.rows)}, bit for bit"),
+    ]
+    if found.identical < len(found.rows):
+        most = max(found.rows, key=lambda again: abs(again.difference))
+        interval = f" [{of.low:.3f}, {of.high:.3f}]" if of.low == of.low else ""
+        shown += [
+            ("now less then", f"{of.value:.3f}{interval} points of valid accuracy on average"),
+            (
+                "largest",
+                f"{most.difference:.3f} points: architecture {most.architecture}, seed "
+                f"{most.seed}, recipe {most.recipe}",
+            ),
+            ("apart", f"{found.apart:.3f} points on average; two seeds {found.seeds_apart:.3f}"),
+        ]
+    return f"{rows(shown)}\n{found.verdict}"
 
 
 def query(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbench.cli.common import Json, emit, parse_architecture, progress, say_engine
+from nasbench.cli.common import Json, emit, parse_architecture, progress, rows, say_engine
 from nasbench.errors import NasbenchError
+
+if TYPE_CHECKING:
+    from nasbench.build import BuildSpec
+    from nasbench.stats import Estimate
+    from nasbench.table import Table
 
 __all__ = ["register"]
 
@@ -23,18 +29,28 @@ def complete_recipe(incomplete: str) -> list[str]:
 RecipeArgument = Annotated[
     str, typer.Argument(help="A TOML file or a shipped name.", autocompletion=complete_recipe)
 ]
-Engine = Annotated[str, typer.Option(help="That trains: auto, native, reference.")]
+Engine = Annotated[str, typer.Option(help="That trains: auto, native, fused, reference.")]
 Hardware = Annotated[str, typer.Option(help="To train on: auto, cpu, cuda, cuda:1, mps.")]
+Out = Annotated[Path, typer.Option(help="The table to write.")]
 
 
 def build(
     recipe: RecipeArgument,
-    out: Annotated[Path, typer.Option(help="The table to write.")],
+    out: Out,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trainings side by side; a core each by default.")
     ] = None,
     engine: Engine = "auto",
     hardware: Hardware = "auto",
+    executor: Annotated[
+        str, typer.Option(help="Who trains: local, or ray, the CPUs of a Ray cluster.")
+    ] = "local",
+    shard: Annotated[
+        str | None, typer.Option(help="Train only this part, as 3/64; then: nasbench assemble.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many trainings, how long, how large.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train and measure everything a recipe names, and write the table.
@@ -43,18 +59,115 @@ def build(
 
     Example: `nasbench build nb201-mini-fashion16 --out mini.h5`
     """
+    from nasbench.build import Shard, read_spec, train_shard
     from nasbench.build import build as run_build
-    from nasbench.build import read_spec
+    from nasbench.table import recipe_path
+
+    part = None if shard is None else Shard.parse(shard)
+    spec = read_spec(recipe_path(recipe))
+    say_engine(engine, hardware)
+    if dry_run:
+        if part is not None or executor != "local":
+            raise NasbenchError("--dry-run is of a whole build on this machine: no --shard or ray")
+        _estimate(spec, out, workers, engine, hardware, as_json)
+        return
+    if part is None:
+        with progress() as tell:
+            table = run_build(
+                spec,
+                out,
+                processes=workers,
+                engine=engine,
+                hardware=hardware,
+                executor=executor,
+                progress=tell,
+            )
+        _emit_table(table, as_json)
+        return
+    with progress() as tell:
+        trainings = train_shard(
+            spec,
+            out,
+            part,
+            processes=workers,
+            engine=engine,
+            hardware=hardware,
+            executor=executor,
+            progress=tell,
+        )
+    document = {"table": str(out), "shard": str(part), "trainings": trainings}
+    text = (
+        f"shard {part} of {out}: {trainings:,} trainings are done. When all shards are: "
+        f"nasbench assemble {recipe} --out {out}"
+    )
+    emit(document, as_json, text)
+
+
+def _estimate(
+    spec: BuildSpec, out: Path, workers: int | None, engine: str, hardware: str, as_json: bool
+) -> None:
+    from nasbench.build.estimate import estimate
+    from nasbench.stats import Estimate
+
+    with progress() as tell:
+        found = estimate(
+            spec, out, processes=workers, engine=engine, hardware=hardware, progress=tell
+        )
+    left = f", {found.journaled:,} of them journaled" if found.journaled else ""
+    whole = f"{found.distinct:,} distinct cells × {len(spec.seeds)} seeds"
+    recipes = f" × {len(spec.recipes)} recipes" if len(spec.recipes) > 1 else ""
+    shown: list[tuple[str, object]] = [
+        ("trainings", f"{found.trainings:,}: {whole}{recipes}{left}"),
+        *((name, f"{_time(e, 1)} a training") for name, e in found.training_seconds.items()),
+        (
+            "training",
+            f"{_time(found.training_hours, 3600)} with {found.processes} side by side, "
+            f"{found.engine} engine",
+        ),
+    ]
+    for device, hours in {**found.measuring_hours, "altogether": found.hours}.items():
+        shown.append((device, _time(Estimate(hours, math.nan, math.nan, 0), 3600)))
+    shown += [
+        ("table", f"{found.table_bytes / 1e6:.2f} MB"),
+        ("journal", f"{found.journal_bytes / 1e6:.2f} MB or so, until the table is there"),
+    ]
+    on_devices = f", {found.measured} of them on devices" if found.measured else ""
+    note = (
+        f"An estimate for this machine, as busy as it is now: {found.timed} random cells were "
+        f"timed for an\nepoch on some of the images{on_devices}. In brackets: 95 % interval of the "
+        f"mean over cells."
+    )
+    emit(found.describe(), as_json, f"{rows(shown)}\n\n{note}")
+
+
+def _time(of: Estimate, seconds: int) -> str:
+    """An estimate in units of so many seconds, in the unit that reads best."""
+    value = of.value * seconds
+    size, unit = next(
+        (size, unit) for size, unit in ((3600, "hours"), (60, "min"), (0, "s")) if value >= 2 * size
+    )
+    value, low, high = (v * seconds / (size or 1) for v in (of.value, of.low, of.high))
+    return f"{value:.3g} [{low:.3g}, {high:.3g}] {unit}" if low == low else f"{value:.3g} {unit}"
+
+
+def assemble(recipe: RecipeArgument, out: Out, as_json: Json = False) -> None:
+    """Write the table of a build whose shards are trained; measure devices on this machine.
+
+    Example: `nasbench assemble nb201-mini-fashion16 --out mini.h5`
+    """
+    from nasbench.build import assemble_shards, read_spec
     from nasbench.table import recipe_path
 
     spec = read_spec(recipe_path(recipe))
-    say_engine(engine)
     with progress() as tell:
-        table = run_build(
-            spec, out, processes=workers, engine=engine, hardware=hardware, progress=tell
-        )
-    document = {"table": str(out), "sha256": table.sha256, "rows": len(table.rows)}
-    emit(document, as_json, f"{out}: {len(table.rows):,} rows. Look: nasbench info {out}")
+        table = assemble_shards(spec, out, progress=tell)
+    _emit_table(table, as_json)
+
+
+def _emit_table(table: Table, as_json: bool) -> None:
+    n, path = len(table.rows), table.path
+    document = {"table": str(path), "sha256": table.sha256, "rows": n}
+    emit(document, as_json, f"{path}: {n:,} rows. Look: nasbench info {path}")
 
 
 def export(
@@ -112,5 +225,5 @@ def export(
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (build, export):
+    for command in (build, assemble, export):
         app.command()(command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 from nasbench.search import Comparison
 from nasbench.surrogate import Score
@@ -40,6 +41,20 @@ class TextTable:
             "| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in lines
         )
         return f"### {self.title}\n\n{body}\n\n{self.note}\n"
+
+    def plain(self) -> str:
+        """In columns for a terminal, its title above and its note below."""
+        lines = [self.columns, *self.rows]
+        widths = [max(len(line[c]) for line in lines) for c in range(len(self.columns))]
+        body = "\n".join(
+            "  ".join(
+                cell.rjust(width) if number else cell.ljust(width)
+                for number, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        )
+        note = f"\n\n{fill(self.note, 100)}" if self.note else ""
+        return f"{self.title}\n\n{body}{note}\n"
 
     def latex(self) -> str:
         """As a LaTeX table (package booktabs)."""

@@ -179,7 +179,7 @@ class TrainerOracle:
         recipe: to train by.
         seeds: of the trainings behind a query: it shows their mean, at the mean price of one,
             as a table of these seeds does.
-        engine: `native`, `reference`, or `auto` for the fastest that is here.
+        engine: one of `nasbench.train.engine.ENGINES`, or `auto` for the fastest that is here.
         hardware: a torch device's name, or `auto`.
     """
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Summary", "bootstrap_interval", "summarize"]
+__all__ = ["Estimate", "Summary", "bootstrap_estimate", "bootstrap_interval", "summarize"]
 
 RESAMPLES = 5_000
+FEWEST = 10
+"""Of fewer a percentile bootstrap interval says little; none is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +68,44 @@ def bootstrap_interval(
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, (tail, 1 - tail), axis=0)
     return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure of a sample of n; `low` and `high` bound it (95 %), NaN where n is too small."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def describe(self) -> dict[str, float | None]:
+        """The numbers by name, None for NaN: plain JSON values."""
+        return {k: v if math.isfinite(v) else None for k, v in asdict(self).items()}
+
+    def map(self, increasing: Callable[[float], float]) -> Estimate:
+        """The same of a figure that is an increasing function of this one."""
+        return Estimate(increasing(self.value), increasing(self.low), increasing(self.high), self.n)
+
+
+def bootstrap_estimate(
+    statistic: Callable[..., NDArray[np.float64]], *samples: NDArray[Any], resamples: int = 1_000
+) -> Estimate:
+    """A statistic with its percentile bootstrap interval (95 %), drawn the same way each time.
+
+    Args:
+        statistic: of arrays `[..., n]` or `[..., n, k]`, one for each sample, to `[...]`.
+        samples: `[n]` or `[n, k]`, resampled together along n.
+        resamples: how many; those for which the statistic is NaN are left out.
+    """
+    n = len(samples[0])
+    if n < 2:
+        return Estimate(math.nan, math.nan, math.nan, n)
+    value = float(statistic(*samples))
+    if n < FEWEST:
+        return Estimate(value, math.nan, math.nan, n)
+    drawn = np.random.default_rng(0).integers(n, size=(resamples, n))
+    found = statistic(*(sample[drawn] for sample in samples))
+    known = found[np.isfinite(found)]
+    low, high = np.quantile(known if len(known) else [math.nan], (0.025, 0.975))
+    return Estimate(value, float(low), float(high), n)

@@ -15,8 +15,12 @@ __all__ = [
     "bootstrap_agreement",
     "kendall_ceiling",
     "noise_ceiling",
+    "partial_spearman",
     "reliability",
+    "seed_agreement",
+    "spearman",
     "spearman_brown",
+    "spearman_ceiling",
 ]
 
 
@@ -78,17 +82,67 @@ def agreement(measured: ArrayLike, predicted: ArrayLike) -> Agreement:
     return Agreement(
         r2=1 - float((residual**2).sum()) / total if total else float("nan"),
         kendall=float(stats.kendalltau(truth, guess).statistic),
-        spearman=_spearman(truth, guess),
+        spearman=float(spearman(truth, guess)),
         mae=float(np.abs(residual).mean()),
         n=len(truth),
     )
 
 
-def _spearman(truth: NDArray[np.float64], guess: NDArray[np.float64]) -> float:
-    """Correlation of the ranks; `scipy.stats.spearmanr` adds a p-value and warns of constants."""
-    x, y = (stats.rankdata(values) - (len(values) + 1) / 2 for values in (truth, guess))
-    norm = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / norm if norm else float("nan")
+def spearman(x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """Rank correlation over the last axis: `[..., n]` twice to `[...]`.
+
+    Ties share their mean rank; a constant correlates with nothing: NaN. Many samples at once,
+    as a bootstrap has them, cost one call.
+    """
+    return _correlation(_ranks(x), _ranks(y))
+
+
+def partial_spearman(x: ArrayLike, y: ArrayLike, given: ArrayLike) -> NDArray[np.float64]:
+    """Rank correlation of x and y once what the ranks of others explain linearly is taken off.
+
+    Kendall & Stuart, "The Advanced Theory of Statistics" 2, 1973, chapter 27, on ranks.
+
+    Args:
+        x: `[..., n]`.
+        y: `[..., n]`.
+        given: the others, `[..., n, others]`.
+
+    Returns:
+        `[...]`; NaN where the others leave nothing of x or of y.
+    """
+    others = np.swapaxes(_ranks(np.swapaxes(given, -1, -2)), -1, -2)
+    inverse = np.linalg.pinv(others)
+
+    def rest(ranks: NDArray[np.float64]) -> NDArray[np.float64]:
+        left = ranks - (others @ (inverse @ ranks[..., None]))[..., 0]
+        # What rounding leaves of ranks that are explained in full is not a rest.
+        nothing = (left**2).sum(-1) < 1e-12 * (ranks**2).sum(-1)
+        return np.where(nothing[..., None], 0.0, left)
+
+    return _correlation(rest(_ranks(x)), rest(_ranks(y)))
+
+
+def seed_agreement(values: ArrayLike) -> NDArray[np.float64]:
+    """Rank correlation between two seeds, the mean over all pairs: `[..., n, seeds]` to `[...]`."""
+    columns = _ranks(np.swapaxes(values, -1, -2))
+    pairs = np.triu_indices(columns.shape[-2], 1)
+    found = _correlation(columns[..., pairs[0], :], columns[..., pairs[1], :])
+    mean: NDArray[np.float64] = found.mean(-1)
+    return mean
+
+
+def _ranks(values: ArrayLike) -> NDArray[np.float64]:
+    """Ranks within the last axis, less their mean."""
+    sample = np.asarray(values, dtype=np.float64)
+    centred: NDArray[np.float64] = stats.rankdata(sample, axis=-1) - (sample.shape[-1] + 1) / 2
+    return centred
+
+
+def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of centred values, over the last axis."""
+    norm = np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
+    products = (x * y).sum(-1)
+    return np.where(norm > 0, products / np.where(norm > 0, norm, 1), np.nan)
 
 
 def bootstrap_agreement(
@@ -151,10 +205,22 @@ def noise_ceiling(values: ArrayLike) -> Ceiling:
     k = np.asarray(values).shape[1]
     of_mean = spearman_brown(max(reliability(whole), 0.0), k)
     of_ranks = max(reliability(stats.rankdata(whole, axis=0)), 0.0) if len(whole) else 0.0
-    single = 2 * np.sin(np.pi * of_ranks / 6)
-    root = float(np.sqrt(spearman_brown(single, k)))
-    spearman = float(6 / np.pi * np.arcsin(root / 2))
-    return Ceiling(of_mean, of_mean, spearman, kendall_ceiling(root), k)
+    root = _root_reliability(of_ranks, k)
+    return Ceiling(of_mean, of_mean, spearman_ceiling(of_ranks, k), kendall_ceiling(root), k)
+
+
+def spearman_ceiling(agreement_of_ranks: float, k: int) -> float:
+    """What a perfect prediction of the true means could reach against the k-seed mean.
+
+    See `noise_ceiling`; the agreement of single seeds' ranks counts as 0 where it is below.
+    """
+    return float(6 / np.pi * np.arcsin(_root_reliability(max(agreement_of_ranks, 0.0), k) / 2))
+
+
+def _root_reliability(agreement_of_ranks: float, k: int) -> float:
+    """Correlation of the k-seed mean with the truth, as for a bivariate normal."""
+    single = 2 * np.sin(np.pi * agreement_of_ranks / 6)
+    return float(np.sqrt(spearman_brown(single, k)))
 
 
 def kendall_ceiling(correlation: float) -> float:

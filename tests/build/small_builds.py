@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nasbench as nb
-from nasbench.build import BuildSpec, build
+from nasbench.build import BuildSpec, Shard, assemble_shards, build, train_shard
 from nasbench.space import CellSpace
 from nasbench.train.native import library
 
@@ -37,26 +37,26 @@ def small_spec(
     return BuildSpec("small", space, task, seeds, {"2ep": replace(base, **recipe)}, ())
 
 
-def journal_of(out: Path) -> Path:
-    """The journal of an unfinished build."""
-    return out.with_name(out.name + ".build") / "journal.jsonl"
+def journal_of(out: Path, part: str = "") -> Path:
+    """The journal of an unfinished build, or of a part of it."""
+    return out.with_name(out.name + ".build") / part / "journal.jsonl"
 
 
-def journaled(out: Path) -> list[dict[str, Any]]:
+def journaled(out: Path, part: str = "") -> list[dict[str, Any]]:
     """The whole entries of a journal; whatever does not have its checksum is no entry."""
     found = []
-    for line in journal_of(out).read_bytes().split(b"\n"):
+    for line in journal_of(out, part).read_bytes().split(b"\n"):
         checksum, _, text = line.partition(b" ")
         if checksum == f"{zlib.crc32(text):08x}".encode():
             found.append(json.loads(text))
     return found
 
 
-def trained(out: Path) -> list[tuple[str, int, int]]:
+def trained(out: Path, part: str = "") -> list[tuple[str, int, int]]:
     """Recipe, architecture and seed of the trainings in a journal."""
     return [
         (entry["recipe"], entry["record"]["architecture"], entry["record"]["seed"])
-        for entry in journaled(out)
+        for entry in journaled(out, part)
         if entry["entry"] == "training"
     ]
 
@@ -65,39 +65,53 @@ def trained(out: Path) -> list[tuple[str, int, int]]:
 # computed anything there, so that a fork of it is whole.
 
 
-def killed_at_random(out: Path, engine: str, seed: int, kills: int) -> None:
-    """Kill builds, one after the other, at random sizes of the journal."""
-    spec = small_spec()
+def killed_at_random(out: Path, engine: str, seeds: int, kills: int) -> None:
+    """Kill builds of one table, one after the other, each a random while after some trainings.
+
+    What was journaled before a kill stands unchanged at the head of the journal after the next.
+    """
+    spec = small_spec(seeds=tuple(range(seeds)))
     _load(engine)
+    rng = random.Random(1)
+    kept: list[dict[str, Any]] = []
 
-    rng = random.Random(seed)
-    journal = journal_of(out)
-
-    def size() -> int:
-        return journal.stat().st_size if journal.exists() else 0
+    def entries() -> list[dict[str, Any]]:
+        return journaled(out) if journal_of(out).exists() else []
 
     for _ in range(kills):
-        wanted = size() + rng.randrange(1, 2500)
+        wanted = len(kept) + rng.randrange(7)
         child = os.fork()
         if not child:
             build(spec, out, processes=1, engine=engine)
             os._exit(0)
-        while size() < wanted:
-            if os.waitpid(child, os.WNOHANG) != (0, 0):
-                return  # it was faster than the next kill
+        while len(entries()) < wanted:
+            assert os.waitpid(child, os.WNOHANG) == (0, 0), "it ended before it was killed"
             time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.02))
         os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        assert os.waitpid(child, 0)[1] == signal.SIGKILL, "it ended before it was killed"
+        found = entries()
+        assert found[: len(kept)] == kept
+        kept = found
 
 
-def killed_at_each_step(folder: Path, engine: str, spec: BuildSpec) -> None:
-    """One build for each call that changes the disk, killed just before it."""
+def killed_at_each_step(folder: Path, engine: str, spec: BuildSpec, shards: int = 0) -> None:
+    """One build for each call that changes the disk, killed just before it.
+
+    With shards it is those, one after the other, and their assembly.
+    """
     _load(engine)
     for step in itertools.count():
         child = os.fork()
         if not child:
             _die_before(step)
-            build(spec, folder / f"{step}.h5", processes=1, engine=engine)
+            out = folder / f"{step}.h5"
+            for number in range(1, shards + 1):
+                train_shard(spec, out, Shard(number, shards), processes=1, engine=engine)
+            if shards:
+                assemble_shards(spec, out)
+            else:
+                build(spec, out, processes=1, engine=engine)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if os.WIFEXITED(status):

@@ -198,6 +198,37 @@ def test_a_build_stopped_while_it_measures_trains_nothing_again(tmp_path: Path) 
     assert latency.tolist() == [m["latency_ms"] for m in measured.values()]
 
 
+def test_a_build_that_goes_on_elsewhere_measures_all_of_a_device_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, out = replace(small_spec(), devices=DEVICES), tmp_path / "t.h5"
+
+    def stop(what: str, done: int, total: int) -> None:
+        if what == "measuring cpu-torch-b4":
+            raise Stopped
+
+    def latencies() -> list[float]:
+        return [
+            measured["latency_ms"]
+            for entry in journaled(out)
+            if entry["entry"] == "measurement"
+            for measured in entry["measurements"].values()
+        ]
+
+    with pytest.raises(Stopped):
+        build(spec, out, processes=1, progress=stop)
+    here = latencies()
+    monkeypatch.setattr("nasbench.device.measure.hardware_model", lambda hardware: "another")
+    with pytest.raises(Stopped):
+        build(spec, out, processes=1, progress=stop)
+    there = latencies()[len(here) :]
+    assert len(there) == len(here) == 6
+    table = build(spec, out, processes=1)
+    device = "cpu-torch-b1"
+    assert table.manifest["devices"][device]["hardware_model"] == "another"
+    assert table.cost(device, "latency_ms", table.rows).tolist() == there
+
+
 def test_content_does_not_depend_on_devices(tmp_path: Path) -> None:
     plain = build(small_spec(), tmp_path / "a.h5", processes=1)
     measured = build(replace(small_spec(), devices=DEVICES[:1]), tmp_path / "b.h5", processes=1)

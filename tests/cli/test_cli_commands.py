@@ -145,7 +145,7 @@ def test_demo_makes_everything_and_goes_on(cli, recipe, tmp_path, monkeypatch):
     monkeypatch.setattr("nasbench.cli.demo.SEEDS", 3)
     monkeypatch.setattr("nasbench.cli.demo.REALLY_TRAINED", 2)
     monkeypatch.setattr("nasbench.search.comparison.all_processes", lambda: 1)
-    monkeypatch.setattr("nasbench.build.builder.default_processes", lambda hardware: 1)
+    monkeypatch.setattr("nasbench.build.crew.default_processes", lambda hardware: 1)
     out = tmp_path / "demo"
     done = cli("demo", "--out", out, "--recipe", recipe)
     assert done.status == 0, done.err
@@ -163,7 +163,17 @@ def test_demo_makes_everything_and_goes_on(cli, recipe, tmp_path, monkeypatch):
 
 def test_help_has_an_example_for_every_command(cli):
     listed = cli("--help").out
-    for command in ("space", "build", "info", "verify", "query", "search", "compare", "report"):
+    for command in (
+        "space",
+        "build",
+        "assemble",
+        "info",
+        "verify",
+        "query",
+        "search",
+        "compare",
+        "report",
+    ):
         assert command in listed
         assert "Example" in cli(command, "--help").out
 

@@ -82,6 +82,12 @@ CASES = {
         "cannot write",
     ),
     "build under a file": (("build", "RECIPE", "--out", "TABLE/inside.h5"), "cannot build in"),
+    "malformed shard": (("build", "RECIPE", "--out", "OUT/t.h5", "--shard", "9/8"), "as in 3/64"),
+    "no shards": (("assemble", "RECIPE", "--out", "OUT/t.h5"), "there are no shards in"),
+    "unknown executor": (
+        ("build", "RECIPE", "--out", "OUT/t.h5", "--executor", "rays"),
+        "did you mean ray",
+    ),
     "no such recipe": (("build", "nowhere.toml", "--out", "OUT/t.h5"), "no recipe file"),
     "unknown hardware": (
         ("build", "RECIPE", "--out", "OUT/t.h5", "--hardware", "abacus", "--workers", "1"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from nasbench.stats import bootstrap_interval, summarize
+from nasbench.stats import bootstrap_estimate, bootstrap_interval, spearman, summarize
 
 
 def test_interval_of_a_large_sample_is_the_normal_one() -> None:
@@ -80,3 +80,41 @@ def test_summary_against_statistics_written_out() -> None:
     assert told["std"] == pytest.approx(((9 + 4 + 1 + 36) / 4) ** 0.5)  # ddof 0
     assert told["median"] == 2.5
     assert 1 <= told["low"] < 4 < told["high"] <= 10
+
+
+def test_estimate_of_a_statistic_against_scipy() -> None:
+    x, noise = np.random.default_rng(5).normal(size=(2, 80))
+    y = x + noise
+    found = bootstrap_estimate(spearman, x, y)
+    theirs = scipy_stats.bootstrap(
+        (x, y),
+        spearman,
+        paired=True,
+        n_resamples=1_000,
+        method="percentile",
+        rng=np.random.default_rng(6),
+    ).confidence_interval
+    assert found.n == 80
+    assert found.value == pytest.approx(scipy_stats.spearmanr(x, y).statistic)
+    width = theirs.high - theirs.low
+    assert (found.low, found.high) == pytest.approx(tuple(theirs), abs=0.15 * width)
+    assert found == bootstrap_estimate(spearman, x, y)
+    doubled = found.map(lambda v: 2 * v)
+    assert (doubled.low, doubled.high) == (2 * found.low, 2 * found.high)
+
+
+def test_estimate_resamples_whole_rows() -> None:
+    """Rows of equal columns: whatever is drawn, the columns correlate perfectly."""
+    values = np.random.default_rng(7).normal(size=(30, 1)) + np.zeros((1, 3))
+    found = bootstrap_estimate(lambda v: spearman(v[..., 0], v[..., 1]), values)
+    assert (found.value, found.low, found.high) == pytest.approx((1, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("n", "value", "interval"), [(1, False, False), (9, True, False), (10, True, True)]
+)
+def test_estimate_of_few_has_no_interval(n: int, value: bool, interval: bool) -> None:
+    sample = np.random.default_rng(8).normal(size=n)
+    found = bootstrap_estimate(lambda v: v.mean(-1), sample)
+    assert np.isfinite([found.value, found.low, found.high]).tolist() == [value, interval, interval]
+    assert found.describe()["low"] == (found.low if interval else None)

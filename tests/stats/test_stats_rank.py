@@ -14,8 +14,12 @@ from nasbench.stats import (
     bootstrap_agreement,
     kendall_ceiling,
     noise_ceiling,
+    partial_spearman,
     reliability,
+    seed_agreement,
+    spearman,
     spearman_brown,
+    spearman_ceiling,
 )
 
 
@@ -165,3 +169,66 @@ def test_greiners_relation_by_simulation(correlation: float) -> None:
     assert kendall_ceiling(correlation) == pytest.approx(
         scipy_stats.kendalltau(x, y).statistic, abs=0.015
     )
+
+
+# Rank correlations of many samples at once.
+
+
+def test_spearman_of_each_sample_against_scipy() -> None:
+    rng = np.random.default_rng(11)
+    x = rng.integers(0, 6, (4, 30))  # with ties
+    y = x + rng.integers(0, 6, (4, 30))
+    expected = [scipy_stats.spearmanr(a, b).statistic for a, b in zip(x, y, strict=True)]
+    assert spearman(x, y) == pytest.approx(expected)
+    assert np.isnan(spearman(x[0], np.full(30, 2.0)))
+
+
+def _first_order(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> float:
+    """The textbook's partial correlation of x and y given one z, on ranks."""
+    xy, xz, yz = (scipy_stats.spearmanr(a, b).statistic for a, b in ((x, y), (x, z), (y, z)))
+    return float((xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2)))
+
+
+@given(n=st.integers(12, 40), seed=st.integers(0, 10_000))
+def test_partial_spearman_against_the_recursion(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y, z, w = rng.normal(size=(4, n))
+    x, y = x + z + w, y - z + w
+    assert partial_spearman(x, y, z[:, None]) == pytest.approx(_first_order(x, y, z))
+    # Of second order, from those of first order.
+    xy, xw, yw = (_first_order(a, b, z) for a, b in ((x, y), (x, w), (y, w)))
+    expected = (xy - xw * yw) / np.sqrt((1 - xw**2) * (1 - yw**2))
+    assert partial_spearman(x, y, np.stack((z, w), 1)) == pytest.approx(expected)
+
+
+def test_partial_spearman_finds_what_is_added_and_what_is_not() -> None:
+    rng = np.random.default_rng(12)
+    size, depth, truth_alone, noise = rng.normal(size=(4, 5_000))
+    truth = size + depth + truth_alone
+    given_both = np.stack((size, depth), axis=1)
+    assert abs(partial_spearman(size + depth + noise, truth, given_both)) < 0.05
+    assert partial_spearman(truth_alone + noise, truth, given_both) > 0.6
+    assert spearman(size + depth + noise, truth) > 0.6
+
+
+def test_partial_spearman_of_what_is_explained_in_full_is_nan() -> None:
+    x, y = np.random.default_rng(13).normal(size=(2, 25))
+    assert np.isnan(partial_spearman(x, y, np.exp(x)[:, None]))
+    constant = np.ones((25, 1))
+    assert partial_spearman(x, y, constant) == pytest.approx(spearman(x, y))
+
+
+def test_seed_agreement_is_the_mean_over_pairs() -> None:
+    values = _accuracies(40, 4, 0.6, 14)
+    table = scipy_stats.spearmanr(values).statistic
+    assert seed_agreement(values) == pytest.approx(table[np.triu_indices(4, 1)].mean())
+    both = np.stack((values, values[::-1] ** 3))
+    assert seed_agreement(both) == pytest.approx(np.full(2, seed_agreement(values)))
+
+
+def test_spearman_ceiling_is_that_of_noise_ceiling() -> None:
+    values = _accuracies(20_000, 3, 0.5, 15)
+    expected = noise_ceiling(values).spearman
+    assert spearman_ceiling(float(seed_agreement(values)), 3) == pytest.approx(expected, abs=0.001)
+    assert spearman_ceiling(-0.3, 3) == 0
+    assert spearman_ceiling(1.0, 3) == pytest.approx(1)

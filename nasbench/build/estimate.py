@@ -1,0 +1,263 @@
+"""What a build will cost, before it is begun: how many trainings, how long, how large."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.build.builder import Progress, build, plan_of, units_of
+from nasbench.build.crew import Crew
+from nasbench.build.executor import Unit
+from nasbench.build.journal import folder_of, line_of, read_entries, read_plan
+from nasbench.build.shard import shards_in
+from nasbench.build.spec import BuildSpec
+from nasbench.device import DeviceSpec, make_device
+from nasbench.errors import NasbenchError
+from nasbench.space import CellSpace
+from nasbench.stats import Estimate, bootstrap_estimate
+from nasbench.train import Recipe
+from nasbench.train.network import network
+from nasbench.train.record import Record
+
+__all__ = ["BuildEstimate", "estimate", "table_bytes"]
+
+CELLS = 16
+"""Random cells that are timed."""
+SIDE_BY_SIDE = 64
+"""As many where the engine trains them as one group."""
+MEASURED = 4
+"""Random cells on which devices are timed."""
+MOST_IMAGES = 1_000
+"""Of a split, on which cells are timed for an epoch."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class BuildEstimate:
+    """What a build will cost on this machine.
+
+    Attributes:
+        trainings: of the whole build, `distinct` cells by every recipe with every seed.
+        journaled: those of them that an earlier session or shards have finished.
+        distinct: cells.
+        training_seconds: by recipe, of one training with its evaluation, mean over the cells
+            that were timed; an interval needs ten of them, timed one by one.
+        training_hours: wall time of the trainings that are left, with `processes` side by side.
+        measuring_hours: wall time of the devices, measured from the start.
+        table_bytes: exact but for how long the manifest's sentences are.
+        journal_bytes: what the journal grows to before the table takes its place.
+        processes: trainings side by side.
+        engine: that trains.
+        timed: random cells that were trained.
+        measured: random cells that devices were timed on.
+    """
+
+    trainings: int
+    journaled: int
+    distinct: int
+    training_seconds: Mapping[str, Estimate]
+    training_hours: Estimate
+    measuring_hours: Mapping[str, float]
+    table_bytes: int
+    journal_bytes: int
+    processes: int
+    engine: str
+    timed: int
+    measured: int
+
+    @property
+    def hours(self) -> float:
+        """Of training and measuring."""
+        return self.training_hours.value + sum(self.measuring_hours.values())
+
+    def describe(self) -> dict[str, Any]:
+        """By name; plain JSON values."""
+        return {
+            "trainings": self.trainings,
+            "journaled": self.journaled,
+            "distinct": self.distinct,
+            "training_seconds": {n: e.describe() for n, e in self.training_seconds.items()},
+            "training_hours": self.training_hours.describe(),
+            "measuring_hours": dict(self.measuring_hours),
+            "hours": self.hours,
+            "table_bytes": self.table_bytes,
+            "journal_bytes": self.journal_bytes,
+            "processes": self.processes,
+            "engine": self.engine,
+            "timed": self.timed,
+            "measured": self.measured,
+        }
+
+
+def estimate(
+    spec: BuildSpec,
+    out: Path,
+    *,
+    processes: int | None = None,
+    engine: str = "auto",
+    hardware: str = "auto",
+    progress: Progress | None = None,
+) -> BuildEstimate:
+    """Time an epoch of a few random cells and one device run of each; nothing is kept.
+
+    Args:
+        spec: what would be built.
+        out: where; what is journaled there counts as done.
+        processes: as for `build`, and so are the others.
+        engine: that trains.
+        hardware: to train on.
+        progress: told as cells are timed.
+    """
+    crew = Crew.of(spec, processes, engine, hardware, "local")
+    if out.exists():
+        raise NasbenchError(f"{out} is there already: give another --out or remove it")
+    units = units_of(spec)
+    done = _journaled(spec, out, crew.engine)
+    left = {name: sum(u.recipe == name for u in units if u not in done) for name in spec.recipes}
+    tell = progress or (lambda what, done, total: None)
+    n = SIDE_BY_SIDE if crew.engine == "fused" else CELLS
+    cells = np.random.default_rng(0).permutation(spec.space.representatives)[:n].tolist()
+    seconds: dict[str, NDArray[np.float64]] = {}
+    journal = 0.0
+    for name in spec.recipes:
+        seconds[name], line = _time_recipe(crew, name, cells, tell)
+        journal += line * len(units) / len(spec.recipes)
+    hours: dict[str, float] = {}
+    for device in spec.devices:
+        took, line = _time_device(spec, device, cells[:MEASURED])
+        hours[device.name] = took * spec.space.unique / 3600
+        journal += line * spec.space.unique
+    side_by_side = crew.processes or 1
+    all_left = np.sum([seconds[name] * left[name] for name in spec.recipes], axis=0)
+    return BuildEstimate(
+        trainings=len(units),
+        journaled=len(units) - sum(left.values()),
+        distinct=spec.space.unique,
+        training_seconds={name: _mean(crew, of_cells) for name, of_cells in seconds.items()},
+        training_hours=_mean(crew, all_left / side_by_side / 3600),
+        measuring_hours=hours,
+        table_bytes=table_bytes(spec),
+        journal_bytes=round(journal),
+        processes=side_by_side,
+        engine=crew.engine,
+        timed=len(cells),
+        measured=len(cells[:MEASURED]) if spec.devices else 0,
+    )
+
+
+def _journaled(spec: BuildSpec, out: Path, engine: str) -> set[Unit]:
+    """The trainings that earlier sessions and shards have finished."""
+    done = set()
+    for part in ("", *(shard.folder for shard in shards_in(folder_of(out)))):
+        folder = folder_of(out) / part
+        plan = read_plan(folder)
+        if plan is None:
+            continue
+        if plan != plan_of(spec, engine):
+            raise NasbenchError(
+                f"{folder} holds a build of another recipe, task, engine or version; "
+                f"give another --out than {out}, or remove the folder"
+            )
+        for entry in read_entries(folder):
+            if entry["entry"] == "training":
+                record = entry["record"]
+                done.add(Unit(entry["recipe"], record["architecture"], record["seed"]))
+    return done
+
+
+def _time_recipe(
+    crew: Crew, name: str, cells: list[int], tell: Progress
+) -> tuple[NDArray[np.float64], float]:
+    """Seconds of a whole training of each cell, and the bytes of its line in the journal.
+
+    An epoch on some of the images is trained. Training takes time by training images,
+    evaluation by validation images in each epoch and test images in the last; setting a
+    training up takes what the clock on the wall shows beyond both.
+    """
+    recipe, task = crew.spec.recipes[name], crew.spec.task
+    whole = {s: len(i.first(getattr(recipe, f"{s}_images"))) for s, i in task.splits.items()}
+    short = _on_few(replace(recipe, epochs=1), whole, MOST_IMAGES)
+    timing = replace(crew, spec=replace(crew.spec, recipes={name: short}))
+    units = [Unit(name, cell, crew.spec.seeds[0]) for cell in cells]
+    found: dict[int, Record] = {}
+    started = spent = 0.0
+    for unit, record in timing.train(units, lambda entry: None):
+        if not found:  # what comes before the first is paid once
+            started = perf_counter()
+        else:
+            spent += float(record.curves["train_seconds"][-1]) + record.evaluation_seconds
+        found[unit.architecture] = record
+        tell(f"timing {name}", len(found), len(units))
+    wall = (perf_counter() - started) * (crew.processes or 1)
+    beyond = max(wall - spent, 0.0) / max(len(found) - 1, 1)
+    records = [found[cell] for cell in cells]
+    trained = np.asarray([r.curves["train_seconds"][-1] for r in records], dtype=np.float64)
+    evaluated = np.asarray([r.evaluation_seconds for r in records])
+    epochs = recipe.epochs * whole["train"] / short.train_images
+    passes = (recipe.epochs * whole["valid"] + whole["test"]) / (
+        short.valid_images + short.test_images
+    )
+    lines = []
+    for record in records:
+        curves = {c: np.repeat(curve, recipe.epochs) for c, curve in record.curves.items()}
+        entry = {"recipe": name, "record": replace(record, curves=curves).to_json()}
+        lines.append(len(line_of({"entry": "training", **entry})))
+    return trained * epochs + evaluated * passes + beyond, float(np.mean(lines))
+
+
+def _on_few(recipe: Recipe, splits: Mapping[str, int], most: int) -> Recipe:
+    """The recipe on so many images of each split at most."""
+    return replace(
+        recipe,
+        train_images=min(splits["train"], most),
+        valid_images=min(splits["valid"], most),
+        test_images=min(splits["test"], most),
+    )
+
+
+def _time_device(spec: BuildSpec, device: DeviceSpec, cells: list[int]) -> tuple[float, float]:
+    """Seconds that a device takes for a cell, and the bytes that the journal keeps of it."""
+    recipe = next(iter(spec.recipes.values()))
+    networks = [network(spec.space, cell, spec.task, recipe) for cell in cells]
+    opened = make_device(device)
+    opened.measure(networks[:1], spec.task.shape)  # a runtime takes longest at its first run
+    started = perf_counter()
+    measured = opened.measure(networks, spec.task.shape)
+    took = (perf_counter() - started) / len(cells)
+    return took, float(np.mean([len(line_of(asdict(m))) for m in measured]))
+
+
+def _mean(crew: Crew, of_cells: NDArray[np.float64]) -> Estimate:
+    found = bootstrap_estimate(lambda v: v.mean(-1), of_cells)
+    if crew.engine == "fused":  # a group's networks share its time: their spread is no one's
+        return replace(found, low=math.nan, high=math.nan)
+    return found
+
+
+def table_bytes(spec: BuildSpec) -> int:
+    """How large the table will be, from that of a space with one cell and the data sets' shapes.
+
+    Exact but for what a manifest says in words: reasons for what is missing, sessions.
+    """
+    splits = {split: len(images) for split, images in spec.task.splits.items()}
+    recipes = {
+        name: _on_few(replace(recipe, channels=4, cells=1), splits, 16)
+        for name, recipe in spec.recipes.items()
+    }
+    space = CellSpace(spec.space.name, 2, ("skip_connect",))
+    one = replace(spec, space=space, recipes=recipes)
+    with TemporaryDirectory() as folder:
+        table = build(one, Path(folder) / "one.h5", processes=1, engine="reference", hardware="cpu")
+        size = table.path.stat().st_size
+    for name, entry in table.manifest["datasets"].items():
+        rows = spec.space.size if name == "row_of" else spec.space.unique
+        row = math.prod(entry["shape"][1:]) * np.dtype(entry["dtype"]).itemsize
+        size += (rows - 1) * row
+    return size

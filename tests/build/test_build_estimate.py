@@ -1,0 +1,128 @@
+"""What a build is said to cost, against what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_builds import ENGINES, journal_of, small_spec
+
+from nasbench.build import BuildSpec, Shard, build, train_shard
+from nasbench.build.estimate import estimate, table_bytes
+from nasbench.build.executor import Unit
+from nasbench.device import DeviceSpec
+from nasbench.errors import NasbenchError
+from nasbench.space import CellSpace
+from nasbench.train import Record
+
+
+class Stopped(BaseException):
+    """As Ctrl-C."""
+
+
+QUICK = DeviceSpec(warm_up=1, repeats=5, seconds=0.001)
+
+
+@pytest.fixture(scope="module")
+def spec() -> BuildSpec:
+    """27 cells, two recipes, a device."""
+    base = small_spec(("none", "skip_connect", "nor_conv_1x1"), (0, 1, 2))
+    recipe = base.recipes["2ep"]
+    recipes = {"one": replace(recipe, epochs=1), "twenty": replace(recipe, epochs=20)}
+    return replace(base, recipes=recipes, devices=(QUICK,))
+
+
+def test_the_table_is_as_large_as_said(spec: BuildSpec, tmp_path: Path) -> None:
+    table = build(spec, tmp_path / "t.h5", processes=1)
+    data = spec.space.unique * 3 * (20 + 1) * 5 * 4
+    assert table.path.stat().st_size > data  # five curves of four bytes a value, and more
+    # The manifest's sentences differ by the names of engine and space, HDF5 fills up blocks.
+    assert table_bytes(spec) == pytest.approx(table.path.stat().st_size, abs=1_500)
+
+
+def test_a_large_table_is_as_large_as_its_arrays() -> None:
+    spec = small_spec(epochs=2)
+    small = table_bytes(spec)
+    larger = replace(spec, space=CellSpace("larger", 4, ("none", "nor_conv_1x1", "nor_conv_3x3")))
+    rows = larger.space.unique - spec.space.unique
+    architectures = larger.space.size - spec.space.size
+    # Five curves, test accuracy and seconds of evaluation; four counts; numbers of row and class.
+    row = 2 * (2 * 5 + 2) * 4 + 4 * 8 + 4
+    assert table_bytes(larger) - small == pytest.approx(rows * row + architectures * 4, abs=40)
+
+
+def test_the_journal_is_as_large_as_said(spec: BuildSpec, tmp_path: Path) -> None:
+    out = tmp_path / "t.h5"
+
+    def stop(what: str, done: int, total: int) -> None:
+        if what.startswith("measuring") and done == total:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        build(spec, out, processes=1, progress=stop)
+    said = estimate(replace(spec, name="other"), tmp_path / "other.h5", processes=1)
+    assert said.journal_bytes == pytest.approx(journal_of(out).stat().st_size, rel=0.15)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_trainings_that_are_journaled_are_not_counted_again(engine: str, tmp_path: Path) -> None:
+    spec, out = replace(small_spec(), devices=(QUICK,)), tmp_path / "t.h5"
+    fresh = estimate(spec, out, processes=1, engine=engine)
+    assert (fresh.trainings, fresh.journaled, fresh.distinct) == (12, 0, 6)
+    assert fresh.engine == engine
+    assert not list(tmp_path.iterdir())
+    train_shard(spec, out, Shard(1, 3), processes=1, engine=engine)
+    before = sorted(tmp_path.rglob("*"))
+    after = estimate(spec, out, processes=1, engine=engine)
+    assert after.journaled == 4
+    assert sorted(tmp_path.rglob("*")) == before
+    left = after.training_seconds["2ep"].value * 8 / 3600
+    assert after.training_hours.value == pytest.approx(left)
+    assert after.hours == pytest.approx(left + after.measuring_hours["cpu-torch-b1"])
+    assert after.measuring_hours["cpu-torch-b1"] > 0
+
+
+def test_hours_add_up_over_recipes_and_workers(spec: BuildSpec, tmp_path: Path) -> None:
+    found = estimate(replace(spec, devices=()), tmp_path / "t.h5", processes=2)
+    n = spec.space.unique * 3
+    seconds = sum(n * found.training_seconds[name].value for name in ("one", "twenty"))
+    assert found.training_hours.value == pytest.approx(seconds / 2 / 3600)
+    assert found.training_hours.low < found.training_hours.value < found.training_hours.high
+    assert found.timed == found.training_hours.n == min(16, spec.space.unique)
+    assert found.training_seconds["twenty"].value > found.training_seconds["one"].value
+
+
+def test_seconds_grow_with_images_and_epochs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Timed on the same few images and one epoch, scaled by what the recipe really asks for."""
+
+    def train(_: object, units: list[Unit], joined: object) -> Iterator[tuple[Unit, Record]]:
+        for unit in units:
+            curves = {"train_seconds": np.float32([0.5])}
+            yield unit, Record(unit.architecture, unit.seed, curves, 1.0, 0.1)
+
+    monkeypatch.setattr("nasbench.build.crew.Crew.train", train)
+    monkeypatch.setattr("nasbench.build.estimate.table_bytes", lambda spec: 0)
+    monkeypatch.setattr("nasbench.build.estimate.MOST_IMAGES", 50)
+    spec = small_spec()
+    recipe = replace(
+        spec.recipes["2ep"], epochs=10, train_images=200, valid_images=100, test_images=300
+    )
+    spec = replace(spec, recipes={"10ep": recipe})
+    found = estimate(spec, tmp_path / "t.h5", processes=1)
+    # 10 epochs of 200 for one of 50; 10 validations of 100 and a test of 300 for 50 and 50.
+    assert found.training_seconds["10ep"].value == pytest.approx(0.5 * 40 + 0.1 * 13)
+
+
+def test_what_cannot_be_built_is_told(tmp_path: Path) -> None:
+    spec, out = small_spec(), tmp_path / "t.h5"
+    train_shard(spec, out, Shard(1, 2), processes=1)
+    with pytest.raises(NasbenchError, match="holds a build of another recipe"):
+        estimate(small_spec(epochs=3), out)
+    out.write_text("mine")
+    with pytest.raises(NasbenchError, match="is there already"):
+        estimate(spec, out)

@@ -1,0 +1,65 @@
+"""A pilot's figures on a terminal: in columns, each where it belongs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+import nasbench as nb
+from nasbench.build import BuildSpec
+from nasbench.build.pilot import Sample
+from nasbench.build.recommend import judge
+from nasbench.report import TextTable
+from nasbench.report.pilot import pilot_tables
+
+
+def test_plain_tables_stand_in_columns() -> None:
+    table = TextTable(
+        "Title", ("name", "a", "b"), [("long name", "1", "–"), ("x", "2.50", "3")], ""
+    )
+    assert table.plain().splitlines() == [
+        "Title",
+        "",
+        "name          a  b",
+        "long name     1  –",
+        "x          2.50  3",
+    ]
+    noted = replace(table, note="word " * 50).plain()
+    assert max(map(len, noted.splitlines())) <= 100
+    assert noted.split()[-50:] == ["word"] * 50
+
+
+def test_every_figure_stands_under_its_head() -> None:
+    rng = np.random.default_rng(0)
+    space = nb.space("nb201")
+    cells = space.representatives[:40]
+    truth = rng.normal(80, 2, (40, 1))
+    sample = Sample(
+        spec=BuildSpec("s", space, nb.task("digits"), (0, 1, 2), {"r": nb.Recipe(1)}, ()),
+        cells=cells,
+        valid_accuracy={"r": truth + rng.normal(0, 1, (40, 3))},
+        seconds={"r": np.full(40, 2.0)},
+        sizes={"flops": rng.random(40), "parameters": rng.random(40)},
+        processes=2,
+        overhead=0.0,
+        about={"engine": "native", "spent_seconds": 1234.0},
+    )
+    found = judge(sample)
+    costs, *scopes = pilot_tables(found)
+    shown = dict(zip(costs.columns, costs.rows[0], strict=True))
+    assert shown["seconds a training"] == "2.00 [2.00, 2.00]"
+    assert shown["CPU-hours"] == f"{5234 * 3 * 2 / 3600:.1f}"
+    assert shown["hours"] == f"{5234 * 3 / 3600:.1f}"
+    assert "5,234 distinct cells × 3 seeds" in costs.note
+    assert [table.title for table in scopes] == [
+        "How it ranks: all cells, n = 40",
+        "How it ranks: better half, n = 20",
+        "How it ranks: best tenth, n = 4",
+    ]
+    shown = dict(zip(scopes[0].columns, scopes[0].rows[0], strict=True))
+    seeds = found.candidates["r"].scopes["all cells"].seeds
+    ends = [f"{value:.2f}".replace("0.", ".") for value in (seeds.value, seeds.low, seeds.high)]
+    assert shown["seed to seed"] == f"{ends[0]} [{ends[1]}, {ends[2]}]"
+    assert "[" not in "".join(scopes[2].rows[0])
+    assert "With n = 4" in scopes[2].note
