@@ -24,7 +24,8 @@ class Record:
         seed: of the training.
         curves: by name (`CURVES`), float32 `[epochs]`; NaN from the epoch of divergence on.
             `train_seconds` counts training alone, evaluation apart; it stands still after a
-            divergence.
+            divergence. The native engine counts the time of its thread on a core, so that it
+            does not matter what else the machine does; the others count time on the clock.
         test_accuracy: in percent at the last epoch; NaN where the training diverged.
         evaluation_seconds: what evaluation took beside the training.
         diverged: the epoch, from 1, in which the loss stopped being finite; 0 if none.

@@ -1,8 +1,8 @@
 """The native engine beside PyTorch: the same cells, batches and schedule, one thread each.
 
 `plain` is PyTorch as most would write it, `channels_last` the same in the memory format that is
-faster for convolutions. All take turns within each round, so that what else the machine does
-falls on all; a rate is that of the median round. FLOPs are the multiply-adds inside the image,
+faster for convolutions. All take turns within each round, and seconds are those of the thread on
+its core, so that what else the machine does falls on all; a rate is that of the median round. FLOPs are the multiply-adds inside the image,
 twice: a tap on the padding is none. The limit is what the core's widest registers do with nothing
 to load (`fma_peak.cpp`), measured between the rounds.
 """
@@ -81,7 +81,7 @@ def training_flops(space: CellSpace, cell: int, task: Task, recipe: Recipe) -> f
 def train_by_torch(
     space: CellSpace, cell: int, task: Task, recipe: Recipe, layout: torch.memory_format
 ) -> float:
-    """Seconds of an epoch in PyTorch."""
+    """Seconds of an epoch in PyTorch, on the core."""
     data = prepare(task, recipe, torch.device("cpu"))
     images, labels = data.train
     images = images.contiguous(memory_format=layout)
@@ -92,12 +92,12 @@ def train_by_torch(
         net.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
     )
     order = torch.from_numpy(epoch_order(recipe, len(images), 0, 0).images)
-    start = time.perf_counter()
+    start = time.process_time()
     for batch in order.split(recipe.batch_size):
         optimizer.zero_grad()
         F.cross_entropy(net(images[batch]), labels[batch]).backward()
         optimizer.step()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def train_natively(

@@ -3,8 +3,8 @@
 // Built once for each instruction set; the caller loads the best that the processor has. One
 // call trains one network on one thread and holds no global state.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <exception>
 
 #include "network.h"
@@ -23,9 +23,11 @@ struct Split {
 // What every epoch shows: the order of the columns of `curves`.
 enum Column { TRAIN_LOSS, TRAIN_ACCURACY, VALID_LOSS, VALID_ACCURACY, TRAIN_SECONDS, COLUMNS };
 
+// Seconds of this thread on a core: what else the machine does is not the network's.
 double now() {
-  using namespace std::chrono;
-  return duration<double>(steady_clock::now().time_since_epoch()).count();
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 // Lay images out as the network reads them. `order` picks them (null: as they come); `shifts` are

@@ -153,8 +153,8 @@ class Layers {
     b.z = arena_.take(chunks_ * target.chunk());
     b.packed = arena_.take(weights);
     b.packed_back = arena_.take(weights);
-    b.sums = arena_.take(weights * WIDTH);
-    b.plan = WeightPlan(g, TILE_OUT);
+    b.plan = WeightPlan(g, TILE_OUT, chunks_);
+    if (!b.plan.whole) b.sums = arena_.take(weights * WIDTH);
   }
 
   void build(const Edge* edges) {

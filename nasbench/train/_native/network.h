@@ -15,9 +15,12 @@ class Network : public Layers {
       : Layers(spec, edges),
         head_(spec.classes, *sums_.back().target),
         mask_(arena_.take(LANES)) {
-    size_t largest = 0;
+    size_t largest = 0, whole = 0;
     for (auto& made : nodes_) largest = std::max(largest, made->chunk());
-    slope_ = arena_.take(largest);
+    for (auto& sum : sums_)
+      for (auto& b : sum.branches)
+        if (b->plan.whole) whole = std::max(whole, chunks_ * sum.target->chunk());
+    slope_ = arena_.take(std::max(largest, whole));
     wide_slope_ = arena_.take(largest);
     zeros_.assign(sums_.back().target->channels, 0.0f);
     ones_.assign(zeros_.size(), 1.0f);
@@ -169,7 +172,7 @@ class Network : public Layers {
     Node& target = *sum.target;
     if (!target.has_gradient) return;  // nothing reads it
     for (auto& b : sum.branches) {
-      if (b->geometry) b->sums.clear();
+      if (b->sums.data()) b->sums.clear();
       b->norm.first.assign(b->out, 0);
       b->norm.second.assign(b->out, 0);
       if (!b->source) continue;
@@ -179,10 +182,20 @@ class Network : public Layers {
     for (int k = used_ - 1; k >= 0; k--)
       for (auto& b : sum.branches) add_slopes(*b, target, k);
     for (auto& b : sum.branches) finish_slopes(*b, target);
+    for (auto& b : sum.branches) {
+      if (!b->plan.whole) continue;
+      for (int k = 0; k < used_; k++) pass_back(*b, target, k);
+      const float* dz = b->normalized ? slope_.data() : target.gradient.data();
+      const size_t x_chunk = static_cast<size_t>(b->geometry->inputs) * b->in * LANES;
+      each_tile(b->in, b->out, b->taps,
+                WholeBatch{input_of(*b, 0), b->in, x_chunk, dz, b->out, target.chunk(), used_, b->taps,
+                           b->plan.strips[0], &gradients_[b->weights]});
+    }
     for (int k = 0; k < used_; k++)
-      for (auto& b : sum.branches) pass_back(*b, target, k);
+      for (auto& b : sum.branches)
+        if (!b->plan.whole) pass_back(*b, target, k);
     for (auto& b : sum.branches)
-      if (b->geometry)
+      if (b->sums.data())
         finish_weight_gradient(b->sums.data(), b->in, b->out, b->taps, &gradients_[b->weights]);
   }
 
@@ -224,13 +237,14 @@ class Network : public Layers {
     const float* dz = dy;
     if (b.normalized) {
       const BatchNorm& norm = b.norm;
+      float* to_dz = slope_.data() + (b.plan.whole ? k * target.chunk() : 0);
       normalize_backward(dy, output_of(b) + k * target.chunk(), norm.mean.data(), norm.a.data(),
-                         norm.b.data(), norm.d.data(), mask(k), target.pixels(), b.out,
-                         slope_.data());
-      dz = slope_.data();
+                         norm.b.data(), norm.d.data(), mask(k), target.pixels(), b.out, to_dz);
+      dz = to_dz;
     }
     if (b.kind == Kind::NORM) return add_to(dz, target.chunk(), to, b.adds);
-    weight_gradient(input_of(b, k), b.in, dz, b.out, b.taps, b.plan, b.sums.data());
+    if (!b.plan.whole)
+      weight_gradient(input_of(b, k), b.in, dz, b.out, b.taps, b.plan, b.sums.data());
     if (b.kind == Kind::STEM) return;
     const float* w = b.packed_back.data();
     if (b.kind == Kind::DOWN) {

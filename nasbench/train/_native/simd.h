@@ -36,9 +36,11 @@ INLINE Vector relu(Vector x) {
   return reinterpret_cast<Vector>(reinterpret_cast<Mask>(x) & ~static_cast<Mask>(x < Vector{}));
 }
 INLINE float horizontal_sum(Vector v) {
-  float sum = 0;
-  for (int i = 0; i < WIDTH; i++) sum += v[i];
-  return sum;
+  typedef float Four __attribute__((vector_size(4 * sizeof(float)), may_alias));
+  const Four* parts = reinterpret_cast<const Four*>(&v);
+  Four sum = parts[0];
+  UNROLL for (int i = 1; i < WIDTH / 4; i++) sum += parts[i];
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
 // Keeps a loaded value in a register. GCC would read it again as the memory operand of every
