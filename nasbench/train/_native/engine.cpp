@@ -116,7 +116,7 @@ int nasbench_train(const Spec* spec, const Edge* edges, float* parameters, const
   try {
     Network network(*spec, edges);
     std::copy(parameters, parameters + network.parameter_count(), network.parameters());
-    std::vector<int32_t> labels(spec->batch_size);
+    std::vector<int32_t> labels(std::max(spec->batch_size, LANES));  // evaluation takes whole chunks
     double seconds = 0;
     *evaluation_seconds = 0;
     *diverged = 0;
