@@ -13,13 +13,14 @@ X86 = {
 }
 VARIANTS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
 FOLDER = "nasbench/train/_native"
+HEADERS = ("simd", "memory", "convolution", "weights", "pointwise", "layers", "head", "network")
 
 # Not Python modules but plain libraries, which ctypes loads; setuptools builds them all the same.
 extensions = [
     Extension(
         f"nasbench.train._native.engine_{name}",
         [f"{FOLDER}/engine.cpp"],
-        depends=[f"{FOLDER}/{h}.h" for h in ("simd", "memory", "convolution", "pointwise", "layers", "head", "network")],
+        depends=[f"{FOLDER}/{h}.h" for h in HEADERS],
         extra_compile_args=BASE + flags,
         language="c++",
         optional=True,  # without a compiler the package installs, and trains with PyTorch

@@ -2,9 +2,10 @@
 
 `plain` is PyTorch as most would write it, `channels_last` the same in the memory format that is
 faster for convolutions. All take turns within each round, and seconds are those of the thread on
-its core, so that what else the machine does falls on all; a rate is that of the median round. FLOPs are the multiply-adds inside the image,
-twice: a tap on the padding is none. The limit is what the core's widest registers do with nothing
-to load (`fma_peak.cpp`), measured between the rounds.
+its core, so that what else the machine does falls on all; a rate is that of the median round.
+FLOPs are the multiply-adds inside the image, twice: a tap on the padding is none. The limit is
+what the core's widest registers do with nothing to load (`fma_peak.cpp`), measured between the
+rounds.
 """
 
 import subprocess

@@ -52,7 +52,8 @@ void gather(const Spec& spec, const Split& split, int64_t begin, int n, const in
         float* row = chunk + (static_cast<size_t>(y) * side * spec.inputs + c) * LANES;
         const size_t step = static_cast<size_t>(spec.inputs) * LANES;
         const int from_row = y + down;
-        const float* from = split.images + (image * spec.inputs + c) * pixels + from_row * side + right;
+        const float* from =
+            split.images + (image * spec.inputs + c) * pixels + from_row * side + right;
         // The columns whose source lies inside the image.
         const bool inside = from_row >= 0 && from_row < side;
         const int low = inside ? std::clamp(-right, 0, side) : side;
@@ -116,7 +117,8 @@ int nasbench_train(const Spec* spec, const Edge* edges, float* parameters, const
   try {
     Network network(*spec, edges);
     std::copy(parameters, parameters + network.parameter_count(), network.parameters());
-    std::vector<int32_t> labels(std::max(spec->batch_size, LANES));  // evaluation takes whole chunks
+    // Evaluation takes whole chunks.
+    std::vector<int32_t> labels(std::max(spec->batch_size, LANES));
     double seconds = 0;
     *evaluation_seconds = 0;
     *diverged = 0;

@@ -9,6 +9,7 @@
 
 #include "memory.h"
 #include "pointwise.h"
+#include "weights.h"
 
 // Operations of an edge, as the caller numbers them.
 enum Operation { SKIP = 1, CONV_1X1 = 2, CONV_3X3 = 3, POOL_3X3 = 4, SHIFT_ONLY = 5 };
@@ -153,12 +154,13 @@ class Layers {
     b.z = arena_.take(chunks_ * target.chunk());
     b.packed = arena_.take(weights);
     b.packed_back = arena_.take(weights);
-    b.plan = WeightPlan(g, TILE_OUT, chunks_);
+    b.plan = WeightPlan(g, chunks_);
     if (!b.plan.whole) b.sums = arena_.take(weights * WIDTH);
   }
 
   void build(const Edge* edges) {
-    images_ = arena_.take(static_cast<size_t>(chunks_) * sizes_[0] * sizes_[0] * spec_.inputs * LANES);
+    const size_t numbers = static_cast<size_t>(sizes_[0]) * sizes_[0] * spec_.inputs;
+    images_ = arena_.take(chunks_ * numbers * LANES);
     Node* current = node(0);
     sums_.push_back({current, {}});
     Branch& stem = branch(sums_.back(), Kind::STEM, nullptr);
@@ -230,7 +232,8 @@ class Layers {
     Branch& shortcut = branch(sums_.back(), Kind::DOWN, input);
     shortcut.pooling = &down_[stage];
     shortcut.pooling_back = &down_back_[stage];
-    shortcut.pooled = arena_.take(static_cast<size_t>(chunks_) * made->pixels() * input->channels * LANES);
+    const size_t pooled = static_cast<size_t>(made->pixels()) * input->channels * LANES;
+    shortcut.pooled = arena_.take(chunks_ * pooled);
     add_convolution(shortcut, *made, conv1_[stage], &conv1_back_[stage]);
     return made;
   }

@@ -37,7 +37,8 @@ class Network : public Layers {
       mask_.data()[i] = (used_ - 1) * LANES + i < n ? 1.0f : 0.0f;
     if (!packed_) pack_all();
     for (auto& sum : sums_) forward(sum, training);
-    head_.answer(&parameters_[classifier_], &parameters_[bias_], labels, n, smoothing, loss, correct);
+    head_.answer(&parameters_[classifier_], &parameters_[bias_], labels, n, smoothing, loss,
+                 correct);
     if (!training) return;
     head_.backward(&parameters_[classifier_], n, &gradients_[classifier_], &gradients_[bias_]);
     for (auto sum = sums_.rbegin(); sum != sums_.rend(); ++sum) backward(*sum);
@@ -186,10 +187,8 @@ class Network : public Layers {
       if (!b->plan.whole) continue;
       for (int k = 0; k < used_; k++) pass_back(*b, target, k);
       const float* dz = b->normalized ? slope_.data() : target.gradient.data();
-      const size_t x_chunk = static_cast<size_t>(b->geometry->inputs) * b->in * LANES;
-      each_tile(b->in, b->out, b->taps,
-                WholeBatch{input_of(*b, 0), b->in, x_chunk, dz, b->out, target.chunk(), used_, b->taps,
-                           b->plan.strips[0], &gradients_[b->weights]});
+      whole_weight_gradient(input_of(*b, 0), b->in, dz, b->out, used_, *b->geometry, b->plan,
+                            &gradients_[b->weights]);
     }
     for (int k = 0; k < used_; k++)
       for (auto& b : sum.branches)
@@ -205,8 +204,8 @@ class Network : public Layers {
     const float* dy = target.gradient.data() + k * target.chunk();
     BatchNorm& norm = b.norm;
     if (b.normalized)
-      channel_sums<true>(dy, zeros_.data(), output_of(b) + k * target.chunk(), norm.mean.data(), nullptr,
-                         target.pixels(), b.out, norm.first.data(), norm.second.data());
+      channel_sums<true>(dy, zeros_.data(), output_of(b) + k * target.chunk(), norm.mean.data(),
+                         nullptr, target.pixels(), b.out, norm.first.data(), norm.second.data());
     else
       channel_sums<false>(dy, zeros_.data(), nullptr, nullptr, nullptr, target.pixels(), b.out,
                           norm.first.data(), nullptr);
@@ -244,7 +243,7 @@ class Network : public Layers {
     }
     if (b.kind == Kind::NORM) return add_to(dz, target.chunk(), to, b.adds);
     if (!b.plan.whole)
-      weight_gradient(input_of(b, k), b.in, dz, b.out, b.taps, b.plan, b.sums.data());
+      add_weight_gradient(input_of(b, k), b.in, dz, b.out, b.taps, b.plan, b.sums.data());
     if (b.kind == Kind::STEM) return;
     const float* w = b.packed_back.data();
     if (b.kind == Kind::DOWN) {

@@ -25,7 +25,8 @@ INLINE void sum_of_terms(const Term* terms, int n, const float* shift, int pixel
           sum[v] += (load(terms[t].z + k + v * WIDTH) - mean) * scale;
       }
       if (x) UNROLL for (int v = 0; v < VECTORS; v++) store(x + k + v * WIDTH, sum[v]);
-      if (relus) UNROLL for (int v = 0; v < VECTORS; v++) store(relus + k + v * WIDTH, relu(sum[v]));
+      if (!relus) continue;
+      UNROLL for (int v = 0; v < VECTORS; v++) store(relus + k + v * WIDTH, relu(sum[v]));
     }
 }
 
@@ -75,10 +76,13 @@ void channel_sums(const float* a, const float* pivot, const float* b, const floa
   for (int c = 0, step; c < channels; c += step) {
     step = channels - c >= SUMMED ? SUMMED : 1;
     auto sum = [&](auto kernel) {
-      kernel(a + c * LANES, pivot + c, b + c * LANES, mean + c, mask, pixels, row, first + c, second + c);
+      kernel(a + c * LANES, pivot + c, b + c * LANES, mean + c, mask, pixels, row, first + c,
+             second + c);
     };
-    if (step == 1) sum(mask ? channel_sums_of<1, PRODUCT, true> : channel_sums_of<1, PRODUCT, false>);
-    else sum(mask ? channel_sums_of<SUMMED, PRODUCT, true> : channel_sums_of<SUMMED, PRODUCT, false>);
+    if (step == 1)
+      sum(mask ? channel_sums_of<1, PRODUCT, true> : channel_sums_of<1, PRODUCT, false>);
+    else
+      sum(mask ? channel_sums_of<SUMMED, PRODUCT, true> : channel_sums_of<SUMMED, PRODUCT, false>);
   }
 }
 
