@@ -161,6 +161,7 @@ INLINE void pool_part(const std::vector<Pooling::Entry>& list, const float* x, s
   for (auto& e : list) {
     const Vector weight = broadcast(e.weight);
     const float* from = x + e.source * row;
+    KEEP_ADDRESS(from);
     UNROLL for (int v = 0; v < N; v++) sum[v] += load(from + v * WIDTH) * weight;
   }
   UNROLL for (int v = 0; v < N; v++) store(y + v * WIDTH, sum[v]);
