@@ -209,7 +209,12 @@ def _make(
 
 
 def _check_shards(out: Path, plan: Mapping[str, Any], joining: Shard | None = None) -> None:
-    """Refuse shards of another plan, and one that joins those of another division."""
+    """Refuse shards of another plan, and one that joins another plan or division."""
+    if joining and read_plan(folder_of(out)) not in (plan, None):
+        raise NasbenchError(
+            f"{folder_of(out)} holds a build of another recipe, task, engine or version; give "
+            f"another --out, or remove the folder"
+        )
     for shard in shards_in(folder_of(out), joining):
         if read_plan(folder_of(out) / shard.folder) not in (plan, None):
             raise NasbenchError(

@@ -40,12 +40,19 @@ class Crew:
             if hardware not in ("auto", "cpu"):
                 raise NasbenchError(f"the ray executor trains on CPUs, not on {hardware}")
             hardware = "cpu"
-        elif executor == "local":
-            processes = processes or default_processes(hardware)
-        else:
+        elif executor != "local":
             raise unknown("executor", executor, EXECUTORS)
         engine = pick_engine(engine, hardware, spec.task.shape[1:])
+        if engine == "native":
+            hardware = "cpu"
+        if executor == "local":
+            processes = processes or default_processes(hardware)
         return cls(spec, processes, engine, hardware, executor)
+
+    @property
+    def side_by_side(self) -> int:
+        """Trainings at a time; those of a fused group share its time, so that they count as one."""
+        return 1 if self.engine == "fused" else self.processes or 1
 
     def train(
         self, units: Sequence[Unit], joined: Callable[[Mapping[str, Any]], None]

@@ -30,7 +30,7 @@ from nasbench.train.record import Record
 __all__ = ["BuildEstimate", "estimate", "table_bytes"]
 
 CELLS = 16
-"""Random cells that are timed."""
+"""Random cells that are timed, or four for each that trains at a time."""
 SIDE_BY_SIDE = 64
 """As many where the engine trains them as one group."""
 MEASURED = 4
@@ -122,7 +122,8 @@ def estimate(
     done = _journaled(spec, out, crew.engine)
     left = {name: sum(u.recipe == name for u in units if u not in done) for name in spec.recipes}
     tell = progress or (lambda what, done, total: None)
-    n = SIDE_BY_SIDE if crew.engine == "fused" else CELLS
+    # Enough that the end, where some wait for the last, is a small part of it.
+    n = SIDE_BY_SIDE if crew.engine == "fused" else max(CELLS, 4 * crew.side_by_side)
     cells = np.random.default_rng(0).permutation(spec.space.representatives)[:n].tolist()
     seconds: dict[str, NDArray[np.float64]] = {}
     journal = 0.0
@@ -134,7 +135,7 @@ def estimate(
         took, line = _time_device(spec, device, cells[:MEASURED])
         hours[device.name] = took * spec.space.unique / 3600
         journal += line * spec.space.unique
-    side_by_side = crew.processes or 1
+    side_by_side = crew.side_by_side
     all_left = np.sum([seconds[name] * left[name] for name in spec.recipes], axis=0)
     return BuildEstimate(
         trainings=len(units),
@@ -195,7 +196,7 @@ def _time_recipe(
             spent += float(record.curves["train_seconds"][-1]) + record.evaluation_seconds
         found[unit.architecture] = record
         tell(f"timing {name}", len(found), len(units))
-    wall = (perf_counter() - started) * (crew.processes or 1)
+    wall = (perf_counter() - started) * min(crew.side_by_side, len(units))
     beyond = max(wall - spent, 0.0) / max(len(found) - 1, 1)
     records = [found[cell] for cell in cells]
     trained = np.asarray([r.curves["train_seconds"][-1] for r in records], dtype=np.float64)

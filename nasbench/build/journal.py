@@ -43,7 +43,11 @@ def read_plan(folder: Path) -> dict[str, Any] | None:
 
 def read_entries(folder: Path) -> Iterator[dict[str, Any]]:
     """What the journal in a folder holds, without a claim to it; see `BuildFolder.entries`."""
-    for line in (folder / _JOURNAL).read_bytes().split(b"\n"):
+    try:
+        lines = (folder / _JOURNAL).read_bytes().split(b"\n")
+    except FileNotFoundError:  # a kill came before it
+        return
+    for line in lines:
         checksum, _, text = line.partition(b" ")
         if text and checksum == b"%08x" % zlib.crc32(text):
             yield json.loads(text)

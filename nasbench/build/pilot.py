@@ -118,7 +118,7 @@ def pilot(
         raise NasbenchError(f"{out} is there already: give another --out or remove it")
     folder = BuildFolder(out, plan)
     try:
-        records, spent = _train(crew, units, folder, budget_seconds, progress)
+        records, spent, paid = _train(crew, units, folder, budget_seconds, progress)
     finally:
         folder.close(remove=False)
     torn = {unit.architecture for unit in units if unit not in records}
@@ -144,8 +144,8 @@ def pilot(
             for name, rows in by_recipe.items()
         },
         sizes=_sizes(spec, found.tolist()),
-        processes=crew.processes or 1,
-        overhead=_overhead(list(records.values()), spent * (crew.processes or 1)),
+        processes=crew.side_by_side,
+        overhead=_overhead(list(records.values()), paid),
         about={
             "engine": crew.engine,
             "hardware": describe_hardware(),
@@ -157,26 +157,33 @@ def pilot(
 
 def _train(
     crew: Crew, units: list[Unit], folder: BuildFolder, budget: float, progress: Progress | None
-) -> tuple[dict[Unit, Record], float]:
-    """Train what is missing while time is left; all records, and the seconds spent on them."""
+) -> tuple[dict[Unit, Record], float, float]:
+    """Train what is missing while time is left.
+
+    Returns:
+        All records; the seconds spent on them; and those times the trainings side by side.
+    """
     entries = list(folder.entries())
     spent = max((float(entry["spent_seconds"]) for entry in entries), default=0.0)
+    paid = max((float(entry["paid_seconds"]) for entry in entries), default=0.0)
     ledger = Ledger(folder, entries)
     missing = [unit for unit in units if unit not in ledger.records]
     done = len(units) - len(missing)
     tell = progress or (lambda what, done, total: None)
     tell("piloting", done, len(units))
-    started = time.monotonic() - spent
+    started, before, paid_before = time.monotonic() - spent, spent, paid
     if spent < budget:
         for unit, record in crew.train(missing, lambda session: None):
             spent = time.monotonic() - started
+            paid = paid_before + (spent - before) * crew.side_by_side
             entry = {"entry": "training", "recipe": unit.recipe, "record": record.to_json()}
-            ledger.keep({**entry, "spent_seconds": round(spent, 3)})
+            clock = {"spent_seconds": round(spent, 3), "paid_seconds": round(paid, 3)}
+            ledger.keep({**entry, **clock})
             done += 1
             tell("piloting", done, len(units))
             if spent >= budget:
                 break
-    return ledger.records, spent
+    return ledger.records, spent, paid
 
 
 def _overhead(records: list[Record], spent: float) -> float:

@@ -199,10 +199,10 @@ def _engine(table: Table, task: Task) -> tuple[str, str]:
         return "native", "cpu"
     if built_with == "fused" and kind == "cuda":
         return "fused", "auto"
-    if built_with == "reference" and ("gpu" in table.manifest.get("hardware", {})) <= (
-        kind == "cuda"
-    ):
-        return "reference", "auto"
+    if built_with == "reference":
+        on_gpu = "gpu" in table.manifest.get("hardware", {})
+        if not on_gpu or kind == "cuda":
+            return "reference", "auto" if on_gpu else "cpu"
     return pick_engine("auto", "auto", task.shape[1:]), "auto"
 
 

@@ -133,9 +133,9 @@ def _estimate(
     ]
     on_devices = f", {found.measured} of them on devices" if found.measured else ""
     note = (
-        f"An estimate for this machine, as busy as it is now: {found.timed} random cells were "
-        f"timed for an\nepoch on some of the images{on_devices}. In brackets: 95 % interval of the "
-        f"mean over cells."
+        f"An estimate for this machine: {found.timed} random cells were timed for an epoch on some "
+        f"of the\nimages{on_devices}. What else needs the cores comes on top. In brackets: 95 % "
+        f"interval\nof the mean over cells."
     )
     emit(found.describe(), as_json, f"{rows(shown)}\n\n{note}")
 

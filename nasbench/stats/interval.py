@@ -99,7 +99,7 @@ def bootstrap_estimate(
         resamples: how many; those for which the statistic is NaN are left out.
     """
     n = len(samples[0])
-    if n < 2:
+    if n == 0:
         return Estimate(math.nan, math.nan, math.nan, n)
     value = float(statistic(*samples))
     if n < FEWEST:

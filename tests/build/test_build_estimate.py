@@ -13,6 +13,7 @@ from small_builds import ENGINES, journal_of, small_spec
 from nasbench.build import BuildSpec, Shard, build, train_shard
 from nasbench.build.estimate import estimate, table_bytes
 from nasbench.build.executor import Unit
+from nasbench.build.journal import folder_of
 from nasbench.device import DeviceSpec
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
@@ -126,3 +127,26 @@ def test_what_cannot_be_built_is_told(tmp_path: Path) -> None:
     out.write_text("mine")
     with pytest.raises(NasbenchError, match="is there already"):
         estimate(spec, out)
+
+
+def test_a_space_of_one_cell_has_a_figure_without_an_interval(tmp_path: Path) -> None:
+    spec = replace(small_spec(), space=CellSpace("one", 2, ("skip_connect",)))
+    found = estimate(spec, tmp_path / "t.h5", processes=1)
+    assert found.timed == 1
+    assert found.training_hours.value > 0
+    assert np.isnan(found.training_hours.low)
+
+
+def test_networks_of_a_fused_group_share_their_time(tmp_path: Path) -> None:
+    spec = small_spec()
+    found = estimate(spec, tmp_path / "t.h5", engine="fused", hardware="cpu", processes=2)
+    assert found.processes == 1  # the threads of one group
+    seconds = found.trainings * found.training_seconds["2ep"].value
+    assert found.training_hours.value == pytest.approx(seconds / 3600)
+
+
+def test_a_folder_without_a_journal_holds_nothing(tmp_path: Path) -> None:
+    spec, out = small_spec(), tmp_path / "t.h5"
+    train_shard(spec, out, Shard(1, 2), processes=1)
+    (folder_of(out) / "shard-1-of-2" / "journal.jsonl").unlink()
+    assert estimate(spec, out, processes=1).journaled == 0

@@ -233,6 +233,16 @@ def test_shards_of_another_recipe_are_refused(
     assert assemble_shards(spec, out).path == out
 
 
+def test_a_shard_beside_a_build_of_another_recipe_is_refused(
+    spec: BuildSpec, tmp_path: Path
+) -> None:
+    out, other = tmp_path / "t.h5", small_spec(epochs=3)
+    with pytest.raises(Stopped):
+        build(other, out, engine=ENGINE, progress=_stop_at(1))
+    with pytest.raises(NasbenchError, match=r"t\.h5\.build holds a build of another recipe"):
+        _train(spec, out, "1/2")
+
+
 @pytest.mark.skipif(len(ENGINES) < 2, reason="one engine is here")
 def test_shards_of_another_engine_are_refused(spec: BuildSpec, tmp_path: Path) -> None:
     out = tmp_path / "t.h5"

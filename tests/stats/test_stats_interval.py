@@ -111,7 +111,8 @@ def test_estimate_resamples_whole_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "value", "interval"), [(1, False, False), (9, True, False), (10, True, True)]
+    ("n", "value", "interval"),
+    [(0, False, False), (1, True, False), (9, True, False), (10, True, True)],
 )
 def test_estimate_of_few_has_no_interval(n: int, value: bool, interval: bool) -> None:
     sample = np.random.default_rng(8).normal(size=n)

@@ -137,7 +137,7 @@ class Network : public Layers {
   void add_moments(Branch& b, const float* z, int pixels, int k) const {
     BatchNorm& norm = b.norm;
     if (!k) {
-      // Thirty-two values of the middle are near enough to the mean.
+      // What LANES images have at one pixel is near enough to the mean.
       channel_means(z + static_cast<size_t>(pixels / 2) * b.out * LANES, mask(k), b.out,
                     std::min(n_, LANES), norm.pivot.data());
       norm.first.assign(b.out, 0);
@@ -183,6 +183,7 @@ class Network : public Layers {
     for (int k = used_ - 1; k >= 0; k--)
       for (auto& b : sum.branches) add_slopes(*b, target, k);
     for (auto& b : sum.branches) finish_slopes(*b, target);
+    // Branches of a sum have different sources: their order does not matter.
     for (auto& b : sum.branches) {
       if (!b->plan.whole) continue;
       for (int k = 0; k < used_; k++) pass_back(*b, target, k);
