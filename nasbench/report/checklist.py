@@ -172,7 +172,7 @@ def _whole_time(comparison: Comparison) -> Answer:
         return OPEN, "training times are unknown: give those of search and of the final training"
     if setting.search_recipe in (None, recipe):
         return MET, (
-            "simulated seconds are all of the training; the strategies' own time stands beside them"
+            "simulated seconds are all of the training; the strategies' own time is in thinking.csv"
         )
     if "train_seconds" not in table.metrics[recipe]:
         return OPEN, f"add what training the architecture found by {recipe} takes"
@@ -182,7 +182,7 @@ def _whole_time(comparison: Comparison) -> Answer:
         return OPEN, f"add what training the architecture found by {recipe} takes"
     return MET, (
         f"search as stated; training what was found by {recipe} takes {np.nanmean(seconds):,.0f} "
-        f"more seconds on average; the strategies' own time stands beside them"
+        f"more seconds on average; the strategies' own time is in thinking.csv"
     )
 
 

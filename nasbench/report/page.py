@@ -109,7 +109,8 @@ def write_report(report: Report, out: Path, title: str) -> Path:
 def write_comparison(found: Comparison | Comparisons, out: Path) -> Path:
     """Write what strategies found on one table, or on several, into a folder.
 
-    It gets the page with its figures and tables, `summary.json`, `runs.csv` and `curves.csv`.
+    It gets the page with its figures and tables, `summary.json`, `runs.csv`, `curves.csv` and
+    `thinking.csv`.
 
     Returns:
         The path of the page.
