@@ -37,6 +37,13 @@ def complete_strategy(incomplete: str) -> list[str]:
     return [name for name in strategy_names() if name.startswith(incomplete)]
 
 
+def complete_strategies(incomplete: str) -> list[str]:
+    """Registered strategies for the last of several names, which are not named yet."""
+    before, comma, last = incomplete.rpartition(",")
+    named = before.split(",")
+    return [before + comma + name for name in complete_strategy(last) if name not in named]
+
+
 Table = Annotated[
     str | None, typer.Option(help="A table or its name.", autocompletion=complete_table)
 ]
@@ -219,7 +226,11 @@ def compare(
         ),
     ],
     strategies: Annotated[
-        str, typer.Option(help="Names with commas between; random_search runs beside them.")
+        str,
+        typer.Option(
+            help="Names with commas between; random_search runs beside them.",
+            autocompletion=complete_strategies,
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for runs, page and summary.json.")],
     budget_seconds: Seconds = None,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nasbench as nb
+from nasbench.cli.searching import complete_strategies
 from nasbench.cli.tables import complete_format, complete_kind, complete_per
 from nasbench.table import Dataset, write_table
 from nasbench.table.importers import KINDS, options_of
@@ -197,6 +198,12 @@ def test_names_complete():
     assert complete_kind("n") == ["nats-bench", "nas-bench-201", "npz"]
     assert complete_format("") == ["csv", "parquet", "npz"]
     assert complete_per("se") == ["seed"]
+    assert complete_strategies("rein") == ["reinforce"]
+    assert complete_strategies("reinforce,r") == [
+        "reinforce,random_search",
+        "reinforce,regularized_evolution",
+        "reinforce,rnn_reinforce",
+    ]
 
 
 def test_a_table_of_devices_alone_can_be_looked_up_and_reported(cli, tmp_path):
