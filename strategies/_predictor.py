@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from nasbench.search import Goal, Outcome, Query
-from nasbench.space import CellSpace, Space
+from nasbench.space import Space
+from nasbench.surrogate.features import LISTABLE, stand_ins, structure_blocks
 
-__all__ = ["BatchSearch", "feature_blocks", "features", "paths_or_decisions"]
-
-LISTABLE = 50_000
-"""Spaces beyond this size are never listed as a whole."""
-
-MOST_NODES = 5
-"""Classes of cells with more are not looked for: those of many convolutions take minutes."""
-
-MOST_PATHS = 2_000
-"""Cells that more paths can run through are seen without: their number grows as a power."""
+__all__ = ["BatchSearch", "features", "paths_or_decisions"]
 
 
 class BatchSearch(ABC):
@@ -37,15 +29,24 @@ class BatchSearch(ABC):
         goal: gives the recipe and what is better.
         rng: the only source of randomness.
         initial: how many random architectures come first.
+        warm_start: architectures that come before these.
     """
 
-    def __init__(self, space: Space, goal: Goal, rng: np.random.Generator, initial: int) -> None:
+    def __init__(
+        self,
+        space: Space,
+        goal: Goal,
+        rng: np.random.Generator,
+        initial: int,
+        warm_start: Sequence[int] = (),
+    ) -> None:
         self._space = space
         self._goal = goal
         self._rng = rng
         self._rewards: dict[int, float] = {}
         self._asked: set[int] = set()  # identities
-        self._queue = deque(self._fresh(initial))
+        first = self._unasked(space.check(list(warm_start)).tolist()) if warm_start else []
+        self._queue = deque(dict.fromkeys((*first, *self._fresh(initial))))
 
     @abstractmethod
     def _batch(self) -> Iterable[int]:
@@ -69,7 +70,7 @@ class BatchSearch(ABC):
 
     def _identities(self, architectures: ArrayLike) -> NDArray[np.int64]:
         """Equal for architectures of which one is enough: those of one class, here."""
-        return _seen_as(self._space, architectures)
+        return stand_ins(self._space, architectures)
 
     def _unasked(self, architectures: Iterable[int]) -> list[int]:
         """The first of each class that was not asked for."""
@@ -110,40 +111,9 @@ class BatchSearch(ABC):
 
 def paths_or_decisions(space: Space, architectures: ArrayLike) -> NDArray[np.float32]:
     """The path encoding of cells, of anything else one-hot decisions: float32 `[n, features]`."""
-    seen = _seen_as(space, architectures)
-    if isinstance(space, CellSpace) and _few_paths(space):
-        return space.path_encoding(seen)
-    return space.one_hot(seen)
-
-
-def feature_blocks(space: Space, architectures: ArrayLike) -> list[NDArray[np.float32]]:
-    """One-hot decisions; of cells also paths, where they are few, and edges by operation.
-
-    Each is float32 `[n, features]`.
-    """
-    seen = _seen_as(space, architectures)
-    blocks = [space.one_hot(seen)]
-    if isinstance(space, CellSpace):
-        if _few_paths(space):
-            blocks.append(space.path_encoding(seen))
-        by_edge = blocks[0].reshape(len(seen), -1, len(space.operations))
-        blocks.append(by_edge.sum(1))
-    return blocks
+    return structure_blocks(space, architectures, ("one_hot", "path"))[-1]
 
 
 def features(space: Space, architectures: ArrayLike) -> NDArray[np.float32]:
-    """All of `feature_blocks` side by side: float32 `[n, features]`."""
-    return np.concatenate(feature_blocks(space, architectures), axis=1)
-
-
-def _seen_as(space: Space, architectures: ArrayLike) -> NDArray[np.int64]:
-    """Architectures of one class are the same network, and must look the same."""
-    given = np.asarray(architectures, dtype=np.int64)
-    too_large = space.size > LISTABLE or (isinstance(space, CellSpace) and space.nodes > MOST_NODES)
-    return given if too_large else np.asarray(space.canonical(given))
-
-
-def _few_paths(space: CellSpace) -> bool:
-    alive = len(set(space.operations) - {"none"})
-    paths = sum(int(alive**length) for length in range(1, space.nodes))
-    return paths <= MOST_PATHS
+    """Decisions and, of cells, paths and counts of operations: float32 `[n, features]`."""
+    return np.concatenate(structure_blocks(space, architectures), axis=1)

@@ -14,10 +14,11 @@ from scipy.stats import rankdata
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Architectures, Space
+from nasbench.surrogate.features import structure_blocks
 from strategies._checks import check_counts
 from strategies._gaussian_process import GaussianProcess, usual_scales
 from strategies._pending import Pending
-from strategies._predictor import BatchSearch, feature_blocks
+from strategies._predictor import BatchSearch
 from strategies.reinforce import Reinforce
 
 __all__ = ["Hybrid"]
@@ -228,7 +229,7 @@ class Hybrid(BatchSearch):
 
     def _seen(self, architectures: Sequence[int]) -> list[NDArray[np.float32]]:
         """What the process sees, in blocks `[n, features]`."""
-        blocks = feature_blocks(self._space, architectures)
+        blocks = structure_blocks(self._space, architectures)
         if len(self._scores):
             blocks.append(self._scores[np.asarray(architectures), None])
         return blocks

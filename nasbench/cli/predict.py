@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.cli.common import Json, emit
-from nasbench.cli.look import TableArgument
+from nasbench.cli.common import Json, emit, progress
+from nasbench.cli.look import TableArgument, complete_table
+from nasbench.errors import NasbenchError
+
+if TYPE_CHECKING:
+    from nasbench.table import Table
 
 __all__ = ["register"]
 
 surrogate = typer.Typer(no_args_is_help=True, help="Fit the meta-learner, and score it.")
+
+
+Features = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What models see, separated by commas: one_hot, adjacency, operations, path, graph, "
+        "proxies, network, devices[:NAME], early:RECIPE[@EPOCH], table:TABLE[@RECIPE]."
+    ),
+]
 
 
 @surrogate.command()
@@ -20,47 +34,145 @@ def fit(
     table: TableArgument,
     out: Annotated[Path, typer.Option(help="The surrogate to write, .json.")],
     recipe: Annotated[str | None, typer.Option(help="Where the table has several.")] = None,
-    train: Annotated[float, typer.Option(help="Rows to fit on: below 1, their share.")] = 0.5,
-    seed: Annotated[int, typer.Option(min=0, help="Of the rows and the trees.")] = 0,
+    train: Annotated[
+        float | None,
+        typer.Option(help="Rows to fit on: below 1, their share. Half; all with --complete."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the rows, the folds and the trees.")] = 0,
+    features: Features = None,
+    complete: Annotated[
+        Path | None,
+        typer.Option(help="A table to write, .h5: what was fitted on, and the rest predicted."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Fit XGBoost on part of a table.
+    """Fit XGBoost on part of a table, and predict the rest into a table of the whole space.
 
     Example: `nasbench surrogate fit demo/table.h5 --train 0.5 --out surrogate.json`
     """
     from nasbench.surrogate import fit as run_fit
+    from nasbench.surrogate import write_completed
     from nasbench.table import load
 
     opened = load(table)
-    fitted = run_fit(opened, recipe=recipe, train=train if train < 1 else int(train), seed=seed)
+    share = train if train is not None else (1.0 if complete else 0.5)
+    # `--train 1` is all rows: of one row nothing can be learnt.
+    chosen = share if share <= 1 else int(share)
+    names = _features(features)
+    if len(names) > 1:
+        raise NasbenchError("a surrogate sees one list of features: give --features once")
+    fitted = run_fit(opened, recipe=recipe, train=chosen, seed=seed, features=names[0])
     fitted.save(out)
-    n = len(fitted.trained_on)
-    document = {"surrogate": str(out), "sha256": fitted.sha256, "trained_on": n}
+    n, tau = len(fitted.trained_on), fitted.out_of_fold_kendall("valid_accuracy")
+    document: dict[str, Any] = {
+        "surrogate": str(out),
+        "sha256": fitted.sha256,
+        "trained_on": n,
+        "kendall_out_of_fold": tau,
+        "settings": fitted.document["metrics"]["valid_accuracy"]["settings"],
+    }
     text = (
-        f"{out}: fitted on {n:,} of {len(opened.rows):,} rows. "
-        f"Score it: nasbench surrogate score {out} {table}"
+        f"{out}: fitted on {n:,} of {len(opened.rows):,} rows; Kendall's tau {tau:.3f} on folds "
+        f"that were left out. Score it: nasbench surrogate score {out} {table}"
     )
+    if complete is not None:
+        whole = write_completed(opened, fitted, complete)
+        said = whole.manifest["predicted"]
+        document |= {"table": str(complete), **said}
+        text += (
+            f"\n{complete}: {said['rows_trained']:,} rows as trained, "
+            f"{said['rows_predicted']:,} predicted. Look: nasbench info {complete}"
+        )
     emit(document, as_json, text)
 
 
 @surrogate.command()
 def score(
-    path: Annotated[Path, typer.Argument(metavar="SURROGATE", help="A fitted surrogate.")],
-    table: TableArgument,
-    metric: Annotated[str, typer.Option(help="Which prediction.")] = "valid_accuracy",
+    what: Annotated[str, typer.Argument(help="A fitted surrogate; with --sizes a table.")],
+    table: Annotated[
+        str | None,
+        typer.Argument(help="The table to score it on.", autocompletion=complete_table),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Which prediction of the surrogate; valid_accuracy.")
+    ] = None,
+    sizes: Annotated[str | None, typer.Option(help="Rows to fit on: 20,50,100.")] = None,
+    draws: Annotated[int, typer.Option(min=1, help="Random choices of them.")] = 20,
+    predictors: Annotated[
+        str, typer.Option(help="To compare, by commas; an unknown name lists them.")
+    ] = "xgboost",
+    features: Features = None,
+    recipe: Annotated[str | None, typer.Option(help="Where the table has several.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the page; an earlier start goes on.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Score a surrogate on the rows it was not fitted on, beside the seed-noise ceiling.
+    """Score a surrogate on rows it was not fitted on, or predictors by training size.
 
-    Example: `nasbench surrogate score surrogate.json demo/table.h5`
+    Examples: `nasbench surrogate score surrogate.json demo/table.h5`, and
+    `nasbench surrogate score demo/table.h5 --sizes 10,20,40 --predictors xgboost,ridge --out page`
     """
+    from nasbench.table import load
+
+    if sizes is None:
+        if table is None:
+            raise NasbenchError("name a surrogate and a table, or a table and --sizes")
+        _score_fitted(Path(what), load(table), metric or "valid_accuracy", as_json)
+        return
+    if table is not None or metric is not None:
+        raise NasbenchError("with --sizes name one table, whose valid_accuracy is predicted")
+    from nasbench.report.page import write_sections
+    from nasbench.report.predictors import size_section, size_table
+    from nasbench.surrogate import score_sizes
+    from nasbench.table import atomic_path
+
+    opened = load(what)
+    with progress() as tell:
+        found = score_sizes(
+            opened,
+            _numbers(sizes),
+            draws=draws,
+            predictors=[name.strip() for name in predictors.split(",")],
+            features=_features(features),
+            recipe=recipe,
+            seed=seed,
+            journal=out / "trials.jsonl" if out else None,
+            progress=lambda done, total: tell("fitting", done, total),
+        )
+    text = "\n".join(size_table(found, region).plain() for region in found.ceilings)
+    document = found.describe()
+    if out is not None:
+        page = write_sections([size_section(found)], out, f"Predictors on {opened.name}")
+        with atomic_path(out / "scores.json") as partial:
+            partial.write_text(json.dumps(document, indent=2) + "\n")
+        document["page"] = str(page)
+        text += f"\nThe page is at {page.resolve()}"
+    emit(document, as_json, text)
+
+
+def _score_fitted(path: Path, table: Table, metric: str, as_json: bool) -> None:
     from nasbench.report.text import predictor_table
     from nasbench.surrogate import Surrogate
     from nasbench.surrogate import score as run_score
-    from nasbench.table import load
 
-    found = run_score(Surrogate.load(path), load(table), metric)
+    found = run_score(Surrogate.load(path), table, metric)
     emit(found.describe(), as_json, predictor_table(found).markdown())
+
+
+def _features(given: list[str] | None) -> list[list[str] | None]:
+    """Lists of features; None stands for the space's usual one."""
+    if not given:
+        return [None]
+    return [[name.strip() for name in names.split(",") if name.strip()] for names in given]
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError as error:
+        raise NasbenchError(f"sizes are numbers separated by commas, got {text!r}") from error
 
 
 def report(

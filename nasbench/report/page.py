@@ -41,7 +41,14 @@ from nasbench.table import Table, atomic_path
 if TYPE_CHECKING:
     from nasbench.surrogate import Score
 
-__all__ = ["Report", "Section", "comparison_table", "write_comparison", "write_report"]
+__all__ = [
+    "Report",
+    "Section",
+    "comparison_table",
+    "write_comparison",
+    "write_report",
+    "write_sections",
+]
 
 FEW = 10
 """Over fewer tables the tests have little power."""
@@ -49,7 +56,16 @@ FEW = 10
 MOST_DEVICES = 4
 """Of more the first have figures; the table has all."""
 
-_KINDS = ("trained", "measured", "counted", "estimated", "derived", "imported")
+_KINDS = (
+    "trained",
+    "measured",
+    "counted",
+    "computed",
+    "estimated",
+    "derived",
+    "imported",
+    "predicted",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +119,7 @@ def write_report(report: Report, out: Path, title: str) -> Path:
     Returns:
         The path of the page.
     """
-    return _write(report.sections(), out, title)
+    return write_sections(report.sections(), out, title)
 
 
 def write_comparison(found: Comparison | Comparisons, out: Path) -> Path:
@@ -125,7 +141,7 @@ def write_comparison(found: Comparison | Comparisons, out: Path) -> Path:
     for name, comparison in tables.items():
         of = f": {name}" if several else ""
         sections += _table_sections(comparison.table, comparison.setting.report_recipe, of)
-    page = _write(sections, out, f"Search strategies on {over}")
+    page = write_sections(sections, out, f"Search strategies on {over}")
     write_sheets(tables, out)
     text = json.dumps(found.summary(), indent=2, allow_nan=False) + "\n"
     with atomic_path(out / "summary.json") as partial:
@@ -144,9 +160,11 @@ def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Sect
     cells = best_cells(table, recipe) if recipe else None
     drawings = [accuracy_histogram(table, recipe)] if recipe else []
     drawings += [cells] if cells else []
+    kinds = _kinds(table)
+    filled = "what is predicted is marked" if "predicted" in kinds else "nothing is filled in"
     built = Section(
         f"The table{of}",
-        f"The values of {table.name} are {' or '.join(_kinds(table))}; nothing is filled in.",
+        f"The values of {table.name} are {' or '.join(kinds)}; {filled}.",
         drawings,
         [build_facts(table, recipe)],
     )
@@ -188,6 +206,8 @@ def _comparison_sections(title: str, comparison: Comparison) -> list[Section]:
     lead = (
         f"Strategies search on {searched}; what they find is looked up in {comparison.table.name}."
     )
+    if comparison.setting.start:
+        lead += f" Every run begins with {len(comparison.setting.start)} given architectures."
     lead += "".join(f" Left out: {why}." for why in comparison.broken.values())
     if all(np.isnan(comparison.finals(name)["regret"]).all() for name in comparison.traces):
         lead += " Nothing was found: every training diverged or every architecture broke a limit."
@@ -250,7 +270,8 @@ def _score_sections(score: Score, table: Table) -> list[Section]:
     ]
 
 
-def _write(sections: Sequence[Section], out: Path, title: str) -> Path:
+def write_sections(sections: Sequence[Section], out: Path, title: str) -> Path:
+    """Write a page of these sections, as `write_report` does; gives its path."""
     figures = out / "figures"
     environment = Environment(
         loader=PackageLoader("nasbench.report"), autoescape=True, undefined=StrictUndefined

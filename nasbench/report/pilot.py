@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import re
-
 from nasbench.build.judgement import Candidate, Judgement
-from nasbench.report.text import TextTable
-from nasbench.stats import Estimate
+from nasbench.report.text import TextTable, estimate_text, number_text
 
 __all__ = ["pilot_tables"]
 
@@ -29,12 +25,12 @@ def _costs(found: Judgement) -> TextTable:
         low, middle, high = of.valid_accuracy
         return (
             name,
-            _estimate(of.seconds),
+            estimate_text(of.seconds),
             f"{of.hours:.1f}",
             f"{of.cpu_hours:.1f}",
             f"{low:.1f} / {middle:.1f} / {high:.1f}",
             f"{of.diverged}",
-            _figure(of.quality_per_cpu_hour, 3),
+            number_text(of.quality_per_cpu_hour, 3),
         )
 
     quality = "adds to sizes" if found.reference else "reliability"
@@ -69,10 +65,10 @@ def _ranking(found: Judgement, scope: str) -> TextTable:
         of = candidate.scopes[scope]
         n = max(n, of.seeds.n)
         shown = [of.seeds, of.reliability, of.ceiling, of.reference, of.partial]
-        rows.append((name, *(_estimate(e) for e in shown if e is not None)))
+        rows.append((name, *(estimate_text(e) for e in shown if e is not None)))
     for name, alone in found.sizes.get(scope, {}).items():
         label = {"flops": "FLOPs alone", "parameters": "parameters alone"}[name]
-        rows.append((label, "–", "–", "–", _estimate(alone), "–"))
+        rows.append((label, "–", "–", "–", estimate_text(alone), "–"))
         n = max(n, alone.n)
     return TextTable(f"How it ranks: {scope}, n = {n}", columns, rows, _note(found, scope, n))
 
@@ -99,19 +95,5 @@ def _note(found: Judgement, scope: str, n: int) -> str:
         f"correlation with the reference given FLOPs and parameters. "
     )
     if found.reference_ceiling:
-        note += f"Its own ceiling over all cells is {_estimate(found.reference_ceiling)}."
+        note += f"Its own ceiling over all cells is {estimate_text(found.reference_ceiling)}."
     return note
-
-
-def _estimate(of: Estimate, digits: int = 2) -> str:
-    if math.isnan(of.low):
-        return _figure(of.value, digits)
-    value, low, high = (_figure(v, digits) for v in (of.value, of.low, of.high))
-    return f"{value} [{low}, {high}]"
-
-
-def _figure(value: float, digits: int = 2) -> str:
-    """Such as 1.23, .45, -.67; correlations are written without a zero."""
-    if math.isnan(value):
-        return "–"
-    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.{digits}f}")

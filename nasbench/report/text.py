@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasbench.stats import Estimate
 from nasbench.table import Table, origins
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ __all__ = [
     "TextTable",
     "build_facts",
     "device_table",
+    "estimate_text",
+    "number_text",
     "predictor_table",
 ]
 
@@ -106,6 +111,22 @@ class TextTable:
         )
 
 
+def estimate_text(of: Estimate, digits: int = 2) -> str:
+    """A figure with its interval, where it has one."""
+    if math.isnan(of.low):
+        return number_text(of.value, digits)
+    value, low, high = (number_text(v, digits) for v in (of.value, of.low, of.high))
+    return f"{value} [{low}, {high}]"
+
+
+def number_text(value: float, digits: int = 2) -> str:
+    """Such as 1.23, .45, -.67; correlations are written without a zero."""
+    if math.isnan(value):
+        return "–"
+    rounded = round(value, digits) + 0.0  # without the sign of what rounds to nothing
+    return re.sub(r"^(-?)0\.", r"\1.", f"{rounded:.{digits}f}")
+
+
 def build_facts(table: Table, recipe: str | None) -> TextTable:
     """What was built, on what, at what cost."""
     manifest = table.manifest
@@ -123,6 +144,8 @@ def build_facts(table: Table, recipe: str | None) -> TextTable:
     for source in origins(manifest):
         rows.append(("imported", f"{source.get('name')} ({source.get('kind')})"))
         rows += [(key, source[key]) for key in ("licence", "citation") if key in source]
+    if "predicted" in manifest:
+        rows.append(("predicted", _predicted(manifest["predicted"])))
     for name, described in manifest["recipes"].items():
         settings = described.get("trained", {})
         shown = ", ".join(
@@ -163,6 +186,14 @@ _SHARING = {
 }
 
 
+def _predicted(said: Mapping[str, Any]) -> str:
+    """That values of a surrogate table are no measurements."""
+    return (
+        f"{said['rows_predicted']:,} rows of recipe {said['recipe']} were not trained: their "
+        f"values are XGBoost's, fitted on the {said['rows_trained']:,} others"
+    )
+
+
 def device_table(table: Table) -> TextTable:
     """Medians of what running costs, with how each figure came about."""
     rows = []
@@ -198,13 +229,15 @@ def predictor_table(score: Score) -> TextTable:
         row("Kendall's τ", "kendall"),
         row("Spearman's ρ", "spearman"),
         row("mean absolute error, points", "mae"),
+        ("coverage of 90 % intervals", f"{score.coverage:.3f}", "–", "–"),
     ]
     seeds = f"the mean of {ceiling.seeds} seeds" if ceiling else "the measured values"
     note = (
         f"XGBoost, fitted on {score.trained_on:,} rows, scored on {found.n:,} others; bootstrap "
         f"95 % intervals over architectures. The ceiling is about what a perfect prediction could "
         f"reach against {seeds}: for R² their reliability, for rank correlations what follows from "
-        f"the agreement of the seeds' ranks."
+        f"the agreement of the seeds' ranks. Coverage: the share of single trainings within their "
+        f"interval."
     )
     columns = ("measure", "value", "95 % interval", "seed-noise ceiling")
     return TextTable("The predictor", columns, rows, note)

@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
 from nasbench.stats import Agreement, Ceiling, agreement, bootstrap_agreement, noise_ceiling
+from nasbench.surrogate.fitting import last_trainings
 from nasbench.surrogate.surrogate import Surrogate
+from nasbench.surrogate.uncertainty import covered
 from nasbench.table import Table
 
-__all__ = ["Score", "score"]
+__all__ = ["LEVEL", "Score", "ceiling_of", "score"]
+
+LEVEL = 0.9
+"""Of the intervals whose coverage is stated."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -27,6 +32,8 @@ class Score:
         predicted: float64 `[n]`.
         agreement: of the two.
         intervals: by measure, the bootstrap interval (95 %) over architectures.
+        coverage: the share of single trainings within their 90 % interval; each row counts
+            once.
         ceiling: what seed noise leaves to be reached; None where seeds are not known.
         trained_on: how many rows the surrogate was fitted on.
     """
@@ -37,6 +44,7 @@ class Score:
     predicted: NDArray[np.float64]
     agreement: Agreement
     intervals: dict[str, tuple[float, float]]
+    coverage: float
     ceiling: Ceiling | None
     trained_on: int
 
@@ -47,6 +55,7 @@ class Score:
             "trained_on": self.trained_on,
             **self.agreement.describe(),
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},
+            "coverage": self.coverage,
             "ceiling": self.ceiling.describe() if self.ceiling else None,
         }
 
@@ -69,11 +78,8 @@ def score(surrogate: Surrogate, table: Table, metric: str = "valid_accuracy") ->
             f"3 are needed: fit it on fewer"
         )
     predicted = surrogate.predict(metric, rows[fresh])
-    ceiling = None
-    if table.has_seeds(metric, recipe=recipe):
-        last = table.curves(metric, recipe=recipe)[fresh, :, -1]
-        several = last.shape[1] > 1 and np.isfinite(last).all(1).sum() > 1
-        ceiling = noise_ceiling(last) if several else None
+    trained = last_trainings(table, metric, recipe, rows[fresh])
+    low, high = surrogate.interval(metric, rows[fresh], LEVEL)
     return Score(
         metric=metric,
         architectures=rows[fresh],
@@ -81,6 +87,13 @@ def score(surrogate: Surrogate, table: Table, metric: str = "valid_accuracy") ->
         predicted=predicted,
         agreement=agreement(column[fresh], predicted),
         intervals=bootstrap_agreement(column[fresh], predicted),
-        ceiling=ceiling,
+        coverage=covered(trained, low, high),
+        ceiling=ceiling_of(trained),
         trained_on=len(surrogate.trained_on),
     )
+
+
+def ceiling_of(trained: NDArray[np.float64]) -> Ceiling | None:
+    """What seed noise leaves to be reached, `[n, seeds]`; None where it is not known."""
+    several = trained.shape[1] > 1 and np.isfinite(trained).all(1).sum() > 1
+    return noise_ceiling(trained) if several else None

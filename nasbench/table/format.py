@@ -29,6 +29,7 @@ __all__ = [
     "LAST",
     "MAGIC",
     "MANIFEST",
+    "PREDICTED",
     "VERSION",
     "Dataset",
     "TableFile",
@@ -44,6 +45,8 @@ DTYPES = frozenset({"float32", "float64", "int32", "int64", "uint8"})
 MANIFEST = "manifest"
 LAST = "last/"
 """`last/<recipe>/<metric>` is the last epoch of `recipe/<recipe>/<metric>`, `[rows, seeds]`."""
+PREDICTED = "predicted/"
+"""`predicted/<recipe>/<metric>`, uint8 `[rows]`, is 1 where a row's value is predicted, else 0."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -53,7 +56,8 @@ class Dataset:
     Attributes:
         values: the array; its dtype is kept.
         about: what the manifest says of it beside shape, dtype, place and hash: `unit`,
-            `kind` (trained, measured, estimated, derived, imported), `epochs`.
+            `kind` (trained, measured, estimated, computed, derived, imported,
+            predicted), `epochs`.
     """
 
     values: NDArray[Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -76,8 +77,16 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
             need(_integers(curves) and shape == curves[:2], f"shape of {name}")
         elif room in ("device", "proxy"):
             need(shape == n, f"shape of {name}")
+            need(entry.get("better", "high") in ("high", "low"), f"direction of {name}")
+            need(_seconds(entry.get("seconds", 0.0)), f"seconds of {name}")
+        elif room == "proxy_draws":
+            known = datasets.get(f"proxy/{rest}", {}).get("shape") == n
+            need(known and shape[:1] == n and len(shape) == 2, f"shape of {name}")
         elif room == "network":
             need(shape[:1] == n, f"shape of {name}")
+        elif room == "predicted":
+            known = f"recipe/{rest}" in datasets
+            need(known and shape == n and entry["dtype"] == "uint8", f"data set {name}")
 
 
 def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None]) -> None:
@@ -95,6 +104,10 @@ def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None])
         need(isinstance(source, dict), "source")
         for key in ("kind", "name", "licence", "citation"):
             need(isinstance(source.get(key, ""), str), "source")
+    predicted = manifest.get("predicted", {"recipe": "", "rows_trained": 0, "rows_predicted": 0})
+    need(isinstance(predicted, dict), "predictions")
+    for key, kind in (("recipe", str), ("rows_trained", int), ("rows_predicted", int)):
+        need(type(predicted.get(key)) is kind, f"{key} of predictions")
     for key, kind in (("processor", str), ("system", str), ("cores", int)):
         need(isinstance(manifest.get("hardware", {}).get(key, kind()), kind), "hardware")
     history = manifest.get("history", [])
@@ -119,6 +132,10 @@ def covers(scope: str, dataset: str) -> bool:
 def is_name(value: object) -> bool:
     """Whether a table, recipe, device or data set can be called so."""
     return isinstance(value, str) and 1 <= len(value) <= LONGEST and value.isprintable()
+
+
+def _seconds(value: object) -> bool:
+    return isinstance(value, float) and 0 <= value < math.inf
 
 
 def _integers(values: object) -> bool:

@@ -19,7 +19,7 @@ from nasbench.table.table import Table
 
 __all__ = ["content_hash", "write_table"]
 
-CONTENT_KINDS = ("trained", "counted", "imported", "derived")
+CONTENT_KINDS = ("trained", "counted", "computed", "imported", "derived")
 """Kinds of data that the content hash covers: what was clocked or estimated is left out."""
 
 
@@ -47,7 +47,9 @@ def write_table(
             for itself.
         recipes: for each its `epochs`, its `seeds` and what it says of itself.
         datasets: by name: `recipe/<recipe>/<metric>` as `[rows, seeds, epochs]` or `[rows]`,
-            `device/<device>/<metric_unit>`, `network/<metric>`, `proxy/<name>` as `[rows]`.
+            `device/<device>/<metric_unit>`, `network/<metric>`, `proxy/<name>` as `[rows]`;
+            `predicted/<recipe>/<metric>` as `[rows]`, 1 where its value is predicted;
+            `proxy_draws/<name>` as `[rows, draws]`, of which `proxy/<name>` is the mean.
         devices: for each what it is; the kinds of its metrics are added from the data sets.
         missing: why values are NaN: `{"scope": prefix, "reason": why, "architectures": [...]}`;
             no architectures stands for all.

@@ -41,6 +41,10 @@ def test_scored_rows_share_no_class_with_fitted_ones(
     assert (scored.measured == table.values("valid_accuracy", fresh)).all()
     assert (scored.predicted == surrogate.predict("valid_accuracy", fresh)).all()
     assert scored.agreement == agreement(scored.measured, scored.predicted)
+    low, high = surrogate.interval("valid_accuracy", fresh)
+    trained = table.trainings("valid_accuracy", fresh)[..., 0]
+    inside = (low[:, None] <= trained) & (trained <= high[:, None])
+    assert scored.coverage == pytest.approx(inside.mean())
 
 
 def test_rows_without_a_value_are_not_scored(make_table: MakeTable) -> None:
@@ -63,7 +67,7 @@ def test_ceiling_is_that_of_the_noise(
     true = worth(nb201, rows)
     values = true[:, None] + np.random.default_rng(1).normal(0, noise, (len(rows), seeds))
     table = make_table({"valid_accuracy": values}, space=nb201, rows=rows)
-    scored = score(fit(table, train=1200), table)
+    scored = score(fit(table, train=400, features=["one_hot"]), table)
     assert scored.ceiling is not None
     reliable = 9 / (9 + noise**2 / seeds)
     assert scored.ceiling.seeds == seeds

@@ -1,0 +1,148 @@
+"""How well predictors do by how much they were fitted on: a section with its tables and figures."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from nasbench.report.figures import Drawing
+from nasbench.report.page import Section
+from nasbench.report.text import TextTable
+from nasbench.report.theme import FAINT, figure, series, styled
+from nasbench.stats import Summary
+
+if TYPE_CHECKING:
+    from nasbench.surrogate import SizeScores
+
+__all__ = ["size_section", "size_table", "size_tables"]
+
+FEWEST = 10
+"""Draws; of fewer a bootstrap interval says little."""
+
+_HEADS = {
+    "kendall": "Kendall's τ",
+    "spearman": "Spearman's ρ",
+    "sparse_kendall": "sparse τ",
+    "r2": "R²",
+    "mae": "MAE, points",
+    "coverage": "coverage",
+}
+
+
+def size_section(scores: SizeScores) -> Section:
+    """All of it."""
+    about = scores.about
+    lead = (
+        f"Predictors of valid accuracy (recipe {about['recipe']}) are fitted on few of the "
+        f"{about['rows']:,} rows of {about['table']} and scored on all rows of other networks."
+    )
+    drawings = [_curves(scores, region) for region in scores.ceilings]
+    return Section("Predictors by training size", lead, drawings, size_tables(scores))
+
+
+def size_tables(scores: SizeScores) -> list[TextTable]:
+    """Kendall's tau by size; then every measure, and the time, at each size."""
+    return [
+        *(size_table(scores, region) for region in scores.ceilings),
+        *(_measures(scores, region) for region in scores.ceilings),
+        _times(scores),
+    ]
+
+
+def size_table(scores: SizeScores, region: str) -> TextTable:
+    """Kendall's tau of each predictor at each size, beside the seed-noise ceiling."""
+    sizes, draws = scores.about["sizes"], scores.about["draws"]
+    rows = []
+    for one in scores.series:
+        found = [scores.summary(one, size, region, "kendall") for size in sizes]
+        rows.append((_name(scores, one), *(_with_interval(s, draws) for s in found)))
+    ceiling = scores.ceilings[region]
+    top = "–" if ceiling is None else f"{ceiling.kendall:.3f}"
+    rows.append(("seed-noise ceiling", *[top] * len(sizes)))
+    note = (
+        f"Mean over {draws} draws of the rows fitted on, from {FEWEST} draws on with the bootstrap "
+        f"95 % interval of the mean. Settings are tuned by cross-validation within the rows "
+        f"fitted on. {scores.about['broken']:,} rows of less than half the median accuracy count, "
+        f"too. The ceiling is about what a perfect prediction could reach against the measured "
+        f"means{'' if ceiling is None else f' of {ceiling.seeds} seeds'}."
+    )
+    columns = ("predictor", *(f"{size:,} rows" for size in sizes))
+    return TextTable(f"Kendall's τ, {_of(region)}", columns, rows, note)
+
+
+def _with_interval(found: Summary, draws: int) -> str:
+    if draws < FEWEST:
+        return f"{found.mean:.3f}"
+    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _measures(scores: SizeScores, region: str) -> TextTable:
+    rows = []
+    for one in scores.series:
+        for size in scores.about["sizes"]:
+            found = [scores.summary(one, size, region, measure) for measure in _HEADS]
+            rows.append((_name(scores, one), f"{size:,}", *(f"{s.mean:.3f}" for s in found)))
+    level = f"{100 * scores.about['level']:.0f} %"
+    note = (
+        f"Means over draws. Sparse τ: measured and predicted are rounded to 0.1 % first. Coverage: "
+        f"the share of single trainings within their {level} interval."
+    )
+    return TextTable(
+        f"Every measure, {_of(region)}", ("predictor", "rows", *_HEADS.values()), rows, note
+    )
+
+
+def _times(scores: SizeScores) -> TextTable:
+    rows = []
+    for one in scores.series:
+        for size in scores.about["sizes"]:
+            fit, predict = scores.seconds(one, size)
+            rows.append((_name(scores, one), f"{size:,}", f"{fit:.2f}", f"{predict:.2f}"))
+    note = "CPU seconds of one thread: tuning and fitting once; predicting the whole space."
+    return TextTable("Time", ("predictor", "rows", "fit", "predict the space"), rows, note)
+
+
+@styled
+def _curves(scores: SizeScores, region: str) -> Drawing:
+    """Kendall's tau over the number of rows fitted on, with intervals and the ceiling."""
+    sizes = scores.about["sizes"]
+    several = scores.about["draws"] >= FEWEST
+    drawn, axes = figure(5.6, 3.6)
+    shown = zip(scores.series, series(len(scores.series)), strict=True)
+    for one, (colour, dash) in shown:
+        found = [scores.summary(one, size, region, "kendall") for size in sizes]
+        means = [s.mean for s in found]
+        axes.plot(
+            sizes, means, dash, color=colour, marker="o", markersize=3, label=_name(scores, one)
+        )
+        if several:
+            low, high = [s.low for s in found], [s.high for s in found]
+            axes.fill_between(sizes, low, high, color=colour, alpha=0.15, lw=0)
+    ceiling = scores.ceilings[region]
+    if ceiling is not None:
+        axes.axhline(ceiling.kendall, color=FAINT, linestyle="--", linewidth=1)
+        axes.annotate("seed-noise ceiling", (sizes[0], ceiling.kendall), fontsize=7.5, va="bottom")
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    axes.set_xlabel("rows fitted on")
+    axes.set_ylabel("Kendall's τ")
+    axes.legend(fontsize=7.5, loc="lower right")
+    caption = f"Mean over {scores.about['draws']} draws"
+    caption += "; bands: its bootstrap 95 % interval." if several else "."
+    name = region.replace(" ", "-")
+    return Drawing(f"predictors-{name}", f"Ranking {_of(region)}", caption, drawn)
+
+
+def _of(region: str) -> str:
+    return {"all": "all other rows", "best half": "best half of the other rows"}[region]
+
+
+def _name(scores: SizeScores, one: tuple[str, str]) -> str:
+    """The predictor, with what it sees where that differs between series."""
+    name, features = one
+    if len({features for _, features in scores.series}) == 1:
+        return name
+    # A table that is named by its path is told by the file's name.
+    told = [PurePath(f).stem if f.startswith("table:") else f for f in features.split(",")]
+    return f"{name} ({', '.join(told)})"

@@ -1,0 +1,155 @@
+"""Surrogate tables: what was trained as it is, the rest predicted and marked as such."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import NasbenchError
+from nasbench.surrogate.fitting import last_trainings
+from nasbench.surrogate.surrogate import Surrogate
+from nasbench.table import Dataset, Table, write_table
+from nasbench.table.format import PREDICTED
+from nasbench.table.schema import covers
+
+__all__ = ["write_completed"]
+
+KEPT = ("task", "hardware", "versions", "source", "sources", "history", "engine")
+"""What a completed table goes on saying of where its trainings come from."""
+
+
+def write_completed(
+    table: Table,
+    surrogate: Surrogate,
+    path: Path,
+    *,
+    name: str | None = None,
+    trained: NDArray[np.int64] | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> Table:
+    """Write a table of the whole space from what a surrogate was fitted on, and open it.
+
+    It holds the surrogate's recipe at its last epoch. Rows that were fitted on keep the values
+    of their trainings, seed by seed; the others, also those whose trainings gave no validation
+    accuracy, have the surrogate's, with the noise of a training for each seed that the table
+    has (`Surrogate.predict_all`). Where the noise is not known, seeds of a predicted row are
+    equal. Data sets with predicted values have the kind
+    `predicted`, and `predicted/<recipe>/<metric>` marks their rows. What is not predicted, test
+    accuracy above all, is NaN there.
+
+    Args:
+        table: that the surrogate was fitted on.
+        surrogate: what predicts.
+        path: of the file.
+        name: of the new table; `<name>-completed` where left out.
+        trained: the rows that keep what their trainings gave, be it nothing, whether they were
+            fitted on or held out to score the surrogate; those fitted on where left out.
+        about: further entries of the manifest.
+    """
+    if surrogate.document["table"]["sha256"] != table.sha256:
+        raise NasbenchError(
+            f"the surrogate was fitted on another file than {table.path}: fit it on this one"
+        )
+    space, recipe = table.space, surrogate.recipe
+    shared = table.manifest["sharing"] == "canonical"
+    rows = space.representatives if shared else np.arange(space.size)
+    kept = np.isin(rows, surrogate.trained_on if trained is None else trained)
+    missing: list[dict[str, Any]] = []
+    datasets = _trained_or_predicted(table, surrogate, rows, kept, missing)
+    _add_others(table, rows, datasets, missing)
+    said = {
+        "table": surrogate.document["table"],
+        "surrogate_sha256": surrogate.sha256,
+        "recipe": recipe,
+        "rows_trained": int(kept.sum()),
+        "rows_fitted": len(surrogate.trained_on),
+        "rows_predicted": int((~kept).sum()),
+        "metrics": list(surrogate.metrics),
+    }
+    manifest = table.manifest
+    inherited = {key: manifest[key] for key in KEPT if key in manifest}
+    devices = {
+        device: {key: value for key, value in entry.items() if key != "kinds"}
+        for device, entry in manifest["devices"].items()
+    }
+    return write_table(
+        path,
+        name=name or f"{table.name}-completed",
+        space=space,
+        rows=rows,
+        sharing=manifest["sharing"],
+        recipes={recipe: manifest["recipes"][recipe]},
+        datasets=datasets,
+        devices=devices,
+        missing=missing,
+        about={**inherited, "predicted": said, **(about or {})},
+    )
+
+
+def _trained_or_predicted(
+    table: Table,
+    surrogate: Surrogate,
+    rows: NDArray[np.int64],
+    kept: NDArray[np.bool_],
+    missing: list[dict[str, Any]],
+) -> dict[str, Dataset]:
+    """The recipe's metrics at its last epoch: kept rows as trained, the others as predicted."""
+    recipe = surrogate.recipe
+    last, seeds = table.manifest["recipes"][recipe]["epochs"], table.seeds[recipe]
+    means = surrogate.predict_all()
+    noisy = [surrogate.predict_all(seed) for seed in seeds]
+    datasets: dict[str, Dataset] = {}
+    for metric in table.metrics[recipe]:
+        dataset = f"recipe/{recipe}/{metric}"
+        if last not in table.epochs(metric, recipe=recipe):
+            continue
+        has_seeds = table.has_seeds(metric, recipe=recipe)
+        values = np.full((len(rows), len(seeds) if has_seeds else 1), np.nan)
+        values[kept] = last_trainings(table, metric, recipe, rows[kept])
+        about = {**table.dataset(dataset).about, "epochs": [last]}
+        mark = PREDICTED + dataset.removeprefix("recipe/")
+        if metric in surrogate.metrics:
+            for column, drawn in enumerate(noisy if has_seeds else [means]):
+                values[~kept, column] = drawn[metric][rows[~kept]]
+            about["kind"] = "predicted"
+            about["note"] = f"rows with 1 in {mark} are predicted, the others not"
+            datasets[mark] = Dataset((~kept).astype(np.uint8), {"kind": "derived"})
+        elif not kept.all():
+            missing.append(_absent(dataset, rows[~kept], "not trained, and not predicted"))
+        shaped = values[:, :, None] if has_seeds else values[:, 0]
+        datasets[dataset] = Dataset(shaped.astype(table.dataset(dataset).values.dtype), about)
+    return datasets
+
+
+def _add_others(
+    table: Table,
+    rows: NDArray[np.int64],
+    datasets: dict[str, Dataset],
+    missing: list[dict[str, Any]],
+) -> None:
+    """What no training tells, of the rows that the table has; the others stay missing."""
+    place = table.row_of[rows]
+    for dataset in table.manifest["datasets"]:
+        if dataset.partition("/")[0] not in ("network", "device", "proxy"):
+            continue
+        found = table.dataset(dataset)
+        values = found.values[place]
+        if (place < 0).any():
+            values = values.astype(np.promote_types(values.dtype, np.float32))
+            values[place < 0] = np.nan
+            missing.append(_absent(dataset, rows[place < 0], "the table has no such row"))
+        datasets[dataset] = Dataset(values, found.about)
+    # Why values are missing that the table was asked for stays as it was.
+    missing += [
+        entry
+        for entry in table.manifest["missing"]
+        if any(covers(entry["scope"], name) for name in datasets)
+    ]
+
+
+def _absent(dataset: str, rows: NDArray[np.int64], reason: str) -> dict[str, Any]:
+    return {"scope": dataset, "reason": reason, "architectures": rows.tolist()}

@@ -1,0 +1,156 @@
+"""Fitting the meta-learner on part of a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import nasbench
+from nasbench.errors import NasbenchError
+from nasbench.surrogate.features import Features, stand_ins
+from nasbench.surrogate.predictors import predictor
+from nasbench.surrogate.surrogate import FORMAT, VERSION, Surrogate, pack_model
+from nasbench.surrogate.targets import to_scale
+from nasbench.surrogate.tuning import fit_members, tune
+from nasbench.surrogate.uncertainty import Calibration, LocalSpread
+from nasbench.table import Table
+
+__all__ = ["fit", "last_trainings"]
+
+TARGETS = ("valid_accuracy", "train_seconds")
+"""What is predicted, where the table has it; test accuracy is never among them."""
+
+Floats = NDArray[np.float64]
+
+
+def fit(
+    table: Table,
+    *,
+    recipe: str | None = None,
+    train: float | int | NDArray[np.int64] = 0.5,
+    seed: int = 0,
+    features: Sequence[str] | None = None,
+) -> Surrogate:
+    """Fit a surrogate on a random part of a table; test accuracy is never among its targets.
+
+    Args:
+        table: to fit on.
+        recipe: to predict; may be left out where the table has one.
+        train: how many rows, or which share of them, to fit on; or these very architectures,
+            of those that were trained.
+        seed: of the choice of rows, of folds and of the trees; 0 or more.
+        features: what models see, see `Features.make`.
+    """
+    import xgboost
+
+    if seed < 0:
+        raise NasbenchError(f"the seed of a surrogate is 0 or more, got {seed}")
+    recipe = table.recipe(recipe)
+    chosen = _chosen(table, recipe, train, seed)
+    seen = Features.make(table, features, recipe)
+    metrics = {
+        metric: _fit_metric(table, metric, recipe, chosen, seen, seed)
+        for metric in TARGETS
+        if metric in table.metrics[recipe]
+        and np.isfinite(table.values(metric, chosen, recipe=recipe)).any()
+    }
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "space": dict(table.space.describe()),
+        "table": {"name": table.name, "sha256": table.sha256},
+        "recipe": recipe,
+        "epochs": table.manifest["recipes"][recipe]["epochs"],
+        "seed": seed,
+        "features": seen.describe(),
+        "trained_on": chosen.tolist(),
+        "versions": {"nasbench": nasbench.__version__, "xgboost": xgboost.__version__},
+        "metrics": metrics,
+    }
+    return Surrogate(document)
+
+
+def _chosen(
+    table: Table, recipe: str, train: float | int | NDArray[np.int64], seed: int
+) -> NDArray[np.int64]:
+    """The architectures to fit on, ascending."""
+    rows = table.rows.astype(np.int64)
+    candidates = rows[np.isfinite(table.column("valid_accuracy", recipe=recipe))]
+    if isinstance(train, np.ndarray):
+        n = len(train)
+        if not np.isin(train, candidates).all():
+            raise NasbenchError(f"{table.name} does not hold the training of all of these {n} rows")
+    elif isinstance(train, float):
+        if not 0 < train <= 1:
+            raise NasbenchError(
+                f"the share of rows to fit on is above 0 and at most 1, got {train}"
+            )
+        n = round(train * len(candidates))
+    else:
+        n = train
+    if not 2 <= n <= len(candidates):
+        raise NasbenchError(
+            f"a surrogate is fitted on 2 to {len(candidates)} rows of {table.name}, got {n}"
+        )
+    if isinstance(train, np.ndarray):
+        return np.unique(train)
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    return np.sort(rng.choice(candidates, size=n, replace=False))
+
+
+def _fit_metric(
+    table: Table,
+    metric: str,
+    recipe: str,
+    chosen: NDArray[np.int64],
+    seen: Features,
+    seed: int,
+) -> dict[str, Any]:
+    """What a document says of one metric."""
+    trained = last_trainings(table, metric, recipe, chosen)
+    known = np.isfinite(trained).any(1)
+    chosen, trained = chosen[known], trained[known]
+    x = seen.of(chosen)
+    mean = np.nanmean(trained, axis=1)
+    y = to_scale(metric, mean)
+    method = predictor("xgboost")
+    if metric.endswith("_seconds"):  # follow from the operations closely: nothing is to be tuned
+        method = replace(method, grid=method.grid[:1], members=1)
+    tuned = tune(method, x, y, stand_ins(table.space, chosen), seed)
+    members = fit_members(method, tuned.settings, x, y, seed)
+    return {
+        "settings": dict(tuned.settings),
+        "kendall_out_of_fold": None if math.isnan(tuned.kendall) else tuned.kendall,
+        "members": [pack_model(member) for member in members],
+        "calibration": Calibration.fit(tuned.out_of_fold, to_scale(metric, trained)).describe(),
+        "seed_noise": seed_noise(trained).describe(),
+    }
+
+
+def last_trainings(
+    table: Table, metric: str, recipe: str, architectures: NDArray[np.int64]
+) -> Floats:
+    """Each training's value at the recipe's end: float64 `[n, seeds]`.
+
+    A metric that is kept as one number is one column.
+    """
+    if table.has_seeds(metric, recipe=recipe):
+        last = table.manifest["recipes"][recipe]["epochs"]
+        return table.trainings(metric, architectures, recipe=recipe, epochs=[last])[..., 0]
+    return table.values(metric, architectures, recipe=recipe)[:, None]
+
+
+def seed_noise(trained: Floats) -> LocalSpread:
+    """Standard deviation between seeds along the mean, of `[architectures, seeds]`.
+
+    Nothing is known where no architecture has two seeds.
+    """
+    seeds = np.isfinite(trained).sum(1)
+    mean = np.nanmean(trained, axis=1)
+    squares = np.nansum((trained - mean[:, None]) ** 2, axis=1)
+    return LocalSpread.fit(mean, squares, seeds - 1)

@@ -1,0 +1,227 @@
+"""How well predictors do, by how much they were fitted on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from nasbench.errors import NasbenchError
+from nasbench.stats import Ceiling, Summary, agreement, summarize
+from nasbench.surrogate.features import Features, stand_ins
+from nasbench.surrogate.fitting import last_trainings
+from nasbench.surrogate.predictors import predictor
+from nasbench.surrogate.scoring import LEVEL, ceiling_of
+from nasbench.surrogate.targets import from_scale, to_scale
+from nasbench.surrogate.trials import Trial, TrialJournal
+from nasbench.surrogate.tuning import fit_members, mean_prediction, tune
+from nasbench.surrogate.uncertainty import Calibration, covered
+from nasbench.table import Table
+
+__all__ = ["MEASURES", "REGIONS", "SizeScores", "score_sizes"]
+
+MEASURES = ("kendall", "spearman", "sparse_kendall", "r2", "mae", "coverage")
+REGIONS = ("all", "best half")
+FEWEST = 20
+"""Rows that are scored on, at the least."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SizeScores:
+    """What `score_sizes` found.
+
+    Attributes:
+        about: the table with its hash, the recipe, how rows were drawn, and how many of them are
+            `broken`, of less than half the median accuracy: plain JSON values.
+        ceilings: by region, what seed noise leaves to be reached; None where not known.
+        trials: every fit.
+    """
+
+    about: dict[str, Any]
+    ceilings: dict[str, Ceiling | None]
+    trials: tuple[Trial, ...]
+
+    @property
+    def series(self) -> list[tuple[str, str]]:
+        """Predictors with their features, in the order in which they were tried."""
+        return list(dict.fromkeys((trial.predictor, trial.features) for trial in self.trials))
+
+    def summary(self, series: tuple[str, str], size: int, region: str, measure: str) -> Summary:
+        """A measure over the draws: its mean with the bootstrap interval (95 %)."""
+        return summarize([t.measures[region][measure] for t in self._of(series, size)])
+
+    def seconds(self, series: tuple[str, str], size: int) -> tuple[float, float]:
+        """Mean CPU seconds of fitting, and of predicting the space."""
+        found = self._of(series, size)
+        fits, predictions = [t.fit_seconds for t in found], [t.predict_seconds for t in found]
+        return float(np.mean(fits)), float(np.mean(predictions))
+
+    def _of(self, series: tuple[str, str], size: int) -> list[Trial]:
+        return [t for t in self.trials if (t.predictor, t.features) == series and t.size == size]
+
+    def describe(self) -> dict[str, Any]:
+        """Everything by name; plain JSON values."""
+        scores = []
+        for name, features in self.series:
+            for size in self.about["sizes"]:
+                fit, predict = self.seconds((name, features), size)
+                regions = {
+                    region: {
+                        measure: self.summary((name, features), size, region, measure).describe()
+                        for measure in MEASURES
+                    }
+                    for region in REGIONS
+                }
+                scores.append(
+                    {
+                        "predictor": name,
+                        "features": features,
+                        "size": size,
+                        **regions,
+                        "fit_seconds": fit,
+                        "predict_seconds": predict,
+                    }
+                )
+        ceilings = {k: c.describe() if c else None for k, c in self.ceilings.items()}
+        return {**self.about, "ceilings": ceilings, "scores": scores}
+
+
+def score_sizes(
+    table: Table,
+    sizes: Sequence[int],
+    *,
+    draws: int = 20,
+    predictors: Sequence[str] = ("xgboost",),
+    features: Sequence[Sequence[str] | None] = (None,),
+    recipe: str | None = None,
+    seed: int = 0,
+    journal: Path | None = None,
+    progress: Progress | None = None,
+) -> SizeScores:
+    """Fit predictors of validation accuracy on few rows, score them on all others.
+
+    Every predictor sees the same rows; those of a smaller size are among those of a larger.
+    Rows of a class that was fitted on are not scored on. The best half is that of the rows
+    scored on by measured accuracy.
+
+    Args:
+        table: of measured accuracies.
+        sizes: rows fitted on.
+        draws: random orders of the rows.
+        predictors: names of `PREDICTORS`.
+        features: what they see, each a list for `Features.make`; None is the space's usual one.
+        recipe: to predict; may be left out where the table has one.
+        seed: of the orders, folds and models; 0 or more.
+        journal: a file that keeps trials as they are done; what it has is not done again.
+        progress: called after each trial with how many are done, and of how many.
+    """
+    recipe = table.recipe(recipe)
+    column = table.column("valid_accuracy", recipe=recipe)
+    rows = table.rows.astype(np.int64)[np.isfinite(column)]
+    sizes = sorted(set(sizes))
+    if not sizes or sizes[0] < 2 or sizes[-1] > len(rows) - FEWEST:
+        raise NasbenchError(
+            f"training sizes are 2 to {len(rows) - FEWEST} of the {len(rows)} rows of "
+            f"{table.name}, got {', '.join(map(str, sizes)) or 'none'}"
+        )
+    if draws < 1 or seed < 0:
+        raise NasbenchError(f"draws are 1 or more and a seed 0 or more, got {draws} and {seed}")
+    trained = last_trainings(table, "valid_accuracy", recipe, rows)
+    data = _Data(table, rows, trained, stand_ins(table.space, rows))
+    seen = {name: predictor(name).features for name in predictors}
+    plans = list(
+        dict.fromkeys(
+            (name, Features.make(table, seen[name] or chosen, recipe).names)
+            for chosen in features
+            for name in predictors
+        )
+    )
+    about = {
+        "table": table.name,
+        "sha256": table.sha256,
+        "recipe": recipe,
+        "rows": len(rows),
+        "broken": int((data.mean < np.median(data.mean) / 2).sum()),
+        "sizes": sizes,
+        "draws": draws,
+        "seed": seed,
+        "level": LEVEL,
+    }
+    kept = TrialJournal(journal, {key: about[key] for key in ("sha256", "recipe", "seed", "level")})
+    total = len(plans) * len(sizes) * draws
+    trials = []
+    for name, chosen in plans:
+        made: Features | None = None
+        for size in sizes:
+            for draw in range(draws):
+                trial = kept.trials.get((name, ",".join(chosen), size, draw))
+                if trial is None:
+                    made = made or Features.make(table, chosen, recipe)
+                    trial = _trial(data, made, name, size, draw, seed)
+                    kept.add(trial)
+                trials.append(trial)
+                if progress:
+                    progress(len(trials), total)
+    best = data.mean >= np.median(data.mean)
+    ceilings = {"all": ceiling_of(trained), "best half": ceiling_of(trained[best])}
+    return SizeScores(about, ceilings, tuple(trials))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Data:
+    """The rows that can be fitted and scored on, with their trainings and classes."""
+
+    table: Table
+    rows: NDArray[np.int64]
+    trained: NDArray[np.float64]
+    classes: NDArray[np.int64]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        mean: NDArray[np.float64] = np.nanmean(self.trained, axis=1)
+        return mean
+
+
+def _trial(data: _Data, seen: Features, name: str, size: int, draw: int, seed: int) -> Trial:
+    metric, method = "valid_accuracy", predictor(name)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(draw,)))
+    mine = np.sort(rng.permutation(len(data.rows))[:size])
+    others = np.flatnonzero(~np.isin(data.classes, data.classes[mine]))
+    x, y = seen.of(data.rows[mine]), to_scale(metric, data.mean[mine])
+    whole = seen.of(np.arange(data.table.space.size))
+    start = time.process_time()
+    tuned = tune(method, x, y, data.classes[mine], seed)
+    members = fit_members(method, tuned.settings, x, y, seed)
+    fitted = time.process_time()
+    everywhere = mean_prediction(members, whole)
+    done = time.process_time()
+    scaled = everywhere[data.rows[others]]
+    calibration = Calibration.fit(tuned.out_of_fold, to_scale(metric, data.trained[mine]))
+    low, high = (from_scale(metric, end) for end in calibration.interval(scaled, LEVEL))
+    predicted = from_scale(metric, scaled)
+    measured, trained = data.mean[others], data.trained[others]
+    regions = {
+        "all": np.ones(len(others), dtype=bool),
+        "best half": measured >= np.median(measured),
+    }
+    measures = {}
+    for region, of in regions.items():
+        rounded = scipy.stats.kendalltau(measured[of].round(1), predicted[of].round(1))
+        found = agreement(measured[of], predicted[of]).describe()
+        measures[region] = {
+            **{measure: found[measure] for measure in MEASURES if measure in found},
+            # A smooth scale has fewer ties than percents that are cut off at 0 or 100.
+            "kendall": float(scipy.stats.kendalltau(measured[of], scaled[of]).statistic),
+            "sparse_kendall": float(rounded.statistic),
+            "coverage": covered(trained[of], low[of], high[of]),
+        }
+    features = ",".join(seen.names)
+    return Trial(name, features, size, draw, measures, fitted - start, done - fitted)

@@ -1,0 +1,40 @@
+"""The scale on which a metric is fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["from_scale", "to_scale"]
+
+FLOOR = 0.5
+"""Points of error that every accuracy has on the scale of fits, so that 100 % is finite."""
+
+SHORTEST = 1e-6
+"""Seconds; a time of 0 has no logarithm."""
+
+
+def to_scale(metric: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Values as models fit them: larger stays larger, spreads become more even.
+
+    An accuracy in percent becomes minus the logarithm of its error: most cells of a space are
+    within a few points of the best, where that scale is stretched, and the few that learn
+    nothing come near enough not to rule the fit. Seconds become their logarithm.
+    """
+    given = np.asarray(values, dtype=np.float64)
+    if metric.endswith("accuracy"):
+        scaled: NDArray[np.float64] = -np.log(100 + FLOOR - given)
+        return scaled
+    if metric.endswith("_seconds"):
+        return np.asarray(np.log(np.maximum(given, SHORTEST)))
+    return given
+
+
+def from_scale(metric: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Back from `to_scale`; accuracies stay within 0 and 100."""
+    given = np.asarray(values, dtype=np.float64)
+    if metric.endswith("accuracy"):
+        return np.clip(100 + FLOOR - np.exp(-given), 0, 100)
+    if metric.endswith("_seconds"):
+        return np.asarray(np.exp(given))
+    return given

@@ -1,0 +1,118 @@
+"""Surrogate tables: what was trained stays, what is predicted is marked, all commands work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from known_truth import noisy, worth
+
+import nasbench as nb
+from nasbench.errors import NasbenchError
+from nasbench.space import CellSpace
+from nasbench.surrogate import Surrogate, fit, write_completed
+from nasbench.table import Table
+
+MakeTable = Callable[..., Table]
+
+
+@pytest.fixture
+def partly(make_table: MakeTable, mini: CellSpace) -> Table:
+    """40 of the 65 distinct cells, two seeds, one of them missing once."""
+    metrics = {metric: values[:40] for metric, values in noisy(65, 2, seed=0).items()}
+    metrics["test_accuracy"] = metrics["valid_accuracy"] - 1
+    metrics["valid_accuracy"][3, 1] = np.nan
+    return make_table(metrics, rows=mini.representatives[:40])
+
+
+@pytest.fixture
+def fitted(partly: Table) -> Surrogate:
+    return fit(partly, train=1.0)
+
+
+def test_trained_cells_keep_what_was_trained(
+    partly: Table, fitted: Surrogate, tmp_path: Path
+) -> None:
+    made = write_completed(partly, fitted, tmp_path / "made.h5")
+    assert made.rows.tolist() == partly.space.representatives.tolist()
+    for metric in ("valid_accuracy", "train_seconds", "test_accuracy"):
+        for seed in (0, 1):
+            before = partly.values(metric, partly.rows, seed=seed)
+            after = made.values(metric, partly.rows, seed=seed)
+            assert np.array_equal(before, after, equal_nan=True), metric
+
+
+def test_predicted_values_are_marked_and_only_they(
+    partly: Table, fitted: Surrogate, tmp_path: Path
+) -> None:
+    made = write_completed(partly, fitted, tmp_path / "made.h5", name="whole")
+    others = ~np.isin(made.rows, partly.rows)
+    assert (made.predicted("valid_accuracy") == others).all()
+    assert not made.predicted("test_accuracy").any()
+    assert not partly.predicted("valid_accuracy").any()
+    about = made.dataset("recipe/5ep/valid_accuracy").about
+    assert about["kind"] == "predicted"
+    assert made.dataset("recipe/5ep/test_accuracy").about["kind"] == "trained"
+    assert np.isnan(made.values("test_accuracy", made.rows[others])).all()
+    reasons = made.missing("test_accuracy")
+    assert {reasons[int(row)] for row in made.rows[others]} == {"not trained, and not predicted"}
+    said = made.manifest["predicted"]
+    assert (made.name, said["rows_trained"], said["rows_predicted"]) == ("whole", 40, 25)
+    assert said["table"]["sha256"] == partly.sha256
+    made.verify()
+
+
+def test_seeds_of_predicted_cells_are_those_of_the_noise(
+    partly: Table, fitted: Surrogate, tmp_path: Path
+) -> None:
+    made = write_completed(partly, fitted, tmp_path / "made.h5")
+    others = made.rows[~np.isin(made.rows, partly.rows)]
+    for seed in (0, 1):
+        drawn = fitted.predict_all(seed)["valid_accuracy"][others]
+        assert made.values("valid_accuracy", others, seed=seed) == pytest.approx(drawn, rel=1e-6)
+    first, second = (made.values("valid_accuracy", others, seed=seed) for seed in (0, 1))
+    assert (first != second).all()
+
+
+def test_predictions_are_near_the_truth(partly: Table, fitted: Surrogate, tmp_path: Path) -> None:
+    made = write_completed(partly, fitted, tmp_path / "made.h5")
+    others = made.rows[~np.isin(made.rows, partly.rows)]
+    truth = worth(made.space, made.rows)[~np.isin(made.rows, partly.rows)]
+    error = made.values("valid_accuracy", others) - truth
+    assert np.abs(error).mean() < np.abs(truth - truth.mean()).mean()
+
+
+def test_tables_without_sharing_get_every_cell(make_table: MakeTable, mini: CellSpace) -> None:
+    rows = np.arange(0, mini.size, 2)
+    metrics = {"valid_accuracy": worth(mini, rows)[:, None], "train_seconds": 3 + 0.0 * rows}
+    table = make_table(metrics, rows=rows, sharing="none")
+    surrogate = fit(table, train=1.0)
+    made = write_completed(table, surrogate, table.path.with_name("made.h5"))
+    assert made.rows.tolist() == list(range(mini.size))
+    others = np.setdiff1d(made.rows, rows)
+    predicted = surrogate.predict("valid_accuracy", others)
+    assert made.values("valid_accuracy", others) == pytest.approx(predicted, rel=1e-6)
+
+
+def test_strategies_search_it(partly: Table, fitted: Surrogate, tmp_path: Path) -> None:
+    made = write_completed(partly, fitted, tmp_path / "made.h5")
+    strategies = ["random_search", "regularized_evolution"]
+    out = tmp_path / "compared"
+    found = nb.compare(strategies, made, budget_evaluations=30, seeds=range(3), out=out)
+    best = np.nanmax(made.column("valid_accuracy"))
+    for strategy in strategies:
+        assert (found.finals(strategy)["valid_accuracy"] <= best).all()
+    text = json.dumps(found.summary(), allow_nan=True)
+    assert "random_search" in text
+
+
+def test_another_table_is_refused(
+    make_table: MakeTable, partly: Table, fitted: Surrogate, tmp_path: Path
+) -> None:
+    other = make_table(noisy(65, 2, seed=1), name="other")
+    with pytest.raises(NasbenchError, match="the surrogate was fitted on another file than"):
+        write_completed(other, fitted, tmp_path / "made.h5")
+    assert not (tmp_path / "made.h5").exists()
