@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -51,6 +52,7 @@ class Bananas(BatchSearch):
         candidates: how many mutants a batch is chosen from, at most.
         parents: how many of the best are mutated.
         networks: in the ensemble; a single one is never in doubt.
+        warm_start: architectures that come first, such as the winners of earlier tasks.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Bananas(BatchSearch):
         candidates: int = 100,
         parents: int = 10,
         networks: int = 5,
+        warm_start: Sequence[int] = (),
     ) -> None:
         check_counts(
             initial=initial,
@@ -72,7 +75,7 @@ class Bananas(BatchSearch):
             parents=parents,
             networks=networks,
         )
-        super().__init__(space, goal, rng, initial)
+        super().__init__(space, goal, rng, initial, warm_start)
         self._batch_size = batch_size
         self._candidates = candidates
         self._parents = parents

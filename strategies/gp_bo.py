@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nasbench.search import Goal
@@ -34,6 +36,7 @@ class GpBo(OptunaSampler):
         rng: gives the sampler its seed.
         n_startup_trials: so many are drawn uniformly first.
         deterministic: fit no noise: for one training seed, or the mean over all.
+        warm_start: architectures that come first, such as the winners of earlier tasks.
     """
 
     def __init__(
@@ -44,10 +47,13 @@ class GpBo(OptunaSampler):
         *,
         n_startup_trials: int = 10,
         deterministic: bool = False,
+        warm_start: Sequence[int] = (),
     ) -> None:
         check_counts(n_startup_trials=n_startup_trials)
         arguments = {
             "n_startup_trials": n_startup_trials,
             "deterministic_objective": deterministic,
         }
-        super().__init__(space, goal, rng, sampler="GPSampler", arguments=arguments)
+        super().__init__(
+            space, goal, rng, sampler="GPSampler", arguments=arguments, warm_start=warm_start
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,6 +41,7 @@ class OptunaSampler:
         rng: gives the sampler its seed.
         sampler: a class of `optuna.samplers`.
         arguments: its own, by name; plain values.
+        warm_start: architectures that come first, such as the winners of earlier tasks.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class OptunaSampler:
         *,
         sampler: str = "TPESampler",
         arguments: Mapping[str, Any] | None = None,
+        warm_start: Sequence[int] = (),
     ) -> None:
         self._space = space
         self._goal = goal
@@ -62,6 +64,9 @@ class OptunaSampler:
             }
             directions = ["maximize"] * len(goal.every_objective)
             self._study = optuna.create_study(sampler=made, directions=directions)
+        for architecture in space.check(list(warm_start)).tolist() if warm_start else ():
+            ops = space.ops(architecture).tolist()
+            self._study.enqueue_trial(dict(zip(self._distributions, ops, strict=True)))
         # Samplers that list what there is end the study so; Optuna's own allows that in its
         # loop alone, and here is none.
         self._study.stop = self._stop

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nasbench.search import Goal, Query
@@ -48,6 +50,7 @@ class Pnas(BatchSearch):
         rng: the only source of randomness.
         beam_size: how many are trained in a step, the paper's K.
         candidates: how many are predicted in a step at most; of more, a random part is.
+        warm_start: architectures that come first, such as the winners of earlier tasks.
     """
 
     def __init__(
@@ -58,9 +61,10 @@ class Pnas(BatchSearch):
         *,
         beam_size: int = 10,
         candidates: int = 10_000,
+        warm_start: Sequence[int] = (),
     ) -> None:
         check_counts(beam_size=beam_size, candidates=candidates)
-        super().__init__(space, goal, rng, 0)
+        super().__init__(space, goal, rng, 0, warm_start)
         self._beam_size = beam_size
         self._candidates = candidates
         self._steps = _steps(space)
@@ -69,7 +73,7 @@ class Pnas(BatchSearch):
             base[:] = space.operations.index("none")
         self._beam = [int(space.index_of(base))]
         self._beam = self._grown()
-        self._queue.extend(self._beam)
+        self._queue.extend(a for a in self._beam if a not in self._queue)
 
     def ask(self) -> Query | None:
         """The next of the step; None while the last of them are trained."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from operator import itemgetter
 
 import numpy as np
@@ -42,6 +43,7 @@ class PredictorEvolution(BatchSearch):
         sample_size: how many compete to be a parent.
         children: born in a generation.
         batch_size: how many of them are asked for.
+        warm_start: architectures that come first, such as the winners of earlier tasks.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class PredictorEvolution(BatchSearch):
         sample_size: int = 5,
         children: int = 100,
         batch_size: int = 10,
+        warm_start: Sequence[int] = (),
     ) -> None:
         check_counts(
             initial=initial,
@@ -63,7 +66,7 @@ class PredictorEvolution(BatchSearch):
             children=children,
             batch_size=batch_size,
         )
-        super().__init__(space, goal, rng, initial)
+        super().__init__(space, goal, rng, initial, warm_start)
         self._population: deque[tuple[float, int]] = deque(maxlen=population_size)
         self._sample_size = sample_size
         self._born = children

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nasbench.errors import NasbenchError
@@ -33,6 +35,7 @@ class Tpe(OptunaSampler):
         n_startup_trials: so many are drawn uniformly first.
         n_ei_candidates: the best of so many is asked for.
         multivariate: model decisions together, as Optuna 5 does by default for one objective.
+        warm_start: architectures that come first, such as the winners of earlier tasks.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Tpe(OptunaSampler):
         n_startup_trials: int = 10,
         n_ei_candidates: int = 24,
         multivariate: bool = False,
+        warm_start: Sequence[int] = (),
     ) -> None:
         for count in (n_startup_trials, n_ei_candidates):
             if type(count) is not int or count < 1:
@@ -57,4 +61,6 @@ class Tpe(OptunaSampler):
             "multivariate": multivariate,
             "constant_liar": True,
         }
-        super().__init__(space, goal, rng, sampler="TPESampler", arguments=arguments)
+        super().__init__(
+            space, goal, rng, sampler="TPESampler", arguments=arguments, warm_start=warm_start
+        )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasbench.build.executor import Unit
 from nasbench.build.spec import BuildSpec
@@ -27,22 +28,24 @@ def assemble(
     measurements: Mapping[str, Mapping[int, Mapping[str, Any]]],
     counts: Mapping[int, Mapping[str, float]],
     about: Mapping[str, Any],
+    architectures: NDArray[np.int64] | None = None,
 ) -> Table:
     """Put every record in its place and write the table.
 
     Args:
         spec: what was built.
         out: the table.
-        records: every training of the plan.
+        records: every training of the plan; what was not trained is NaN.
         measurements: by device and architecture, the fields of `Measurement`.
         counts: parameters and FLOPs by architecture.
         about: further entries of the manifest.
+        architectures: the rows, distinct networks in ascending order; all where left out.
     """
-    rows = spec.space.representatives
+    rows = spec.space.representatives if architectures is None else architectures
     datasets: dict[str, Dataset] = {}
     missing: list[dict[str, Any]] = []
     for name in spec.recipes:
-        datasets.update(_recipe(spec, name, records, missing))
+        datasets.update(_recipe(spec, name, rows.tolist(), records, missing))
     for metric in _COUNTED:
         values = np.asarray([counts[a][metric] for a in rows.tolist()], dtype=np.float64)
         datasets[f"network/{metric}"] = Dataset(values, {"kind": "counted"})
@@ -59,9 +62,9 @@ def assemble(
                 if metric in m["reasons"]:
                     reasons.setdefault(m["reasons"][metric], []).append(architecture)
             scope = f"device/{device.name}/{metric}"
-            for reason, architectures in reasons.items():
-                everywhere = len(architectures) == len(rows)
-                listed = [] if everywhere else architectures
+            for reason, affected in reasons.items():
+                everywhere = len(affected) == len(rows)
+                listed = [] if everywhere else affected
                 missing.append({"scope": scope, "reason": reason, "architectures": listed})
         devices[device.name] = about["device_descriptions"][device.name]
     return write_table(
@@ -86,10 +89,14 @@ def assemble(
 
 
 def _recipe(
-    spec: BuildSpec, name: str, records: Mapping[Unit, Record], missing: list[dict[str, Any]]
+    spec: BuildSpec,
+    name: str,
+    rows: list[int],
+    records: Mapping[Unit, Record],
+    missing: list[dict[str, Any]],
 ) -> dict[str, Dataset]:
     """The data sets of one recipe, `[rows, seeds, epochs]`, and why some of it is missing."""
-    rows, seeds = spec.space.representatives.tolist(), spec.seeds
+    seeds = spec.seeds
     epochs = spec.recipes[name].epochs
     curves = {c: np.full((len(rows), len(seeds), epochs), np.nan, np.float32) for c in CURVES}
     test = np.full((len(rows), len(seeds), 1), np.nan, np.float32)
@@ -97,7 +104,9 @@ def _recipe(
     diverged: dict[int, list[str]] = {}
     for i, architecture in enumerate(rows):
         for j, seed in enumerate(seeds):
-            record = records[Unit(name, architecture, seed)]
+            record = records.get(Unit(name, architecture, seed))
+            if record is None:
+                continue
             for curve in CURVES:
                 curves[curve][i, j] = record.curves[curve]
             test[i, j] = record.test_accuracy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,24 +13,33 @@ from nasbench.build.crew import Crew
 from nasbench.build.executor import Unit
 from nasbench.build.journal import BuildFolder, folder_of, holds_plan, read_plan
 from nasbench.build.ledger import Ledger
+from nasbench.build.measuring import count_networks, measure
 from nasbench.build.provenance import hardware as describe_hardware
 from nasbench.build.provenance import session, versions
 from nasbench.build.shard import Shard, divide, shards_in
 from nasbench.build.spec import BuildSpec
-from nasbench.device import Device, make_device
-from nasbench.device.count import count
+from nasbench.device import make_device
 from nasbench.errors import NasbenchError
 from nasbench.table import Table
-from nasbench.train.network import CellNetwork, network
-from nasbench.train.reference import cpu_threads
 
-__all__ = ["Progress", "assemble_shards", "build", "plan_of", "train_shard", "units_of"]
+__all__ = [
+    "Progress",
+    "about_build",
+    "assemble_shards",
+    "build",
+    "check_shards",
+    "entries_of_shards",
+    "exists_already",
+    "is_sample_of",
+    "plan_of",
+    "silent",
+    "train_missing",
+    "train_shard",
+    "units_of",
+]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
-
-CHUNK = 64
-"""Networks that are measured interleaved, and journaled together."""
 
 
 def build(
@@ -47,7 +55,8 @@ def build(
     """Train every distinct architecture with every seed, measure devices, write the table.
 
     A build that was stopped, killed or ran out of disk goes on from its journal in the folder
-    `<out>.build`, which goes when the table is there. What shards have trained is taken up.
+    `<out>.build`, which goes when the table is there. What shards have trained is taken up, and
+    so is a sample, whose table (see `nasbench.build.partial`) gives place to the whole one.
 
     Args:
         spec: what to build.
@@ -61,9 +70,10 @@ def build(
         progress: told as the build goes on.
     """
     crew = Crew.of(spec, processes, engine, hardware, executor)
-    if out.exists():
+    plan = plan_of(spec, crew.engine)
+    if out.exists() and not is_sample_of(out, plan):
         return _tidy_up(spec, out, crew.engine)
-    return _make(spec, out, plan_of(spec, crew.engine), crew, progress or _silent)
+    return _make(spec, out, plan, crew, progress or silent)
 
 
 def train_shard(
@@ -98,15 +108,15 @@ def train_shard(
     """
     crew = Crew.of(spec, processes, engine, hardware, executor)
     if out.exists():
-        raise _exists(out)
+        raise exists_already(out)
     plan = plan_of(spec, crew.engine)
     units = divide(units_of(spec), shard.of)[shard.number - 1]
-    _check_shards(out, plan, shard)
+    check_shards(out, plan, shard)
     folder = BuildFolder(out, plan, shard.folder)
     try:
         done = Ledger(folder, folder.entries())
         done.keep({**session(), "shard": str(shard)})
-        _train(crew, units, done, progress or _silent)
+        train_missing(crew, units, done, progress or silent)
     finally:
         folder.close(remove=False)
     return len(units)
@@ -129,14 +139,15 @@ def assemble_shards(spec: BuildSpec, out: Path, *, progress: Progress | None = N
             f"there are no shards in {folder}: train them first, with --shard 1/N to --shard N/N "
             f"and the same --out"
         )
-    return _make(spec, out, plan_of(spec, engine), None, progress or _silent)
+    return _make(spec, out, plan_of(spec, engine), None, progress or silent)
 
 
-def _silent(what: str, done: int, total: int) -> None:
-    pass
+def silent(what: str, done: int, total: int) -> None:
+    """Progress that nobody is told of."""
 
 
-def _exists(out: Path) -> NasbenchError:
+def exists_already(out: Path) -> NasbenchError:
+    """What to say of a table that is in the way."""
     return NasbenchError(f"{out} is there already: give another --out or remove it")
 
 
@@ -150,14 +161,21 @@ def plan_of(spec: BuildSpec, engine: str) -> dict[str, Any]:
     }
 
 
-def units_of(spec: BuildSpec) -> list[Unit]:
-    """All trainings of a build."""
+def units_of(spec: BuildSpec, architectures: Sequence[int] | None = None) -> list[Unit]:
+    """All trainings of a build, or of some of its distinct architectures."""
+    chosen = spec.space.representatives.tolist() if architectures is None else architectures
     return [
         Unit(recipe, architecture, seed)
         for recipe in spec.recipes
         for seed in spec.seeds
-        for architecture in spec.space.representatives.tolist()
+        for architecture in chosen
     ]
+
+
+def is_sample_of(out: Path, plan: Mapping[str, Any]) -> bool:
+    """Whether a file is the table of a sample of the build whose journal lies beside it."""
+    folder = folder_of(out)
+    return folder.is_dir() and read_plan(folder) == plan and "sample" in Table(out).manifest
 
 
 def _tidy_up(spec: BuildSpec, out: Path, engine: str | None = None) -> Table:
@@ -169,13 +187,14 @@ def _tidy_up(spec: BuildSpec, out: Path, engine: str | None = None) -> Table:
         parts = [folder, *(folder / shard.folder for shard in shards_in(folder))]
         if (
             table.manifest.get("recipe_file") == plan["spec"]
+            and "sample" not in table.manifest
             and engine in (plan["engine"], None)
             and all(read_plan(part) in (plan, None) for part in parts)
         ):
             _remove_shards(out, plan)
             BuildFolder(out, plan).close(remove=True)
             return table
-    raise _exists(out)
+    raise exists_already(out)
 
 
 def _remove_shards(out: Path, plan: Mapping[str, Any]) -> None:
@@ -188,18 +207,20 @@ def _make(
 ) -> Table:
     """Train what is missing, measure, assemble; without a crew nothing may be missing."""
     devices = [make_device(device) for device in spec.devices]
-    _check_shards(out, plan)
+    check_shards(out, plan)
     folder = BuildFolder(out, plan)
     finished = False
     try:
-        done = Ledger(folder, [*_entries_of_shards(out, plan), *folder.entries()])
+        done = Ledger(folder, [*entries_of_shards(out, plan), *folder.entries()])
         if crew is None:
             _check_whole(spec, out, done)
         done.keep(session())
         if crew is not None:
-            _train(crew, units_of(spec), done, tell)
-        _measure(spec, devices, done, tell)
-        about = _about(spec, plan["engine"], done)
+            train_missing(crew, units_of(spec), done, tell)
+        architectures = spec.space.representatives.tolist()
+        count_networks(spec, architectures, done, tell)
+        measure(spec, architectures, devices, done, tell)
+        about = about_build(spec, plan["engine"], done)
         table = assemble(spec, out, done.records, done.measurements, done.counts, about)
         _remove_shards(out, plan)
         finished = True
@@ -208,7 +229,7 @@ def _make(
     return table
 
 
-def _check_shards(out: Path, plan: Mapping[str, Any], joining: Shard | None = None) -> None:
+def check_shards(out: Path, plan: Mapping[str, Any], joining: Shard | None = None) -> None:
     """Refuse shards of another plan, and one that joins another plan or division."""
     if joining:
         holds_plan(out, plan)
@@ -220,7 +241,8 @@ def _check_shards(out: Path, plan: Mapping[str, Any], joining: Shard | None = No
             )
 
 
-def _entries_of_shards(out: Path, plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def entries_of_shards(out: Path, plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What shards have journaled; none may be at work."""
     for shard in shards_in(folder_of(out)):
         part = BuildFolder(out, plan, shard.folder)
         try:
@@ -247,7 +269,8 @@ def _check_whole(spec: BuildSpec, out: Path, done: Ledger) -> None:
     )
 
 
-def _train(crew: Crew, units: Sequence[Unit], done: Ledger, tell: Progress) -> None:
+def train_missing(crew: Crew, units: Sequence[Unit], done: Ledger, tell: Progress) -> None:
+    """Train and journal those of the units that nobody has trained."""
     missing = [unit for unit in units if unit not in done.records]
     trained = len(units) - len(missing)
     tell("training", trained, len(units))
@@ -257,52 +280,7 @@ def _train(crew: Crew, units: Sequence[Unit], done: Ledger, tell: Progress) -> N
         tell("training", trained, len(units))
 
 
-def _measure(spec: BuildSpec, devices: Sequence[Device], done: Ledger, tell: Progress) -> None:
-    """Count, then measure on each device, once nothing trains beside it."""
-    architectures = spec.space.representatives.tolist()
-    recipe = next(iter(spec.recipes.values()))
-    shape = spec.task.shape
-
-    def net(architecture: int, live: bool = True) -> CellNetwork:
-        return network(spec.space, architecture, spec.task, recipe, live=live)
-
-    for chunk in _chunks([a for a in architectures if a not in done.counts]):
-        counts = {}
-        for architecture in chunk:
-            # One image is too little work for several threads: they would wait for each other.
-            with cpu_threads(1):
-                live = count(net(architecture), shape)
-                release = count(net(architecture, False), shape)
-            counts[architecture] = {
-                "parameters": live.parameters,
-                "flops": live.flops,
-                "release_parameters": release.parameters,
-                "release_flops": release.flops,
-            }
-        done.keep({"entry": "counts", "counts": counts})
-        tell("counting", len(done.counts), len(architectures))
-    for device in devices:
-        name, description = device.spec.name, device.describe()
-        found = done.measured(name, description)
-        for chunk in _chunks([a for a in architectures if a not in found]):
-            tell(f"measuring {name}", len(found), len(architectures))
-            measured = device.measure([net(architecture) for architecture in chunk], shape)
-            entry = {
-                "entry": "measurement",
-                "device": name,
-                "description": description,
-                "measurements": {a: asdict(m) for a, m in zip(chunk, measured, strict=True)},
-            }
-            done.keep(entry)
-        tell(f"measuring {name}", len(found), len(architectures))
-
-
-def _chunks(architectures: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(architectures), CHUNK):
-        yield architectures[start : start + CHUNK]
-
-
-def _about(spec: BuildSpec, engine: str, done: Ledger) -> dict[str, Any]:
+def about_build(spec: BuildSpec, engine: str, done: Ledger) -> dict[str, Any]:
     """What the manifest says beside the data: where all this comes from."""
     return {
         "origin": "built",

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.build.builder import Progress, build, plan_of, units_of
+from nasbench.build.builder import Progress, build, exists_already, is_sample_of, plan_of
 from nasbench.build.crew import Crew
 from nasbench.build.executor import Unit
 from nasbench.build.journal import folder_of, holds_plan, line_of, read_entries
 from nasbench.build.shard import shards_in
 from nasbench.build.spec import BuildSpec
 from nasbench.device import DeviceSpec, make_device
-from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
 from nasbench.stats import Estimate, bootstrap_estimate
 from nasbench.train import Recipe
@@ -44,9 +43,9 @@ class BuildEstimate:
     """What a build will cost on this machine.
 
     Attributes:
-        trainings: of the whole build, `distinct` cells by every recipe with every seed.
+        trainings: in all, `distinct` cells by every recipe with every seed.
         journaled: those of them that an earlier session or shards have finished.
-        distinct: cells.
+        distinct: cells that are trained.
         training_seconds: by recipe, of one training with its evaluation, mean over the cells
             that were timed; an interval needs ten of them, timed one by one.
         training_hours: wall time of the trainings that are left, with `processes` side by side.
@@ -103,6 +102,8 @@ def estimate(
     processes: int | None = None,
     engine: str = "auto",
     hardware: str = "auto",
+    sample: int | None = None,
+    complete: bool = False,
     progress: Progress | None = None,
 ) -> BuildEstimate:
     """Time an epoch of a few random cells and one device run of each; nothing is kept.
@@ -113,14 +114,18 @@ def estimate(
         processes: as for `build`, and so are the others.
         engine: that trains.
         hardware: to train on.
+        sample: how many of the distinct architectures are trained; all where left out. What is
+            journaled counts as part of the sample, as it is where an earlier one was smaller.
+        complete: the rest is predicted: all are measured and in the table.
         progress: told as cells are timed.
     """
     crew = Crew.of(spec, processes, engine, hardware, "local")
-    if out.exists():
-        raise NasbenchError(f"{out} is there already: give another --out or remove it")
-    units = units_of(spec)
+    if out.exists() and not is_sample_of(out, plan_of(spec, crew.engine)):
+        raise exists_already(out)
+    rows = sample if sample and not complete else spec.space.unique
+    each = len(spec.seeds) * (sample or spec.space.unique)
     done = _journaled(spec, out, crew.engine)
-    left = {name: sum(u.recipe == name for u in units if u not in done) for name in spec.recipes}
+    left = {name: max(0, each - sum(u.recipe == name for u in done)) for name in spec.recipes}
     tell = progress or (lambda what, done, total: None)
     # Enough that the end, where some wait for the last, is a small part of it.
     n = SIDE_BY_SIDE if crew.engine == "fused" else max(CELLS, 4 * crew.side_by_side)
@@ -129,22 +134,22 @@ def estimate(
     journal = 0.0
     for name in spec.recipes:
         seconds[name], line = _time_recipe(crew, name, cells, tell)
-        journal += line * len(units) / len(spec.recipes)
+        journal += line * each
     hours: dict[str, float] = {}
     for device in spec.devices:
         took, line = _time_device(spec, device, cells[:MEASURED])
-        hours[device.name] = took * spec.space.unique / 3600
-        journal += line * spec.space.unique
+        hours[device.name] = took * rows / 3600
+        journal += line * rows
     side_by_side = crew.side_by_side
     all_left = np.sum([seconds[name] * left[name] for name in spec.recipes], axis=0)
     return BuildEstimate(
-        trainings=len(units),
-        journaled=len(units) - sum(left.values()),
-        distinct=spec.space.unique,
+        trainings=each * len(spec.recipes),
+        journaled=each * len(spec.recipes) - sum(left.values()),
+        distinct=sample or spec.space.unique,
         training_seconds={name: _mean(crew, of_cells) for name, of_cells in seconds.items()},
         training_hours=_mean(crew, all_left / side_by_side / 3600),
         measuring_hours=hours,
-        table_bytes=table_bytes(spec),
+        table_bytes=table_bytes(spec, rows),
         journal_bytes=round(journal),
         processes=side_by_side,
         engine=crew.engine,
@@ -236,10 +241,11 @@ def _mean(crew: Crew, of_cells: NDArray[np.float64]) -> Estimate:
     return found
 
 
-def table_bytes(spec: BuildSpec) -> int:
-    """How large the table will be, from that of a space with one cell and the data sets' shapes.
+def table_bytes(spec: BuildSpec, rows: int) -> int:
+    """How large a table of so many rows will be, from that of one cell and the data sets' shapes.
 
-    Exact but for what a manifest says in words: reasons for what is missing, sessions.
+    Exact but for what a manifest says in words: reasons for what is missing, sessions. A
+    completed table has the last epoch alone, and is smaller.
     """
     splits = {split: len(images) for split, images in spec.task.splits.items()}
     recipes = {
@@ -252,7 +258,7 @@ def table_bytes(spec: BuildSpec) -> int:
         table = build(one, Path(folder) / "one.h5", processes=1, engine="reference", hardware="cpu")
         size = table.path.stat().st_size
     for name, entry in table.manifest["datasets"].items():
-        rows = spec.space.size if name == "row_of" else spec.space.unique
+        n = spec.space.size if name == "row_of" else rows
         row = math.prod(entry["shape"][1:]) * np.dtype(entry["dtype"]).itemsize
-        size += (rows - 1) * row
+        size += (n - 1) * row
     return size

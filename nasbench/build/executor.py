@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing import get_context
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from nasbench._processes import cores, leave_with_parent
 from nasbench.build.spec import BuildSpec
@@ -18,7 +18,10 @@ from nasbench.train.native import NativeTrainer
 from nasbench.train.record import Record
 from nasbench.train.reference import Prepared, pick_hardware, prepare
 
-__all__ = ["Unit", "UnitTrainer", "default_processes", "train_units"]
+__all__ = ["Unit", "UnitTrainer", "default_processes", "in_processes", "train_units"]
+
+Job = TypeVar("Job")
+Done = TypeVar("Done")
 
 
 class Unit(NamedTuple):
@@ -59,23 +62,44 @@ def train_units(
         for unit in units:
             yield unit, trainer.train(unit)
         return
+    yield from in_processes(_train, units, processes, _open, (spec, engine, hardware), "training")
+
+
+def in_processes(
+    work: Callable[[Job], Done],
+    jobs: Iterable[Job],
+    processes: int,
+    opening: Callable[..., None],
+    opened_with: tuple[Any, ...],
+    what: str,
+) -> Iterator[tuple[Job, Done]]:
+    """Jobs with what is made of them, as they finish, in any order.
+
+    Args:
+        work: of a module, called with each job in one of the processes.
+        jobs: what to do.
+        processes: how many side by side.
+        opening: of a module, called once in each process before its first job.
+        opened_with: what it is called with.
+        what: the processes do, in one word.
+    """
     context = get_context("spawn")  # a fork would copy half of torch's threads
-    with ProcessPoolExecutor(processes, context, _open, (spec, engine, hardware)) as pool:
-        waiting: dict[Future[Record], Unit] = {}
-        todo = iter(units)
+    with ProcessPoolExecutor(processes, context, opening, opened_with) as pool:
+        waiting: dict[Future[Done], Job] = {}
+        todo = iter(jobs)
         try:
             while True:
                 # A few ahead of each process: a stop has little to take back.
-                for unit in islice(todo, 2 * processes - len(waiting)):
-                    waiting[pool.submit(_train, unit)] = unit
+                for job in islice(todo, 2 * processes - len(waiting)):
+                    waiting[pool.submit(work, job)] = job
                 if not waiting:
                     return
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     yield waiting.pop(future), future.result()
         except BrokenProcessPool as error:
             raise NasbenchError(
-                "a training process died (killed, or out of memory); what is finished is kept, "
-                "and the same command goes on from there, with fewer --workers if memory is short"
+                f"a {what} process died (killed, or out of memory); what is finished is kept, "
+                f"and the same command goes on from there, with fewer --workers if memory is short"
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

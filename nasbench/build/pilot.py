@@ -19,8 +19,8 @@ from nasbench.build.journal import BuildFolder, folder_of
 from nasbench.build.ledger import Ledger
 from nasbench.build.provenance import hardware as describe_hardware
 from nasbench.build.spec import BuildSpec
-from nasbench.device.count import count
 from nasbench.errors import NasbenchError
+from nasbench.train.count import count
 from nasbench.train.network import network
 from nasbench.train.record import Record
 from nasbench.train.reference import cpu_threads

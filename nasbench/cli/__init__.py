@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import nasbench
-from nasbench.cli import demo, look, make, pilot, predict, searching, tables
+from nasbench.cli import demo, look, make, pilot, predict, proxies, searching, tables, transfer
 from nasbench.errors import NasbenchError
 
 __all__ = ["app", "main"]
@@ -40,7 +40,7 @@ def _root(
     pass
 
 
-for room in (look, make, pilot, tables, searching, predict, demo):
+for room in (look, make, pilot, tables, searching, predict, proxies, transfer, demo):
     room.register(app)
 
 

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
@@ -20,6 +21,7 @@ __all__ = [
     "parse_architecture",
     "parse_settings",
     "progress",
+    "read_start",
     "rows",
     "say_engine",
 ]
@@ -101,6 +103,27 @@ def parse_architecture(space: Any, text: str) -> int:
         if not re.fullmatch("[0-9]{1,18}", text):
             raise
     return int(space.check(int(text)))
+
+
+def read_start(path: Path | None, space: Any) -> tuple[int, ...]:
+    """The architectures of a text file, one a line; what follows a `#` is a comment."""
+    if path is None:
+        return ()
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NasbenchError(f"cannot read the start {path}: {error}") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        text = line.partition("#")[0].strip()
+        try:
+            if text:
+                found.append(parse_architecture(space, text))
+        except NasbenchError as error:
+            raise NasbenchError(f"{path}, line {number}: {error}") from error
+    if not found:
+        raise NasbenchError(f"{path} names no architecture: write one a line")
+    return tuple(dict.fromkeys(found))
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:

@@ -106,9 +106,20 @@ def info(table: TableArgument, as_json: Json = False) -> None:
         shown.append(
             (f"recipe {recipe}", f"{described['epochs']} epochs, seeds {seeds}: {metrics}")
         )
+    for name in manifest["datasets"]:
+        if name.startswith("predicted/"):
+            marked = int(opened.dataset(name).values.sum())
+            told = f"{marked:,} of {len(opened.rows):,} rows are predicted, not trained"
+            shown.append((name, told))
     for device in opened.devices:
         kinds = manifest["devices"][device]["kinds"]
         shown.append((f"device {device}", ", ".join(f"{m} ({k})" for m, k in kinds.items())))
+    proxies: dict[str, list[str]] = {}
+    for name, about in manifest["datasets"].items():
+        room, _, proxy = name.partition("/")
+        if room == "proxy":
+            proxies.setdefault(about.get("kind", "imported"), []).append(proxy)
+    shown += [("proxies", f"{', '.join(names)} ({kind})") for kind, names in proxies.items()]
     for entry in manifest["missing"]:
         n = len(entry["architectures"]) or "all"
         shown.append(("missing", f"{entry['scope']}, {n} rows: {entry['reason']}"))
@@ -225,6 +236,11 @@ def query(
         values[metric] = float(found)
     if chosen and not values:
         raise NasbenchError(f"recipe {chosen} shows nothing after {last} epochs")
+    predicted = [
+        metric
+        for metric in values
+        if (row := opened.row_of[index]) >= 0 and opened.predicted(metric, recipe=chosen)[row]
+    ]
     costs = {
         f"{device}/{metric}": float(opened.cost(device, metric, index))
         for device in opened.devices
@@ -238,13 +254,17 @@ def query(
         "epoch": last if chosen else None,
         "seed": seed,
         "values": values,
+        "predicted": predicted,
         "costs": costs,
     }
     shown = [
         ("architecture", f"{index} = {document['string']}"),
         ("network", f"that of architecture {document['canonical']}"),
         *([("recipe", f"{chosen} after {last} epochs, {_of(seed)}")] if chosen else []),
-        *((name, f"{value:.6g}") for name, value in {**values, **costs}.items()),
+        *(
+            (name, f"{value:.6g}{' (predicted)' if name in predicted else ''}")
+            for name, value in {**values, **costs}.items()
+        ),
     ]
     emit(document, as_json, rows(shown))
 

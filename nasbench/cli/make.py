@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench.cli.common import Json, emit, parse_architecture, progress, rows, say_engine
+from nasbench.cli.sample import Complete, Design, Sample, SampleSeed, emit_sample, sampling_of
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def build(
     shard: Annotated[
         str | None, typer.Option(help="Train only this part, as 3/64; then: nasbench assemble.")
     ] = None,
+    sample: Sample = None,
+    complete: Complete = False,
+    design: Design = None,
+    seed: SampleSeed = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how many trainings, how long, how large.")
     ] = False,
@@ -57,19 +62,38 @@ def build(
 
     A build that was stopped goes on where it was: run the same command again.
 
-    Example: `nasbench build nb201-mini-fashion16 --out mini.h5`
+    Examples: `nasbench build nb201-mini-fashion16 --out mini.h5`, and with a part of the
+    trainings `nasbench build nb201-mini-fashion16 --out mini.h5 --sample 30 --complete`
     """
-    from nasbench.build import Shard, read_spec, train_shard
+    from nasbench.build import Shard, build_sample, read_spec, train_shard
     from nasbench.build import build as run_build
     from nasbench.table import recipe_path
 
     part = None if shard is None else Shard.parse(shard)
     spec = read_spec(recipe_path(recipe))
+    sampling = sampling_of(spec, sample, complete, design, seed)
+    if sampling is not None and part is not None:
+        raise NasbenchError("a sample is chosen and trained by one command: --sample or --shard")
     say_engine(engine, hardware)
     if dry_run:
         if part is not None or executor != "local":
             raise NasbenchError("--dry-run is of a whole build on this machine: no --shard or ray")
-        _estimate(spec, out, workers, engine, hardware, as_json)
+        _estimate(spec, out, workers, engine, hardware, sample, complete, as_json)
+        return
+    if sampling is not None:
+        with progress() as tell:
+            made = build_sample(
+                spec,
+                out,
+                sampling,
+                complete=complete,
+                processes=workers,
+                engine=engine,
+                hardware=hardware,
+                executor=executor,
+                progress=tell,
+            )
+        emit_sample(made, as_json)
         return
     if part is None:
         with progress() as tell:
@@ -104,17 +128,32 @@ def build(
 
 
 def _estimate(
-    spec: BuildSpec, out: Path, workers: int | None, engine: str, hardware: str, as_json: bool
+    spec: BuildSpec,
+    out: Path,
+    workers: int | None,
+    engine: str,
+    hardware: str,
+    sample: int | None,
+    complete: bool,
+    as_json: bool,
 ) -> None:
     from nasbench.build.estimate import estimate
     from nasbench.stats import Estimate
 
     with progress() as tell:
         found = estimate(
-            spec, out, processes=workers, engine=engine, hardware=hardware, progress=tell
+            spec,
+            out,
+            processes=workers,
+            engine=engine,
+            hardware=hardware,
+            sample=sample,
+            complete=complete,
+            progress=tell,
         )
     left = f", {found.journaled:,} of them journaled" if found.journaled else ""
-    whole = f"{found.distinct:,} distinct cells × {len(spec.seeds)} seeds"
+    of = f" of {spec.space.unique:,}" if sample else ""
+    whole = f"{found.distinct:,}{of} distinct cells × {len(spec.seeds)} seeds"
     recipes = f" × {len(spec.recipes)} recipes" if len(spec.recipes) > 1 else ""
     shown: list[tuple[str, object]] = [
         ("trainings", f"{found.trainings:,}: {whole}{recipes}{left}"),
@@ -128,7 +167,7 @@ def _estimate(
     for device, hours in {**found.measuring_hours, "altogether": found.hours}.items():
         shown.append((device, _time(Estimate(hours, math.nan, math.nan, 0), 3600)))
     shown += [
-        ("table", f"{found.table_bytes / 1e6:.2f} MB"),
+        ("table", f"{found.table_bytes / 1e6:.2f} MB{' at the most' if complete else ''}"),
         ("journal", f"{found.journal_bytes / 1e6:.2f} MB or so, until the table is there"),
     ]
     on_devices = f", {found.measured} of them on devices" if found.measured else ""

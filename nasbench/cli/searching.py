@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._processes import cores
-from nasbench.cli.common import Json, emit, parse_settings, progress, rows
+from nasbench.cli.common import Json, emit, parse_settings, progress, read_start, rows
 from nasbench.cli.goals import (
     Limits,
     Metric,
@@ -26,6 +26,7 @@ from nasbench.errors import NasbenchError, unknown
 
 if TYPE_CHECKING:
     from nasbench.search import CostModel, Evaluation, Goal, Oracle
+    from nasbench.search.prior import Prior
 
 __all__ = ["register"]
 
@@ -63,6 +64,17 @@ InProportionTo = Annotated[
     str | None, typer.Option(help="With --seconds-per-epoch: flops, parameters, DEVICE/METRIC.")
 ]
 
+ProxyOption = Annotated[
+    str | None,
+    typer.Option("--proxy", help="A proxy of the table that strategies know beforehand."),
+]
+Keep = Annotated[
+    float | None, typer.Option(help="With --proxy: train only this share, the best by it.")
+]
+Start = Annotated[
+    Path | None, typer.Option(help="A file of architectures to begin with, one a line.")
+]
+
 
 def search(
     strategy: Annotated[str, typer.Argument(autocompletion=complete_strategy, help="Its name.")],
@@ -88,6 +100,9 @@ def search(
     soft: Targets = None,
     seconds_per_epoch: SecondsPerEpoch = None,
     in_proportion_to: InProportionTo = None,
+    start: Start = None,
+    proxy: ProxyOption = None,
+    keep: Keep = None,
     out: Annotated[Path | None, typer.Option(help="Journal; resumes what it holds.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -113,7 +128,9 @@ def search(
     )
     goal = replace(goal, recipes=oracle.fidelities)
     own = parse_settings(settings or ())
-    spec = RunSpec(strategy, goal, seed, own, workers, repeats, schedule, failures)
+    first = read_start(start, oracle.space)
+    prior = _prior(proxy, keep, [strategy])
+    spec = RunSpec(strategy, goal, seed, own, workers, repeats, schedule, failures, first, prior)
     with progress() as tell:
         done = 0
 
@@ -218,6 +235,21 @@ def _cost_model(seconds_per_epoch: float | None, in_proportion_to: str | None) -
     return None
 
 
+def _prior(proxy: str | None, keep: float | None, strategies: Sequence[str]) -> Prior | None:
+    from nasbench.search.prior import Prior, takes_scores
+
+    if proxy is None:
+        if keep is not None:
+            raise NasbenchError("--keep needs --proxy, by which the best are kept")
+        return None
+    if keep is None and not any(map(takes_scores, strategies)):
+        raise NasbenchError(
+            f"of {', '.join(strategies)} none makes use of a proxy by itself: give --keep to train "
+            f"only the best by it, or begin with them (nasbench proxies start)"
+        )
+    return Prior(proxy, 1.0 if keep is None else keep)
+
+
 def compare(
     tables: Annotated[
         list[str],
@@ -256,6 +288,9 @@ def compare(
     soft: Targets = None,
     seconds_per_epoch: SecondsPerEpoch = None,
     in_proportion_to: InProportionTo = None,
+    start: Start = None,
+    proxy: ProxyOption = None,
+    keep: Keep = None,
     also: Annotated[
         list[str] | None,
         typer.Option(
@@ -280,6 +315,7 @@ def compare(
     """
     from nasbench.report import comparison_table, write_comparison
     from nasbench.search import compare as run_compare
+    from nasbench.table import load
 
     parameters: dict[str, dict[str, Any]] = {}
     names = [name.strip() for name in strategies.split(",") if name.strip()]
@@ -312,6 +348,8 @@ def compare(
             failures=failures,
             parameters=parameters,
             cost_model=_cost_model(seconds_per_epoch, in_proportion_to),
+            start=read_start(start, load(tables[0]).space),
+            prior=_prior(proxy, keep, names),
             also=also or (),
             processes=processes or cores(),
             out=out,

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nasbench.device.base import ESTIMATED, MEASURED, Reading
-from nasbench.device.count import count
 from nasbench.device.inference import Images
 from nasbench.device.trace import trace
+from nasbench.train.count import count
 from nasbench.train.network import CellNetwork
 
 __all__ = ["CounterMeter", "Meter", "ModelMeter", "find_meter"]

@@ -92,6 +92,8 @@ def _note(comparison: Comparison) -> str:
         f"{', against the best row within the limits' if setting.limits else ''}. One random draw "
         f"is exact: over all architectures."
     )
+    if setting.prior:
+        note += f" Known beforehand: {setting.prior}."
     if comparison.noise:
         note += (
             f" Regret below {comparison.noise.floor:.2f} fits the seeds' noise, not the "

@@ -21,10 +21,11 @@ from nasbench.errors import NasbenchError, StrategyError, unknown
 from nasbench.search.comparison import Comparison
 from nasbench.search.cost_model import CostModel
 from nasbench.search.oracle import Oracle, column_of
+from nasbench.search.prior import Prior
 from nasbench.search.run import search
 from nasbench.search.run_spec import plain
 from nasbench.search.setting import Setting, header_of
-from nasbench.search.strategy import Budget, Limit, Objective, Target, make_strategy, strategy_class
+from nasbench.search.strategy import Budget, Limit, Objective, Target, strategy_class
 from nasbench.search.trace import KeptTraces, Trace
 from nasbench.stats import hypervolume
 from nasbench.table import Table, atomic_path, load
@@ -60,6 +61,8 @@ def compare(
     failures: float = 0.0,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
     cost_model: CostModel | None = None,
+    start: Sequence[int] = (),
+    prior: Prior | None = None,
     also: Sequence[str | Path] = (),
     processes: int = 1,
     out: str | Path | None = None,
@@ -91,6 +94,8 @@ def compare(
         failures: the share of trainings that a dying worker takes with it, see `RunSpec`.
         parameters: for each strategy its own.
         cost_model: what training takes, in place of what the table says.
+        start: architectures that every run begins with, see `RunSpec`.
+        prior: a proxy's scores that every run knows, see `RunSpec`.
         also: other tables of the same space to look the incumbents up in, by name or path.
         processes: that run side by side.
         out: a folder that keeps the runs as they finish; what it has is not run again.
@@ -126,6 +131,8 @@ def compare(
         also=tuple(str(load(other).path.resolve()) for other in also),
         objectives=tuple(objectives),
         targets=tuple(targets),
+        start=tuple(int(architecture) for architecture in start),
+        prior=prior,
     )
     seeds = list(dict.fromkeys(int(seed) for seed in seeds))
     if surrogate and search_recipe:
@@ -138,7 +145,7 @@ def compare(
     for name in names:  # what a strategy refuses, parameters or a goal, is told now
         spec = setting.spec(name, 0, oracle)
         with suppress(StrategyError):
-            make_strategy(name, searched, spec.goal, spec.rng(), spec.parameters)
+            spec.begin(oracle)
     for judged in goal.judged:
         column_of(opened, judged, recipe)  # what the report recipe lacks is told now
     corner = np.ones(len(goal.every_objective))

@@ -193,6 +193,7 @@ class SurrogateOracle:
         costs: Sequence[str] = (),
     ) -> None:
         self.surrogate = surrogate
+        self.table = table
         self.space = surrogate.space
         self.fidelities: tuple[Fidelity, ...] = (
             Fidelity(surrogate.recipe, surrogate.epochs, (surrogate.epochs,)),

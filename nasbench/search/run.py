@@ -19,7 +19,7 @@ from nasbench.search.clock import Clock
 from nasbench.search.journal import Journal
 from nasbench.search.oracle import Oracle
 from nasbench.search.run_spec import RunSpec
-from nasbench.search.strategy import Outcome, Query, Strategy, failed, make_strategy
+from nasbench.search.strategy import Outcome, Query, Strategy, failed
 from nasbench.search.trace import Trace
 from nasbench.stats import non_dominated
 
@@ -124,13 +124,13 @@ def search(
         journal: a file that keeps every evaluation, told or still running. Where it holds a
             part of this very run already, that part is not evaluated again but replayed
             through the strategy.
-        strategy: runs this one instead of the registered one.
+        strategy: runs this one instead of the registered one, without a start.
         progress: called after each evaluation.
     """
     if strategy is None:
-        strategy = make_strategy(
-            spec.strategy, oracle.space, spec.goal, spec.rng(), spec.parameters
-        )
+        strategy = spec.begin(oracle)
+    elif spec.start or spec.prior:
+        raise NasbenchError("starts and priors are for registered strategies: leave strategy out")
     kept = Journal(journal, spec.describe(oracle)) if journal else None
     try:
         loop = _Loop(spec, oracle, strategy, kept, progress)

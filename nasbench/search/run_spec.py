@@ -12,7 +12,8 @@ import numpy as np
 import nasbench
 from nasbench.errors import NasbenchError, unknown
 from nasbench.search.oracle import Oracle
-from nasbench.search.strategy import Goal
+from nasbench.search.prior import Prior, begin_with
+from nasbench.search.strategy import Goal, Strategy
 
 __all__ = ["RunSpec", "plain"]
 
@@ -41,6 +42,8 @@ class RunSpec:
             `synchronous`: all wait for the last of them.
         failures: the share of trainings that a dying worker takes with it, at a random moment:
             its seconds are paid, the outcome is NaN, and nothing is left to continue.
+        start: architectures that come before anything else, such as the winners of earlier tasks.
+        prior: a proxy's scores, for strategies that take them, and as a filter for all.
     """
 
     strategy: str
@@ -51,6 +54,8 @@ class RunSpec:
     repeats: str = "paid"
     schedule: str = "asynchronous"
     failures: float = 0.0
+    start: tuple[int, ...] = ()
+    prior: Prior | None = None
 
     def __post_init__(self) -> None:
         if self.seed < 0:
@@ -63,15 +68,25 @@ class RunSpec:
             raise NasbenchError(f"the share of failures is from 0 to below 1, got {self.failures}")
 
     def describe(self, oracle: Oracle) -> dict[str, Any]:
-        """The spec with its oracle and the version of the code; plain JSON values."""
+        """The spec with its oracle and the version of the code; plain JSON values.
+
+        A start and a prior are in it only where there are, so that old runs go on.
+        """
+        absent = [name for name in ("start", "prior") if not getattr(self, name)]
         return {
-            **asdict(self),
+            **{name: value for name, value in asdict(self).items() if name not in absent},
             "goal": self.goal.describe(),
             "parameters": plain(self.parameters),
             "oracle": oracle.describe(),
             "space": dict(oracle.space.describe()),
             "version": nasbench.__version__,
         }
+
+    def begin(self, oracle: Oracle) -> Strategy:
+        """The strategy at its start."""
+        table = getattr(oracle, "table", None)
+        known = oracle.space, self.goal, self.rng(), self.parameters, self.start
+        return begin_with(self.prior, table, self.strategy, *known)
 
     def rng(self) -> np.random.Generator:
         """The strategy's generator; strategies of one seed draw independently of each other."""

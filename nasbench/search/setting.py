@@ -9,6 +9,7 @@ from typing import Any
 
 from nasbench.search.cost_model import CostModel
 from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle
+from nasbench.search.prior import Prior
 from nasbench.search.run_spec import RunSpec
 from nasbench.search.strategy import Budget, Fidelity, Goal, Limit, Objective, Target
 from nasbench.table import Table
@@ -41,6 +42,8 @@ class Setting:
     also: tuple[str, ...]
     objectives: tuple[Objective, ...] = ()
     targets: tuple[Target, ...] = ()
+    start: tuple[int, ...] = ()
+    prior: Prior | None = None
 
     def goal(self, recipes: tuple[Fidelity, ...] = ()) -> Goal:
         """What is searched for, on these recipes."""
@@ -94,6 +97,8 @@ class Setting:
         read = {"budget": budget, "limits": limits, "cost_model": cost_model, "also": also}
         read["objectives"] = tuple(Objective(**o) for o in values.get("objectives", ()))
         read["targets"] = tuple(Target(**target) for target in values.get("targets", ()))
+        read["start"] = tuple(values.get("start", ()))
+        read["prior"] = Prior(**values["prior"]) if values.get("prior") else None
         return cls(**{**values, **read})
 
     def spec(self, strategy: str, seed: int, oracle: Oracle) -> RunSpec:
@@ -109,6 +114,8 @@ class Setting:
             self.repeats,
             self.schedule,
             self.failures,
+            self.start,
+            self.prior,
         )
 
 

@@ -211,7 +211,7 @@ def noise_ceiling(values: ArrayLike) -> Ceiling:
     return Ceiling(of_mean, of_mean, spearman_ceiling(of_ranks, k), kendall_ceiling(root), k)
 
 
-def spearman_ceiling(agreement_of_ranks: float, k: int) -> float:
+def spearman_ceiling(agreement_of_ranks: float, k: float) -> float:
     """What a perfect prediction of the true means could reach against the k-seed mean.
 
     See `noise_ceiling`; the agreement of single seeds' ranks counts as 0 where it is below.
@@ -219,7 +219,7 @@ def spearman_ceiling(agreement_of_ranks: float, k: int) -> float:
     return float(6 / np.pi * np.arcsin(_root_reliability(max(agreement_of_ranks, 0.0), k) / 2))
 
 
-def _root_reliability(agreement_of_ranks: float, k: int) -> float:
+def _root_reliability(agreement_of_ranks: float, k: float) -> float:
     """Correlation of the k-seed mean with the truth, as for a bivariate normal."""
     single = 2 * np.sin(np.pi * agreement_of_ranks / 6)
     return float(np.sqrt(spearman_brown(single, k)))

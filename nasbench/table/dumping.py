@@ -44,7 +44,8 @@ def dump(
     `npz` has the layout that `nasbench import npz` reads: `architectures` as strings; for each
     recipe its `epochs`, its `seeds` and its metrics `[n, seeds, epochs]`, NaN after epochs at
     which a metric was not taken, or `[n]`; `parameters`, `flops`, `network/...`, `device/...`,
-    `proxy/...` as `[n]`. Types are kept.
+    `proxy/...` as `[n]`; `proxy_draws/...` as `[n, draws]`, which sheets leave to their mean,
+    `proxy/...`. Types are kept.
 
     `csv` and `parquet` have a line for each architecture, seed and epoch, the recipes below one
     another, or for each architecture and seed at the recipe's last epoch, or for each

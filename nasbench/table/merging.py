@@ -204,6 +204,11 @@ def _join(
     onto = axes(name, list(having.values()))
     stored_as = [table.dataset(name).values for table in having.values()]
     shape = (*stored_as[0].shape[1:],) if onto is None else (len(onto.seeds), len(onto.epochs))
+    if onto is None and any(values.shape[1:] != shape for values in stored_as):
+        raise NasbenchError(
+            f"{name} holds different numbers of values for an architecture in "
+            f"{' and '.join(having)}: what is not the same needs another name"
+        )
     dtype = np.result_type(*stored_as)
     rows = np.any([table.row_of[architectures] >= 0 for table in having.values()], axis=0)
     values: NDArray[Any]
@@ -241,10 +246,14 @@ def _about(name: str, having: Mapping[str, Table]) -> dict[str, Any]:
         said = dict(other.dataset(name).about)
         if seeded:
             about["epochs"] = sorted({*about["epochs"], *said.pop("epochs")})
-        about = _unite(name, first, about, label, {k: v for k, v in said.items() if k != "note"})
-    every = [table.dataset(name).about for table in having.values()]
-    if notes := dict.fromkeys(told["note"] for told in every if "note" in told):
+        said = {key: value for key, value in said.items() if key not in ("note", "seconds")}
+        about = _unite(name, first, about, label, said)
+    every = [table.dataset(name) for table in having.values()]
+    if notes := dict.fromkeys(of.about["note"] for of in every if "note" in of.about):
         about["note"] = "; ".join(notes)
+    if clocked := [of for of in every if "seconds" in of.about]:  # a mean over architectures
+        known = [max(1, int(np.isfinite(of.values).sum())) for of in clocked]
+        about["seconds"] = float(np.average([of.about["seconds"] for of in clocked], weights=known))
     return about
 
 

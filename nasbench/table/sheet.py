@@ -68,6 +68,8 @@ class Sheet:
                     self._trained[name] = dataset
             elif dataset.values.ndim == 1:
                 self._once[name] = dataset
+            elif name.startswith("proxy_draws/"):
+                continue  # of which `proxy/...` is the mean
             else:
                 raise NasbenchError(
                     f"{name} holds several numbers for an architecture, for which a sheet has no "

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -27,6 +28,7 @@ __all__ = [
     "ReferenceTrainer",
     "cpu_threads",
     "make_optimizer",
+    "moments",
     "pick_hardware",
     "prepare",
     "record_of",
@@ -85,6 +87,13 @@ def pick_hardware(name: str = "auto") -> torch.device:
         raise NasbenchError(f"there is no hardware {name!r} here: {reason}") from error
 
 
+def moments(split: Split) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What standardises images: mean and standard deviation, `[1, channels, 1, 1]`."""
+    images = split.images.astype(np.float32)
+    std = images.std((0, 2, 3), keepdims=True)
+    return images.mean((0, 2, 3), keepdims=True), np.maximum(std, 1e-6)
+
+
 def prepare(task: Task, recipe: Recipe, hardware: torch.device) -> Prepared:
     """The task's splits as the recipe uses them."""
     splits = {
@@ -92,12 +101,10 @@ def prepare(task: Task, recipe: Recipe, hardware: torch.device) -> Prepared:
         "valid": task.valid.first(recipe.valid_images),
         "test": task.test.first(recipe.test_images),
     }
-    images = splits["train"].images.astype(np.float32)
-    mean = images.mean((0, 2, 3), keepdims=True)
-    std = images.std((0, 2, 3), keepdims=True)
+    mean, std = moments(splits["train"])
 
     def tensors(split: Split) -> tuple[Tensor, Tensor]:
-        standard = (split.images.astype(np.float32) - mean) / np.maximum(std, 1e-6)
+        standard = (split.images.astype(np.float32) - mean) / std
         # Channels last: 1.5 times as fast on a CPU for networks this narrow.
         x = torch.from_numpy(standard).to(hardware, memory_format=torch.channels_last)
         return x, torch.from_numpy(split.labels).to(hardware)

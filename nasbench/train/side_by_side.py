@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, cast
 
@@ -24,7 +24,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from nasbench.train.network import Cell, CellNetwork
 
-__all__ = ["side_by_side"]
+__all__ = ["layers", "side_by_side"]
 
 
 def side_by_side(networks: Sequence[CellNetwork]) -> nn.Module:
@@ -39,6 +39,25 @@ def side_by_side(networks: Sequence[CellNetwork]) -> nn.Module:
         `[batch, networks x channels, h, w]`.
     """
     return _stack(networks)
+
+
+def layers(module: nn.Module, networks: Sequence[int]) -> Iterator[tuple[nn.Module, list[int]]]:
+    """Each layer of a group's module, with the networks of the group that have it.
+
+    A layer's weights, and channels, are those of its networks one after the other: in equal
+    parts, in this order.
+
+    Args:
+        module: of `side_by_side`, or a part of it.
+        networks: which networks of the group the module holds: of the whole, `range(group)`.
+    """
+    if isinstance(module, _Edge):
+        networks = module.networks.tolist()
+    children = list(module.children())
+    if not children:
+        yield module, list(networks)
+    for child in children:
+        yield from layers(child, networks)
 
 
 def _stack(modules: Sequence[nn.Module]) -> nn.Module:

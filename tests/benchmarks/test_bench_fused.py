@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import nasbench as nb
-from nasbench.device.count import count
 from nasbench.train import Recipe
+from nasbench.train.count import count
 from nasbench.train.fused import FusedTrainer, group_size
 from nasbench.train.network import network
 from nasbench.train.reference import ReferenceTrainer

@@ -13,11 +13,11 @@ from small_builds import journaled, small_spec, trained
 import nasbench as nb
 from nasbench.build import BuildSpec, build
 from nasbench.device import DeviceSpec
-from nasbench.device.count import count
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
 from nasbench.table import Table
 from nasbench.train import CURVES
+from nasbench.train.count import count
 from nasbench.train.engine import make_trainer
 from nasbench.train.network import network
 

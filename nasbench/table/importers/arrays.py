@@ -7,7 +7,8 @@ Its keys, with N architectures, S seeds and E epochs:
 - `recipe/NAME/seeds` `[S]`, optional: the seeds' numbers; without it they are 0 to S - 1;
 - `recipe/NAME/<metric>`: `[N, S, E]`, or `[N]`: one number at the last epoch, without seeds;
 - `parameters`, `flops` and what else is counted, `[N]`;
-- `device/<name>/<metric_unit>` `[N]`, `proxy/<name>` `[N]`;
+- `device/<name>/<metric_unit>` `[N]`, `proxy/<name>` `[N]`, and `proxy_draws/<name>`
+  `[N, draws]` of which that is the mean;
 - `about/<key>`: a sentence for the manifest. `about/licence` and `about/citation` say those;
   `about/<array>` speaks of an array: `derived: ...` marks it derived, `missing: ...` says why
   its NaNs are missing.
@@ -80,7 +81,7 @@ def _contents(npz: Npz, space: Space, scratch: Scratch) -> Contents:
         name = f"network/{key}" if key in NETWORK else key
         if name in datasets:
             raise npz.fault(f"holds {name} twice")
-        check_name(name)
+        check_name(f"proxy/{rest}" if room == "proxy_draws" else name)
         recipe = recipes.get(rest.partition("/")[0]) if room == "recipe" else None
         values = _values(npz, key, recipe, row, scratch)
         check_values(name, values, rows)
@@ -173,6 +174,10 @@ def _values(
     allowed: list[tuple[int, ...]] = [(len(row),)]
     if recipe is not None:
         allowed.append((len(row), len(recipe.seeds), len(recipe.epochs)))
+    if key.startswith("proxy_draws/"):
+        if f"proxy/{key.removeprefix('proxy_draws/')}" not in npz.arrays:
+            raise npz.fault(f"holds {key} without the mean of its draws")
+        allowed = [(len(row), max((1, *array.shape[1:2])))]
     if array.shape not in allowed or array.dtype.kind == "U":
         shapes = " or ".join(str(list(shape)) for shape in allowed)
         raise npz.fault(f"holds {key} that is {array}, not {shapes} numbers")

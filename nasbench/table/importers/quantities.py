@@ -96,7 +96,7 @@ def check_values(
     """
     room, metric = name.split("/")[0], name.rpartition("/")[2]
     low = 0.0 if room != "recipe" or metric in RECIPE else -np.inf
-    low = -np.inf if room == "proxy" else low
+    low = -np.inf if room in ("proxy", "proxy_draws") else low
     high = 100.0 if metric.endswith("_accuracy") else np.inf
     largest = 0.0
     for start in range(0, len(values), 4096):  # in blocks: the array may be larger than memory

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
-from nasbench.device.inference import evaluating, example_images
 from nasbench.train.network import CellNetwork
 
 __all__ = ["Counts", "count"]
@@ -42,12 +43,10 @@ def count(network: CellNetwork, shape: tuple[int, int, int]) -> Counts:
         terms = weight[0].numel() + (getattr(module, "bias", None) is not None)
         flops += output.numel() * terms
 
-    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    hooks = [layer.register_forward_hook(add) for layer in layers]
-    try:
-        with evaluating(network, example_images(network, shape, 1)) as images:
-            network(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    counted = copy.deepcopy(network).eval()
+    for module in counted.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.register_forward_hook(add)
+    with torch.inference_mode():
+        counted(network.classifier.weight.new_zeros(1, *shape))
     return Counts(sum(p.numel() for p in network.parameters()), flops)

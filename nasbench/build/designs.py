@@ -1,0 +1,110 @@
+"""Which architectures are trained where not all are: at random, spread by size, or asked for.
+
+Every fifth place of one random order of the distinct architectures is held out: no model is ever
+fitted on it, and what models say of it is how well they do. Each design draws from the other
+four fifths, so that a sample of any size begins with every smaller one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import NasbenchError, unknown
+
+__all__ = ["DESIGNS", "HELD_OUT", "Sampling", "divided", "spread", "unsure"]
+
+DESIGNS = ("random", "stratified", "active")
+
+HELD_OUT = 5
+"""One in so many is held out."""
+
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+_ORDER, _SPREAD, _UNSURE = range(3)
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What of a space is trained.
+
+    Attributes:
+        size: distinct architectures at the most, those that are held out among them.
+        design: one of `DESIGNS`. `random`: each as likely as any other. `stratified`: spread
+            evenly over the order by FLOPs, which no training is needed for. `active`: at
+            random at first, then where the members of the fitted ensemble disagree.
+        seed: of the order, the spread, the models and their questions; 0 or more.
+    """
+
+    size: int
+    design: str = "random"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.design not in DESIGNS:
+            raise unknown("design", self.design, DESIGNS)
+        if self.seed < 0:
+            raise NasbenchError(f"the seed of a sample is 0 or more, got {self.seed}")
+
+    @property
+    def held_out(self) -> int:
+        """Architectures that are trained, and that no model is fitted on."""
+        return self.size // HELD_OUT
+
+
+def divided(architectures: Integers, seed: int) -> tuple[Integers, Integers]:
+    """Those to hold out, and those to choose from; each in its random order."""
+    order = _rng(seed, _ORDER).permutation(architectures)
+    held = np.arange(len(order)) % HELD_OUT == HELD_OUT - 1
+    return order[held], order[~held]
+
+
+def spread(candidates: Integers, proxy: NDArray[np.float64], seed: int) -> Integers:
+    """The candidates in an order of which each beginning has its even share of small and large.
+
+    The k-th is taken from those left, ordered by the proxy, at the fractional part of
+    u + k (sqrt(5) - 1) / 2 with u drawn once, a sequence that fills [0, 1) evenly at every
+    length. Strata would do so at one length alone.
+
+    Args:
+        candidates: in random order, which decides between equals, `[n]`.
+        proxy: of each, `[n]`.
+        seed: of u.
+    """
+    left = candidates[np.argsort(proxy, kind="stable")].tolist()
+    start = _rng(seed, _SPREAD).random()
+    return np.asarray(
+        [left.pop(int((start + k * GOLDEN) % 1 * len(left))) for k in range(len(left))],
+        dtype=np.int64,
+    )
+
+
+def unsure(
+    candidates: Integers, disagreement: NDArray[np.float64], n: int, seed: int, number: int
+) -> Integers:
+    """So many candidates, drawn one after the other with probabilities as their disagreement.
+
+    The largest of log(disagreement) plus Gumbel noise, which is that draw. Kirsch et al.,
+    "Stochastic Batch Acquisition: A Simple Baseline for Deep Active Learning", TMLR 2023: the
+    most unsure of all are neighbours that teach the same, and a draw does as well as methods
+    that compare the candidates of a batch. A smaller n gives the beginning of a larger.
+
+    Args:
+        candidates: to choose from, `[m]`.
+        disagreement: between an ensemble's members about each, `[m]`.
+        n: at most m.
+        seed: of the draw.
+        number: of the round.
+    """
+    noise = _rng(seed, _UNSURE, number).gumbel(size=len(candidates))
+    worth = np.log(np.maximum(disagreement, 1e-12)) + noise
+    return candidates[np.argsort(-worth, kind="stable")[:n]]
+
+
+def _rng(seed: int, *key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))

@@ -1,0 +1,207 @@
+"""Zero-cost proxies: which there are, what they say of networks, and what that is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasbench.cli.common import Json, emit, progress, rows
+from nasbench.cli.look import TableArgument, complete_table
+from nasbench.cli.make import Hardware, Out, RecipeArgument
+from nasbench.errors import NasbenchError
+
+__all__ = ["register"]
+
+proxies = typer.Typer(no_args_is_help=True, help="Zero-cost proxies: score networks, judge scores.")
+
+
+def complete_proxy(incomplete: str) -> list[str]:
+    """Proxies that can be computed."""
+    from nasbench.proxy import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
+@proxies.command("list")
+def list_proxies(as_json: Json = False) -> None:
+    """Say which proxies there are, which of their values speak for a network, and their papers.
+
+    Example: `nasbench proxies list`
+    """
+    from nasbench.proxy import get, names
+
+    found = {name: get(name) for name in names()}
+    document = {
+        name: {
+            "better": proxy.better,
+            "random": proxy.random,
+            "paper": proxy.paper,
+            "about": proxy.about,
+        }
+        for name, proxy in found.items()
+    }
+    shown = [
+        (name, f"{proxy.better:<4}  {'; '.join(filter(None, (proxy.paper, proxy.about)))}")
+        for name, proxy in found.items()
+    ]
+    emit(document, as_json, rows(shown))
+
+
+@proxies.command()
+def score(
+    recipe: RecipeArgument,
+    out: Out,
+    table: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose architectures are scored, and which --out holds as well.",
+            autocompletion=complete_table,
+        ),
+    ] = None,
+    chosen: Annotated[
+        str | None,
+        typer.Option(
+            "--proxies", help="Names with commas between; else all.", autocompletion=complete_proxy
+        ),
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(help="Score so many distinct architectures, drawn at random.")
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Starts and batches that are averaged over.")] = 1,
+    batch_size: Annotated[int, typer.Option(help="Images of a batch.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Of starts, batches and sample.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes side by side; a core each by default.")
+    ] = None,
+    hardware: Hardware = "auto",
+    as_json: Json = False,
+) -> None:
+    """Compute proxies of every distinct architecture of a recipe's space, into a table.
+
+    The recipe gives space, task and, with its first [recipe.NAME], the width and depth of the
+    networks. A scoring that was stopped goes on where it was: run the same command again.
+
+    Example: `nasbench proxies score nb201-mini-fashion16 --proxies synflow,nwot --out scores.h5`
+    """
+    import numpy as np
+
+    from nasbench.build import read_spec
+    from nasbench.build.proxies import Scoring, score_table
+    from nasbench.proxy import names
+    from nasbench.table import load, recipe_path
+
+    asked = tuple(dict.fromkeys(split(chosen))) if chosen is not None else names()
+    with progress() as tell:
+        written = score_table(
+            read_spec(recipe_path(recipe)),
+            out,
+            Scoring(asked, draws, batch_size, seed),
+            table=load(table) if table else None,
+            sample=sample,
+            processes=workers,
+            hardware=hardware,
+            progress=tell,
+        )
+    found = {name: written.manifest["datasets"][f"proxy/{name}"] for name in asked}
+    scored = {name: int(np.isfinite(written.column(f"proxy/{name}")).sum()) for name in asked}
+    document = {
+        "table": str(out),
+        "rows": len(written.rows),
+        "proxies": {
+            name: {"seconds": about["seconds"], "draws": about["draws"], "scored": scored[name]}
+            for name, about in found.items()
+        },
+    }
+    shown = [
+        (
+            name,
+            f"{scored[name]:,} of {len(written.rows):,} rows have it; "
+            f"{1000 * about['seconds']:.3g} ms an architecture and draw, draws: {about['draws']}",
+        )
+        for name, about in found.items()
+    ]
+    following = f"nasbench proxies report {out} --out report" if table else f"nasbench info {out}"
+    emit(document, as_json, rows([("table", out), *shown, ("next", following)]))
+
+
+@proxies.command()
+def report(
+    table: TableArgument,
+    out: Annotated[Path, typer.Option(help="Folder for the page and its figures.")],
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metric", help="RECIPE/METRIC or DEVICE/METRIC; the first is shown most."),
+    ] = None,
+    chosen: Annotated[
+        str | None, typer.Option("--proxies", help="Names with commas between; else all.")
+    ] = None,
+    combined: Annotated[
+        str | None, typer.Option("--combine", help="What combinations are made of; else all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how well a table's scores rank its accuracies and costs, on a page with figures.
+
+    Rank correlations over all architectures and among the best, precision at the top, what scores
+    add to the size of networks, the ceiling of seed noise, how proxies agree, and what vote, rank
+    average, AZ-NAS's sum of log ranks and a fit make of them.
+
+    Example: `nasbench proxies report scored.h5 --metric 200ep/valid_accuracy --out report`
+    """
+    from nasbench.proxy.judgement import judge
+    from nasbench.report.proxies import proxy_tables, write_proxies
+    from nasbench.table import load
+
+    with progress() as tell:
+        found = judge(
+            load(table),
+            proxies=split(chosen),
+            metrics=metrics or (),
+            combined=split(combined),
+            progress=tell,
+        )
+    page = write_proxies(found, out)
+    shown = "\n".join(of.plain() for of in proxy_tables(found))
+    emit(found.describe(), as_json, f"{shown}\n{page}")
+
+
+@proxies.command()
+def start(
+    table: TableArgument,
+    by: Annotated[str, typer.Option(help="A proxy that the table holds.")],
+    out: Annotated[Path, typer.Option(help="The text file to write.")],
+    k: Annotated[int, typer.Option(min=1, help="How many architectures.")] = 10,
+    as_json: Json = False,
+) -> None:
+    """Write the k distinct architectures that a proxy puts first, to begin searches with.
+
+    Example: `nasbench proxies start scored.h5 --by synflow --k 10 --out start.txt`, then
+    `nasbench compare --table scored.h5 --start start.txt ...`
+    """
+    from nasbench.proxy.judgement import first_by
+    from nasbench.table import atomic_path, load
+
+    opened = load(table)
+    found = first_by(opened, by, k)
+    lines = [f"{opened.space.string(a)}  # {a}" for a in found]
+    with atomic_path(out) as partial:
+        partial.write_text("\n".join([f"# by {by} of {opened.name}, the best first", *lines, ""]))
+    document = {"start": str(out), "by": by, "architectures": found}
+    emit(document, as_json, f"{out}: the {len(found)} distinct architectures first by {by}")
+
+
+def split(names: str | None) -> tuple[str, ...]:
+    """Names with commas between."""
+    if names is None:
+        return ()
+    found = tuple(name.strip() for name in names.split(",") if name.strip())
+    if not found:
+        raise NasbenchError(f"names stand with commas between, as in synflow,nwot, got {names!r}")
+    return found
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(proxies, name="proxies")

@@ -1,0 +1,116 @@
+"""Samples of a space: the options of `nasbench build` that ask for one, and what it says of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasbench.cli.common import emit
+from nasbench.errors import NasbenchError
+
+if TYPE_CHECKING:
+    from nasbench.build import BuildSpec, PartlyTrained, Sampling
+
+__all__ = ["Complete", "Design", "Sample", "SampleSeed", "emit_sample", "sampling_of"]
+
+
+def complete_design(incomplete: str) -> list[str]:
+    """How a sample can be drawn."""
+    from nasbench.build import DESIGNS
+
+    return [name for name in DESIGNS if name.startswith(incomplete)]
+
+
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Train so many distinct architectures at the most, and not all. A larger sample, or "
+        "the whole build, goes on from them.",
+    ),
+]
+Complete = Annotated[
+    bool,
+    typer.Option(
+        "--complete",
+        help="Predict what the sample leaves out, each value marked as predicted. One in five is "
+        "held out from all fits; if 40 or more are, training ends when it no longer improves "
+        "tau on them. Devices are measured for all architectures, trained or not.",
+    ),
+]
+Design = Annotated[
+    str | None,
+    typer.Option(
+        help="Of the sample: random, stratified by FLOPs, or active: where models disagree.",
+        autocompletion=complete_design,
+    ),
+]
+SampleSeed = Annotated[int | None, typer.Option(min=0, help="Of the sample and its fits; 0.")]
+
+
+def sampling_of(
+    spec: BuildSpec, size: int | None, complete: bool, design: str | None, seed: int | None
+) -> Sampling | None:
+    """The sample that options ask for, where the build can have it; None of none."""
+    from nasbench.build import Sampling
+    from nasbench.build.partial import check_sample
+
+    given: dict[str, Any] = {"design": design, "seed": seed}
+    given = {key: value for key, value in given.items() if value is not None}
+    if size is None:
+        if complete or given:
+            raise NasbenchError("--complete, --design and --seed are of a sample: give --sample N")
+        return None
+    sampling = Sampling(size, **given)
+    check_sample(spec, sampling, complete)
+    return sampling
+
+
+def emit_sample(made: PartlyTrained, as_json: bool) -> None:
+    """Say what was trained, what is predicted and how well, why it ended, and what may follow."""
+    from nasbench.build.rounds import BACK, FLAT
+
+    table, outcome = made.table, made.outcome
+    path, asked = table.path, outcome.sampling
+    trained = len(outcome.trained)
+    said = table.manifest.get("predicted")
+    document = {
+        "table": str(path),
+        "sha256": table.sha256,
+        "rows": len(table.rows),
+        "rows_trained": trained,
+        "rows_predicted": said["rows_predicted"] if said else 0,
+        "sample": outcome.describe(),
+    }
+    kept = (
+        f"The trainings stay in {path}.build: the same command with a larger --sample, or without "
+        f"it, goes on from them."
+    )
+    if said is None:
+        emit(document, as_json, f"{path}: {trained:,} rows, all trained. {kept}")
+        return
+    last = outcome.rounds[-1]
+    tau = last.kendall
+    ceiling = (
+        f"the noise of {outcome.ceiling.seeds} seeds leaves {outcome.ceiling.kendall:.3f} to be "
+        f"reached"
+        if outcome.ceiling
+        else "one seed does not tell what its noise leaves to be reached"
+    )
+    if outcome.stopped:
+        why = (
+            f"It stopped there: over {BACK} rounds tau rose by {last.gain:.3f}, no more than the "
+            f"standard error of that, {last.noise:.3f}, {FLAT} rounds in succession."
+        )
+    else:
+        why = f"All {asked.size:,} that were asked for are trained."
+    text = (
+        f"{path}: {trained:,} rows trained ({asked.design}), {said['rows_predicted']:,} predicted "
+        f"from {len(outcome.fitted):,} of them\n"
+        f"Kendall's tau {tau.value:.3f} [{tau.low:.3f}, {tau.high:.3f}] on {tau.n:,} random "
+        f"architectures that no fit saw; {ceiling}\n"
+        f"{why} {kept}\n"
+        f"Look: nasbench info {path}; search it: nasbench compare --table {path} ..."
+    )
+    emit(document, as_json, text)

@@ -1,0 +1,284 @@
+"""Networks under examination: one module, one batch, and the passes that proxies share."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property, wraps
+from time import perf_counter
+from typing import NamedTuple, TypeVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from nasbench.train.count import Counts, count
+from nasbench.train.network import CellNetwork
+from nasbench.train.side_by_side import layers, side_by_side
+
+__all__ = ["SHARED", "Clock", "Forward", "Layer", "Probe", "Values", "gradients", "losses"]
+
+SHARED = "shared"
+"""What the seconds of passes that any proxy may use go by."""
+
+Values = NDArray[np.float64]
+"""A value of each network of a probe, float64 `[networks]`."""
+
+Made = TypeVar("Made")
+
+
+class Layer(NamedTuple):
+    """A layer of some of a probe's networks.
+
+    Attributes:
+        module: the layer; its weights, `[networks x outputs, ...]` or `[networks, outputs, ...]`,
+            and its channels are those of one network after the other.
+        networks: which they are, int64 `[networks]`.
+    """
+
+    module: nn.Module
+    networks: Tensor
+
+    @property
+    def weight(self) -> nn.Parameter:
+        """The weights of all its networks; biases are apart."""
+        return self.module.get_parameter("weight")
+
+
+class Forward(NamedTuple):
+    """What a pass of the batch through all networks left, with what gradients need.
+
+    Attributes:
+        images: what went in, `[batch, networks x channels, h, w]`: each network has its own
+            copy, and so its own gradient.
+        logits: `[batch, networks, classes]`.
+        outputs: of each layer with weights, in their order.
+        rectified: what each ReLU gave, with the networks that have it.
+        features: of the stem and of each block behind it, `[batch, networks x channels, h, w]`.
+    """
+
+    images: Tensor
+    logits: Tensor
+    outputs: list[Tensor]
+    rectified: list[tuple[Tensor, Tensor]]
+    features: list[Tensor]
+
+
+def shared(make: Callable[[Probe], Made]) -> cached_property[Made]:
+    """A pass that several proxies may need: made once, its seconds counted as shared."""
+
+    @wraps(make)
+    def timed(probe: Probe) -> Made:
+        with probe.clock.counted(SHARED), torch.enable_grad():
+            return make(probe)
+
+    return cached_property(timed)
+
+
+class Clock:
+    """Seconds by what they were spent on; what is done within something else counts apart."""
+
+    def __init__(self, hardware: torch.device) -> None:
+        self.hardware = hardware
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inner = [0.0]
+
+    @contextmanager
+    def counted(self, name: str) -> Iterator[None]:
+        """Count what is done inside under this name."""
+        started = self._now()
+        self._inner.append(0.0)
+        try:
+            yield
+        finally:
+            spent = self._now() - started
+            self.seconds[name] += spent - self._inner.pop()
+            self._inner[-1] += spent
+
+    def _now(self) -> float:
+        if self.hardware.type == "cuda":
+            torch.cuda.synchronize(self.hardware)
+        return perf_counter()
+
+
+class Probe:
+    """A group of networks side by side at their start, and a batch that all see.
+
+    Proxies read it and leave it as it is. BatchNorm takes the batch's statistics in all passes
+    here, as in a first step of training: networks before training have no others.
+
+    Args:
+        networks: of one space, width and depth; they keep their weights.
+        images: standardised, `[batch, channels, h, w]`; on the hardware and in the dtype that
+            all passes here are made with.
+        labels: int64 `[batch]`.
+        seed: of what proxies draw themselves.
+        clock: counts the seconds of passes.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[CellNetwork],
+        images: Tensor,
+        labels: Tensor,
+        seed: np.random.SeedSequence,
+        clock: Clock | None = None,
+    ) -> None:
+        self.networks = list(networks)
+        self.images, self.labels = images, labels
+        self.clock = clock or Clock(images.device)
+        self.reasons: dict[int, str] = {}
+        self._seed = seed
+        self.module = self.stack(self.networks)
+        self.layers = self.weighted(self.module)
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    # What proxies build on.
+
+    def stack(self, networks: Sequence[CellNetwork]) -> CellNetwork:
+        """Networks as one module beside the images, in training mode.
+
+        One alone is copied with its channels last in memory: a CPU takes a third of the time
+        where it pools.
+        """
+        if len(networks) > 1:
+            module = cast(CellNetwork, side_by_side(networks))
+        else:
+            module = copy.deepcopy(networks[0])
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return module.to(self.images.device, self.images.dtype).train()
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Of images `[batch, channels, h, w]`, for all networks: `[batch, networks, classes]`."""
+        logits: Tensor = self.module(images)
+        return logits.view(len(images), len(self), -1)
+
+    def parts(self, module: nn.Module) -> list[Layer]:
+        """The layers of a module of all networks, whatever they are."""
+        return [
+            Layer(layer, torch.tensor(networks, device=self.images.device))
+            for layer, networks in layers(module, range(len(self)))
+        ]
+
+    def weighted(self, module: nn.Module) -> list[Layer]:
+        """The convolutions and the classifier of a module of all networks."""
+        return [
+            part
+            for part in self.parts(module)
+            if any(name == "weight" and p.ndim > 1 for name, p in part.module.named_parameters())
+        ]
+
+    def rng(self, name: str) -> np.random.Generator:
+        """What a proxy of that name draws from: the same for each network, whoever is beside.
+
+        Networks that are compared should differ in nothing but themselves.
+        """
+        key = (*self._seed.spawn_key, *name.encode())
+        return np.random.default_rng(np.random.SeedSequence(self._seed.entropy, spawn_key=key))
+
+    def normal(self, rng: np.random.Generator, *shape: int) -> Tensor:
+        """Standard normal numbers as a tensor beside the images."""
+        return torch.from_numpy(rng.standard_normal(shape)).to(self.images)
+
+    def sums(self, terms: Iterable[tuple[Tensor, Tensor]]) -> Values:
+        """Add up over layers what each has for each of its networks: `(networks, values)`."""
+        total = torch.zeros(len(self), dtype=torch.float64, device=self.images.device)
+        for networks, values in terms:
+            total.index_add_(0, networks, values.double())
+        return total.cpu().numpy()
+
+    def explain(self, wrong: ArrayLike, reason: str) -> None:
+        """Say why some networks `[networks]` have no value; what was said first stays."""
+        for network in np.flatnonzero(np.asarray(wrong)).tolist():
+            self.reasons.setdefault(network, reason)
+
+    def finite(self, matrices: Tensor) -> Tensor:
+        """Matrices `[networks, n, n]`, zeros for those of a network that is beyond numbers."""
+        wrong = ~torch.isfinite(matrices).flatten(1).all(1)
+        self.explain(wrong.cpu().numpy(), "its activations or gradients are not finite")
+        return torch.where(wrong[:, None, None], 0, matrices)
+
+    # Passes.
+
+    @shared
+    def counts(self) -> list[Counts]:
+        """The size of each network."""
+        _, channels, height, width = self.images.shape
+        return [count(network, (channels, height, width)) for network in self.networks]
+
+    @shared
+    def forward(self) -> Forward:
+        """The batch through all networks."""
+        images = self.images.repeat(1, len(self), 1, 1).requires_grad_()
+        outputs: dict[nn.Module, Tensor] = {}
+        rectified: list[tuple[Tensor, Tensor]] = []
+        features: list[Tensor] = []
+        hooks = []
+        for layer, _ in self.layers:
+            hooks.append(layer.register_forward_hook(lambda m, _, y: outputs.update({m: y})))
+        for relu, networks in self.parts(self.module):
+            if isinstance(relu, nn.ReLU):
+                hooks.append(
+                    relu.register_forward_hook(
+                        lambda _, __, y, networks=networks: rectified.append((y, networks))
+                    )
+                )
+        for block in (self.module.stem, *self.module.blocks):
+            hooks.append(block.register_forward_hook(lambda _, __, y: features.append(y)))
+        try:
+            logits = self.logits(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return Forward(
+            images, logits, [outputs[layer] for layer, _ in self.layers], rectified, features
+        )
+
+    @shared
+    def loss(self) -> Tensor:
+        """The sum over networks of the mean cross-entropy: each has its own gradient in it."""
+        return losses(self.forward.logits, self.labels).sum()
+
+    @shared
+    def loss_gradients(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The loss's gradients of the weights and of the outputs of each layer of `layers`."""
+        weights = [layer.weight for layer in self.layers]
+        found = gradients(self.loss, [*weights, *self.forward.outputs])
+        return found[: len(weights)], found[len(weights) :]
+
+    @shared
+    def input_jacobian(self) -> Tensor:
+        """Gradients of the sum of all logits of all images: `[networks, batch, numbers]`.
+
+        BatchNorm lets an image's pixels move the logits of others: those are counted in.
+        """
+        [found] = gradients(self.forward.logits.sum(), [self.forward.images])
+        return found.reshape(len(found), len(self), -1).transpose(0, 1)
+
+
+def losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean cross-entropy of each network in nats: `[networks]`."""
+    networks = logits.shape[1]
+    each = F.cross_entropy(
+        logits.transpose(0, 1).flatten(0, 1), labels.repeat(networks), reduction="none"
+    )
+    return each.view(networks, -1).mean(1)
+
+
+def gradients(of: Tensor, by: Sequence[Tensor], *, differentiable: bool = False) -> list[Tensor]:
+    """Gradients of a sum; zero where it does not depend on what they are taken by."""
+    if not of.requires_grad:
+        return [torch.zeros_like(each) for each in by]
+    found = torch.autograd.grad(
+        of, by, retain_graph=True, create_graph=differentiable, allow_unused=True
+    )
+    return [
+        torch.zeros_like(each) if gradient is None else gradient
+        for each, gradient in zip(by, found, strict=True)
+    ]

@@ -1,0 +1,216 @@
+"""Proxies of many architectures: starts and batches are drawn, networks stand side by side."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from nasbench.errors import NasbenchError
+from nasbench.proxy.probe import SHARED, Clock, Probe, Values
+from nasbench.proxy.registry import Proxy, get
+from nasbench.space import Space
+from nasbench.task import Split, Task
+from nasbench.train.fused import group_size
+from nasbench.train.network import CellNetwork, network
+from nasbench.train.recipe import Recipe
+from nasbench.train.reference import moments, pick_hardware
+from nasbench.train.start import initialize
+
+__all__ = ["Scores", "examine", "score"]
+
+_START, _BATCH, _OWN = 0, 1, 2
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scores:
+    """What proxies say of architectures.
+
+    Attributes:
+        values: by proxy, float64 `[architectures, draws]`, signed as the proxy's paper writes
+            it; NaN where there is none.
+        reasons: why there is none: proxy, place of the architecture, draw and a sentence's part.
+        seconds: by proxy, for one network and draw. The making of a network, and the passes
+            that any proxy may use, are `shared`: they are paid once, however many proxies ask.
+    """
+
+    values: dict[str, NDArray[np.float64]]
+    reasons: list[tuple[str, int, int, str]]
+    seconds: dict[str, float]
+
+
+def score(
+    space: Space,
+    architectures: ArrayLike,
+    task: Task,
+    recipe: Recipe,
+    proxies: Iterable[str],
+    *,
+    seed: int = 0,
+    draws: int = 1,
+    batch_size: int = 64,
+    hardware: str = "auto",
+    group: int | None = None,
+    live: bool = True,
+) -> Scores:
+    """Score architectures at their start.
+
+    A draw is one initial start and one batch of the training images, standardised as the
+    trainer does it, neither cropped nor mirrored. All networks of a draw see the same batch.
+
+    Args:
+        space: of cells.
+        architectures: integers `[n]`.
+        task: gives images and labels.
+        recipe: gives width, depth and how many training images there are.
+        proxies: names; see `names`.
+        seed: of all draws.
+        draws: how many of them.
+        batch_size: images of a batch; 4 or more.
+        hardware: a torch device's name; `auto` is CUDA, else the CPU. MPS has no float64.
+        group: networks side by side; by default as many as memory takes.
+        live: score what stands for an architecture's class, as tables train it; False scores
+            the architecture's own graph, dead edges included.
+
+    Returns:
+        Values in the order of `architectures`. Who else is in a group changes a network's
+        rounding, and nothing else.
+    """
+    chosen = [get(name) for name in dict.fromkeys(proxies)]
+    for what, number, least in (
+        ("seed", seed, 0),
+        ("draws", draws, 1),
+        ("batch_size", batch_size, 4),  # zico halves it, and BatchNorm needs 2
+        ("group", 1 if group is None else group, 1),
+    ):
+        if number < least:
+            raise NasbenchError(f"{what} must be {least} or more, got {number}")
+    given = np.atleast_1d(space.check(architectures))
+    built = space.canonical(given) if live else given
+    distinct, place = np.unique(built, return_inverse=True)
+    device = _pick(hardware)
+    batches = _batches(task, recipe, seed, draws, batch_size, device)
+    if group is None:
+        # Gradients of gradients keep about three times what a step of training does.
+        group = group_size(space, task, replace(recipe, batch_size=3 * batch_size), device)
+
+    values = {p.name: np.full((len(distinct), draws), np.nan) for p in chosen}
+    reasons: dict[tuple[str, int, int], str] = {}
+    spent: dict[str, float] = defaultdict(float)
+    for draw, (images, labels) in enumerate(batches):
+        start = _derive(seed, _START, draw).generate_state(1)[0]
+        asked = [p for p in chosen if p.random or draw == 0]
+        for first in range(0, len(distinct), group):
+            members = distinct[first : first + group]
+            clock = Clock(device)
+            with clock.counted(SHARED):
+                networks = [
+                    _at_start(space, architecture, task, recipe, live, int(start)).to(device)
+                    for architecture in members.tolist()
+                ]
+                probe = Probe(networks, images, labels, _derive(seed, _OWN, draw), clock)
+            for name, (found, why) in examine(probe, asked).items():
+                values[name][first : first + len(members), draw] = found
+                reasons.update({(name, first + i, draw): reason for i, reason in why.items()})
+            for name, seconds in clock.seconds.items():
+                spent[name] += seconds
+    drawn = {SHARED: draws}
+    for p in chosen:
+        drawn[p.name] = draws if p.random else 1
+        values[p.name][:, drawn[p.name] :] = values[p.name][:, :1]
+    return Scores(
+        {name: found[place] for name, found in values.items()},
+        [
+            (name, i, draw, reasons[key])
+            for i, at in enumerate(place.tolist())
+            for name in values
+            for draw in range(draws)
+            if (key := (name, at, min(draw, drawn[name] - 1))) in reasons
+        ],
+        {name: seconds / (len(distinct) * drawn[name]) for name, seconds in spent.items()},
+    )
+
+
+def _at_start(
+    space: Space, architecture: int, task: Task, recipe: Recipe, live: bool, seed: int
+) -> CellNetwork:
+    with torch.random.fork_rng(devices=[]):  # the weights that PyTorch draws are not used
+        net = network(space, architecture, task, recipe, live=live)
+    initialize(net, seed, architecture)
+    return net
+
+
+def examine(probe: Probe, proxies: Sequence[Proxy]) -> dict[str, tuple[Values, dict[int, str]]]:
+    """The values of a probe's networks, float64 `[networks]`, and why some are NaN."""
+    found = {}
+    for proxy in proxies:
+        probe.reasons = {}
+        with probe.clock.counted(proxy.name):
+            values = _values(proxy, probe)
+        probe.explain(np.isinf(values), "the value is infinite")
+        probe.explain(np.isnan(values), "the value is not a number")
+        values[list(probe.reasons)] = np.nan
+        found[proxy.name] = (values, probe.reasons)
+    return found
+
+
+def _values(proxy: Proxy, probe: Probe) -> Values:
+    function = proxy.load()
+    if isinstance(proxy.function, str):
+        values: Values = function(probe)
+        return values
+    values = np.empty(len(probe))
+    for i, net in enumerate(probe.networks):
+        try:
+            # Copies: whatever is done to them reaches no other proxy.
+            values[i] = float(
+                function(copy.deepcopy(net), probe.images.clone(), probe.labels.clone())
+            )
+        except Exception as error:  # anyone's code can fail in any way
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            raise NasbenchError(f"proxy {proxy.name} failed: {said}") from error
+    return values
+
+
+def _pick(hardware: str) -> torch.device:
+    device = pick_hardware(hardware)
+    if device.type != "mps":
+        return device
+    if hardware != "auto":
+        raise NasbenchError("proxies need float64, which MPS has not: score on the CPU")
+    return torch.device("cpu")
+
+
+def _derive(seed: int, *key: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=key)
+
+
+@lru_cache(maxsize=1)
+def _moments(split: Split, images: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Those of a split's first images: of a large one they take longer than some networks."""
+    return moments(split.first(images))
+
+
+def _batches(
+    task: Task, recipe: Recipe, seed: int, draws: int, size: int, device: torch.device
+) -> list[tuple[Tensor, Tensor]]:
+    """For each draw, standardised training images and their labels."""
+    split = task.train.first(recipe.train_images)
+    if size > len(split):
+        raise NasbenchError(f"{task.name} has {len(split)} training images, fewer than {size}")
+    mean, deviation = _moments(task.train, recipe.train_images)
+    batches = []
+    for draw in range(draws):
+        rng = np.random.default_rng(_derive(seed, _BATCH, draw))
+        chosen = rng.choice(len(split), size, replace=False)
+        images = (split.images[chosen].astype(np.float32) - mean) / deviation
+        labels = torch.from_numpy(split.labels[chosen])
+        batches.append((torch.from_numpy(images).to(device), labels.to(device)))
+    return batches

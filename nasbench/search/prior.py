@@ -1,0 +1,155 @@
+"""Searches that know a zero-cost proxy's scores beforehand: as a prior, and as a filter."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import NasbenchError
+from nasbench.search.strategy import Goal, Outcome, Query, Strategy, strategy_class
+from nasbench.search.warm_start import begin
+from nasbench.space import Architectures, Space
+from nasbench.table import Table
+
+__all__ = ["Prior", "Screened", "begin_with", "takes_scores"]
+
+OWN_WAY = "scores"
+"""A strategy whose constructor has a parameter of this name makes use of scores itself."""
+
+PATIENCE = 10_000
+"""So many queries in a row that the filter keeps back end a search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is known before a search.
+
+    Attributes:
+        proxy: of the searched table, `proxy/<name>`.
+        keep: the share of the space's scored architectures, the best by the proxy, that are
+            trained; 1 keeps nothing back.
+    """
+
+    proxy: str
+    keep: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.keep <= 1:
+            raise NasbenchError(f"a filter keeps a share above 0 and up to 1, got {self.keep}")
+
+    def __str__(self) -> str:
+        told = f"the scores of {self.proxy}, to strategies that take them"
+        kept = f"; only the best {100 * self.keep:.3g} % by them are trained"
+        return told if self.keep == 1 else told + kept
+
+    def scores(self, table: Table | None) -> NDArray[np.float64]:
+        """Of each architecture of the table's space, the higher the better; NaN without one."""
+        from nasbench.proxy.judgement import scores_of  # most searches have no use for it
+
+        if table is None:
+            raise NasbenchError("the proxies of a prior are read from a table: search on a --table")
+        (rows,) = scores_of(table, [self.proxy]).values()
+        scores: NDArray[np.float64] = np.where(table.row_of >= 0, rows[table.row_of], np.nan)
+        return scores
+
+
+def takes_scores(strategy: str) -> bool:
+    """Whether a strategy makes use of scores itself."""
+    return OWN_WAY in inspect.signature(strategy_class(strategy)).parameters
+
+
+def begin_with(
+    prior: Prior | None,
+    table: Table | None,
+    name: str,
+    space: Space,
+    goal: Goal,
+    rng: np.random.Generator,
+    parameters: Mapping[str, Any],
+    start: tuple[int, ...] = (),
+) -> Strategy:
+    """The strategy of that name, see `begin`, with what is known beforehand.
+
+    Args:
+        prior: None where nothing is.
+        table: that has the proxy.
+        name: registered. A strategy that has a parameter `scores` gets the proxy's there.
+        space: to search.
+        goal: what is searched for.
+        rng: the strategy's.
+        parameters: the strategy's own.
+        start: architectures that come before anything else; none is kept back.
+    """
+    if prior is None:
+        return begin(name, space, goal, rng, parameters, start)
+    scores = prior.scores(table)
+    own = dict(parameters)
+    if takes_scores(name):
+        own.setdefault(OWN_WAY, scores)
+    if prior.keep == 1:
+        return begin(name, space, goal, rng, own, start)
+    scored = np.sort(scores[np.isfinite(scores)])[::-1]
+    kept = scores >= scored[math.ceil(prior.keep * len(scored)) - 1]
+    kept[list(start)] = True
+    drawing = _drawing_from(space, np.flatnonzero(kept))
+    return Screened(begin(name, drawing, goal, rng, own, start), goal, kept)
+
+
+class Screened:
+    """Any strategy, of whose queries only some are trained.
+
+    What the filter keeps back is told to the strategy at once as a training that diverged: it
+    takes no time and is no evaluation. First random draws from the space are from what is kept,
+    so that a strategy does not begin with many such.
+
+    Args:
+        strategy: whose queries they are.
+        goal: gives the metrics of an outcome.
+        kept: whether each architecture of the space may be trained, `[space.size]`.
+    """
+
+    def __init__(self, strategy: Strategy, goal: Goal, kept: NDArray[np.bool_]) -> None:
+        self._strategy = strategy
+        self._diverged = Outcome(dict.fromkeys(goal.metrics, math.nan), 0.0)
+        self._kept = kept
+
+    def ask(self) -> Query | None:
+        """The next query that is kept; None after a long row of others, too."""
+        for _ in range(PATIENCE):
+            query = self._strategy.ask()
+            if query is None or self._kept[query.architecture]:
+                return query
+            self._strategy.tell(query, self._diverged)
+        return None
+
+    def tell(self, query: Query, outcome: Outcome) -> None:
+        """What a query showed."""
+        self._strategy.tell(query, outcome)
+
+
+def _drawing_from(space: Space, kept: Architectures) -> Space:
+    """The same space, but that its first random draws are from some of its architectures.
+
+    There are as many such draws as architectures: a strategy that draws until it finds one that
+    it has not asked for must come to an end.
+    """
+    left = len(kept)
+
+    def sample(_self: Space, rng: np.random.Generator, n: int | None = None) -> int | Architectures:
+        nonlocal left
+        if left <= 0:
+            return space.sample(rng) if n is None else space.sample(rng, n)
+        left -= 1 if n is None else n
+        drawn = rng.integers(len(kept), size=n)
+        return int(kept[drawn]) if n is None else kept[drawn]
+
+    kind = type(f"{type(space).__name__}DrawingFrom", (type(space),), {"sample": sample})
+    view: Space = object.__new__(kind)
+    view.__dict__ = space.__dict__  # what either works out (classes, orders), both know
+    return view

@@ -1,0 +1,89 @@
+"""Samples from the command line: dry run, table, what is said of it, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import nasbench as nb
+
+RECIPE = """
+name = "mini"
+task = "digits"
+seeds = 2
+space = "nb201-mini"
+
+[recipe.1ep]
+epochs = 1
+train_images = 60
+valid_images = 50
+test_images = 40
+channels = 2
+cells = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def mini_recipe(tmp_path_factory):
+    """All of nb201-mini, 65 distinct cells, in seconds."""
+    path = tmp_path_factory.mktemp("mini") / "mini.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_a_sample_is_trained_the_rest_predicted_and_both_are_told(cli, mini_recipe, tmp_path):
+    out = tmp_path / "t.h5"
+    words = ("build", mini_recipe, "--out", out, "--sample", 20, "--complete", "--workers", 1)
+    dry = cli(*words, "--dry-run")
+    assert dry.status == 0, dry.err
+    assert "40: 20 of 65 distinct cells × 2 seeds" in dry.out
+    assert not out.exists()
+
+    found = json.loads(cli(*words, "--json").out)
+    assert (found["rows"], found["rows_trained"], found["rows_predicted"]) == (65, 20, 45)
+    assert found["sample"]["rounds"][-1]["kendall"]["n"] == 4
+    done = cli(*words)
+    assert done.status == 0, done.err
+    assert f"{out}: 20 rows trained (random), 45 predicted from 16 of them" in done.out
+    assert "on 4 random architectures that no fit saw; the noise of 2 seeds leaves" in done.out
+    assert "All 20 that were asked for are trained." in done.out
+    info = cli("info", out).out
+    assert "predicted/1ep/valid_accuracy" in info
+    assert "45 of 65 rows" in info
+    assert nb.load(out).name == "mini-completed"
+    assert json.loads(cli(*words, "--dry-run", "--json").out)["journaled"] == 40
+
+    whole = cli("build", mini_recipe, "--out", out, "--workers", 1)
+    assert whole.status == 0, whole.err
+    assert not nb.load(out).predicted("valid_accuracy").any()
+    assert not out.with_name("t.h5.build").exists()
+
+
+def test_a_sample_alone_is_a_table_of_its_rows(cli, mini_recipe, tmp_path):
+    out = tmp_path / "t.h5"
+    words = ("build", mini_recipe, "--out", out, "--sample", 5, "--design", "stratified")
+    done = cli(*words, "--workers", 1)
+    assert done.status == 0, done.err
+    assert f"{out}: 5 rows, all trained. The trainings stay in {out}.build" in done.out
+    assert len(nb.load(out).rows) == 5
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--complete",), "--complete, --design and --seed are of a sample: give --sample N"),
+        (("--design", "active"), "are of a sample: give --sample N"),
+        (("--seed", 3), "are of a sample: give --sample N"),
+        (("--sample", 70), "1 to 64 of them, got 70; leave --sample out to train them all"),
+        (("--sample", 9, "--complete"), "15 to 64 of them, to fit on some and hold out others"),
+        (("--sample", 9, "--shard", "1/2"), "one command: --sample or --shard"),
+        (("--sample", 9, "--design", "activ"), "unknown design 'activ'; did you mean active?"),
+    ],
+)
+def test_what_cannot_be_sampled_is_one_sentence(cli, mini_recipe, tmp_path, more, said):
+    done = cli("build", mini_recipe, "--out", tmp_path / "t.h5", *more)
+    assert done.status == 2
+    assert said in done.err
+    assert done.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
