@@ -3,6 +3,11 @@
 Every fifth place of one random order of the distinct architectures is held out: no model is ever
 fitted on it, and what models say of it is how well they do. Each design draws from the other
 four fifths, so that a sample of any size begins with every smaller one.
+
+With 101 to 240 architectures to fit on, tau on what was held out was on average better than with
+random ones by 0.009 (active; standard error 0.005) and 0.005 (stratified; 0.005) on the published
+CIFAR-10 table of NAS-Bench-201 (8 draws), and by 0.019 (0.008) and 0.010 (0.008) on a table of one
+seed of the same cells on Fashion-MNIST (12 draws); with 427 there was no difference to be seen.
 """
 
 from __future__ import annotations
@@ -42,7 +47,7 @@ class Sampling:
     """
 
     size: int
-    design: str = "random"
+    design: str
     seed: int = 0
 
     def __post_init__(self) -> None:

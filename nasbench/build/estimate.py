@@ -244,8 +244,9 @@ def _mean(crew: Crew, of_cells: NDArray[np.float64]) -> Estimate:
 def table_bytes(spec: BuildSpec, rows: int) -> int:
     """How large a table of so many rows will be, from that of one cell and the data sets' shapes.
 
-    Exact but for what a manifest says in words: reasons for what is missing, sessions. A
-    completed table has the last epoch alone, and is smaller.
+    Exact but for what a manifest says in words, reasons for what is missing and sessions, and for
+    some kilobytes in which HDF5 keeps its own. A completed table has the last epoch alone, and
+    is smaller.
     """
     splits = {split: len(images) for split, images in spec.task.splits.items()}
     recipes = {

@@ -174,7 +174,7 @@ def _train(
     def told(one: Round) -> None:
         tau = one.kendall
         tell(
-            f"fitted on {one.fitted}: held-out tau {tau.value:.3f} [{tau.low:.3f}, {tau.high:.3f}]",
+            f"{one.fitted:,} fitted: tau {tau.value:.2f} [{tau.low:.2f}, {tau.high:.2f}]",
             one.fitted,
             sampling.size - sampling.held_out,
         )

@@ -135,7 +135,8 @@ def retrain(
         progress: told as trainings end.
 
     Raises:
-        NasbenchError: where the table was imported, or the task is not here or not the same.
+        NasbenchError: where the table was imported or completed by predictions, or the task is
+            not here or not the same.
     """
     spec = _spec(table, task)
     engine, hardware = _engine(table, spec.task)
@@ -160,6 +161,11 @@ def retrain(
 def _spec(table: Table, task: Task | None) -> BuildSpec:
     """What trained the table, from its manifest."""
     manifest = table.manifest
+    if "predicted" in manifest:
+        raise NasbenchError(
+            f"{table.name} holds predicted values, which no training gave: verify a table of what "
+            f"was trained"
+        )
     described = [manifest["recipes"][name].get("trained") for name in table.recipes]
     if manifest.get("origin") != "built" or not all(isinstance(d, Mapping) for d in described):
         raise NasbenchError(

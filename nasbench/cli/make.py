@@ -153,6 +153,7 @@ def _estimate(
         )
     left = f", {found.journaled:,} of them journaled" if found.journaled else ""
     of = f" of {spec.space.unique:,}" if sample else ""
+    until = f"until the table{' of the whole build' if sample else ''} is there"
     whole = f"{found.distinct:,}{of} distinct cells × {len(spec.seeds)} seeds"
     recipes = f" × {len(spec.recipes)} recipes" if len(spec.recipes) > 1 else ""
     shown: list[tuple[str, object]] = [
@@ -168,7 +169,7 @@ def _estimate(
         shown.append((device, _time(Estimate(hours, math.nan, math.nan, 0), 3600)))
     shown += [
         ("table", f"{found.table_bytes / 1e6:.2f} MB{' at the most' if complete else ''}"),
-        ("journal", f"{found.journal_bytes / 1e6:.2f} MB or so, until the table is there"),
+        ("journal", f"{found.journal_bytes / 1e6:.2f} MB or so, {until}"),
     ]
     on_devices = f", {found.measured} of them on devices" if found.measured else ""
     note = (

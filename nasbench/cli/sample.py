@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -42,7 +42,8 @@ Complete = Annotated[
 Design = Annotated[
     str | None,
     typer.Option(
-        help="Of the sample: random, stratified by FLOPs, or active: where models disagree.",
+        help="Of the sample: random, stratified by FLOPs, or active: where models disagree. "
+        "Active with --complete, else random.",
         autocompletion=complete_design,
     ),
 ]
@@ -56,13 +57,12 @@ def sampling_of(
     from nasbench.build import Sampling
     from nasbench.build.partial import check_sample
 
-    given: dict[str, Any] = {"design": design, "seed": seed}
-    given = {key: value for key, value in given.items() if value is not None}
     if size is None:
-        if complete or given:
+        if complete or design is not None or seed is not None:
             raise NasbenchError("--complete, --design and --seed are of a sample: give --sample N")
         return None
-    sampling = Sampling(size, **given)
+    # What models ask for serves them best; a sample for other uses is a random one.
+    sampling = Sampling(size, design or ("active" if complete else "random"), seed or 0)
     check_sample(spec, sampling, complete)
     return sampling
 
@@ -101,7 +101,8 @@ def emit_sample(made: PartlyTrained, as_json: bool) -> None:
     if outcome.stopped:
         why = (
             f"It stopped there: over {BACK} rounds tau rose by {last.gain:.3f}, no more than the "
-            f"standard error of that, {last.noise:.3f}, {FLAT} rounds in succession."
+            f"standard error of that, {last.noise:.3f}, {FLAT} rounds in succession. A larger "
+            f"--sample holds out more, and sees smaller gains."
         )
     else:
         why = f"All {asked.size:,} that were asked for are trained."

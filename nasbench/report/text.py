@@ -190,7 +190,8 @@ def _predicted(said: Mapping[str, Any]) -> str:
     """That values of a surrogate table are no measurements."""
     return (
         f"{said['rows_predicted']:,} rows of recipe {said['recipe']} were not trained: their "
-        f"values are XGBoost's, fitted on the {said['rows_trained']:,} others"
+        f"values are XGBoost's, fitted on {said['rows_fitted']:,} of the "
+        f"{said['rows_trained']:,} others"
     )
 
 

@@ -104,10 +104,12 @@ def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None])
         need(isinstance(source, dict), "source")
         for key in ("kind", "name", "licence", "citation"):
             need(isinstance(source.get(key, ""), str), "source")
-    predicted = manifest.get("predicted", {"recipe": "", "rows_trained": 0, "rows_predicted": 0})
-    need(isinstance(predicted, dict), "predictions")
-    for key, kind in (("recipe", str), ("rows_trained", int), ("rows_predicted", int)):
-        need(type(predicted.get(key)) is kind, f"{key} of predictions")
+    if "predicted" in manifest:
+        predicted = manifest["predicted"]
+        need(isinstance(predicted, dict), "predictions")
+        need(isinstance(predicted.get("recipe"), str), "recipe of predictions")
+        for key in ("rows_trained", "rows_fitted", "rows_predicted"):
+            need(type(predicted.get(key)) is int, f"{key} of predictions")
     for key, kind in (("processor", str), ("system", str), ("cores", int)):
         need(isinstance(manifest.get("hardware", {}).get(key, kind()), kind), "hardware")
     history = manifest.get("history", [])

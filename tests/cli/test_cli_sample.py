@@ -45,7 +45,7 @@ def test_a_sample_is_trained_the_rest_predicted_and_both_are_told(cli, mini_reci
     assert found["sample"]["rounds"][-1]["kendall"]["n"] == 4
     done = cli(*words)
     assert done.status == 0, done.err
-    assert f"{out}: 20 rows trained (random), 45 predicted from 16 of them" in done.out
+    assert f"{out}: 20 rows trained (active), 45 predicted from 16 of them" in done.out
     assert "on 4 random architectures that no fit saw; the noise of 2 seeds leaves" in done.out
     assert "All 20 that were asked for are trained." in done.out
     info = cli("info", out).out
