@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.build.builder import Progress, build, exists_already, is_sample_of, plan_of
+from nasbench.build.builder import (
+    Progress,
+    build,
+    exists_already,
+    is_sample_of,
+    plan_of,
+    silent,
+)
 from nasbench.build.crew import Crew
 from nasbench.build.executor import Unit
 from nasbench.build.journal import folder_of, holds_plan, line_of, read_entries
@@ -126,7 +133,7 @@ def estimate(
     each = len(spec.seeds) * (sample or spec.space.unique)
     done = _journaled(spec, out, crew.engine)
     left = {name: max(0, each - sum(u.recipe == name for u in done)) for name in spec.recipes}
-    tell = progress or (lambda what, done, total: None)
+    tell = progress or silent
     # Enough that the end, where some wait for the last, is a small part of it.
     n = SIDE_BY_SIDE if crew.engine == "fused" else max(CELLS, 4 * crew.side_by_side)
     cells = np.random.default_rng(0).permutation(spec.space.representatives)[:n].tolist()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nasbench
-from nasbench.build.builder import Progress
+from nasbench.build.builder import Progress, exists_already, silent
 from nasbench.build.crew import Crew
 from nasbench.build.executor import Unit
 from nasbench.build.journal import BuildFolder, folder_of
@@ -115,7 +115,7 @@ def pilot(
         "version": nasbench.__version__,
     }
     if out.exists() and not folder_of(out).exists():
-        raise NasbenchError(f"{out} is there already: give another --out or remove it")
+        raise exists_already(out)
     folder = BuildFolder(out, plan)
     try:
         records, spent, paid = _train(crew, units, folder, budget_seconds, progress)
@@ -169,7 +169,7 @@ def _train(
     ledger = Ledger(folder, entries)
     missing = [unit for unit in units if unit not in ledger.records]
     done = len(units) - len(missing)
-    tell = progress or (lambda what, done, total: None)
+    tell = progress or silent
     tell("piloting", done, len(units))
     started, before, paid_before = time.monotonic() - spent, spent, paid
     if spent < budget:

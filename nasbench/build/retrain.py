@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.build.builder import Progress
+from nasbench.build.builder import Progress, silent
 from nasbench.build.executor import Unit, default_processes, train_units
 from nasbench.build.spec import BuildSpec
 from nasbench.errors import NasbenchError
@@ -148,7 +148,7 @@ def retrain(
     ]
     chosen = np.random.default_rng(seed).choice(len(every), min(n, len(every)), replace=False)
     units = [every[i] for i in np.sort(chosen)]
-    tell = progress or (lambda what, done, total: None)
+    tell = progress or silent
     found: dict[Unit, Record] = {}
     processes = processes or default_processes(hardware)
     for unit, record in train_units(spec, units, processes, engine, hardware):

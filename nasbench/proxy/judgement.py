@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, unknown
 from nasbench.proxy.combine import COMBINATIONS, combine, fitted
-from nasbench.proxy.correlation import FEWEST, agreement_of_scores, bootstrap
+from nasbench.proxy.correlation import agreement_of_scores, bootstrap
 from nasbench.proxy.validity import Target, Validity, validate
 from nasbench.stats import Estimate, seed_agreement
+from nasbench.stats.interval import FEWEST
 from nasbench.table import Table
 
 __all__ = ["FITTED", "Fact", "Judgement", "first_by", "judge", "scores_of", "targets_of"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from nasbench.search.strategy import (
 )
 from nasbench.space import Architectures, Space
 
-__all__ = ["begin"]
+__all__ = ["begin", "sampled_by"]
 
 OWN_WAY = "warm_start"
 """A strategy whose constructor has a parameter of this name asks for the start itself."""
@@ -142,7 +142,12 @@ def _drawing_first(space: Space, first: Iterable[int]) -> Space:
         drawn = space.sample(rng, n - len(given))
         return np.concatenate((np.asarray(given, dtype=np.int64), drawn))
 
-    kind = type(f"{type(space).__name__}DrawingFirst", (type(space),), {"sample": sample})
+    return sampled_by(space, sample)
+
+
+def sampled_by(space: Space, sample: Callable[..., int | Architectures]) -> Space:
+    """The same space but for its random draws: `sample` stands for the method of that name."""
+    kind = type(f"{type(space).__name__}DrawnOtherwise", (type(space),), {"sample": sample})
     view: Space = object.__new__(kind)
     view.__dict__ = space.__dict__  # what either works out (classes, orders), both know
     return view

@@ -136,19 +136,22 @@ class Surrogate:
                 seed to all but seconds: the same number gives the same noise, and
                 architectures of one class share it.
         """
-        representatives = self.space.representatives
-        place = np.searchsorted(representatives, self.space.classes)
+        place = np.searchsorted(self.space.representatives, self.space.classes)
         found = {}
-        for number, metric in enumerate(self._models):
-            predicted = self.predict(metric, representatives)
+        for number, (metric, predicted) in enumerate(self._means.items()):
             if training_seed is not None and not metric.endswith("_seconds"):
                 key = np.random.SeedSequence(training_seed, spawn_key=(number,))
-                noise = np.random.default_rng(key).standard_normal(len(representatives))
+                noise = np.random.default_rng(key).standard_normal(len(predicted))
                 predicted = predicted + self.seed_std(metric, predicted) * noise
                 if metric.endswith("accuracy"):
                     predicted = np.clip(predicted, 0, 100)
             found[metric] = predicted[place]
         return found
+
+    @cached_property
+    def _means(self) -> dict[str, Floats]:
+        """What `predict` says of each class; the noise of every seed is around it."""
+        return {metric: self.predict(metric, self.space.representatives) for metric in self._models}
 
     def _members(self, metric: str, architectures: ArrayLike) -> Floats:
         """What each member predicts, on the scale of fits: float64 `[members, n]`."""
