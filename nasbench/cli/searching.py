@@ -151,11 +151,12 @@ def search(
         )
     shown_of = run.evaluations[int((incumbents == best).argmax())].outcome.values
     values = {name: shown_of[name] for name in goal.metrics}
+    distinct = len({oracle.key(e.query.architecture) for e in run.evaluations})
     document: dict[str, Any] = {
         "spec": spec.describe(oracle),
         "ended": run.ended,
         "evaluations": trace.evaluations,
-        "distinct": trace.distinct,
+        "distinct": distinct,
         "simulated_seconds": float(trace.finished[-1]),
         "incumbent": best,
         "string": oracle.space.string(best),
@@ -163,7 +164,7 @@ def search(
     }
     shown = [
         ("strategy", f"{strategy}, seed {seed}"),
-        ("evaluations", f"{trace.evaluations} paid, {trace.distinct} distinct; {run.ended}"),
+        ("evaluations", f"{trace.evaluations} paid, {distinct} distinct architectures; {run.ended}"),
         ("simulated", f"{trace.finished[-1]:.1f} s"),
         ("best", f"{best} = {document['string']}"),
         *((name, f"{value:.6g}") for name, value in values.items()),

@@ -34,7 +34,7 @@ def write_sheets(comparisons: Mapping[str, Comparison], out: Path) -> None:
     accuracy = all(of.of_accuracy for of in comparisons.values())
     regret = "regret_points" if accuracy else "regret"
     areas = [f"area_over_{axis}_points" if accuracy else f"area_over_{axis}" for axis in _AXES]
-    counted = ["evaluations", "distinct_evaluations", "simulated_seconds", "architecture"]
+    counted = ["evaluations", "distinct_architectures", "simulated_seconds", "architecture"]
     judged = [_UNITS.get(metric, metric) for metric in metrics]
     head = ["table", "strategy", "seed", *counted, "architecture_string", *judged, regret, *areas]
     _write(out / "runs.csv", head, _runs(comparisons, metrics))
@@ -80,7 +80,7 @@ def _runs(comparisons: Mapping[str, Comparison], metrics: Sequence[str]) -> Iter
                     strategy,
                     trace.seed,
                     trace.evaluations,
-                    trace.distinct,
+                    int(finals["distinct"][place]),
                     float(trace.finished[-1]),
                     *found,
                     *(float(column[place]) for column in columns),

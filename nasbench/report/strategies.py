@@ -37,25 +37,33 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
     """
     rows = []
     summary = comparison.summary()
-    shown = ("evaluations", *comparison.judged, "regret")
+    # An evaluation may be a part of a training: then the architectures are counted, too.
+    in_parts = any(np.ptp(t.epochs) > 0 for traces in comparison.traces.values() for t in traces)
+    counted = ("evaluations", "distinct") if in_parts else ("evaluations",)
+    shown = (*counted, *comparison.judged, "regret")
     for name, found in summary["strategies"].items():
         failed = f" ({summary['failed'][name]} failed)" if summary["failed"][name] else ""
         cells = [name, f"{found['n']}{failed}"]
         for metric in shown:
             stat = found[metric]
-            digits = 1 if metric == "evaluations" else 2
+            digits = 1 if metric in counted else 2
             cells.append(f"{stat['mean']:.{digits}f} ± {stat['std']:.{digits}f}" if stat else "–")
         regret = found["regret"] if found["n"] > 1 else None  # one run has no interval
         cells.append(_interval(regret["low"], regret["high"]) if regret else "–")
         rows.append([*cells, *([_thinking_ms(comparison, name)] if thinking else [])])
     drawn = [
         f"{mean:.2f} ± {std:.2f}" if math.isfinite(mean) else "–"
-        for mean, std in (comparison.one_draw[metric] for metric in shown[1:])
+        for mean, std in (comparison.one_draw[metric] for metric in shown[len(counted) :])
     ]
-    rows.append(["one random draw", "exact", "1", *drawn, "–", *(["–"] if thinking else [])])
+    rows.append(["one random draw", "exact", *("1" for _ in counted), *drawn, "–", *(["–"] if thinking else [])])
     heads = [_HEADS.get(metric, metric) for metric in shown]
     columns = ["strategy", "n", *heads, "95 % interval", *(["thinking, ms"] if thinking else [])]
     note = _note(comparison)
+    if in_parts:
+        note += (
+            " An evaluation is a training or a part of one, up to the epoch that was asked for; "
+            "distinct are the architectures of which any was."
+        )
     if thinking:
         note += (
             " Thinking is wall time in the strategy for each evaluation, measured on the machine "

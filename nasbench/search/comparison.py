@@ -229,16 +229,23 @@ class Comparison:
         return {metric: _worth(table, recipe, metric, last) for metric in known}
 
     def finals(self, strategy: str) -> dict[str, NDArray[np.float64]]:
-        """For each run `[seeds]`: evaluations, distinct, and what the last incumbent is worth."""
+        """For each run `[seeds]`: what was paid for, and what the last incumbent is worth.
+
+        `evaluations` counts every training and every continuation of one, `distinct` the
+        architectures of which any was asked for.
+        """
         traces = self.traces[strategy]
         last = self.last[strategy]
         return {
             "evaluations": np.asarray([trace.evaluations for trace in traces], dtype=float),
-            "distinct": np.asarray([trace.distinct for trace in traces], dtype=float),
+            "distinct": np.asarray([self._distinct(trace) for trace in traces], dtype=float),
             **{metric: self.worth(metric, last) for metric in self.judged},
             "regret": self._regret_of(last),
             **({"hypervolume": self.fronts.shares(strategy)} if self.fronts else {}),
         }
+
+    def _distinct(self, trace: Trace) -> int:
+        return len(np.unique(self.table.row_of[trace.architectures]))
 
     def regret(self, strategy: str, grid: NDArray[np.float64], axis: str) -> NDArray[np.float64]:
         """Regret of the incumbent at each point of a grid, `[seeds, points]`; NaN before any.

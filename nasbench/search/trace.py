@@ -49,11 +49,6 @@ class Trace:
         """How many evaluations were paid."""
         return int((~self.repeats).sum()) if self.free else len(self.repeats)
 
-    @property
-    def distinct(self) -> int:
-        """How many of them were no repeats."""
-        return int((~self.repeats).sum())
-
     def at(self, grid: NDArray[np.float64], axis: str) -> NDArray[np.int64]:
         """Which evaluation was the last at each point of a grid, int64 `[points]`; -1 before any.
 

@@ -135,7 +135,7 @@ def test_runs_csv_has_every_run(comparison: Comparison, folder: Path) -> None:
             ("test_accuracy_percent", "test_accuracy"),
             ("regret_points", "regret"),
             ("evaluations", "evaluations"),
-            ("distinct_evaluations", "distinct"),
+            ("distinct_architectures", "distinct"),
         ):
             assert [float(line[column]) for line in of] == finals[metric].tolist()
         for axis, curves in comparison.curves.items():
