@@ -77,8 +77,10 @@ class Scope:
     """How a recipe ranks some of the cells.
 
     Attributes:
-        seeds: rank correlation between two seeds, the mean over pairs.
-        reliability: of the k-seed mean's ranks: Spearman-Brown of the above.
+        seeds: rank correlation between two seeds: the mean over pairs, or what follows from
+            `reliability` where the same seeds chose the cells.
+        reliability: of the k-seed mean's ranks: Spearman-Brown of the above, which is about the
+            squared ceiling, or that itself where the same seeds chose the cells.
         ceiling: rank correlation with the k-seed mean that a perfect prediction could reach.
         reference: rank correlation of the k-seed mean with the reference; None without one.
         partial: the same given FLOPs and parameters: what the recipe adds to them.
@@ -112,7 +114,7 @@ class Candidate:
         hours: the same as wall time with the pilot's processes side by side.
         valid_accuracy: 5, 50 and 95 % quantile over cells of the mean over seeds, in percent.
         diverged: trainings.
-        scopes: by name (`SCOPES`).
+        scopes: by name (`SCOPES`): the reference's or, without one, the recipe's own.
     """
 
     seconds: Estimate

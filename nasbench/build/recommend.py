@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from nasbench.build.judgement import DECIDING, SCOPES, Candidate, Judgement, Reference, Scope
 from nasbench.build.pilot import Sample
 from nasbench.stats import (
     Estimate,
+    best_ceiling,
     bootstrap_estimate,
     partial_spearman,
     seed_agreement,
@@ -20,6 +20,7 @@ from nasbench.stats import (
     spearman_brown,
     spearman_ceiling,
 )
+from nasbench.stats.interval import FEWEST
 
 __all__ = ["judge"]
 
@@ -27,9 +28,10 @@ __all__ = ["judge"]
 def judge(sample: Sample, reference: Reference | None = None, hours: float = math.inf) -> Judgement:
     """Say how each recipe ranks cells, at what cost, and recommend one.
 
-    The better half and the best tenth are the reference's. Without one they are chosen by the
-    last seed of all recipes, and figures over them are of the other seeds: cells chosen by the
-    very values that are then correlated agree less than they do.
+    The better half and the best tenth are the reference's. Without one they are each recipe's
+    own, by the mean over its seeds, as they will be in a table of that recipe, whatever the
+    other candidates; how far seeds agree there is not read off the seeds that chose the cells,
+    see `_own`.
 
     Recommended is, of the recipes that the hours pay for, the one whose quality within the
     better half has the highest lower bound, in steps of 0.01, the cheaper of two equal ones;
@@ -44,16 +46,21 @@ def judge(sample: Sample, reference: Reference | None = None, hours: float = mat
     """
     known = np.ones(len(sample.cells), dtype=np.bool_)
     target = ceiling = None
-    merit = np.mean([_ranks(values[:, -1]) for values in sample.valid_accuracy.values()], axis=0)
+    scopes: dict[str, NDArray[np.int64]] = {}
+    alone: dict[str, dict[str, Estimate]] = {}
     if reference is not None:
         reference.check(sample.spec.space)
         target = reference.values(sample.cells)
         known = np.isfinite(target)
-        merit = target
         of_seeds = reference.of_seeds(sample.cells[known])
         if of_seeds is not None and of_seeds.shape[1] > 1:
-            ceiling = _noise(of_seeds, of_seeds.shape[1])[2]
-    scopes = {name: _best(merit, known, share) for name, share in SCOPES.items()}
+            ceiling = _noise(of_seeds)[2]
+        for scope, share in SCOPES.items():
+            pick = scopes[scope] = _best(target, known, share)
+            alone[scope] = {
+                name: bootstrap_estimate(spearman, size[pick], target[pick])
+                for name, size in sample.sizes.items()
+            }
     sizes = np.stack(list(sample.sizes.values()), axis=1)
     candidates = {}
     for name, values in sample.valid_accuracy.items():
@@ -66,18 +73,15 @@ def judge(sample: Sample, reference: Reference | None = None, hours: float = mat
             hours=cpu_hours / sample.processes,
             valid_accuracy=_spread(values),
             diverged=int(np.isnan(values).sum()),
-            scopes={
-                scope: _scope(values, pick, SCOPES[scope] < 1, target, sizes)
-                for scope, pick in scopes.items()
-            },
+            scopes=(
+                {scope: _own(values, share) for scope, share in SCOPES.items()}
+                if target is None
+                else {
+                    scope: _compared(values[pick], target[pick], sizes[pick])
+                    for scope, pick in scopes.items()
+                }
+            ),
         )
-    alone: dict[str, dict[str, Estimate]] = {}
-    if target is not None:
-        for scope, pick in scopes.items():
-            alone[scope] = {
-                name: bootstrap_estimate(spearman, size[pick], target[pick])
-                for name, size in sample.sizes.items()
-            }
     recommended, reason = _recommend(candidates, hours)
     return Judgement(
         sample=sample,
@@ -91,43 +95,48 @@ def judge(sample: Sample, reference: Reference | None = None, hours: float = mat
     )
 
 
-def _scope(
-    values: NDArray[np.float64],
-    pick: NDArray[np.int64],
-    chosen: bool,
-    target: NDArray[np.float64] | None,
-    sizes: NDArray[np.float64],
+def _compared(
+    values: NDArray[np.float64], target: NDArray[np.float64], sizes: NDArray[np.float64]
 ) -> Scope:
-    """How accuracies `[n, seeds]` rank the picked cells, less those with a diverged training.
-
-    Where there is no target and the cells were chosen, it was by the last seed.
-    """
-    pick = pick[np.isfinite(values[pick]).all(1)]
-    k = values.shape[1]
-    if target is None:
-        return Scope(*_noise(values[pick, :-1] if chosen else values[pick], k))
-    means, wanted = values[pick].mean(1), target[pick]
+    """How accuracies `[n, seeds]` rank cells that the target, `[n]`, chose."""
+    whole = np.isfinite(values).all(1)
+    means, wanted = values[whole].mean(1), target[whole]
     return Scope(
-        *_noise(values[pick], k),
+        *_noise(values),
         bootstrap_estimate(spearman, means, wanted),
-        bootstrap_estimate(partial_spearman, means, wanted, sizes[pick]),
+        bootstrap_estimate(partial_spearman, means, wanted, sizes[whole]),
     )
 
 
-def _noise(values: NDArray[np.float64], k: int) -> tuple[Estimate, Estimate, Estimate]:
-    """Agreement of seeds `[n, seeds]`, then reliability and ceiling of the mean of k."""
+def _own(values: NDArray[np.float64], share: float) -> Scope:
+    """How accuracies `[n, seeds]` rank that share of the cells, the best by their own mean.
+
+    Cells with a diverged training are left out. Over all others figures are from what the seeds
+    agree by. They agree less on cells that they chose than further seeds would: there the ceiling
+    is of truths that may be (`best_ceiling`), reliability is its square, and what two seeds agree
+    by follows from that (Spearman-Brown). All three are about what they are among the cells that
+    are best in truth.
+    """
+    if share == 1:
+        return Scope(*_noise(values))
+    whole = values[np.isfinite(values).all(1)]
+    n, k = math.ceil(share * len(whole)), values.shape[1]
+    found = bootstrap_estimate(lambda v: best_ceiling(v, share), whole)
+    ends = (found.low, found.high) if n >= FEWEST else (math.nan, math.nan)
+    ceiling = Estimate(found.value, *ends, n)
+    reliability = ceiling.map(lambda r: r**2)
+    return Scope(reliability.map(lambda r: spearman_brown(r, 1 / k)), reliability, ceiling)
+
+
+def _noise(values: NDArray[np.float64]) -> tuple[Estimate, Estimate, Estimate]:
+    """Agreement of seeds `[n, seeds]`, then reliability and ceiling of their mean."""
+    k = values.shape[1]
     seeds = bootstrap_estimate(seed_agreement, values[np.isfinite(values).all(1)])
     return (
         seeds,
         seeds.map(lambda r: spearman_brown(max(r, 0.0), k)),
         seeds.map(lambda r: spearman_ceiling(r, k)),
     )
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks of accuracies `[n]`; those of diverged trainings stand at the bottom."""
-    ranks: NDArray[np.float64] = rankdata(np.where(np.isnan(values), -np.inf, values))
-    return ranks
 
 
 def _best(merit: NDArray[np.float64], known: NDArray[np.bool_], share: float) -> NDArray[np.int64]:

@@ -12,9 +12,9 @@ import scipy
 from numpy.typing import NDArray
 
 from nasbench.stats import Estimate, spearman
+from nasbench.stats.interval import FEWEST
 
 __all__ = [
-    "FEWEST",
     "MOST",
     "RESAMPLES",
     "agreement_of_scores",
@@ -26,8 +26,6 @@ __all__ = [
 RESAMPLES = 200
 MOST = 200
 """Rows of a resample."""
-FEWEST = 10
-"""Of fewer rows an interval says little; none is given."""
 
 _Values = NDArray[np.float64]
 

@@ -18,17 +18,19 @@ import scipy
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
-from nasbench.proxy.correlation import FEWEST, RESAMPLES, bootstrap, kendall, pearson
+from nasbench.proxy.correlation import RESAMPLES, bootstrap, kendall, pearson
 from nasbench.stats import (
     Estimate,
+    draw_truths,
     expected_incumbent,
     kendall_ceiling,
     partial_spearman,
+    reliability_of_mean,
     seed_agreement,
     spearman,
-    spearman_brown,
     spearman_ceiling,
 )
+from nasbench.stats.interval import FEWEST
 
 __all__ = [
     "MEASURES",
@@ -47,9 +49,6 @@ MEASURES = ("spearman", "kendall", "pearson", "partial")
 
 TOPS = (1, 10, 100, 1000)
 """How many architectures one would train that a score puts first."""
-
-TRUTHS = 10
-"""How often the truth is drawn that seeds leave unknown."""
 
 _Values = NDArray[np.float64]
 
@@ -226,11 +225,8 @@ def _ceilings(
     """What seed noise leaves to be reached within a scope; empty where seeds do not tell.
 
     Over all rows it is from the agreement of their seeds, see `nasbench.stats.noise_ceiling`.
-    Among the best that would mislead: they are chosen by the very mean whose noise is asked for.
-    There the truth is drawn as it may be, given the mean Y: of a normal truth and normal noise it
-    is normal with mean R Y and variance R V, with R the reliability of the mean over all rows and
-    V the variance of its noise. Its ranks are those of Y + e / sqrt(R); e is the mean of as many
-    residuals of the scope's own seeds as each architecture has.
+    Among the best, which are chosen by the very mean whose noise is asked for, it is from truths
+    that may be: see `nasbench.stats.draw_truths`.
     """
     if target.of_seeds is None:
         return {}
@@ -246,19 +242,11 @@ def _ceilings(
         of_pairs = ceiling.map(lambda r: kendall_ceiling(2 * math.sin(math.pi * r / 6)))
         return {"spearman": ceiling, "kendall": of_pairs}
     here = _whole(target.of_seeds[pick])
-    reliability = spearman_brown(2 * math.sin(math.pi * max(seed_to_seed.value, 0.0) / 6), k)
-    if len(here) < FEWEST or not reliability > 0:
+    if len(here) < FEWEST or not seed_to_seed.value > 0:
         return {}
-    count = here.shape[1]
-    residuals = (here - here.mean(1, keepdims=True)).ravel() * math.sqrt(count / (count - 1))
-    rng = np.random.default_rng(0)
-    shape = (len(pick), TRUTHS)
-    noise = np.zeros(shape)
-    for number in range(count):
-        drawn = rng.choice(residuals, shape)
-        noise += np.where(number < seeds[pick, None], drawn, 0.0)
     means = target.values[pick]
-    truths = means[:, None] + noise / seeds[pick, None] / math.sqrt(reliability)
+    reliability = reliability_of_mean(seed_to_seed.value, k)
+    truths = draw_truths(means, here, reliability, seeds[pick])
 
     def measures(of: _Values, y: _Values) -> _Values:
         return np.asarray([spearman(of.T, y).mean(), kendall(of.T, y).mean()])

@@ -85,8 +85,10 @@ def _note(found: Judgement, scope: str, n: int) -> str:
     )
     if found.reference is None:
         return note + (
-            "The better half and best tenth are by the last seed of all recipes, and the figures "
-            "over them of the other seeds: cells chosen by the same values would agree less."
+            "The better half and best tenth are each recipe's own, by that mean. The seeds that "
+            "chose them cannot tell their own noise there: the ceiling is of truths that may lie "
+            "behind the means (normal, with the noise of those cells), reliability its square, "
+            "and seed to seed what follows from that (Spearman-Brown)."
         )
     reference = found.reference
     note += (

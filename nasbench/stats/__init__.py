@@ -1,5 +1,6 @@
 """Intervals, rank correlation, reliability, tests, regret, Pareto fronts and hypervolume."""
 
+from nasbench.stats.ceilings import best_ceiling, draw_truths
 from nasbench.stats.compare import (
     Friedman,
     Pair,
@@ -27,6 +28,7 @@ from nasbench.stats.rank import (
     noise_ceiling,
     partial_spearman,
     reliability,
+    reliability_of_mean,
     seed_agreement,
     spearman,
     spearman_brown,
@@ -50,11 +52,13 @@ __all__ = [
     "Summary",
     "agreement",
     "area_under",
+    "best_ceiling",
     "bootstrap_agreement",
     "bootstrap_estimate",
     "bootstrap_interval",
     "compare_pairs",
     "crowding_distance",
+    "draw_truths",
     "expected_incumbent",
     "friedman",
     "holm",
@@ -69,6 +73,7 @@ __all__ = [
     "partial_spearman",
     "reached",
     "reliability",
+    "reliability_of_mean",
     "seed_agreement",
     "seed_noise",
     "spearman",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 import numpy as np
 import scipy  # scipy.stats takes a second to load: at its first use, which no search has
@@ -17,11 +19,14 @@ __all__ = [
     "noise_ceiling",
     "partial_spearman",
     "reliability",
+    "reliability_of_mean",
     "seed_agreement",
     "spearman",
     "spearman_brown",
     "spearman_ceiling",
 ]
+
+_Number = TypeVar("_Number", float, NDArray[np.float64])
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +171,19 @@ def bootstrap_agreement(
     return ends
 
 
-def spearman_brown(reliability_of_one: float, k: float) -> float:
+def spearman_brown(reliability_of_one: _Number, k: float) -> _Number:
     """Reliability of the mean of k parallel measurements (Spearman, 1910; Brown, 1910)."""
     return k * reliability_of_one / (1 + (k - 1) * reliability_of_one)
+
+
+def reliability_of_mean(agreement_of_ranks: ArrayLike, k: float) -> NDArray[np.float64]:
+    """Squared correlation of the k-seed mean with the truth, as for a bivariate normal: `[...]`.
+
+    See `noise_ceiling`; the agreement of single seeds' ranks, `[...]`, counts as 0 where it is
+    below.
+    """
+    single = 2 * np.sin(np.pi * np.maximum(agreement_of_ranks, 0.0) / 6)
+    return spearman_brown(single, k)
 
 
 def reliability(values: ArrayLike) -> float:
@@ -207,7 +222,7 @@ def noise_ceiling(values: ArrayLike) -> Ceiling:
     k = np.asarray(values).shape[1]
     of_mean = spearman_brown(max(reliability(whole), 0.0), k)
     of_ranks = max(reliability(scipy.stats.rankdata(whole, axis=0)), 0.0) if len(whole) else 0.0
-    root = _root_reliability(of_ranks, k)
+    root = math.sqrt(reliability_of_mean(of_ranks, k))
     return Ceiling(of_mean, of_mean, spearman_ceiling(of_ranks, k), kendall_ceiling(root), k)
 
 
@@ -216,13 +231,8 @@ def spearman_ceiling(agreement_of_ranks: float, k: float) -> float:
 
     See `noise_ceiling`; the agreement of single seeds' ranks counts as 0 where it is below.
     """
-    return float(6 / np.pi * np.arcsin(_root_reliability(max(agreement_of_ranks, 0.0), k) / 2))
-
-
-def _root_reliability(agreement_of_ranks: float, k: float) -> float:
-    """Correlation of the k-seed mean with the truth, as for a bivariate normal."""
-    single = 2 * np.sin(np.pi * agreement_of_ranks / 6)
-    return float(np.sqrt(spearman_brown(single, k)))
+    root = math.sqrt(reliability_of_mean(agreement_of_ranks, k))
+    return float(6 / np.pi * np.arcsin(root / 2))
 
 
 def kendall_ceiling(correlation: float) -> float:
