@@ -1,13 +1,14 @@
-"""Which architectures are trained where not all are: at random, spread by size, or asked for.
+"""Which architectures are trained where not all are: at random, spread by a proxy, or asked for.
 
 Every fifth place of one random order of the distinct architectures is held out: no model is ever
 fitted on it, and what models say of it is how well they do. Each design draws from the other
 four fifths, so that a sample of any size begins with every smaller one.
 
 With 101 to 240 architectures to fit on, tau on what was held out was on average better than with
-random ones by 0.009 (active; standard error 0.005) and 0.005 (stratified; 0.005) on the published
-CIFAR-10 table of NAS-Bench-201 (8 draws), and by 0.019 (0.008) and 0.010 (0.008) on a table of one
-seed of the same cells on Fashion-MNIST (12 draws); with 427 there was no difference to be seen.
+random ones by 0.009 (active; standard error 0.005) and 0.005 (stratified by FLOPs; 0.005) on the
+published CIFAR-10 table of NAS-Bench-201 (8 draws), and by 0.019 (0.008) and 0.010 (0.008) on a
+table of one seed of the same cells on Fashion-MNIST (12 draws); with 427 there was no difference
+to be seen.
 """
 
 from __future__ import annotations
@@ -19,13 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, unknown
+from nasbench.proxy import get
 
-__all__ = ["DESIGNS", "HELD_OUT", "Sampling", "divided", "spread", "unsure"]
+__all__ = ["COUNTED", "DESIGNS", "DRAWS", "HELD_OUT", "Sampling", "divided", "spread", "unsure"]
 
 DESIGNS = ("random", "stratified", "active")
 
 HELD_OUT = 5
 """One in so many is held out."""
+
+COUNTED = {"params": "parameters", "flops": "flops"}
+"""Proxies that every build counts, and what it calls them."""
+
+DRAWS = 1
+"""Starts and batches on which a proxy scores what a sample is chosen from."""
 
 GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -41,25 +49,41 @@ class Sampling:
     Attributes:
         size: distinct architectures at the most, those that are held out among them.
         design: one of `DESIGNS`. `random`: each as likely as any other. `stratified`: spread
-            evenly over the order by FLOPs, which no training is needed for. `active`: at
+            evenly over the order by a proxy, which no training is needed for. `active`: at
             random at first, then where the members of the fitted ensemble disagree.
-        seed: of the order, the spread, the models and their questions; 0 or more.
+        seed: of the order, the scores, the spread, the models and their questions; 0 or more.
+        by: the proxy of `stratified`, one of `nasbench.proxy.names`; FLOPs where left out. None
+            of the other designs.
     """
 
     size: int
     design: str
     seed: int = 0
+    by: str | None = None
 
     def __post_init__(self) -> None:
         if self.design not in DESIGNS:
             raise unknown("design", self.design, DESIGNS)
         if self.seed < 0:
             raise NasbenchError(f"the seed of a sample is 0 or more, got {self.seed}")
+        if self.design == "stratified":
+            proxy = get("flops" if self.by is None else self.by)
+            object.__setattr__(self, "by", proxy.name)
+        elif self.by is not None:
+            raise NasbenchError(
+                f"a stratified sample is spread by a proxy, and this one is {self.design}: give "
+                f"--design stratified, or leave --by out"
+            )
 
     @property
     def held_out(self) -> int:
         """Architectures that are trained, and that no model is fitted on."""
         return self.size // HELD_OUT
+
+    @property
+    def scored(self) -> bool:
+        """Whether networks are scored for it: its proxy is more than a count."""
+        return self.by is not None and self.by not in COUNTED
 
 
 def divided(architectures: Integers, seed: int) -> tuple[Integers, Integers]:
@@ -78,7 +102,7 @@ def spread(candidates: Integers, proxy: NDArray[np.float64], seed: int) -> Integ
 
     Args:
         candidates: in random order, which decides between equals, `[n]`.
-        proxy: of each, `[n]`.
+        proxy: of each, `[n]`; those with NaN stand last, beyond the largest.
         seed: of u.
     """
     left = candidates[np.argsort(proxy, kind="stable")].tolist()

@@ -24,6 +24,7 @@ class Ledger:
         measurements: by device and architecture, the fields of `Measurement`.
         devices: what each device says of itself.
         counts: parameters and FLOPs by architecture.
+        scores: by proxy and seed, what each architecture has; NaN where it has none.
         sessions: who was at work, the present process last.
     """
 
@@ -33,6 +34,7 @@ class Ledger:
         self.measurements: dict[str, dict[int, dict[str, Any]]] = {}
         self.devices: dict[str, dict[str, Any]] = {}
         self.counts: dict[int, dict[str, float]] = {}
+        self.scores: dict[tuple[str, int], dict[int, float]] = {}
         self.sessions: list[dict[str, Any]] = []
         for entry in entries:
             self._take(entry)
@@ -62,5 +64,10 @@ class Ledger:
             found.update({int(a): m for a, m in entry["measurements"].items()})
         elif kind == "counts":
             self.counts.update({int(a): c for a, c in entry["counts"].items()})
+        elif kind == "scores":
+            for proxy, draws in entry["values"].items():
+                known = self.scores.setdefault((proxy, entry["seed"]), {})
+                # A sample is spread by one draw: see `nasbench.build.designs.DRAWS`.
+                known.update(zip(entry["architectures"], (d[0] for d in draws), strict=True))
         elif kind == "session":
             self.sessions.append(dict(entry))

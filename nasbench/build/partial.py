@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,12 +24,13 @@ from nasbench.build.builder import (
     units_of,
 )
 from nasbench.build.crew import Crew
-from nasbench.build.designs import Sampling
+from nasbench.build.designs import COUNTED, DRAWS, Sampling
 from nasbench.build.executor import Unit
 from nasbench.build.journal import BuildFolder
 from nasbench.build.ledger import Ledger
 from nasbench.build.measuring import count_networks, measure
 from nasbench.build.provenance import session
+from nasbench.build.proxies import Scoring, chunks_of, score_chunks
 from nasbench.build.rounds import Outcome, Round, run_rounds
 from nasbench.build.spec import BuildSpec
 from nasbench.device import make_device
@@ -74,7 +75,8 @@ def build_sample(
 
     It works on the journal of the whole build, in the folder `<out>.build`, which stays: a
     larger sample, or the whole build, of the same recipe goes on from there, and its table
-    takes this one's place. One that was killed goes on from there, too.
+    takes this one's place. One that was killed goes on from there, too. A sample of another
+    design, proxy or seed takes up the trainings that both have.
 
     Args:
         spec: of the whole build.
@@ -87,7 +89,7 @@ def build_sample(
         processes: as for `nasbench.build.build`, and so are the others.
         engine: that trains.
         hardware: to train on.
-        executor: who trains.
+        executor: who trains. Networks are scored on this machine, side by side as in training.
         progress: told as it goes on, of each round by a line of its own.
     """
     check_sample(spec, sampling, complete)
@@ -167,9 +169,9 @@ def _train(
         ]
         return np.asarray(final, dtype=np.float64).reshape(len(final), len(spec.seeds))
 
-    def flops(architectures: NDArray[np.int64]) -> NDArray[np.float64]:
-        count_networks(spec, architectures.tolist(), done, tell)
-        return np.asarray([done.counts[a]["flops"] for a in architectures.tolist()])
+    def proxy(architectures: NDArray[np.int64]) -> NDArray[np.float64]:
+        found = _scores(spec, sampling, architectures.tolist(), crew, done, tell)
+        return np.asarray([found[a] for a in architectures.tolist()], dtype=np.float64)
 
     def told(one: Round) -> None:
         tau = one.kendall
@@ -179,7 +181,33 @@ def _train(
             sampling.size - sampling.held_out,
         )
 
-    return run_rounds(spec.space, sampling, train, flops=flops, models=complete, told=told)
+    return run_rounds(spec.space, sampling, train, proxy=proxy, models=complete, told=told)
+
+
+def _scores(
+    spec: BuildSpec,
+    sampling: Sampling,
+    architectures: list[int],
+    crew: Crew,
+    done: Ledger,
+    tell: Progress,
+) -> Mapping[int, float]:
+    """By architecture what `sampling.by` says of it: counted, or scored once and journaled."""
+    by = str(sampling.by)
+    if not sampling.scored:
+        count_networks(spec, architectures, done, tell)
+        return {a: done.counts[a][COUNTED[by]] for a in architectures}
+    recipe = next(iter(spec.recipes.values()))
+    scoring = Scoring((by,), DRAWS, seed=sampling.seed)
+    images = len(spec.task.train.first(recipe.train_images))
+    scoring = replace(scoring, batch_size=min(scoring.batch_size, images))
+    known = done.scores.setdefault((by, sampling.seed), {})
+    missing = chunks_of(sorted(a for a in architectures if a not in known), crew.hardware)
+    tell(f"scoring {by}", len(known), len(architectures))
+    for _, entry in score_chunks(spec, scoring, missing, crew.processes, crew.hardware):
+        done.keep({**entry, "seed": sampling.seed, "batch_size": scoring.batch_size})
+        tell(f"scoring {by}", len(known), len(architectures))
+    return known
 
 
 def _complete(

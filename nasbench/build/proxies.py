@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import nasbench
 from nasbench._processes import leave_with_parent
-from nasbench.build.builder import Progress
+from nasbench.build.builder import Progress, exists_already, silent
 from nasbench.build.executor import default_processes, in_processes
 from nasbench.build.journal import BuildFolder, folder_of, read_plan
 from nasbench.build.provenance import hardware as describe_hardware
@@ -24,7 +24,7 @@ from nasbench.table import Dataset, Table, write_table
 from nasbench.table.merging import merge
 from nasbench.train.reference import cpu_threads, pick_hardware
 
-__all__ = ["Scoring", "score_table"]
+__all__ = ["Scoring", "chunks_of", "score_chunks", "score_table"]
 
 ON_CPU, ON_GPU = 8, 256
 """Networks that are scored and journaled together: a GPU is filled by many."""
@@ -56,7 +56,7 @@ def score_table(
     sample: int | None = None,
     processes: int | None = None,
     hardware: str = "auto",
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> Table:
     """Score every distinct architecture, or a sample, and write the scores into a table.
 
@@ -82,8 +82,6 @@ def score_table(
     for name in scoring.proxies:
         get(name)
     architectures = _chosen(spec, table, sample, scoring.seed)
-    kind = pick_hardware(hardware).type
-    chunk = ON_GPU if kind == "cuda" else ON_CPU
     recipe = next(iter(spec.recipes.values()))
     plan = {
         "scoring": {**asdict(scoring), "proxies": list(scoring.proxies)},
@@ -92,8 +90,8 @@ def score_table(
         "recipe": recipe.describe(),
         "architectures": len(architectures),
         "sample": sample,
-        "chunk": chunk,
-        "hardware": kind,
+        "chunk": _together(hardware),
+        "hardware": pick_hardware(hardware).type,
         "table": table.sha256 if table else None,
         "version": nasbench.__version__,
     }
@@ -101,20 +99,16 @@ def score_table(
         if read_plan(folder_of(out)) == plan:  # a kill was all that kept the folder there
             BuildFolder(out, plan).close(remove=True)
             return Table(out)
-        raise NasbenchError(f"{out} is there already: give another --out or remove it")
+        raise exists_already(out)
     folder = BuildFolder(out, plan)
     finished = False
     done = {tuple(e["architectures"]): e for e in folder.entries() if e["entry"] == "scores"}
-    chunks = [
-        tuple(architectures[start : start + chunk].tolist())
-        for start in range(0, len(architectures), chunk)
-    ]
+    chunks = chunks_of(architectures.tolist(), hardware)
     try:
         folder.add(session())
         missing = [members for members in chunks if members not in done]
         progress("scoring", _count(done), len(architectures))
-        work = _score_all(spec, scoring, missing, processes, hardware)
-        for members, entry in work:
+        for members, entry in score_chunks(spec, scoring, missing, processes, hardware):
             folder.add(entry)
             done[members] = entry
             progress("scoring", _count(done), len(architectures))
@@ -153,14 +147,28 @@ def _chosen(
     return np.sort(np.random.default_rng(seed).permutation(known)[:sample]).astype(np.int64)
 
 
-def _score_all(
+def chunks_of(architectures: Sequence[int], hardware: str) -> list[tuple[int, ...]]:
+    """The architectures that are scored and journaled together, in their order.
+
+    Who stands beside a network changes its rounding. What is left of an order, without whole
+    chunks, is cut as before.
+    """
+    n = _together(hardware)
+    return [tuple(architectures[i : i + n]) for i in range(0, len(architectures), n)]
+
+
+def _together(hardware: str) -> int:
+    return ON_GPU if pick_hardware(hardware).type == "cuda" else ON_CPU
+
+
+def score_chunks(
     spec: BuildSpec,
     scoring: Scoring,
     chunks: Sequence[tuple[int, ...]],
     processes: int | None,
     hardware: str,
 ) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
-    """An entry of the journal for each chunk, in any order."""
+    """An entry of the journal for each chunk, in any order; no number depends on the processes."""
     processes = processes or default_processes(hardware)
     if processes == 1 or len(chunks) < 2:
         for members in chunks:

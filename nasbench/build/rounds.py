@@ -11,7 +11,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from nasbench.build.designs import Sampling, divided, spread, unsure
+from nasbench.build.designs import DRAWS, Sampling, divided, spread, unsure
 from nasbench.space import Space
 from nasbench.stats import Ceiling, Estimate, bootstrap_agreement
 from nasbench.surrogate.features import stand_ins, structure_blocks, usual_features
@@ -82,6 +82,8 @@ class Outcome:
         ceiling: what the noise of seeds leaves to be reached on what was held out; None of one
             seed, which tells no noise.
         stopped: whether it ended before as many were trained as were asked for.
+        unscored: of those to choose from, how many the proxy of `stratified` gives no score;
+            they stand last in its order.
     """
 
     sampling: Sampling
@@ -91,6 +93,7 @@ class Outcome:
     rounds: tuple[Round, ...]
     ceiling: Ceiling | None
     stopped: bool
+    unscored: int
 
     @property
     def trained(self) -> Integers:
@@ -104,10 +107,18 @@ class Outcome:
 
     def describe(self) -> dict[str, Any]:
         """What a manifest says of a sample; plain JSON values."""
+        sampling = self.sampling
+        by = {
+            "proxy": sampling.by,
+            "seed": sampling.seed,
+            "draws": DRAWS,
+            "unscored": self.unscored,
+        }
         return {
-            "design": self.sampling.design,
-            "seed": self.sampling.seed,
-            "asked": self.sampling.size,
+            "design": sampling.design,
+            "by": by if sampling.by else None,
+            "seed": sampling.seed,
+            "asked": sampling.size,
             "trained": len(self.trained),
             "chosen": self.chosen.tolist(),
             "held_out": self.held_out.tolist(),
@@ -132,7 +143,7 @@ def run_rounds(
     sampling: Sampling,
     train: Train,
     *,
-    flops: Callable[[Integers], Floats],
+    proxy: Callable[[Integers], Floats],
     models: bool,
     told: Callable[[Round], None],
 ) -> Outcome:
@@ -152,15 +163,19 @@ def run_rounds(
         space: whose distinct architectures can be listed.
         sampling: how many at the most, and which.
         train: called with the architectures of each round.
-        flops: of each architecture; asked for by `stratified`.
+        proxy: scores of architectures `[n]` by `sampling.by`, NaN where there is none; asked for
+            by `stratified`, once.
         models: False trains the sample whole; `active` fits some to choose it all the same.
         told: of each round.
     """
     held_out, others = divided(space.representatives.astype(np.int64), sampling.seed)
     held_out = held_out[: sampling.held_out]
     most = sampling.size - len(held_out)
+    unscored = 0
     if sampling.design == "stratified":
-        others = spread(others, flops(others), sampling.seed)
+        scores = proxy(others)
+        unscored = int(np.isnan(scores).sum())
+        others = spread(others, scores, sampling.seed)
     active = sampling.design == "active"
     truth = train(held_out)
     scored = _known(truth)
@@ -187,9 +202,16 @@ def run_rounds(
         if models and _is_flat(rounds):
             break
     both = np.concatenate((held_out, chosen))
-    diverged = both[~np.concatenate((scored, _known(values)))]
-    ceiling = ceiling_of(truth)
-    return Outcome(sampling, chosen, held_out, diverged, tuple(rounds), ceiling, len(chosen) < most)
+    return Outcome(
+        sampling=sampling,
+        chosen=chosen,
+        held_out=held_out,
+        diverged=both[~np.concatenate((scored, _known(values)))],
+        rounds=tuple(rounds),
+        ceiling=ceiling_of(truth),
+        stopped=len(chosen) < most,
+        unscored=unscored,
+    )
 
 
 def _is_flat(rounds: list[Round]) -> bool:

@@ -17,6 +17,7 @@ from nasbench.errors import NasbenchError
 __all__ = [
     "Json",
     "Tell",
+    "complete_proxy",
     "emit",
     "parse_architecture",
     "parse_settings",
@@ -27,6 +28,13 @@ __all__ = [
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def complete_proxy(incomplete: str) -> list[str]:
+    """Proxies that can be computed."""
+    from nasbench.proxy import names
+
+    return [name for name in names() if name.startswith(incomplete)]
 
 
 class Tell(Protocol):

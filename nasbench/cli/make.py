@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench.cli.common import Json, emit, parse_architecture, progress, rows, say_engine
-from nasbench.cli.sample import Complete, Design, Sample, SampleSeed, emit_sample, sampling_of
+from nasbench.cli.sample import By, Complete, Design, Sample, SampleSeed, emit_sample, sampling_of
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
-    from nasbench.build import BuildSpec
+    from nasbench.build import BuildSpec, Sampling
     from nasbench.stats import Estimate
     from nasbench.table import Table
 
@@ -52,6 +52,7 @@ def build(
     sample: Sample = None,
     complete: Complete = False,
     design: Design = None,
+    by: By = None,
     seed: SampleSeed = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how many trainings, how long, how large.")
@@ -71,14 +72,14 @@ def build(
 
     part = None if shard is None else Shard.parse(shard)
     spec = read_spec(recipe_path(recipe))
-    sampling = sampling_of(spec, sample, complete, design, seed)
+    sampling = sampling_of(spec, sample, complete, design, by, seed)
     if sampling is not None and part is not None:
         raise NasbenchError("a sample is chosen and trained by one command: --sample or --shard")
     say_engine(engine, hardware)
     if dry_run:
         if part is not None or executor != "local":
             raise NasbenchError("--dry-run is of a whole build on this machine: no --shard or ray")
-        _estimate(spec, out, workers, engine, hardware, sample, complete, as_json)
+        _estimate(spec, out, workers, engine, hardware, sampling, complete, as_json)
         return
     if sampling is not None:
         with progress() as tell:
@@ -133,7 +134,7 @@ def _estimate(
     workers: int | None,
     engine: str,
     hardware: str,
-    sample: int | None,
+    sampling: Sampling | None,
     complete: bool,
     as_json: bool,
 ) -> None:
@@ -147,13 +148,13 @@ def _estimate(
             processes=workers,
             engine=engine,
             hardware=hardware,
-            sample=sample,
+            sample=sampling.size if sampling else None,
             complete=complete,
             progress=tell,
         )
     left = f", {found.journaled:,} of them journaled" if found.journaled else ""
-    of = f" of {spec.space.unique:,}" if sample else ""
-    until = f"until the table{' of the whole build' if sample else ''} is there"
+    of = f" of {spec.space.unique:,}" if sampling else ""
+    until = f"until the table{' of the whole build' if sampling else ''} is there"
     whole = f"{found.distinct:,}{of} distinct cells × {len(spec.seeds)} seeds"
     recipes = f" × {len(spec.recipes)} recipes" if len(spec.recipes) > 1 else ""
     shown: list[tuple[str, object]] = [
@@ -177,7 +178,11 @@ def _estimate(
         f"of the\nimages{on_devices}. What else needs the cores comes on top. In brackets: 95 % "
         f"interval\nof the mean over cells."
     )
-    emit(found.describe(), as_json, f"{rows(shown)}\n\n{note}")
+    document = found.describe()
+    if sampling and sampling.scored:
+        document["scoring_hours"] = None
+        note += f"\nScoring by {sampling.by}, before the first training, is not estimated."
+    emit(document, as_json, f"{rows(shown)}\n\n{note}")
 
 
 def _time(of: Estimate, seconds: int) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.common import Json, emit, progress, rows
+from nasbench.cli.common import Json, complete_proxy, emit, progress, rows
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.cli.make import Hardware, Out, RecipeArgument
 from nasbench.errors import NasbenchError
@@ -15,13 +15,6 @@ from nasbench.errors import NasbenchError
 __all__ = ["register"]
 
 proxies = typer.Typer(no_args_is_help=True, help="Zero-cost proxies: score networks, judge scores.")
-
-
-def complete_proxy(incomplete: str) -> list[str]:
-    """Proxies that can be computed."""
-    from nasbench.proxy import names
-
-    return [name for name in names() if name.startswith(incomplete)]
 
 
 @proxies.command("list")

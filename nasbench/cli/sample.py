@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbench.cli.common import emit
+from nasbench.cli.common import complete_proxy, emit
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
     from nasbench.build import BuildSpec, PartlyTrained, Sampling
 
-__all__ = ["Complete", "Design", "Sample", "SampleSeed", "emit_sample", "sampling_of"]
+__all__ = ["By", "Complete", "Design", "Sample", "SampleSeed", "emit_sample", "sampling_of"]
 
 
 def complete_design(incomplete: str) -> list[str]:
@@ -42,27 +42,44 @@ Complete = Annotated[
 Design = Annotated[
     str | None,
     typer.Option(
-        help="Of the sample: random, stratified by FLOPs, or active: where models disagree. "
-        "Active with --complete, else random.",
+        help="Of the sample: random, stratified: spread by a proxy, or active: where models "
+        "disagree. Active with --complete, else random.",
         autocompletion=complete_design,
     ),
 ]
-SampleSeed = Annotated[int | None, typer.Option(min=0, help="Of the sample and its fits; 0.")]
+By = Annotated[
+    str | None,
+    typer.Option(
+        help="The zero-cost proxy that a stratified sample is spread by; FLOPs. Four fifths of "
+        "the distinct architectures are scored first, each at one start on one batch.",
+        autocompletion=complete_proxy,
+    ),
+]
+SampleSeed = Annotated[
+    int | None, typer.Option(min=0, help="Of the sample, its scores and its fits; 0.")
+]
 
 
 def sampling_of(
-    spec: BuildSpec, size: int | None, complete: bool, design: str | None, seed: int | None
+    spec: BuildSpec,
+    size: int | None,
+    complete: bool,
+    design: str | None,
+    by: str | None,
+    seed: int | None,
 ) -> Sampling | None:
     """The sample that options ask for, where the build can have it; None of none."""
     from nasbench.build import Sampling
     from nasbench.build.partial import check_sample
 
     if size is None:
-        if complete or design is not None or seed is not None:
-            raise NasbenchError("--complete, --design and --seed are of a sample: give --sample N")
+        if complete or any(given is not None for given in (design, by, seed)):
+            raise NasbenchError(
+                "--complete, --design, --by and --seed are of a sample: give --sample N"
+            )
         return None
     # What models ask for serves them best; a sample for other uses is a random one.
-    sampling = Sampling(size, design or ("active" if complete else "random"), seed or 0)
+    sampling = Sampling(size, design or ("active" if complete else "random"), seed or 0, by)
     check_sample(spec, sampling, complete)
     return sampling
 
@@ -83,12 +100,15 @@ def emit_sample(made: PartlyTrained, as_json: bool) -> None:
         "rows_predicted": said["rows_predicted"] if said else 0,
         "sample": outcome.describe(),
     }
+    design = f"{asked.design} by {asked.by}" if asked.by else asked.design
+    if outcome.unscored:
+        design += f"; {outcome.unscored:,} to choose from have no score and stand last"
     kept = (
         f"The trainings stay in {path}.build: the same command with a larger --sample, or without "
         f"it, goes on from them."
     )
     if said is None:
-        emit(document, as_json, f"{path}: {trained:,} rows, all trained. {kept}")
+        emit(document, as_json, f"{path}: {trained:,} rows ({design}), all trained. {kept}")
         return
     last = outcome.rounds[-1]
     tau = last.kendall
@@ -107,7 +127,7 @@ def emit_sample(made: PartlyTrained, as_json: bool) -> None:
     else:
         why = f"All {asked.size:,} that were asked for are trained."
     text = (
-        f"{path}: {trained:,} rows trained ({asked.design}), {said['rows_predicted']:,} predicted "
+        f"{path}: {trained:,} rows trained ({design}), {said['rows_predicted']:,} predicted "
         f"from {len(outcome.fitted):,} of them\n"
         f"Kendall's tau {tau.value:.3f} [{tau.low:.3f}, {tau.high:.3f}] on {tau.n:,} random "
         f"architectures that no fit saw; {ceiling}\n"

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench.errors import NasbenchError
 from nasbench.space import Architectures
-from nasbench.table.format import LAST
+from nasbench.table.format import LAST, PREDICTED, Dataset
 from nasbench.table.table import Table
 
-__all__ = ["Axes", "answered", "axes", "blocks", "has_seeds", "recipe_of", "stored", "take"]
+__all__ = [
+    "Axes",
+    "answered",
+    "axes",
+    "blocks",
+    "has_seeds",
+    "marks",
+    "recipe_of",
+    "stored",
+    "take",
+]
 
 _CELLS = 1 << 18
 """Numbers of a data set that are worked on at once."""
@@ -50,6 +61,40 @@ def answered(tables: Sequence[Table]) -> tuple[str, Architectures]:
         return "canonical", np.unique(np.concatenate(rows)).astype(np.int64)
     known = np.any([table.row_of >= 0 for table in tables], axis=0)
     return "none", np.flatnonzero(known)
+
+
+def marks(
+    name: str, having: Mapping[str, Table], architectures: Architectures
+) -> dict[str, Dataset]:
+    """The data set that says which values of a recipe's are predicted; none where none is.
+
+    Args:
+        name: of a data set.
+        having: the tables that have it, by what they are called.
+        architectures: the rows of the result.
+
+    Raises:
+        NasbenchError: where tables do not say it of the same architectures.
+    """
+    recipe, metric = recipe_of(name), name.rpartition("/")[2]
+    mark = f"{PREDICTED}{recipe}/{metric}"
+    if not recipe or not any(mark in stored(table) for table in having.values()):
+        return {}
+    found = {}
+    for label, table in having.items():
+        row = table.row_of[architectures]
+        found[label] = (row >= 0) & table.predicted(metric, recipe=recipe)[row]
+    (first, predicted), *others = found.items()
+    for label, other in others:
+        if not np.array_equal(other, predicted):
+            raise NasbenchError(
+                f"{name} is not predicted of the same architectures in {first} and {label} "
+                f"({predicted.sum():,} and {other.sum():,}): merge tables without predictions, "
+                f"which nasbench build writes where --complete is left out, and then predict the "
+                f"rest with nasbench surrogate fit --complete; --from-first {name} takes all of it "
+                f"from the first"
+            )
+    return {mark: Dataset(predicted.astype(np.uint8), {"kind": "derived"})}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,17 @@ from numpy.typing import NDArray
 import nasbench
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Architectures
-from nasbench.table.alignment import Axes, answered, axes, blocks, has_seeds, stored, take
-from nasbench.table.format import Dataset
+from nasbench.table.alignment import (
+    Axes,
+    answered,
+    axes,
+    blocks,
+    has_seeds,
+    marks,
+    stored,
+    take,
+)
+from nasbench.table.format import PREDICTED, Dataset
 from nasbench.table.importers.contract import Progress
 from nasbench.table.schema import covers
 from nasbench.table.scratch import Scratch
@@ -46,6 +55,9 @@ def merge(
     stands. Rows that stand for their class stay so where they do in every table. Else they are
     written out for each architecture of the class, and the manifest's `sources` say which were.
 
+    What a row has of a metric is predicted or trained, never both: where two tables have a
+    recipe's metric, the same of its rows must be predicted in both.
+
     What the manifests say alike is said of the whole; what else each says is kept under
     `sources`, beside its name and hashes.
 
@@ -58,8 +70,8 @@ def merge(
         progress: told which data set is joined.
 
     Raises:
-        NasbenchError: where spaces, tasks, recipes of one name, devices of one name or values
-            do not agree.
+        NasbenchError: where spaces, tasks, recipes of one name, devices of one name, values or
+            what is predicted do not agree.
     """
     if len(tables) < 2:
         raise NasbenchError("merging takes two tables or more")
@@ -69,7 +81,9 @@ def merge(
     recipes = _recipes(labelled)
     devices = _devices(labelled)
     sharing, architectures = answered(tables)
-    names = dict.fromkeys(dataset for table in tables for dataset in stored(table))
+    every = dict.fromkeys(dataset for table in tables for dataset in stored(table))
+    # Which rows are predicted is no data set of its own: it goes where their values go.
+    names = [name for name in every if not name.startswith(PREDICTED)]
     for dataset in from_first:
         if dataset not in names:
             raise unknown("data set", dataset, names)
@@ -81,6 +95,7 @@ def merge(
             having = {label: t for label, t in labelled.items() if dataset in stored(t)}
             if dataset in from_first:
                 having = dict(islice(having.items(), 1))
+            datasets |= marks(dataset, having, architectures)
             datasets[dataset], holes[dataset] = _join(dataset, having, architectures, scratch)
         progress("joining data sets", len(names), len(names))
         return write_table(
@@ -295,7 +310,7 @@ def _missing(
 
     for label, table in labelled.items():
         row = table.row_of[architectures]
-        mine = set(stored(table))
+        mine = {name for name in stored(table) if name in holes}
         for scope in _scopes(mine, holes):
             tell(absent, scope, f"{label} has no row for it", row < 0)
         for entry in table.manifest["missing"]:

@@ -89,10 +89,10 @@ def run(sampling: Sampling, truth: dict[int, Truth], models: bool = True) -> Out
         values = [truth[a] for a in architectures.tolist()]
         return np.asarray(values).reshape(len(values), -1)
 
-    def flops(architectures: NDArray[np.int64]) -> Truth:
+    def proxy(architectures: NDArray[np.int64]) -> Truth:
         return FOUR.ops(architectures).sum(1).astype(float)
 
-    outcome = run_rounds(FOUR, sampling, train, flops=flops, models=models, told=lambda one: None)
+    outcome = run_rounds(FOUR, sampling, train, proxy=proxy, models=models, told=lambda one: None)
     assert len(set(asked)) == len(asked)
     assert sorted(asked) == outcome.trained.tolist()
     return outcome

@@ -7,6 +7,7 @@ import json
 import pytest
 
 import nasbench as nb
+from nasbench.cli.common import complete_proxy
 
 RECIPE = """
 name = "mini"
@@ -65,20 +66,55 @@ def test_a_sample_alone_is_a_table_of_its_rows(cli, mini_recipe, tmp_path):
     words = ("build", mini_recipe, "--out", out, "--sample", 5, "--design", "stratified")
     done = cli(*words, "--workers", 1)
     assert done.status == 0, done.err
-    assert f"{out}: 5 rows, all trained. The trainings stay in {out}.build" in done.out
+    said = f"{out}: 5 rows (stratified by flops), all trained. The trainings stay in {out}.build"
+    assert said in done.out
     assert len(nb.load(out).rows) == 5
+
+
+def test_a_sample_can_be_spread_by_a_proxy(cli, mini_recipe, tmp_path):
+    out = tmp_path / "t.h5"
+    words = ("build", mini_recipe, "--out", out, "--sample", 5, "--design", "stratified")
+    words = (*words, "--by", "nwot", "--workers", 1)
+    dry = cli(*words, "--dry-run")
+    assert "Scoring by nwot, before the first training, is not estimated." in dry.out
+    assert not out.with_name("t.h5.build").exists()
+    done = cli(*words)
+    assert done.status == 0, done.err
+    by = nb.load(out).manifest["sample"]["by"]
+    assert {key: by[key] for key in ("proxy", "seed", "draws")} == {
+        "proxy": "nwot",
+        "seed": 0,
+        "draws": 1,
+    }
+    # Of nb201-mini's cells some lead nothing of the image to the end.
+    assert by["unscored"] > 0
+    stand_last = f"{by['unscored']} to choose from have no score and stand last"
+    assert f"{out}: 5 rows (stratified by nwot; {stand_last}), all trained." in done.out
+    again = json.loads(cli(*words, "--json").out)
+    assert again["sample"] == nb.load(out).manifest["sample"]
+
+
+def test_tab_completes_the_proxies_of_a_sample():
+    assert complete_proxy("nw") == ["nwot"]
+    assert {"params", "flops", "synflow"} <= set(complete_proxy(""))
 
 
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (("--complete",), "--complete, --design and --seed are of a sample: give --sample N"),
+        (("--complete",), "--complete, --design, --by and --seed are of a sample: give --sample N"),
+        (("--by", "nwot"), "are of a sample: give --sample N"),
         (("--design", "active"), "are of a sample: give --sample N"),
         (("--seed", 3), "are of a sample: give --sample N"),
         (("--sample", 70), "1 to 64 of them, got 70; leave --sample out to train them all"),
         (("--sample", 9, "--complete"), "15 to 64 of them, to fit on some and hold out others"),
         (("--sample", 9, "--shard", "1/2"), "one command: --sample or --shard"),
         (("--sample", 9, "--design", "activ"), "unknown design 'activ'; did you mean active?"),
+        (("--sample", 9, "--by", "nwot"), "this one is random: give --design stratified"),
+        (
+            ("--sample", 9, "--design", "stratified", "--by", "naswot"),
+            "unknown proxy 'naswot'; did you mean",
+        ),
     ],
 )
 def test_what_cannot_be_sampled_is_one_sentence(cli, mini_recipe, tmp_path, more, said):

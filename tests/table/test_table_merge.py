@@ -381,3 +381,106 @@ def test_the_first_that_contradicts_is_named_of_three(tmp_path: Path) -> None:
     ]
     with pytest.raises(NasbenchError, match=r"architecture 2 is 2\.0 in b and 3\.0 in c"):
         merge(tables, tmp_path / "d")
+
+
+# Predictions.
+
+VALID = "recipe/short/valid_accuracy"
+MARKS = "predicted/short/valid_accuracy"
+
+
+def sampled(path: Path, trained: list[int], guess: float | None) -> Table:
+    """Six rows of one recipe, those that are trained at 50 + row; a guess of the others, or NaN."""
+    rows = np.arange(6)
+    kept = np.isin(rows, trained)
+    values = np.where(kept, 50.0 + rows, np.nan if guess is None else guess).astype(np.float32)
+    about = {"kind": "trained", "unit": "percent", "epochs": [3]}
+    datasets = {VALID: Dataset(values[:, None, None], about)}
+    if guess is not None:
+        datasets[VALID] = Dataset(values[:, None, None], {**about, "kind": "predicted"})
+        datasets[MARKS] = Dataset((~kept).astype(np.uint8), {"kind": "derived"})
+    recipes = {"short": {"epochs": 3, "seeds": [0]}}
+    return cost_table(
+        path, rows, [], name=path.stem, recipes=recipes, datasets=datasets, devices={}
+    )
+
+
+def test_what_is_predicted_here_and_not_there_is_not_merged(tmp_path: Path) -> None:
+    one = sampled(tmp_path / "one.h5", [0, 1, 2], 70)
+    other = sampled(tmp_path / "other.h5", [2, 3], 70)
+    whole = sampled(tmp_path / "whole.h5", list(range(6)), None)
+    only = sampled(tmp_path / "only.h5", [0, 1], None)
+    for tables, said in (
+        ([one, other], r"one and other \(3 and 4\)"),
+        ([one, whole], r"one and whole \(3 and 0\)"),
+        ([whole, one], r"whole and one \(0 and 3\)"),
+        ([only, one], r"only and one \(0 and 3\)"),
+    ):
+        with pytest.raises(
+            NasbenchError, match=f"not predicted of the same architectures in {said}: merge"
+        ):
+            merge(tables, tmp_path / "m.h5")
+    assert not (tmp_path / "m.h5").exists()
+    # What both say of the same row by two models.
+    again = sampled(tmp_path / "again.h5", [0, 1, 2], 71)
+    with pytest.raises(NasbenchError, match=r"3, .* is 70\.0 in one and 71\.0 in again"):
+        merge([one, again], tmp_path / "m.h5")
+
+
+def test_marks_are_taken_from_where_the_values_are(tmp_path: Path) -> None:
+    one = sampled(tmp_path / "one.h5", [0, 1, 2], 70)
+    whole = sampled(tmp_path / "whole.h5", list(range(6)), None)
+    merged = merge([whole, one], tmp_path / "a.h5", from_first=[VALID])
+    assert merged.values("valid_accuracy", range(6)).tolist() == [50, 51, 52, 53, 54, 55]
+    assert not merged.predicted("valid_accuracy").any()
+    assert MARKS not in merged.manifest["datasets"]
+    assert merged.dataset(VALID).about["kind"] == "trained"
+    merged = merge([one, whole], tmp_path / "b.h5", from_first=[VALID])
+    assert merged.values("valid_accuracy", range(6)).tolist() == [50, 51, 52, 70, 70, 70]
+    assert merged.predicted("valid_accuracy").tolist() == [False] * 3 + [True] * 3
+    assert merged.dataset(VALID).about["kind"] == "predicted"
+    with pytest.raises(NasbenchError, match=f"unknown data set '{MARKS}'"):
+        merge([one, whole], tmp_path / "c.h5", from_first=[MARKS])
+
+
+def test_predictions_stay_marked_beside_what_others_measured(tmp_path: Path) -> None:
+    one = sampled(tmp_path / "one.h5", [0, 1, 2], 70)
+    # The second table knows an architecture that the first does not.
+    costs = cost_table(tmp_path / "costs.h5", range(7), range(7))
+    merged = merge([one, costs], tmp_path / "a.h5")
+    assert merged.rows.tolist() == list(range(7))
+    assert merged.predicted("valid_accuracy").tolist() == [False] * 3 + [True] * 3 + [False]
+    assert merged.dataset(MARKS).values.dtype == np.uint8
+    assert np.isnan(merged.values("valid_accuracy", 6))
+    assert merged.missing("valid_accuracy")[6] == "one has no row for it"
+    assert [entry["scope"] for entry in merged.manifest["missing"]] == ["recipe"]
+    # The same predictions in two tables are one.
+    both = merge([merged, one], tmp_path / "b.h5")
+    assert both.manifest["content_sha256"] == merged.manifest["content_sha256"]
+    assert both.predicted("valid_accuracy").tolist() == merged.predicted("valid_accuracy").tolist()
+    merged.verify()
+
+
+def test_a_class_that_is_predicted_is_so_of_each_architecture(
+    tmp_path: Path, mini: CellSpace
+) -> None:
+    marked = np.arange(65) % 3 == 0
+    about = {"unit": "percent", "epochs": [3], "kind": "predicted"}
+    datasets = {
+        VALID: Dataset(np.linspace(10, 90, 65, dtype=np.float32)[:, None, None], about),
+        MARKS: Dataset(marked.astype(np.uint8), {"kind": "derived"}),
+    }
+    one = cost_table(
+        tmp_path / "one.h5",
+        mini.representatives,
+        [],
+        sharing="canonical",
+        recipes={"short": {"epochs": 3, "seeds": [0]}},
+        datasets=datasets,
+        devices={},
+    )
+    costs = cost_table(tmp_path / "costs.h5", range(125), range(125), name="costs")
+    merged = merge([one, costs], tmp_path / "c.h5")
+    of_class = np.searchsorted(mini.representatives, mini.classes)
+    assert merged.predicted("valid_accuracy").tolist() == marked[of_class].tolist()
+    assert merged.manifest["sharing"] == "none"

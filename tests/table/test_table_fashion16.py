@@ -1,0 +1,63 @@
+"""The table that ships: whole, small, and what training its rows again shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nasbench as nb
+from nasbench.build import retrain
+from nasbench.stats import partial_spearman, spearman
+from nasbench.table import Table
+from nasbench.train.native import library
+
+RECIPE = "10ep"
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return nb.load("nb201-fashion16")
+
+
+def test_it_is_whole(table: Table) -> None:
+    table.verify()
+    assert table.path.stat().st_size < 20e6
+    assert table.rows.tolist() == table.space.representatives.tolist()
+    assert len(table.rows) == 5_234
+    assert table.seeds[RECIPE] == (0, 1, 2)
+    for metric in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy"):
+        curves = table.curves(metric, recipe=RECIPE)
+        assert curves.shape == (5_234, 3, 10)
+        assert np.isfinite(curves).all(), metric
+    assert np.isfinite(table.curves("test_accuracy", recipe=RECIPE)[..., -1]).all()
+    assert (np.diff(table.curves("train_seconds", recipe=RECIPE), axis=2) > 0).all()
+
+
+def test_every_row_was_measured_under_two_runtimes(table: Table) -> None:
+    described = table.manifest["devices"]
+    assert {d["runtime"] for d in described.values()} == {"torch", "onnxruntime"}
+    for name, device in described.items():
+        measured = [metric for metric, kind in device["kinds"].items() if kind == "measured"]
+        assert "latency_ms" in measured
+        for metric in measured:
+            assert (table.device_column(name, metric) > 0).all(), (name, metric)
+
+
+def test_it_ranks_cells_as_cifar10_does_and_not_by_their_size_alone(
+    table: Table, published: Mapping[str, Any]
+) -> None:
+    """Wider than the intervals of tables/README.md: all rows, the pilot's among them."""
+    wanted = published["recipe/200ep/test_accuracy"][table.rows].astype(np.float64)
+    means = table.curves("valid_accuracy", recipe=RECIPE)[..., -1].astype(np.float64).mean(1)
+    sizes = np.stack([table.column(name) for name in ("flops", "parameters")], axis=1)
+    assert spearman(means, wanted) > max(0.8, spearman(sizes[:, 0], wanted))
+    assert partial_spearman(means, wanted, sizes) > 0.5
+
+
+@pytest.mark.skipif(library() is None, reason="the native engine was not built")
+def test_rows_trained_again_agree(table: Table) -> None:
+    found = retrain(table, 2)
+    assert found.agrees, found.verdict
