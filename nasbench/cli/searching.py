@@ -164,7 +164,10 @@ def search(
     }
     shown = [
         ("strategy", f"{strategy}, seed {seed}"),
-        ("evaluations", f"{trace.evaluations} paid, {distinct} distinct architectures; {run.ended}"),
+        (
+            "evaluations",
+            f"{trace.evaluations} paid, {distinct} distinct architectures; {run.ended}",
+        ),
         ("simulated", f"{trace.finished[-1]:.1f} s"),
         ("best", f"{best} = {document['string']}"),
         *((name, f"{value:.6g}") for name, value in values.items()),

@@ -55,7 +55,8 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
         f"{mean:.2f} ± {std:.2f}" if math.isfinite(mean) else "–"
         for mean, std in (comparison.one_draw[metric] for metric in shown[len(counted) :])
     ]
-    rows.append(["one random draw", "exact", *("1" for _ in counted), *drawn, "–", *(["–"] if thinking else [])])
+    once, unknown = ["1"] * len(counted), ["–"] if thinking else []
+    rows.append(["one random draw", "exact", *once, *drawn, "–", *unknown])
     heads = [_HEADS.get(metric, metric) for metric in shown]
     columns = ["strategy", "n", *heads, "95 % interval", *(["thinking, ms"] if thinking else [])]
     note = _note(comparison)

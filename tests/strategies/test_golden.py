@@ -50,7 +50,9 @@ Its asks come out of L-BFGS, yet are the same from SSE4.2 to AVX-512 and on one 
 def trajectory(strategy: str, space: str, workers: int) -> list[int]:
     """The architectures that a run with seed 11 asks for."""
     oracle = ToyOracle(get(space), diverging=0.1)
-    goal = Goal("valid_accuracy", Budget(evaluations=EVALUATIONS.get(strategy, 30)), oracle.fidelities)
+    goal = Goal(
+        "valid_accuracy", Budget(evaluations=EVALUATIONS.get(strategy, 30)), oracle.fidelities
+    )
     search(RunSpec(strategy, goal, seed=11, workers=workers), oracle)
     return [query.architecture for query in oracle.asked]
 
