@@ -81,6 +81,7 @@ def info(table: TableArgument, as_json: Json = False) -> None:
     Example: `nasbench info demo/table.h5`
     """
     from nasbench.table import load, origins
+    from nasbench.table.format import PREDICTED
 
     opened = load(table)
     manifest = opened.manifest
@@ -107,7 +108,7 @@ def info(table: TableArgument, as_json: Json = False) -> None:
             (f"recipe {recipe}", f"{described['epochs']} epochs, seeds {seeds}: {metrics}")
         )
     for name in manifest["datasets"]:
-        if name.startswith("predicted/"):
+        if name.startswith(PREDICTED):
             marked = int(opened.dataset(name).values.sum())
             told = f"{marked:,} of {len(opened.rows):,} rows are predicted, not trained"
             shown.append((name, told))

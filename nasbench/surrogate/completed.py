@@ -13,7 +13,7 @@ from nasbench.errors import NasbenchError
 from nasbench.surrogate.fitting import last_trainings
 from nasbench.surrogate.surrogate import Surrogate
 from nasbench.table import Dataset, Table, write_table
-from nasbench.table.format import PREDICTED
+from nasbench.table.format import mark_of
 from nasbench.table.schema import covers
 
 __all__ = ["write_completed"]
@@ -111,7 +111,7 @@ def _trained_or_predicted(
         values = np.full((len(rows), len(seeds) if has_seeds else 1), np.nan)
         values[kept] = last_trainings(table, metric, recipe, rows[kept])
         about = {**table.dataset(dataset).about, "epochs": [last]}
-        mark = PREDICTED + dataset.removeprefix("recipe/")
+        mark = mark_of(recipe, metric)
         if metric in surrogate.metrics:
             for column, drawn in enumerate(noisy if has_seeds else [means]):
                 values[~kept, column] = drawn[metric][rows[~kept]]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
 from nasbench.space import Architectures
-from nasbench.table.format import LAST, PREDICTED, Dataset
+from nasbench.table.format import LAST, Dataset, mark_of
 from nasbench.table.table import Table
 
 __all__ = [
@@ -77,7 +77,7 @@ def marks(
         NasbenchError: where tables do not say it of the same architectures.
     """
     recipe, metric = recipe_of(name), name.rpartition("/")[2]
-    mark = f"{PREDICTED}{recipe}/{metric}"
+    mark = mark_of(recipe, metric)
     if not recipe or not any(mark in stored(table) for table in having.values()):
         return {}
     found = {}

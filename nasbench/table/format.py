@@ -34,6 +34,7 @@ __all__ = [
     "Dataset",
     "TableFile",
     "atomic_path",
+    "mark_of",
 ]
 
 MAGIC = b"nasbench-table\n"
@@ -46,7 +47,12 @@ MANIFEST = "manifest"
 LAST = "last/"
 """`last/<recipe>/<metric>` is the last epoch of `recipe/<recipe>/<metric>`, `[rows, seeds]`."""
 PREDICTED = "predicted/"
-"""`predicted/<recipe>/<metric>`, uint8 `[rows]`, is 1 where a row's value is predicted, else 0."""
+"""What the names of marks begin with, see `mark_of`."""
+
+
+def mark_of(recipe: str, metric: str) -> str:
+    """The data set, uint8 `[rows]`, that is 1 where a row's value is predicted, else 0."""
+    return f"{PREDICTED}{recipe}/{metric}"
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -14,7 +14,7 @@ from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Space, from_description
 from nasbench.table import frames
 from nasbench.table.columns import dataset_of, listed, make_column, reasons
-from nasbench.table.format import LAST, PREDICTED, Dataset, TableFile
+from nasbench.table.format import LAST, Dataset, TableFile, mark_of
 from nasbench.table.schema import check_manifest
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ class Table:
 
     def predicted(self, metric: str, *, recipe: str | None = None) -> NDArray[np.bool_]:
         """Which rows of a recipe's metric are predicted, not trained: bool `[rows]`."""
-        mark = f"{PREDICTED}{self.recipe(recipe)}/{metric}"
+        mark = mark_of(self.recipe(recipe), metric)
         if mark not in self.manifest["datasets"]:
             return np.zeros(len(self.rows), dtype=np.bool_)
         return self._file.array(mark).astype(np.bool_)
