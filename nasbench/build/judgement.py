@@ -52,15 +52,22 @@ class Reference:
         self.table.column(self.metric, recipe=self.recipe)
 
     def values(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The metric of cells, `[n]`; NaN where the table has none."""
-        return self.table.values(self.metric, cells, recipe=self.recipe)
+        """The metric of cells, `[n]`; NaN where the table has none, or predicts it."""
+        found = self.table.values(self.metric, cells, recipe=self.recipe)
+        return np.where(self._predicted(cells), np.nan, found)
 
     def of_seeds(self, cells: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """The metric of cells by seed, `[n, seeds]`; None where it is kept without seeds."""
         if not self.table.has_seeds(self.metric, recipe=self.recipe):
             return None
         last = self.table.curves(self.metric, recipe=self.recipe)[..., -1]
-        return last[self.table.row_of[cells]].astype(np.float64)
+        found = last[self.table.row_of[cells]].astype(np.float64)
+        return np.where(self._predicted(cells)[:, None], np.nan, found)
+
+    def _predicted(self, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Of which cells the table has no more than a prediction: `[n]`, bool."""
+        rows = self.table.row_of[cells]
+        return (rows >= 0) & self.table.predicted(self.metric, recipe=self.recipe)[rows]
 
     def describe(self) -> dict[str, str]:
         """Table, its hash, recipe and metric; plain JSON values."""

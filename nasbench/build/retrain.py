@@ -17,6 +17,7 @@ from nasbench.build.spec import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.stats import Estimate, bootstrap_estimate
 from nasbench.table import Table
+from nasbench.table.format import PREDICTED
 from nasbench.task import Task
 from nasbench.task import get as get_task
 from nasbench.task import names as task_names
@@ -161,7 +162,7 @@ def retrain(
 def _spec(table: Table, task: Task | None) -> BuildSpec:
     """What trained the table, from its manifest."""
     manifest = table.manifest
-    if "predicted" in manifest:
+    if any(name.startswith(PREDICTED) for name in manifest["datasets"]):
         raise NasbenchError(
             f"{table.name} holds predicted values, which no training gave: verify a table of what "
             f"was trained"

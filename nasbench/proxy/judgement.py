@@ -196,7 +196,7 @@ def targets_of(table: Table, names: Sequence[str] = ()) -> dict[str, Target]:
                 continue
             every[name] = Target(
                 name,
-                table.column(metric, recipe=recipe),
+                _trained(table, metric, recipe),
                 maximize=not metric.endswith(("_loss", "_seconds")),
                 of_seeds=_of_seeds(table, metric, recipe),
             )
@@ -217,11 +217,18 @@ def targets_of(table: Table, names: Sequence[str] = ()) -> dict[str, Target]:
     return {name: every[name] for name in names or usual}
 
 
+def _trained(table: Table, metric: str, recipe: str) -> _Values:
+    """The metric of each row; NaN, too, where a model predicted it: that judges no score."""
+    column = table.column(metric, recipe=recipe)
+    return np.where(table.predicted(metric, recipe=recipe), np.nan, column)
+
+
 def _of_seeds(table: Table, metric: str, recipe: str) -> _Values | None:
     if not table.has_seeds(metric, recipe=recipe):
         return None
     epoch = table.epochs(metric, recipe=recipe).index(table.manifest["recipes"][recipe]["epochs"])
-    return np.asarray(table.curves(metric, recipe=recipe)[:, :, epoch], dtype=np.float64)
+    found = np.asarray(table.curves(metric, recipe=recipe)[:, :, epoch], dtype=np.float64)
+    return np.where(table.predicted(metric, recipe=recipe)[:, None], np.nan, found)
 
 
 def _is_valid(name: str) -> bool:

@@ -204,7 +204,10 @@ def _batches(
     """For each draw, standardised training images and their labels."""
     split = task.train.first(recipe.train_images)
     if size > len(split):
-        raise NasbenchError(f"{task.name} has {len(split)} training images, fewer than {size}")
+        raise NasbenchError(
+            f"{task.name} has {len(split)} training images, fewer than a batch of {size}: score "
+            f"with a batch size of 4 to {len(split)} (--batch-size)"
+        )
     mean, deviation = _moments(task.train, recipe.train_images)
     batches = []
     for draw in range(draws):

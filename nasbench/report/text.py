@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasbench.stats import Estimate
-from nasbench.table import Table, origins
+from nasbench.table import Table, origins, predictions
 
 if TYPE_CHECKING:
     from nasbench.surrogate import Score
@@ -144,8 +144,7 @@ def build_facts(table: Table, recipe: str | None) -> TextTable:
     for source in origins(manifest):
         rows.append(("imported", f"{source.get('name')} ({source.get('kind')})"))
         rows += [(key, source[key]) for key in ("licence", "citation") if key in source]
-    if "predicted" in manifest:
-        rows.append(("predicted", _predicted(manifest["predicted"])))
+    rows += [("predicted", _predicted(said)) for said in predictions(manifest)]
     for name, described in manifest["recipes"].items():
         settings = described.get("trained", {})
         shown = ", ".join(

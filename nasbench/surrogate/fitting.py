@@ -20,7 +20,7 @@ from nasbench.surrogate.tuning import fit_members, tune
 from nasbench.surrogate.uncertainty import Calibration, LocalSpread
 from nasbench.table import Table
 
-__all__ = ["fit", "last_trainings"]
+__all__ = ["fit", "last_trainings", "trained_rows"]
 
 TARGETS = ("valid_accuracy", "train_seconds")
 """What is predicted, where the table has it; test accuracy is never among them."""
@@ -80,7 +80,7 @@ def _chosen(
 ) -> NDArray[np.int64]:
     """The architectures to fit on, ascending."""
     rows = table.rows.astype(np.int64)
-    candidates = rows[np.isfinite(table.column("valid_accuracy", recipe=recipe))]
+    candidates = rows[trained_rows(table, "valid_accuracy", recipe)]
     if isinstance(train, np.ndarray):
         n = len(train)
         if not np.isin(train, candidates).all():
@@ -130,6 +130,15 @@ def _fit_metric(
         "calibration": Calibration.fit(tuned.out_of_fold, to_scale(metric, trained)).describe(),
         "seed_noise": seed_noise(trained).describe(),
     }
+
+
+def trained_rows(table: Table, metric: str, recipe: str) -> NDArray[np.bool_]:
+    """Which rows hold what a training gave at the recipe's end: bool `[rows]`.
+
+    What a model predicted of a table's rows teaches and judges no other model.
+    """
+    known = np.isfinite(table.column(metric, recipe=recipe))
+    return np.asarray(known & ~table.predicted(metric, recipe=recipe))
 
 
 def last_trainings(

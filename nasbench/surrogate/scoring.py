@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
 from nasbench.stats import Agreement, Ceiling, agreement, bootstrap_agreement, noise_ceiling
-from nasbench.surrogate.fitting import last_trainings
+from nasbench.surrogate.fitting import last_trainings, trained_rows
 from nasbench.surrogate.surrogate import Surrogate
 from nasbench.surrogate.uncertainty import covered
 from nasbench.table import Table
@@ -71,11 +71,11 @@ def score(surrogate: Surrogate, table: Table, metric: str = "valid_accuracy") ->
     rows = table.rows.astype(np.int64)
     # Rows of one class are one network: a class that was fitted on is not scored on.
     seen = np.unique(table.space.canonical(surrogate.trained_on))
-    fresh = ~np.isin(table.space.canonical(rows), seen) & np.isfinite(column)
+    fresh = ~np.isin(table.space.canonical(rows), seen) & trained_rows(table, metric, recipe)
     if fresh.sum() < 3:
         raise NasbenchError(
-            f"{table.name} has {int(fresh.sum())} rows that the surrogate was not fitted on; "
-            f"3 are needed: fit it on fewer"
+            f"{table.name} has {int(fresh.sum())} trained rows that the surrogate was not fitted "
+            f"on; 3 are needed: fit it on fewer"
         )
     predicted = surrogate.predict(metric, rows[fresh])
     trained = last_trainings(table, metric, recipe, rows[fresh])

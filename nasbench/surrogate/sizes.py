@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nasbench.errors import NasbenchError
 from nasbench.stats import Ceiling, Summary, agreement, summarize
 from nasbench.surrogate.features import Features, stand_ins
-from nasbench.surrogate.fitting import last_trainings
+from nasbench.surrogate.fitting import last_trainings, trained_rows
 from nasbench.surrogate.predictors import predictor
 from nasbench.surrogate.scoring import LEVEL, ceiling_of
 from nasbench.surrogate.targets import from_scale, to_scale
@@ -124,8 +124,7 @@ def score_sizes(
         progress: called after each trial with how many are done, and of how many.
     """
     recipe = table.recipe(recipe)
-    column = table.column("valid_accuracy", recipe=recipe)
-    rows = table.rows.astype(np.int64)[np.isfinite(column)]
+    rows = table.rows.astype(np.int64)[trained_rows(table, "valid_accuracy", recipe)]
     sizes = sorted(set(sizes))
     if not sizes or sizes[0] < 2 or sizes[-1] > len(rows) - FEWEST:
         raise NasbenchError(

@@ -51,7 +51,8 @@ def merge(
 ) -> Table:
     """Join tables: halves of a build, other seeds, costs and accuracies of one space.
 
-    A number that two tables have must be the same in both; where one has NaN, the other's value
+    A number that two tables have must be the same in both, but for seconds that a clock measured:
+    those of a training are the first table's that has them. Where one has NaN, the other's value
     stands. Rows that stand for their class stay so where they do in every table. Else they are
     written out for each architecture of the class, and the manifest's `sources` say which were.
 
@@ -216,6 +217,7 @@ def _join(
 ) -> tuple[Dataset, NDArray[np.bool_]]:
     """A data set of several tables, and the rows in which some of it is missing."""
     about = _about(name, having)
+    clocked = about.get("kind") == "measured" and name.endswith("_seconds")
     onto = axes(name, list(having.values()))
     stored_as = [table.dataset(name).values for table in having.values()]
     shape = (*stored_as[0].shape[1:],) if onto is None else (len(onto.seeds), len(onto.epochs))
@@ -237,6 +239,8 @@ def _join(
         found = {label: take(t, name, architectures[piece], onto) for label, t in having.items()}
         known = np.zeros((piece.stop - piece.start, *shape), dtype=bool)
         for label, (new, has) in found.items():
+            if clocked:  # all seconds of a training are by one clock
+                has = has & ~(known if onto is None else known.any(axis=2, keepdims=True))
             clash = known & has & (values[piece] != new)
             if clash.any():
                 raise _conflict(name, label, found, clash, architectures[piece], onto)

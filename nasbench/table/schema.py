@@ -104,8 +104,7 @@ def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None])
         need(isinstance(source, dict), "source")
         for key in ("kind", "name", "licence", "citation"):
             need(isinstance(source.get(key, ""), str), "source")
-    if "predicted" in manifest:
-        predicted = manifest["predicted"]
+    for predicted in predictions(manifest):
         need(isinstance(predicted, dict), "predictions")
         need(isinstance(predicted.get("recipe"), str), "recipe of predictions")
         for key in ("rows_trained", "rows_fitted", "rows_predicted"):
@@ -122,8 +121,16 @@ def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None])
 
 def origins(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What was imported into a table, or into those that it was merged of: their `source`s."""
-    merged = [one["source"] for one in manifest.get("sources", ()) if "source" in one]
-    return [*([manifest["source"]] if "source" in manifest else []), *merged]
+    return _of_all(manifest, "source")
+
+
+def predictions(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What was predicted in a table, or in those that it was merged of."""
+    return _of_all(manifest, "predicted")
+
+
+def _of_all(manifest: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    return [one[key] for one in (manifest, *manifest.get("sources", ())) if key in one]
 
 
 def covers(scope: str, dataset: str) -> bool:

@@ -24,10 +24,12 @@ from nasbench.build.retrain import retrain
 from nasbench.build.rounds import Outcome, run_rounds
 from nasbench.device import DeviceSpec
 from nasbench.errors import NasbenchError
+from nasbench.report.text import build_facts
 from nasbench.space import CellSpace
 from nasbench.surrogate import fit, predictors
 from nasbench.surrogate.predictors import Predictor
-from nasbench.table import Table
+from nasbench.table import Dataset, Table, write_table
+from nasbench.table.merging import merge
 
 HERE = Path(__file__).parent
 
@@ -296,6 +298,20 @@ def test_nothing_that_is_predicted_is_unmarked(
         assert np.isfinite(table.values(metric, table.rows)).all()
     with pytest.raises(NasbenchError, match="holds predicted values"):
         retrain(table, 2)
+    counted_too = write_table(
+        tmp_path / "counts.h5",
+        name="counts",
+        space=table.space,
+        rows=table.rows,
+        sharing="canonical",
+        recipes={},
+        datasets={"network/layers": Dataset(np.ones(len(table.rows)), {"kind": "counted"})},
+    )
+    joined = merge([table, counted_too], tmp_path / "joined.h5")
+    with pytest.raises(NasbenchError, match="holds predicted values"):
+        retrain(joined, 2)
+    said = dict(build_facts(joined, "2ep").rows)["predicted"]
+    assert f"{others.sum()} rows of recipe 2ep were not trained" in said
     # What is not marked was trained, and is what a whole build has; the rest is not there.
     for metric in ("valid_accuracy", "test_accuracy", "valid_loss"):
         found = table.values(metric, trained_rows)

@@ -142,7 +142,9 @@ def made_up(
     return Sample(spec, cells, accuracy, cost, sizes, 2, 0.5, {"engine": "made up"}), truth
 
 
-def reference_of(path: Path, space: Space, cells: np.ndarray, truth: np.ndarray) -> Reference:
+def reference_of(
+    path: Path, space: Space, cells: np.ndarray, truth: np.ndarray, **more: Dataset
+) -> Reference:
     """A table in which every architecture has a row of its own, other cells are missing."""
     values = np.full(space.size, np.nan)
     values[cells] = truth
@@ -157,6 +159,7 @@ def reference_of(path: Path, space: Space, cells: np.ndarray, truth: np.ndarray)
         datasets={
             "recipe/9ep/valid_accuracy": Dataset(np.stack((values, values), 1)[..., None], every),
             "recipe/9ep/test_accuracy": Dataset(values, every),
+            **more,
         },
     )
     return Reference(table, "9ep")
@@ -300,6 +303,19 @@ def test_cells_that_the_reference_lacks_are_not_compared(nb201: Space, tmp_path:
     found = judge(sample, reference)
     assert found.compared.tolist() == sample.cells[:50].tolist()
     assert found.candidates["a"].scopes["better half"].seeds.n == 25
+
+
+def test_cells_of_which_the_reference_has_predictions_are_not_compared(
+    nb201: Space, tmp_path: Path
+) -> None:
+    sample, truth = made_up(nb201, 60, a=(1, 0, 1))
+    marked = np.isin(np.arange(nb201.size), sample.cells[50:]).astype(np.uint8)
+    marks = {"predicted/9ep/valid_accuracy": Dataset(marked, {"kind": "derived"})}
+    reference = reference_of(tmp_path / "r.h5", nb201, sample.cells, truth, **marks)
+    assert judge(sample, reference).compared.tolist() == sample.cells[:50].tolist()
+    of_seeds = reference.of_seeds(sample.cells)
+    assert of_seeds is not None
+    assert np.isnan(of_seeds).all(1).tolist() == [False] * 50 + [True] * 10
 
 
 def test_a_metric_without_seeds_has_no_ceiling(nb201: Space, tmp_path: Path) -> None:

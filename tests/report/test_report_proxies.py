@@ -210,3 +210,14 @@ def test_a_table_without_scores_or_metrics_is_told(tmp_path: Path) -> None:
     alone = write_table(tmp_path / "b.h5", datasets={"proxy/flops": counted}, **rows)
     with pytest.raises(NasbenchError, match="holds nothing that scores could be held against"):
         judge(alone)
+
+
+def test_predictions_judge_no_score(tmp_path: Path) -> None:
+    marked = np.arange(N) % 3 == 0
+    marks = Dataset(marked.astype(np.uint8), {"kind": "derived"})
+    made = write(tmp_path / "t.h5", **{"predicted/r/valid_accuracy": marks})
+    target = targets_of(made)["r/valid_accuracy"]
+    assert np.isnan(target.values).tolist() == marked.tolist()
+    assert target.of_seeds is not None
+    assert np.isnan(target.of_seeds).all(1).tolist() == marked.tolist()
+    assert np.isfinite(targets_of(made)["r/test_accuracy"].values).all()

@@ -13,7 +13,7 @@ from known_truth import noisy, worth
 import nasbench as nb
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
-from nasbench.surrogate import Surrogate, fit, write_completed
+from nasbench.surrogate import Surrogate, fit, score, score_sizes, write_completed
 from nasbench.table import Table
 
 MakeTable = Callable[..., Table]
@@ -83,6 +83,21 @@ def test_predictions_are_near_the_truth(partly: Table, fitted: Surrogate, tmp_pa
     truth = worth(made.space, made.rows)[~np.isin(made.rows, partly.rows)]
     error = made.values("valid_accuracy", others) - truth
     assert np.abs(error).mean() < np.abs(truth - truth.mean()).mean()
+
+
+def test_predictions_teach_and_judge_no_other_model(
+    partly: Table, fitted: Surrogate, tmp_path: Path
+) -> None:
+    made = write_completed(partly, fitted, tmp_path / "made.h5")
+    again = fit(made, train=1.0)
+    assert again.trained_on.tolist() == partly.rows.tolist()
+    with pytest.raises(NasbenchError, match="2 to 40 rows of known-completed, got 41"):
+        fit(made, train=41)
+    on_some = fit(made, train=30)
+    scored = score(on_some, made)
+    assert set(scored.architectures) == set(partly.rows) - set(on_some.trained_on)
+    found = score_sizes(made, [10], draws=1, predictors=["linear"])
+    assert found.about["rows"] == 40
 
 
 def test_tables_without_sharing_get_every_cell(make_table: MakeTable, mini: CellSpace) -> None:

@@ -113,7 +113,7 @@ def test_bad_input_is_one_sentence(make_table: MakeTable, nb201: CellSpace) -> N
     metrics = noisy(65, 2, seed=4)
     table = make_table({**metrics, "test_accuracy": metrics["valid_accuracy"]})
     surrogate = fit(table, train=63)
-    with pytest.raises(NasbenchError, match="known has 2 rows that the surrogate was not fitted"):
+    with pytest.raises(NasbenchError, match="known has 2 trained rows that the surrogate was not"):
         score(surrogate, table)
     with pytest.raises(NasbenchError, match="unknown metric 'flops'"):
         score(fit(table, train=40), table, "flops")

@@ -215,6 +215,32 @@ def test_seeds_and_epochs_are_united(tmp_path: Path) -> None:
     )
 
 
+def test_a_training_that_two_clocked_has_the_seconds_of_the_first(tmp_path: Path) -> None:
+    """A clock says something else each time; the seconds of one training are by one clock."""
+
+    def part(path: str, clocked: dict[int, list[float]], **about: Any) -> Table:
+        values = np.asarray([*clocked.values()])[:, None]
+        name = "recipe/long/train_seconds"
+        kind = {"kind": "measured", "unit": "seconds, cumulative", "epochs": [5, 10], **about}
+        return cost_table(
+            tmp_path / path,
+            list(clocked),
+            [],
+            name=path,
+            recipes={"long": {"epochs": 10, "seeds": [0]}},
+            devices={},
+            datasets={name: Dataset(values, kind)},
+        )
+
+    nan = np.nan
+    first = {4: [1.0, nan], 8: [nan, nan]}
+    merged = merge([part("a", first), part("b", {4: [2.0, 4.0], 8: [3.0, 6.0]})], tmp_path / "c")
+    np.testing.assert_array_equal(merged.curves("train_seconds")[:, 0], [[1, nan], [3, 6]])
+    told = [part(p, {4: [s, 4.0]}, kind="imported") for p, s in (("d", 1.0), ("e", 2.0))]
+    with pytest.raises(NasbenchError, match=r"train_seconds of architecture 4.* is 1\.0 in d"):
+        merge(told, tmp_path / "f")
+
+
 def test_a_recipe_that_nobody_trained_yet_takes_trainings_up(tmp_path: Path) -> None:
     def table(name: str, seeds: list[int]) -> Table:
         about = {"kind": "trained", "epochs": [3]}
