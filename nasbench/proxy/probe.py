@@ -273,12 +273,18 @@ def losses(logits: Tensor, labels: Tensor) -> Tensor:
 
 def gradients(of: Tensor, by: Sequence[Tensor], *, differentiable: bool = False) -> list[Tensor]:
     """Gradients of a sum; zero where it does not depend on what they are taken by."""
-    if not of.requires_grad:
+    places = [i for i, each in enumerate(by) if of.requires_grad and each.requires_grad]
+    if not places:
         return [torch.zeros_like(each) for each in by]
     found = torch.autograd.grad(
-        of, by, retain_graph=True, create_graph=differentiable, allow_unused=True
+        of,
+        [by[i] for i in places],
+        retain_graph=True,
+        create_graph=differentiable,
+        allow_unused=True,
     )
+    known = dict(zip(places, found, strict=True))
     return [
-        torch.zeros_like(each) if gradient is None else gradient
-        for each, gradient in zip(by, found, strict=True)
+        torch.zeros_like(each) if (gradient := known.get(i)) is None else gradient
+        for i, each in enumerate(by)
     ]

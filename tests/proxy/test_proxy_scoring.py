@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 import nasbench as nb
@@ -49,6 +50,16 @@ def test_order_draws_and_repeats() -> None:
     grad_norm, params = together.values["grad_norm"], together.values["params"]
     assert (grad_norm[:, 0] != grad_norm[:, 1]).all()
     assert (params[:, 0] == params[:, 1]).all()
+
+
+def test_who_stands_beside_changes_nothing_but_rounding() -> None:
+    nothing = MINI.index("|none~0|+|none~0|none~1|")
+    given = [93, nothing, 7, 31]
+    together, alone = (scores(given, list(proxy.names()), group=n) for n in (4, 1))
+    for name, values in together.values.items():
+        assert alone.values[name] == pytest.approx(values, rel=0.01, nan_ok=True), name
+    told = [(name, place, reason) for name, place, _, reason in together.reasons]
+    assert [(name, place, reason) for name, place, _, reason in alone.reasons] == told
 
 
 def test_more_draws_begin_with_the_same_and_seeds_differ() -> None:
@@ -127,6 +138,19 @@ def test_seconds_are_kept_apart() -> None:
     assert all(seconds >= 0 for seconds in found.seconds.values())
     # Its two passes are its own; what the others do with the shared one is next to nothing.
     assert found.seconds["zico"] > found.seconds["plain"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", proxy.names())
+def test_cuda_ranks_as_the_cpu_does(name: str) -> None:
+    """Starts and batches are the same; rounding is not, nor how many stand side by side."""
+    found = [scores(MINI.representatives, [name], hardware=h).values[name] for h in ("cpu", "cuda")]
+    cpu, cuda = (values[:, 0] for values in found)
+    known = np.isfinite(cpu)
+    assert np.isfinite(cuda).tolist() == known.tolist()
+    if name in ("params", "flops", "l2_norm"):
+        assert cuda == pytest.approx(cpu, rel=1e-6)
+    assert scipy.stats.spearmanr(cpu[known], cuda[known]).statistic > 0.95
 
 
 def test_nothing_to_score() -> None:
