@@ -144,7 +144,7 @@ def retrain(
     every = [
         Unit(name, row, column)
         for name in table.recipes
-        for row in table.rows.tolist()
+        for row in _trained(table).tolist()
         for column in table.seeds[name]
     ]
     chosen = np.random.default_rng(seed).choice(len(every), min(n, len(every)), replace=False)
@@ -168,7 +168,7 @@ def _spec(table: Table, task: Task | None) -> BuildSpec:
             f"was trained"
         )
     described = [manifest["recipes"][name].get("trained") for name in table.recipes]
-    if manifest.get("origin") != "built" or not all(isinstance(d, Mapping) for d in described):
+    if not _built(table) or not all(isinstance(d, Mapping) for d in described):
         raise NasbenchError(
             f"{table.name} was imported: it does not say how its rows were trained, so none can be "
             f"trained again"
@@ -198,16 +198,28 @@ def _spec(table: Table, task: Task | None) -> BuildSpec:
     )
 
 
+def _trained(table: Table) -> NDArray[np.int64]:
+    """The architectures that were trained: one of each class, be its others rows or not."""
+    return np.unique(table.space.canonical(table.rows))
+
+
+def _built(table: Table) -> Mapping[str, Any]:
+    """What a build says of itself, in its table or in one that it was joined with others in."""
+    joined = table.manifest.get("sources", ())
+    return next((m for m in (table.manifest, *joined) if m.get("origin") == "built"), {})
+
+
 def _engine(table: Table, task: Task) -> tuple[str, str]:
     """The table's engine and hardware where they are here, else the fastest that are."""
-    built_with = table.manifest.get("engine")
+    built = _built(table)
+    built_with = built.get("engine")
     kind = pick_hardware("auto").type
     if built_with == "native" and library() is not None:
         return "native", "cpu"
     if built_with == "fused" and kind == "cuda":
         return "fused", "auto"
     if built_with == "reference":
-        on_gpu = "gpu" in table.manifest.get("hardware", {})
+        on_gpu = "gpu" in built.get("hardware", {})
         if not on_gpu or kind == "cuda":
             return "reference", "auto" if on_gpu else "cpu"
     return pick_engine("auto", "auto", task.shape[1:]), "auto"
@@ -232,7 +244,7 @@ def _compare(table: Table, unit: Unit, record: Record) -> Again:
 
 
 def _judge(table: Table, rows: tuple[Again, ...], trainings: int, engine: str) -> Comparison:
-    built_with = str(table.manifest.get("engine"))
+    built_with = str(_built(table).get("engine"))
     differences = np.asarray([again.difference for again in rows])
     known = differences[np.isfinite(differences)]
     difference = bootstrap_estimate(lambda v: v.mean(-1), known)
@@ -265,7 +277,8 @@ def _seed_differences(table: Table, rows: Sequence[Again]) -> NDArray[np.float64
     rng = np.random.default_rng(0)
     parts = []
     for name, of in Counter(again.recipe for again in rows).items():
-        last = table.curves("valid_accuracy", recipe=name)[..., -1].astype(np.float64)
+        last = table.curves("valid_accuracy", recipe=name)[table.row_of[_trained(table)], :, -1]
+        last = last.astype(np.float64)
         whole = last[np.isfinite(last).all(1)]
         if not len(whole) or whole.shape[1] < 2:
             return np.empty((0, len(rows)))

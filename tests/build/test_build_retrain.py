@@ -18,6 +18,7 @@ from nasbench.build.retrain import Comparison
 from nasbench.build.retrain import retrain as retrain_on_all_cores
 from nasbench.errors import NasbenchError
 from nasbench.table import Dataset, Table, write_table
+from nasbench.table.merging import merge
 from nasbench.task import make_task
 
 
@@ -157,6 +158,25 @@ def test_two_recipes_are_both_trained_again(tmp_path: Path) -> None:
     assert found.trainings == 24
     assert found.identical == 24
     assert {again.recipe for again in found.rows} == {"1ep", "2ep"}
+
+
+def test_what_a_build_was_joined_with_is_no_hindrance(undisturbed: Table, tmp_path: Path) -> None:
+    """Its rows are written out for every architecture: the trained network is the class's."""
+    shared, rows = undisturbed.space, np.arange(undisturbed.space.size)
+    costs = write_table(
+        tmp_path / "costs.h5",
+        name="costs",
+        space=shared,
+        rows=rows,
+        sharing="none",
+        recipes={},
+        devices={"npu": {}},
+        datasets={"device/npu/latency_ms": Dataset(rows + 1.0, {"kind": "measured"})},
+    )
+    joined = merge([undisturbed, costs], tmp_path / "joined.h5")
+    assert len(joined.rows) > len(undisturbed.rows)
+    found, alone = (retrain(table, 3) for table in (joined, undisturbed))
+    assert found.describe() == alone.describe()
 
 
 # What cannot be trained again.
