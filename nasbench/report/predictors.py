@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nasbench.report.figures import Drawing
 from nasbench.report.page import Section
-from nasbench.report.text import TextTable
+from nasbench.report.text import TextTable, number_text
 from nasbench.report.theme import FAINT, figure, series, styled
 from nasbench.stats import Summary
 
@@ -57,7 +57,7 @@ def size_table(scores: SizeScores, region: str) -> TextTable:
         found = [scores.summary(one, size, region, "kendall") for size in sizes]
         rows.append((_name(scores, one), *(_with_interval(s, draws) for s in found)))
     ceiling = scores.ceilings[region]
-    top = "–" if ceiling is None else f"{ceiling.kendall:.3f}"
+    top = "–" if ceiling is None else number_text(ceiling.kendall, 3)
     rows.append(("seed-noise ceiling", *[top] * len(sizes)))
     note = (
         f"Mean over {draws} draws of the rows fitted on, from {FEWEST} draws on with the bootstrap "
@@ -72,8 +72,9 @@ def size_table(scores: SizeScores, region: str) -> TextTable:
 
 def _with_interval(found: Summary, draws: int) -> str:
     if draws < FEWEST:
-        return f"{found.mean:.3f}"
-    return f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]"
+        return number_text(found.mean, 3)
+    mean, low, high = (number_text(v, 3) for v in (found.mean, found.low, found.high))
+    return f"{mean} [{low}, {high}]"
 
 
 def _measures(scores: SizeScores, region: str) -> TextTable:
@@ -81,7 +82,7 @@ def _measures(scores: SizeScores, region: str) -> TextTable:
     for one in scores.series:
         for size in scores.about["sizes"]:
             found = [scores.summary(one, size, region, measure) for measure in _HEADS]
-            rows.append((_name(scores, one), f"{size:,}", *(f"{s.mean:.3f}" for s in found)))
+            rows.append((_name(scores, one), f"{size:,}", *(number_text(s.mean, 3) for s in found)))
     level = f"{100 * scores.about['level']:.0f} %"
     note = (
         f"Means over draws. Sparse τ: measured and predicted are rounded to 0.1 % first. Coverage: "

@@ -1,4 +1,4 @@
-"""The table that ships: whole, small, and what training its rows again shows."""
+"""The tables that ship: whole, small, and what making some of their rows again shows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import nasbench as nb
+from nasbench import proxy
+from nasbench.build import read_spec
 from nasbench.build.retrain import retrain
 from nasbench.stats import partial_spearman, spearman
-from nasbench.table import Table
+from nasbench.table import Table, recipe_path
 from nasbench.train.native import library
 
 RECIPE = "10ep"
@@ -61,3 +63,21 @@ def test_it_ranks_cells_as_cifar10_does_and_not_by_their_size_alone(
 def test_rows_trained_again_agree(table: Table) -> None:
     found = retrain(table, 2)
     assert found.agrees, found.verdict
+
+
+def test_the_scores_that_ship_are_those_that_a_batch_gives_now(table: Table) -> None:
+    """Eight networks, side by side as they were scored; other processors round otherwise."""
+    scores = nb.load("nb201-fashion16-proxies")
+    scores.verify()
+    assert scores.rows.tolist() == table.rows.tolist()
+    spec, said = read_spec(recipe_path("nb201-fashion16")), scores.manifest["scoring"]
+    assert sorted(said["proxies"]) == sorted(proxy.names())
+    some = scores.rows[2000:2008]
+    now = proxy.score(
+        scores.space, some, spec.task, spec.recipes[RECIPE], said["proxies"],
+        seed=said["seed"], draws=said["draws"], batch_size=said["batch_size"], hardware="cpu",
+    )  # fmt: skip
+    for name, values in now.values.items():
+        then = scores.values(f"proxy/{name}", some)
+        assert values[:, 0] == pytest.approx(then, rel=0.02), name
+    assert scores.column("proxy/params").tolist() == table.column("parameters").tolist()
