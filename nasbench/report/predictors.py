@@ -19,8 +19,7 @@ __all__ = ["size_section", "size_table", "size_tables"]
 FEWEST = 10
 """Draws; of fewer a bootstrap interval says little."""
 
-_HEADS = {
-    "kendall": "Kendall's τ",
+_OTHERS = {
     "spearman": "Spearman's ρ",
     "sparse_kendall": "sparse τ",
     "r2": "R²",
@@ -41,7 +40,7 @@ def size_section(scores: SizeScores) -> Section:
 
 
 def size_tables(scores: SizeScores) -> list[TextTable]:
-    """Kendall's tau by size; then every measure, and the time, at each size."""
+    """Kendall's tau by size; then the other measures, and the time, at each size."""
     return [
         *(size_table(scores, region) for region in scores.ceilings),
         *(_measures(scores, region) for region in scores.ceilings),
@@ -81,15 +80,16 @@ def _measures(scores: SizeScores, region: str) -> TextTable:
     rows = []
     for one in scores.series:
         for size in scores.about["sizes"]:
-            found = [scores.summary(one, size, region, measure) for measure in _HEADS]
-            rows.append((_name(scores, one), f"{size:,}", *(number_text(s.mean, 3) for s in found)))
+            found = [scores.summary(one, size, region, measure) for measure in _OTHERS]
+            shown = (_with_interval(s, scores.about["draws"]) for s in found)
+            rows.append((_name(scores, one), f"{size:,}", *shown))
     level = f"{100 * scores.about['level']:.0f} %"
     note = (
-        f"Means over draws. Sparse τ: measured and predicted are rounded to 0.1 % first. Coverage: "
-        f"the share of single trainings within their {level} interval."
+        f"Means over draws, with intervals as above. Sparse τ: measured and predicted are rounded "
+        f"to 0.1 % first. Coverage: the share of single trainings within their {level} interval."
     )
     return TextTable(
-        f"Every measure, {_of(region)}", ("predictor", "rows", *_HEADS.values()), rows, note
+        f"Other measures, {_of(region)}", ("predictor", "rows", *_OTHERS.values()), rows, note
     )
 
 
