@@ -16,7 +16,7 @@ from nasbench.build.pilot import Sample
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Space
 from nasbench.stats import Estimate
-from nasbench.table import Table
+from nasbench.table import Table, trained_column, trained_values
 from nasbench.table.format import atomic_path
 
 __all__ = ["DECIDING", "SCOPES", "Candidate", "Judgement", "Reference", "Scope", "write_judgement"]
@@ -53,21 +53,15 @@ class Reference:
 
     def values(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
         """The metric of cells, `[n]`; NaN where the table has none, or predicts it."""
-        found = self.table.values(self.metric, cells, recipe=self.recipe)
-        return np.where(self._predicted(cells), np.nan, found)
+        found = trained_column(self.table, self.metric, recipe=self.recipe)
+        rows = self.table.row_of[cells]
+        return np.where(rows >= 0, found[rows], np.nan)
 
     def of_seeds(self, cells: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """The metric of cells by seed, `[n, seeds]`; None where it is kept without seeds."""
         if not self.table.has_seeds(self.metric, recipe=self.recipe):
             return None
-        last = self.table.curves(self.metric, recipe=self.recipe)[..., -1]
-        found = last[self.table.row_of[cells]].astype(np.float64)
-        return np.where(self._predicted(cells)[:, None], np.nan, found)
-
-    def _predicted(self, cells: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Of which cells the table has no more than a prediction: `[n]`, bool."""
-        rows = self.table.row_of[cells]
-        return (rows >= 0) & self.table.predicted(self.metric, recipe=self.recipe)[rows]
+        return trained_values(self.table, self.metric, cells, recipe=self.recipe)
 
     def describe(self) -> dict[str, str]:
         """Table, its hash, recipe and metric; plain JSON values."""

@@ -16,7 +16,7 @@ from nasbench.build.executor import Unit, default_processes, train_units
 from nasbench.build.spec import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.stats import Estimate, bootstrap_estimate
-from nasbench.table import Table
+from nasbench.table import Table, manifests, trained_values
 from nasbench.table.format import PREDICTED
 from nasbench.task import Task
 from nasbench.task import get as get_task
@@ -142,10 +142,10 @@ def retrain(
     spec = _spec(table, task)
     engine, hardware = _engine(table, spec.task)
     every = [
-        Unit(name, row, column)
+        Unit(name, int(table.space.representatives[row]), table.seeds[name][column])
         for name in table.recipes
-        for row in _trained(table).tolist()
-        for column in table.seeds[name]
+        # Whoever diverged has its seconds all the same; who was not trained has none.
+        for row, column in np.argwhere(np.isfinite(_trained(table, "train_seconds", name)))
     ]
     chosen = np.random.default_rng(seed).choice(len(every), min(n, len(every)), replace=False)
     units = [every[i] for i in np.sort(chosen)]
@@ -198,15 +198,17 @@ def _spec(table: Table, task: Task | None) -> BuildSpec:
     )
 
 
-def _trained(table: Table) -> NDArray[np.int64]:
-    """The architectures that were trained: one of each class, be its others rows or not."""
-    return np.unique(table.space.canonical(table.rows))
+def _trained(table: Table, metric: str, recipe: str) -> NDArray[np.float64]:
+    """A metric of the networks that stand for their class, `[representatives, seeds]`."""
+    return trained_values(table, metric, table.space.representatives, recipe=recipe)
 
 
 def _built(table: Table) -> Mapping[str, Any]:
     """What a build says of itself, in its table or in one that it was joined with others in."""
-    joined = table.manifest.get("sources", ())
-    return next((m for m in (table.manifest, *joined) if m.get("origin") == "built"), {})
+    for said in manifests(table.manifest):
+        if said.get("origin") == "built":
+            return {**table.manifest, **said}  # what all say alike is said of the whole
+    return {}
 
 
 def _engine(table: Table, task: Task) -> tuple[str, str]:
@@ -277,8 +279,7 @@ def _seed_differences(table: Table, rows: Sequence[Again]) -> NDArray[np.float64
     rng = np.random.default_rng(0)
     parts = []
     for name, of in Counter(again.recipe for again in rows).items():
-        last = table.curves("valid_accuracy", recipe=name)[table.row_of[_trained(table)], :, -1]
-        last = last.astype(np.float64)
+        last = _trained(table, "valid_accuracy", name)
         whole = last[np.isfinite(last).all(1)]
         if not len(whole) or whole.shape[1] < 2:
             return np.empty((0, len(rows)))

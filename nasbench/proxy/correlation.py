@@ -30,22 +30,25 @@ MOST = 200
 _Values = NDArray[np.float64]
 
 
-def bootstrap(statistic: Callable[..., _Values], *samples: NDArray[Any]) -> list[Estimate]:
+def bootstrap(
+    statistic: Callable[..., _Values], *samples: NDArray[Any], most: int = MOST
+) -> list[Estimate]:
     """Statistics with their percentile bootstrap intervals (95 %), drawn the same way each time.
 
-    Of many rows, m = 200 are resampled out of n, and how far a resample's statistic is from the
+    Of many rows, m = `most` are resampled out of n, and how far a resample's statistic is from the
     sample's is scaled by sqrt(m / n) (Bickel, Götze & van Zwet, "Resampling fewer than n
     observations", Statistica Sinica 7, 1997): resamples of all would take minutes.
 
     Args:
         statistic: of arrays `[n, ...]`, one for each sample, to `[statistics]`.
         samples: `[n, ...]`, resampled together along n.
+        most: rows of a resample.
     """
     n = len(samples[0])
     values = statistic(*samples)
     ends = np.full((2, len(values)), np.nan)
     if n >= FEWEST:
-        m = min(n, MOST)
+        m = min(n, most)
         drawn = np.random.default_rng(0).integers(n, size=(RESAMPLES, m))
         found = np.stack([statistic(*(sample[pick] for sample in samples)) for pick in drawn])
         for place, column in enumerate(found.T):

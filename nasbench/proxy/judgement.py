@@ -15,7 +15,7 @@ from nasbench.proxy.correlation import agreement_of_scores, bootstrap
 from nasbench.proxy.validity import Target, Validity, validate
 from nasbench.stats import Estimate, seed_agreement
 from nasbench.stats.interval import FEWEST
-from nasbench.table import Table
+from nasbench.table import Table, trained_column, trained_seeds
 
 __all__ = ["FITTED", "Fact", "Judgement", "first_by", "judge", "scores_of", "targets_of"]
 
@@ -196,7 +196,7 @@ def targets_of(table: Table, names: Sequence[str] = ()) -> dict[str, Target]:
                 continue
             every[name] = Target(
                 name,
-                _trained(table, metric, recipe),
+                trained_column(table, metric, recipe=recipe),
                 maximize=not metric.endswith(("_loss", "_seconds")),
                 of_seeds=_of_seeds(table, metric, recipe),
             )
@@ -217,18 +217,10 @@ def targets_of(table: Table, names: Sequence[str] = ()) -> dict[str, Target]:
     return {name: every[name] for name in names or usual}
 
 
-def _trained(table: Table, metric: str, recipe: str) -> _Values:
-    """The metric of each row; NaN, too, where a model predicted it: that judges no score."""
-    column = table.column(metric, recipe=recipe)
-    return np.where(table.predicted(metric, recipe=recipe), np.nan, column)
-
-
 def _of_seeds(table: Table, metric: str, recipe: str) -> _Values | None:
     if not table.has_seeds(metric, recipe=recipe):
         return None
-    epoch = table.epochs(metric, recipe=recipe).index(table.manifest["recipes"][recipe]["epochs"])
-    found = np.asarray(table.curves(metric, recipe=recipe)[:, :, epoch], dtype=np.float64)
-    return np.where(table.predicted(metric, recipe=recipe)[:, None], np.nan, found)
+    return trained_seeds(table, metric, recipe=recipe)
 
 
 def _is_valid(name: str) -> bool:

@@ -205,8 +205,8 @@ def _batches(
     split = task.train.first(recipe.train_images)
     if size > len(split):
         raise NasbenchError(
-            f"{task.name} has {len(split)} training images, fewer than a batch of {size}: score "
-            f"with a batch size of 4 to {len(split)} (--batch-size)"
+            f"{task.name} has {len(split)} training images, fewer than the batch of {size}: score "
+            f"with a smaller batch size, 4 images or more"
         )
     mean, deviation = _moments(task.train, recipe.train_images)
     batches = []

@@ -172,8 +172,8 @@ def validate(
     rows = np.flatnonzero(known)
     if len(rows) < 3:
         raise NasbenchError(
-            f"{len(rows)} architectures have {target.name} and all of the scores "
-            f"{', '.join(scores)}: name fewer scores, or score more architectures"
+            f"{len(rows)} architectures have {target.name}, not predicted, and all of the scores "
+            f"{', '.join(scores)}: name fewer scores, or score and train more architectures"
         )
     # The best first; the order of the rows among equals.
     ranked = rows[np.argsort(-merit[rows], kind="stable")]
@@ -208,15 +208,20 @@ def _figures(
     """Each measure of each score, `[n, scores]`, with values `[n]`."""
 
     def measures(x: _Values, y: _Values, given: _Values) -> _Values:
-        found = [spearman(x.T, y), kendall(x.T, y), pearson(x.T, y)]
+        found = [spearman(x.T, y), kendall(x.T, y)]
         if sizes is not None:
             found.append(partial_spearman(x.T, y, given))
         return np.concatenate(found)
 
     given = np.empty((len(pick), 0)) if sizes is None else sizes[pick]
     found = iter(bootstrap(measures, scores, values, given))
-    told = MEASURES if sizes is not None else MEASURES[:-1]
-    return {measure: {name: next(found) for name in names} for measure in told}
+    of_ranks = ("spearman", "kendall") if sizes is None else ("spearman", "kendall", "partial")
+    # A few outliers make Pearson's r: a small resample has too many of them, or none.
+    straight = bootstrap(lambda x, y: pearson(x.T, y), scores, values, most=len(pick))
+    return {
+        **{measure: {name: next(found) for name in names} for measure in of_ranks},
+        "pearson": dict(zip(names, straight, strict=True)),
+    }
 
 
 def _ceilings(

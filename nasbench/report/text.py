@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasbench.stats import Estimate
-from nasbench.table import Table, origins, predictions
+from nasbench.table import Table, origins, predictions, trained_seeds
 
 if TYPE_CHECKING:
     from nasbench.surrogate import Score
@@ -157,8 +157,8 @@ def build_facts(table: Table, recipe: str | None) -> TextTable:
         and "train_seconds" in table.metrics[recipe]
         and table.has_seeds("train_seconds", recipe=recipe)
     ):
-        last = table.curves("train_seconds", recipe=recipe)[:, :, -1]
-        known = last[~np.isnan(last)].astype(np.float64)
+        last = trained_seeds(table, "train_seconds", recipe=recipe)
+        known = last[~np.isnan(last)]
         rows.append(
             ("cost", f"{known.size:,} trainings, {known.sum() / 3600:,.2f} hours of training")
         )

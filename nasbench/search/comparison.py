@@ -30,7 +30,7 @@ from nasbench.stats import (
     seed_noise,
     summarize,
 )
-from nasbench.table import Table
+from nasbench.table import Table, trained_seeds
 
 __all__ = ["WITHIN", "Comparison"]
 
@@ -159,7 +159,7 @@ class Comparison:
         recipe = self.setting.report_recipe
         if not self.of_accuracy or not self.table.has_seeds("valid_accuracy", recipe=recipe):
             return None
-        found = seed_noise(self.table.curves("valid_accuracy", recipe=recipe)[:, :, -1])
+        found = seed_noise(trained_seeds(self.table, "valid_accuracy", recipe=recipe))
         return found if np.isfinite(found.floor) else None
 
     @cached_property

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
-from nasbench.table import Table, load
+from nasbench.table import Table, load, trained_column
 
 __all__ = ["TABLE_FEATURES", "table_columns"]
 
@@ -62,7 +62,7 @@ def _early(table: Table, said: str, predicted: str | None) -> list[Column]:
     if recipe == predicted and chosen[-1] == table.manifest["recipes"][recipe]["epochs"]:
         raise NasbenchError(f"early:{said} holds what is to be predicted: end it sooner")
     return [
-        _column(table, table.column("valid_accuracy", recipe=recipe, epoch=epoch))
+        _column(table, trained_column(table, "valid_accuracy", recipe=recipe, epoch=epoch))
         for epoch in chosen
     ]
 
@@ -77,7 +77,7 @@ def _other(table: Table, said: str) -> list[Column]:
             f"{other.name} is of {other.space.name}, {table.name} of {table.space.name}"
         )
     chosen = other.recipe(recipe or None)
-    return [_column(other, other.column("valid_accuracy", recipe=chosen))]
+    return [_column(other, trained_column(other, "valid_accuracy", recipe=chosen))]
 
 
 def _column(table: Table, values: NDArray[np.floating]) -> Column:

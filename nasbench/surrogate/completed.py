@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
-from nasbench.surrogate.fitting import last_trainings
 from nasbench.surrogate.surrogate import Surrogate
-from nasbench.table import Dataset, Table, write_table
+from nasbench.table import Dataset, Table, trained_values, write_table
 from nasbench.table.format import mark_of
 from nasbench.table.schema import covers
 
@@ -103,21 +102,24 @@ def _trained_or_predicted(
     means = surrogate.predict_all()
     noisy = [surrogate.predict_all(seed) for seed in seeds]
     datasets: dict[str, Dataset] = {}
+    place = table.row_of[rows]
     for metric in table.metrics[recipe]:
         dataset = f"recipe/{recipe}/{metric}"
         if last not in table.epochs(metric, recipe=recipe):
             continue
         has_seeds = table.has_seeds(metric, recipe=recipe)
         values = np.full((len(rows), len(seeds) if has_seeds else 1), np.nan)
-        values[kept] = last_trainings(table, metric, recipe, rows[kept])
+        values[kept] = trained_values(table, metric, rows[kept], recipe=recipe)
         about = {**table.dataset(dataset).about, "epochs": [last]}
         mark = mark_of(recipe, metric)
         if metric in surrogate.metrics:
+            # Rows of which the table itself has no more than a prediction get a new one.
+            filled = ~kept | ((place >= 0) & table.predicted(metric, recipe=recipe)[place])
             for column, drawn in enumerate(noisy if has_seeds else [means]):
-                values[~kept, column] = drawn[metric][rows[~kept]]
+                values[filled, column] = drawn[metric][rows[filled]]
             about["kind"] = "predicted"
             about["note"] = f"rows with 1 in {mark} are predicted, the others not"
-            datasets[mark] = Dataset((~kept).astype(np.uint8), {"kind": "derived"})
+            datasets[mark] = Dataset(filled.astype(np.uint8), {"kind": "derived"})
         elif not kept.all():
             missing.append(_absent(dataset, rows[~kept], "not trained, and not predicted"))
         shaped = values[:, :, None] if has_seeds else values[:, 0]

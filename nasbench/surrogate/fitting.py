@@ -18,9 +18,9 @@ from nasbench.surrogate.surrogate import FORMAT, VERSION, Surrogate, pack_model
 from nasbench.surrogate.targets import to_scale
 from nasbench.surrogate.tuning import fit_members, tune
 from nasbench.surrogate.uncertainty import Calibration, LocalSpread
-from nasbench.table import Table
+from nasbench.table import Table, trained_column, trained_values
 
-__all__ = ["fit", "last_trainings", "trained_rows"]
+__all__ = ["fit"]
 
 TARGETS = ("valid_accuracy", "train_seconds")
 """What is predicted, where the table has it; test accuracy is never among them."""
@@ -57,7 +57,7 @@ def fit(
         metric: _fit_metric(table, metric, recipe, chosen, seen, seed)
         for metric in TARGETS
         if metric in table.metrics[recipe]
-        and np.isfinite(table.values(metric, chosen, recipe=recipe)).any()
+        and np.isfinite(trained_values(table, metric, chosen, recipe=recipe)).any()
     }
     document = {
         "format": FORMAT,
@@ -80,7 +80,7 @@ def _chosen(
 ) -> NDArray[np.int64]:
     """The architectures to fit on, ascending."""
     rows = table.rows.astype(np.int64)
-    candidates = rows[trained_rows(table, "valid_accuracy", recipe)]
+    candidates = rows[np.isfinite(trained_column(table, "valid_accuracy", recipe=recipe))]
     if isinstance(train, np.ndarray):
         n = len(train)
         if not np.isin(train, candidates).all():
@@ -95,7 +95,7 @@ def _chosen(
         n = train
     if not 2 <= n <= len(candidates):
         raise NasbenchError(
-            f"a surrogate is fitted on 2 to {len(candidates)} rows of {table.name}, got {n}"
+            f"a surrogate is fitted on 2 to {len(candidates)} trained rows of {table.name}, got {n}"
         )
     if isinstance(train, np.ndarray):
         return np.unique(train)
@@ -112,7 +112,7 @@ def _fit_metric(
     seed: int,
 ) -> dict[str, Any]:
     """What a document says of one metric."""
-    trained = last_trainings(table, metric, recipe, chosen)
+    trained = trained_values(table, metric, chosen, recipe=recipe)
     known = np.isfinite(trained).any(1)
     chosen, trained = chosen[known], trained[known]
     x = seen.of(chosen)
@@ -130,28 +130,6 @@ def _fit_metric(
         "calibration": Calibration.fit(tuned.out_of_fold, to_scale(metric, trained)).describe(),
         "seed_noise": seed_noise(trained).describe(),
     }
-
-
-def trained_rows(table: Table, metric: str, recipe: str) -> NDArray[np.bool_]:
-    """Which rows hold what a training gave at the recipe's end: bool `[rows]`.
-
-    What a model predicted of a table's rows teaches and judges no other model.
-    """
-    known = np.isfinite(table.column(metric, recipe=recipe))
-    return np.asarray(known & ~table.predicted(metric, recipe=recipe))
-
-
-def last_trainings(
-    table: Table, metric: str, recipe: str, architectures: NDArray[np.int64]
-) -> Floats:
-    """Each training's value at the recipe's end: float64 `[n, seeds]`.
-
-    A metric that is kept as one number is one column.
-    """
-    if table.has_seeds(metric, recipe=recipe):
-        last = table.manifest["recipes"][recipe]["epochs"]
-        return table.trainings(metric, architectures, recipe=recipe, epochs=[last])[..., 0]
-    return table.values(metric, architectures, recipe=recipe)[:, None]
 
 
 def seed_noise(trained: Floats) -> LocalSpread:

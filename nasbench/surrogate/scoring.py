@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
 from nasbench.stats import Agreement, Ceiling, agreement, bootstrap_agreement, noise_ceiling
-from nasbench.surrogate.fitting import last_trainings, trained_rows
 from nasbench.surrogate.surrogate import Surrogate
 from nasbench.surrogate.uncertainty import covered
-from nasbench.table import Table
+from nasbench.table import Table, trained_column, trained_values
 
 __all__ = ["LEVEL", "Score", "ceiling_of", "score"]
 
@@ -67,18 +66,18 @@ def score(surrogate: Surrogate, table: Table, metric: str = "valid_accuracy") ->
             f"the surrogate is of {surrogate.space.name}, {table.name} of {table.space.name}"
         )
     recipe = surrogate.recipe
-    column = table.column(metric, recipe=recipe)
+    column = trained_column(table, metric, recipe=recipe)
     rows = table.rows.astype(np.int64)
     # Rows of one class are one network: a class that was fitted on is not scored on.
     seen = np.unique(table.space.canonical(surrogate.trained_on))
-    fresh = ~np.isin(table.space.canonical(rows), seen) & trained_rows(table, metric, recipe)
+    fresh = ~np.isin(table.space.canonical(rows), seen) & np.isfinite(column)
     if fresh.sum() < 3:
         raise NasbenchError(
             f"{table.name} has {int(fresh.sum())} trained rows that the surrogate was not fitted "
             f"on; 3 are needed: fit it on fewer"
         )
     predicted = surrogate.predict(metric, rows[fresh])
-    trained = last_trainings(table, metric, recipe, rows[fresh])
+    trained = trained_values(table, metric, rows[fresh], recipe=recipe)
     low, high = surrogate.interval(metric, rows[fresh], LEVEL)
     return Score(
         metric=metric,

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from nasbench.errors import NasbenchError
 from nasbench.stats import Ceiling, Summary, agreement, summarize
 from nasbench.surrogate.features import Features, stand_ins
-from nasbench.surrogate.fitting import last_trainings, trained_rows
 from nasbench.surrogate.predictors import predictor
 from nasbench.surrogate.scoring import LEVEL, ceiling_of
 from nasbench.surrogate.targets import from_scale, to_scale
 from nasbench.surrogate.trials import Trial, TrialJournal
 from nasbench.surrogate.tuning import fit_members, mean_prediction, tune
 from nasbench.surrogate.uncertainty import Calibration, covered
-from nasbench.table import Table
+from nasbench.table import Table, trained_column, trained_values
 
 __all__ = ["MEASURES", "REGIONS", "SizeScores", "score_sizes"]
 
@@ -124,16 +123,17 @@ def score_sizes(
         progress: called after each trial with how many are done, and of how many.
     """
     recipe = table.recipe(recipe)
-    rows = table.rows.astype(np.int64)[trained_rows(table, "valid_accuracy", recipe)]
+    column = trained_column(table, "valid_accuracy", recipe=recipe)
+    rows = table.rows.astype(np.int64)[np.isfinite(column)]
     sizes = sorted(set(sizes))
     if not sizes or sizes[0] < 2 or sizes[-1] > len(rows) - FEWEST:
         raise NasbenchError(
-            f"training sizes are 2 to {len(rows) - FEWEST} of the {len(rows)} rows of "
+            f"training sizes are 2 to {len(rows) - FEWEST} of the {len(rows)} trained rows of "
             f"{table.name}, got {', '.join(map(str, sizes)) or 'none'}"
         )
     if draws < 1 or seed < 0:
         raise NasbenchError(f"draws are 1 or more and a seed 0 or more, got {draws} and {seed}")
-    trained = last_trainings(table, "valid_accuracy", recipe, rows)
+    trained = trained_values(table, "valid_accuracy", rows, recipe=recipe)
     data = _Data(table, rows, trained, stand_ins(table.space, rows))
     seen = {name: predictor(name).features for name in predictors}
     plans = list(

@@ -34,7 +34,8 @@ def from_scale(metric: str, values: ArrayLike) -> NDArray[np.float64]:
     """Back from `to_scale`; accuracies stay within 0 and 100."""
     given = np.asarray(values, dtype=np.float64)
     if metric.endswith("accuracy"):
-        return np.clip(100 + FLOOR - np.exp(-given), 0, 100)
+        # What a linear model predicts far from its rows would overflow; it is 0 % either way.
+        return np.clip(100 + FLOOR - np.exp(np.minimum(-given, 10)), 0, 100)
     if metric.endswith("_seconds"):
         return np.asarray(np.exp(given))
     return given

@@ -1,9 +1,10 @@
 """What was measured: the table file, reading it, writing it."""
 
 from nasbench.table.format import Dataset, atomic_path
-from nasbench.table.schema import origins, predictions
+from nasbench.table.schema import manifests, origins, predictions
 from nasbench.table.shipped import load, recipe_path, shipped_recipes, shipped_tables
 from nasbench.table.table import Table
+from nasbench.table.trained import trained_column, trained_seeds, trained_values
 from nasbench.table.write import content_hash, write_table
 
 __all__ = [
@@ -12,10 +13,14 @@ __all__ = [
     "atomic_path",
     "content_hash",
     "load",
+    "manifests",
     "origins",
     "predictions",
     "recipe_path",
     "shipped_recipes",
     "shipped_tables",
+    "trained_column",
+    "trained_seeds",
+    "trained_values",
     "write_table",
 ]

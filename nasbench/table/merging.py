@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations, islice
 from pathlib import Path
@@ -51,10 +52,11 @@ def merge(
 ) -> Table:
     """Join tables: halves of a build, other seeds, costs and accuracies of one space.
 
-    A number that two tables have must be the same in both, but for seconds that a clock measured:
-    those of a training are the first table's that has them. Where one has NaN, the other's value
-    stands. Rows that stand for their class stay so where they do in every table. Else they are
-    written out for each architecture of the class, and the manifest's `sources` say which were.
+    A number that two tables have must be the same in both. Of a training that both clocked the
+    seconds are those of the table that has more epochs of it, the first of equals. Where one has
+    NaN, the other's value stands. Rows that stand for their class stay so where they do in every
+    table. Else they are written out for each architecture of the class, and the manifest's
+    `sources` say which were.
 
     What a row has of a metric is predicted or trained, never both: where two tables have a
     recipe's metric, the same of its rows must be predicted in both.
@@ -217,7 +219,7 @@ def _join(
 ) -> tuple[Dataset, NDArray[np.bool_]]:
     """A data set of several tables, and the rows in which some of it is missing."""
     about = _about(name, having)
-    clocked = about.get("kind") == "measured" and name.endswith("_seconds")
+    clocked = about.get("kind") == "measured" and re.fullmatch(r"recipe/.*_seconds", name)
     onto = axes(name, list(having.values()))
     stored_as = [table.dataset(name).values for table in having.values()]
     shape = (*stored_as[0].shape[1:],) if onto is None else (len(onto.seeds), len(onto.epochs))
@@ -239,8 +241,8 @@ def _join(
         found = {label: take(t, name, architectures[piece], onto) for label, t in having.items()}
         known = np.zeros((piece.stop - piece.start, *shape), dtype=bool)
         for label, (new, has) in found.items():
-            if clocked:  # all seconds of a training are by one clock
-                has = has & ~(known if onto is None else known.any(axis=2, keepdims=True))
+            if clocked:
+                has = _by_one_clock(values[piece], known, new, has)
             clash = known & has & (values[piece] != new)
             if clash.any():
                 raise _conflict(name, label, found, clash, architectures[piece], onto)
@@ -248,6 +250,24 @@ def _join(
             known |= has
         holes[piece] = ~known.all(axis=tuple(range(1, known.ndim)))
     return Dataset(values, about), holes
+
+
+def _by_one_clock(
+    values: NDArray[Any], known: NDArray[np.bool_], new: NDArray[Any], has: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Of a training that was clocked twice, which seconds stand: `[rows, seeds, epochs]`.
+
+    Those that know more of its epochs, the first of equals; what is not to stand leaves `values`
+    and `known`.
+    """
+    epochs = tuple(range(2, known.ndim))
+    twice = (known & has & (values != new)).any(axis=epochs, keepdims=True)
+    fuller = has.sum(axis=epochs, keepdims=True) > known.sum(axis=epochs, keepdims=True)
+    out = known & twice & fuller
+    values[out] = np.nan
+    known[out] = False
+    stand: NDArray[np.bool_] = has & ~(twice & ~fuller)
+    return stand
 
 
 def _about(name: str, having: Mapping[str, Table]) -> dict[str, Any]:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nasbench.errors import NasbenchError
-from nasbench.table.format import DTYPES
+from nasbench.table.format import DTYPES, PREDICTED
 
-__all__ = ["LONGEST", "check_manifest", "covers", "is_name", "origins"]
+__all__ = [
+    "LONGEST",
+    "check_manifest",
+    "covers",
+    "is_name",
+    "manifests",
+    "origins",
+    "predictions",
+]
 
 LONGEST = 200
 """Characters of a name."""
@@ -98,17 +107,20 @@ def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None])
         need(_integers(task.get("shape", [])), "task")
         splits = task.get("splits", {})
         need(isinstance(splits, dict) and _integers(list(splits.values())), "task")
-    sources = manifest.get("sources", [])
-    need(isinstance(sources, list) and all(isinstance(one, dict) for one in sources), "sources")
-    for source in origins(manifest):
+    for one in manifests(manifest):  # its sources come next, and have been looked at by then
+        sources = one.get("sources", [])
+        need(isinstance(sources, list) and all(isinstance(s, dict) for s in sources), "sources")
+        need(isinstance(one.get("hardware", {}), dict), "hardware")
+        source = one.get("source", {})
         need(isinstance(source, dict), "source")
         for key in ("kind", "name", "licence", "citation"):
             need(isinstance(source.get(key, ""), str), "source")
-    for predicted in predictions(manifest):
-        need(isinstance(predicted, dict), "predictions")
-        need(isinstance(predicted.get("recipe"), str), "recipe of predictions")
-        for key in ("rows_trained", "rows_fitted", "rows_predicted"):
-            need(type(predicted.get(key)) is int, f"{key} of predictions")
+        if "predicted" in one:
+            predicted = one["predicted"]
+            need(isinstance(predicted, dict), "predictions")
+            need(isinstance(predicted.get("recipe"), str), "recipe of predictions")
+            for key in ("rows_trained", "rows_fitted", "rows_predicted"):
+                need(type(predicted.get(key)) is int, f"{key} of predictions")
     for key, kind in (("processor", str), ("system", str), ("cores", int)):
         need(isinstance(manifest.get("hardware", {}).get(key, kind()), kind), "hardware")
     history = manifest.get("history", [])
@@ -119,18 +131,35 @@ def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None])
         need(isinstance(session["hardware"].get("processor"), str), "history")
 
 
+def manifests(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """A table's manifest, and what is kept in it of those that it was merged of, and they of."""
+    waiting = deque([manifest])
+    while waiting:
+        yield (one := waiting.popleft())
+        waiting += one.get("sources", ())
+
+
 def origins(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What was imported into a table, or into those that it was merged of: their `source`s."""
-    return _of_all(manifest, "source")
+    return _told(manifest, "source")
 
 
 def predictions(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What was predicted in a table, or in those that it was merged of."""
-    return _of_all(manifest, "predicted")
+    """What was predicted in a table, or in those that it was merged of, and is there still."""
+    return [
+        said
+        for said in _told(manifest, "predicted")
+        if any(name.startswith(f"{PREDICTED}{said['recipe']}/") for name in manifest["datasets"])
+    ]
 
 
-def _of_all(manifest: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    return [one[key] for one in (manifest, *manifest.get("sources", ())) if key in one]
+def _told(manifest: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """Each once: what two tables were merged of may be the same."""
+    found: list[Mapping[str, Any]] = []
+    for one in manifests(manifest):
+        if key in one and one[key] not in found:
+            found.append(one[key])
+    return found
 
 
 def covers(scope: str, dataset: str) -> bool:

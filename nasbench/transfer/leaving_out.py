@@ -16,6 +16,7 @@ from nasbench.search import Budget, Comparison, Trace, search, strategy_class
 from nasbench.search.setting import Setting
 from nasbench.search.trace import KeptTraces
 from nasbench.stats import noise_ceiling, spearman
+from nasbench.table import trained_seeds
 from nasbench.transfer.evaluation import COLD, GOOD, LEAST, MEAN, WARM, Evaluation, Held
 from nasbench.transfer.repository import EarlierTask, Repository
 from nasbench.transfer.sources import METRIC
@@ -217,4 +218,4 @@ def _ceiling(task: EarlierTask) -> float | None:
     table, recipe = task.table, task.recipe
     if not table.has_seeds(METRIC, recipe=recipe) or len(table.seeds[recipe]) < 2:
         return None
-    return noise_ceiling(table.curves(METRIC, recipe=recipe)[:, :, -1]).spearman
+    return noise_ceiling(trained_seeds(table, METRIC, recipe=recipe)).spearman

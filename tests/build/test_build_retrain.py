@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from nasbench.build import build
 from nasbench.build.retrain import Comparison
 from nasbench.build.retrain import retrain as retrain_on_all_cores
 from nasbench.errors import NasbenchError
+from nasbench.space import Space
 from nasbench.table import Dataset, Table, write_table
 from nasbench.table.merging import merge
 from nasbench.task import make_task
@@ -25,6 +26,26 @@ from nasbench.task import make_task
 def retrain(table: Table, n: int, **options: Any) -> Comparison:
     """On one core: a pool of processes takes longer to start than these train."""
     return retrain_on_all_cores(table, n, processes=1, **options)
+
+
+def part_of(table: Table, path: Path, kept: slice) -> Table:
+    """Some rows of a build, as a sample of it has."""
+    manifest = table.manifest
+    datasets = {
+        name: Dataset(found.values[kept], found.about)
+        for name in manifest["datasets"]
+        if name.startswith(("recipe/", "network/")) and (found := table.dataset(name))
+    }
+    return write_table(
+        path,
+        name=table.name,
+        space=table.space,
+        rows=table.rows[kept],
+        sharing=manifest["sharing"],
+        recipes=manifest["recipes"],
+        datasets=datasets,
+        about={key: manifest[key] for key in ("origin", "engine", "task", "hardware", "versions")},
+    )
 
 
 def rewritten(table: Table, path: Path, **changes: Callable[[np.ndarray], np.ndarray]) -> Table:
@@ -160,22 +181,34 @@ def test_two_recipes_are_both_trained_again(tmp_path: Path) -> None:
     assert {again.recipe for again in found.rows} == {"1ep", "2ep"}
 
 
-def test_what_a_build_was_joined_with_is_no_hindrance(undisturbed: Table, tmp_path: Path) -> None:
-    """Its rows are written out for every architecture: the trained network is the class's."""
-    shared, rows = undisturbed.space, np.arange(undisturbed.space.size)
-    costs = write_table(
-        tmp_path / "costs.h5",
-        name="costs",
-        space=shared,
+def costs_of(path: Path, space: Space, rows: Sequence[int]) -> Table:
+    """Latencies of these architectures alone, none of them trained."""
+    latency = Dataset(np.arange(1.0, len(rows) + 1), {"kind": "measured"})
+    return write_table(
+        path,
+        name=path.stem,
+        space=space,
         rows=rows,
         sharing="none",
         recipes={},
-        devices={"npu": {}},
-        datasets={"device/npu/latency_ms": Dataset(rows + 1.0, {"kind": "measured"})},
+        devices={path.stem: {}},
+        datasets={f"device/{path.stem}/latency_ms": latency},
     )
-    joined = merge([undisturbed, costs], tmp_path / "joined.h5")
-    assert len(joined.rows) > len(undisturbed.rows)
-    found, alone = (retrain(table, 3) for table in (joined, undisturbed))
+
+
+@pytest.mark.parametrize("kept", [slice(None), slice(2, 5)])
+def test_what_a_build_was_joined_with_changes_nothing(
+    undisturbed: Table, tmp_path: Path, kept: slice
+) -> None:
+    """Classes are written out, others come that were not trained, and joined tables are joined."""
+    space = undisturbed.space
+    build = part_of(undisturbed, tmp_path / "part.h5", kept)
+    one = costs_of(tmp_path / "npu.h5", space, range(space.size))
+    other = costs_of(tmp_path / "tpu.h5", space, [0, 1, 2])
+    joined = merge([merge([build, one], tmp_path / "a.h5"), other], tmp_path / "b.h5")
+    assert len(joined.rows) == space.size > len(build.rows)
+    found, alone = (retrain(table, 3) for table in (joined, build))
+    assert alone.identical == 3
     assert found.describe() == alone.describe()
 
 

@@ -166,7 +166,7 @@ def test_nothing_to_score() -> None:
         ({"seed": -1}, "seed must be 0 or more, got -1"),
         ({"draws": 0}, "draws must be 1 or more"),
         ({"group": 0}, "group must be 1 or more, got 0"),
-        ({"batch_size": 301}, "fewer than a batch of 301: score with a batch size of 4 to 300"),
+        ({"batch_size": 301}, "fewer than the batch of 301: score with a smaller batch size"),
         ({"hardware": "abacus"}, "there is no hardware 'abacus'"),
         ({"names": ["nwott"]}, "did you mean nwot"),
     ],

@@ -12,9 +12,12 @@ from known_truth import noisy, worth
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
+from nasbench.report.text import build_facts
 from nasbench.space import CellSpace
 from nasbench.surrogate import Surrogate, fit, score, score_sizes, write_completed
+from nasbench.surrogate.features import Features
 from nasbench.table import Table
+from nasbench.table.merging import merge
 
 MakeTable = Callable[..., Table]
 
@@ -91,13 +94,44 @@ def test_predictions_teach_and_judge_no_other_model(
     made = write_completed(partly, fitted, tmp_path / "made.h5")
     again = fit(made, train=1.0)
     assert again.trained_on.tolist() == partly.rows.tolist()
-    with pytest.raises(NasbenchError, match="2 to 40 rows of known-completed, got 41"):
+    with pytest.raises(NasbenchError, match="2 to 40 trained rows of known-completed, got 41"):
         fit(made, train=41)
     on_some = fit(made, train=30)
     scored = score(on_some, made)
     assert set(scored.architectures) == set(partly.rows) - set(on_some.trained_on)
     found = score_sizes(made, [10], draws=1, predictors=["linear"])
     assert found.about["rows"] == 40
+
+
+def test_predictions_stay_predictions_when_a_table_is_completed_again(
+    make_table: MakeTable, partly: Table, fitted: Surrogate, tmp_path: Path
+) -> None:
+    """All accuracies are trained here; of the seconds, most are still an earlier model's."""
+    made = write_completed(partly, fitted, tmp_path / "made.h5")
+    every = make_table({"valid_accuracy": noisy(65, 2, seed=0)["valid_accuracy"]}, name="every")
+    joined = merge([every, made], tmp_path / "joined.h5", from_first=["recipe/5ep/valid_accuracy"])
+    assert not joined.predicted("valid_accuracy").any()
+    assert joined.predicted("train_seconds").sum() == 25
+    again = fit(joined, train=1.0)
+    assert len(again.trained_on) == 65
+    whole = write_completed(joined, again, tmp_path / "whole.h5")
+    assert not whole.predicted("valid_accuracy").any()
+    assert (whole.predicted("train_seconds") == joined.predicted("train_seconds")).all()
+    only = fit(partly, train=1.0)
+    given = [np.ravel(known.predict_all()["train_seconds"]) for known in (again, only)]
+    assert given[0] == pytest.approx(given[1])
+
+
+def test_predictions_are_no_features_and_cost_nothing(
+    make_table: MakeTable, partly: Table, fitted: Surrogate, tmp_path: Path
+) -> None:
+    made = write_completed(partly, fitted, tmp_path / "made.h5")
+    here = make_table(noisy(65, 2, seed=1), name="here")
+    seen = Features.make(here, [f"table:{made.path}"], "5ep").of(made.rows)
+    assert np.isnan(seen[:, 0]).sum() == 25
+    said = dict(build_facts(made, "5ep").rows)
+    before = dict(build_facts(partly, "5ep").rows)
+    assert said["cost"] == before["cost"]
 
 
 def test_tables_without_sharing_get_every_cell(make_table: MakeTable, mini: CellSpace) -> None:

@@ -215,13 +215,13 @@ def test_seeds_and_epochs_are_united(tmp_path: Path) -> None:
     )
 
 
-def test_a_training_that_two_clocked_has_the_seconds_of_the_first(tmp_path: Path) -> None:
-    """A clock says something else each time; the seconds of one training are by one clock."""
+def test_a_training_that_two_clocked_has_the_seconds_of_one(tmp_path: Path) -> None:
+    """Of the table that knows more of its epochs, the first of equals; never some of each."""
 
     def part(path: str, clocked: dict[int, list[float]], **about: Any) -> Table:
+        epochs = [5, 10] if len(next(iter(clocked.values()))) == 2 else [10]
+        kind = {"kind": "measured", "unit": "seconds, cumulative", "epochs": epochs, **about}
         values = np.asarray([*clocked.values()])[:, None]
-        name = "recipe/long/train_seconds"
-        kind = {"kind": "measured", "unit": "seconds, cumulative", "epochs": [5, 10], **about}
         return cost_table(
             tmp_path / path,
             list(clocked),
@@ -229,13 +229,21 @@ def test_a_training_that_two_clocked_has_the_seconds_of_the_first(tmp_path: Path
             name=path,
             recipes={"long": {"epochs": 10, "seeds": [0]}},
             devices={},
-            datasets={name: Dataset(values, kind)},
+            datasets={"recipe/long/train_seconds": Dataset(values, kind)},
         )
 
     nan = np.nan
-    first = {4: [1.0, nan], 8: [nan, nan]}
-    merged = merge([part("a", first), part("b", {4: [2.0, 4.0], 8: [3.0, 6.0]})], tmp_path / "c")
-    np.testing.assert_array_equal(merged.curves("train_seconds")[:, 0], [[1, nan], [3, 6]])
+    one = part("one", {4: [1.0, 3.0], 8: [nan, nan], 9: [1.0, nan]})
+    other = part("other", {4: [2.0, 4.0], 8: [3.0, 6.0], 9: [2.0, 5.0]})
+    merged = merge([one, other], tmp_path / "a.h5")
+    np.testing.assert_array_equal(merged.curves("train_seconds")[:, 0], [[1, 3], [3, 6], [2, 5]])
+    # Where they do not contradict each other, nothing is lost, whichever comes first.
+    last = part("last", {4: [4.0]})
+    for k, order in enumerate(([last, other], [other, last])):
+        merged = merge(order, tmp_path / f"b{k}.h5")
+        np.testing.assert_array_equal(
+            merged.curves("train_seconds")[:, 0], [[2, 4], [3, 6], [2, 5]]
+        )
     told = [part(p, {4: [s, 4.0]}, kind="imported") for p, s in (("d", 1.0), ("e", 2.0))]
     with pytest.raises(NasbenchError, match=r"train_seconds of architecture 4.* is 1\.0 in d"):
         merge(told, tmp_path / "f")
