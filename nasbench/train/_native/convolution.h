@@ -1,19 +1,19 @@
 // Convolutions of any kernel size and stride, and their gradients, from explicit lists of taps.
 //
-// Tensors are [chunk][pixel][channel][LANES]. A geometry lists, for every output pixel, the taps
-// that fall inside the image and the input pixel each reads. Padding costs nothing, and the
-// gradient to the input is the same kernel on the transposed lists.
+// A geometry lists, for every output pixel, the taps that fall inside the image and the input
+// pixel each reads. Padding costs nothing, and the gradient to the input is the same kernel on
+// the transposed lists.
 #pragma once
 #include <algorithm>
 #include <vector>
 
-#include "simd.h"
+#include "tensor.h"
 
 struct Tap {
   int tap, source;
 };
 
-// Taps that follow each other and read pixels that do: one long loop over channels.
+// Taps that follow each other and read pixels that do.
 struct Run {
   int tap, source, length;
 };
@@ -135,72 +135,114 @@ inline void pack(const float* weights, int out, int in, int taps, bool transpose
 
 enum class Store { SET, GATE, ADD_GATED };  // as it is; where gate > 0; added where gate > 0
 
-template <int BLOCK, int PIXELS, Store HOW>
-INLINE void convolve_unit(const float* x, int in, float* y, int out, int c0, const float* packed,
-                          const Geometry& g, const Unit& unit, const float* gate) {
-  const size_t shift = static_cast<size_t>(unit.shift) * in * LANES;
-  for (int v0 = 0; v0 < VECTORS; v0 += PAIR) {
-    Vector sum[PIXELS][BLOCK][PAIR] = {};
-    for (int r = g.first_run[unit.pixel]; r < g.first_run[unit.pixel + 1]; r++) {
-      const Run& run = g.runs[r];
-      const float* from = x + static_cast<size_t>(run.source) * in * LANES + v0 * WIDTH;
-      const float* w = packed + static_cast<size_t>(run.tap) * in * BLOCK;
-      for (int i = run.length * in; i > 0; i--, from += LANES, w += BLOCK) {
-        const float* other = from + shift;
-        KEEP_ADDRESS(from);
-        Vector value[PIXELS][PAIR];
-        UNROLL for (int v = 0; v < PAIR; v++) {
-          value[0][v] = load(from + v * WIDTH);
-          KEEP(value[0][v]);
-          if (PIXELS == 2) {
-            value[PIXELS - 1][v] = load(other + v * WIDTH);
-            KEEP(value[PIXELS - 1][v]);
-          }
-        }
-        UNROLL for (int c = 0; c < BLOCK; c++) {
-          Vector weight = broadcast(w[c]);
-          KEEP(weight);
-          UNROLL for (int p = 0; p < PIXELS; p++) UNROLL for (int v = 0; v < PAIR; v++)
-            sum[p][c][v] += weight * value[p][v];
-        }
+// Adds what N channels that follow each other in memory give to BLOCK output channels.
+template <int N, int BLOCK, int PIXELS>
+INLINE void add_channels(const float* from, size_t shift, const float* w,
+                         Vector (&sum)[PIXELS][BLOCK][PAIR]) {
+  const float* other = from + shift;
+  KEEP_ADDRESS(from);
+  UNROLL for (int i = 0; i < N; i++) {
+    Vector value[PIXELS][PAIR];
+    UNROLL for (int v = 0; v < PAIR; v++) {
+      value[0][v] = load(from + i * LANES + v * WIDTH);
+      KEEP(value[0][v]);
+      if (PIXELS == 2) {
+        value[PIXELS - 1][v] = load(other + i * LANES + v * WIDTH);
+        KEEP(value[PIXELS - 1][v]);
       }
     }
-    UNROLL for (int p = 0; p < PIXELS; p++) {
-      const size_t pixel = p ? unit.partner : unit.pixel;
-      const size_t at = (pixel * out + c0) * LANES + v0 * WIDTH;
-      UNROLL for (int c = 0; c < BLOCK; c++) UNROLL for (int v = 0; v < PAIR; v++) {
-        const size_t k = at + c * LANES + v * WIDTH;
-        Vector z = sum[p][c][v];
-        if (HOW != Store::SET) z = where_positive(z, load(gate + k));
-        if (HOW == Store::ADD_GATED) z += load(y + k);
-        store(y + k, z);
-      }
+    UNROLL for (int c = 0; c < BLOCK; c++) {
+      Vector weight = broadcast(w[i * BLOCK + c]);
+      KEEP(weight);
+      UNROLL for (int p = 0; p < PIXELS; p++) UNROLL for (int v = 0; v < PAIR; v++)
+        sum[p][c][v] += weight * value[p][v];
     }
   }
 }
 
+// What a convolution reads and writes: a chunk's tensors, from the block's first output channel on.
+struct Planes {
+  const float* x;
+  int groups, rest;                // of input channels: whole groups, channels left
+  size_t x_group, y_group;         // how far apart groups are
+  size_t y_pixel;                  // how far apart output pixels are
+  float* y;
+  const float* gate;
+
+  Planes(const float* from, int in, float* to, int out, int c0, const float* gate_of,
+         const Geometry& g)
+      : x(from), groups(in / GROUP), rest(in % GROUP),
+        x_group(static_cast<size_t>(g.inputs) * GROUP * LANES),
+        y_group(static_cast<size_t>(g.outputs) * GROUP * LANES),
+        y_pixel(static_cast<size_t>(group_of(out, c0)) * LANES),
+        y(to + place(g.outputs, out, 0, c0)),
+        gate(gate_of ? gate_of + place(g.outputs, out, 0, c0) : nullptr) {}
+};
+
+template <int BLOCK, int PIXELS>
+INLINE void add_run(const Planes& of, const Run& run, int shift, const float* packed, int v0,
+                    Vector (&sum)[PIXELS][BLOCK][PAIR]) {
+  const float* w = packed + static_cast<size_t>(run.tap) * (of.groups * GROUP + of.rest) * BLOCK;
+  const float* pixel = of.x + static_cast<size_t>(run.source) * GROUP * LANES + v0 * WIDTH;
+  const float* left = of.x + of.groups * of.x_group +
+                      static_cast<size_t>(run.source) * of.rest * LANES + v0 * WIDTH;
+  const ptrdiff_t step = static_cast<ptrdiff_t>(shift) * LANES;
+  if (!of.groups) {  // its channels follow each other from pixel to pixel
+    for (int i = run.length * of.rest; i > 0; i--, left += LANES, w += BLOCK)
+      add_channels<1, BLOCK, PIXELS>(left, step * of.rest, w, sum);
+    return;
+  }
+  for (int t = 0; t < run.length; t++, pixel += GROUP * LANES) {
+    const float* from = pixel;
+    for (int i = 0; i < of.groups; i++, from += of.x_group, w += GROUP * BLOCK)
+      add_channels<GROUP, BLOCK, PIXELS>(from, step * GROUP, w, sum);
+    for (int i = 0; i < of.rest; i++, left += LANES, w += BLOCK)
+      add_channels<1, BLOCK, PIXELS>(left, step * of.rest, w, sum);
+  }
+}
+
+template <int BLOCK, int PIXELS, Store HOW>
+INLINE void convolve_unit(const Planes& of, const float* packed, const Geometry& g,
+                          const Unit& unit) {
+  constexpr int PART = std::min(BLOCK, GROUP);
+  for (int v0 = 0; v0 < VECTORS; v0 += PAIR) {
+    Vector sum[PIXELS][BLOCK][PAIR] = {};
+    for (int r = g.first_run[unit.pixel]; r < g.first_run[unit.pixel + 1]; r++)
+      add_run<BLOCK, PIXELS>(of, g.runs[r], unit.shift, packed, v0, sum);
+    UNROLL for (int p = 0; p < PIXELS; p++)
+      UNROLL for (int c = 0; c < BLOCK; c++) UNROLL for (int v = 0; v < PAIR; v++) {
+        const size_t k = (p ? unit.partner : unit.pixel) * of.y_pixel + c / PART * of.y_group +
+                         c % PART * LANES + (v0 + v) * WIDTH;
+        Vector z = sum[p][c][v];
+        if (HOW != Store::SET) z = where_positive(z, load(of.gate + k));
+        if (HOW == Store::ADD_GATED) z += load(of.y + k);
+        store(of.y + k, z);
+      }
+  }
+}
+
 template <int BLOCK, Store HOW>
-void convolve_block(const float* x, int in, float* y, int out, int c0, const float* packed,
-                    const Geometry& g, const float* gate) {
+void convolve_block(const Planes& of, const float* packed, const Geometry& g) {
   // Two pixels, where their sums and the inputs fit into the registers.
   constexpr bool two = 2 * BLOCK * PAIR + 2 * PAIR + 1 <= REGISTERS;
   for (auto& unit : two ? g.pairs : g.singles)
     if (two && unit.partner >= 0)
-      convolve_unit<BLOCK, two ? 2 : 1, HOW>(x, in, y, out, c0, packed, g, unit, gate);
+      convolve_unit<BLOCK, two ? 2 : 1, HOW>(of, packed, g, unit);
     else
-      convolve_unit<BLOCK, 1, HOW>(x, in, y, out, c0, packed, g, unit, gate);
+      convolve_unit<BLOCK, 1, HOW>(of, packed, g, unit);
 }
 
-// One chunk: y [outputs][out][LANES] from x [inputs][in][LANES].
+// One chunk: y of `out` channels from x of `in`.
 template <Store HOW>
 void convolve(const float* x, int in, float* y, int out, const float* packed, const Geometry& g,
               const float* gate = nullptr) {
   for (int c0 = 0, block; c0 < out; c0 += block) {
     block = block_of(out - c0);
     const float* w = packed + static_cast<size_t>(c0) * g.taps * in;
-    if (block == 8) convolve_block<8, HOW>(x, in, y, out, c0, w, g, gate);
-    else if (block == 4) convolve_block<4, HOW>(x, in, y, out, c0, w, g, gate);
-    else if (block == 2) convolve_block<2, HOW>(x, in, y, out, c0, w, g, gate);
-    else convolve_block<1, HOW>(x, in, y, out, c0, w, g, gate);
+    const Planes of(x, in, y, out, c0, gate, g);
+    if (block == 8) convolve_block<8, HOW>(of, w, g);
+    else if (block == 4) convolve_block<4, HOW>(of, w, g);
+    else if (block == 2) convolve_block<2, HOW>(of, w, g);
+    else convolve_block<1, HOW>(of, w, g);
   }
 }

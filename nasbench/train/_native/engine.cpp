@@ -49,8 +49,8 @@ void gather(const Spec& spec, const Split& split, int64_t begin, int n, const in
     const bool flip = flips && flips[begin + i];
     for (int c = 0; c < spec.inputs; c++)
       for (int y = 0; y < side; y++) {
-        float* row = chunk + (static_cast<size_t>(y) * side * spec.inputs + c) * LANES;
-        const size_t step = static_cast<size_t>(spec.inputs) * LANES;
+        float* row = chunk + place(pixels, spec.inputs, y * side, c);
+        const size_t step = static_cast<size_t>(group_of(spec.inputs, c)) * LANES;
         const int from_row = y + down;
         const float* from =
             split.images + (image * spec.inputs + c) * pixels + from_row * side + right;

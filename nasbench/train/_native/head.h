@@ -23,11 +23,13 @@ class Head {
     for (int k = 0; k * LANES < n; k++) {
       const float* r = last_.relu.data() + k * last_.chunk();
       float* mean = features_.data() + k * row();
-      for (size_t i = 0; i < row(); i += WIDTH) {
-        Vector sum{};
-        for (int p = 0; p < last_.pixels(); p++) sum += load(r + p * row() + i);
-        store(mean + i, sum * broadcast(share));
-      }
+      each_group(last_.pixels(), features, [&](auto size, int f, size_t at, size_t step) {
+        for (int i = 0; i < size * LANES; i += WIDTH) {
+          Vector sum{};
+          for (int p = 0; p < last_.pixels(); p++) sum += load(r + at + p * step + i);
+          store(mean + f * LANES + i, sum * broadcast(share));
+        }
+      });
       float* logits = slopes_.data() + static_cast<size_t>(k) * classes_ * LANES;
       for (int c = 0; c < classes_; c++)
         for (int v = 0; v < LANES; v += WIDTH) {
@@ -75,10 +77,12 @@ class Head {
       }
       const float* r = last_.relu.data() + k * last_.chunk();
       float* gradient = last_.gradient.data() + k * last_.chunk();
-      for (int p = 0; p < last_.pixels(); p++)
-        for (size_t i = 0; i < row(); i += WIDTH)
-          store(gradient + p * row() + i,
-                where_positive(load(back_.data() + i), load(r + p * row() + i)));
+      each_group(last_.pixels(), features, [&](auto size, int f, size_t at, size_t step) {
+        for (int p = 0; p < last_.pixels(); p++, at += step)
+          for (int i = 0; i < size * LANES; i += WIDTH)
+            store(gradient + at + i,
+                  where_positive(load(back_.data() + f * LANES + i), load(r + at + i)));
+      });
     }
     last_.has_gradient = true;
   }

@@ -27,8 +27,7 @@ struct Edge {
   int32_t source, target, operation;
 };
 
-// A node's value x, ReLU(x) and the loss's gradient to x, each [chunk][pixel][channel][LANES].
-// What no branch reads is not kept.
+// A node's value x, ReLU(x) and the loss's gradient to x. What no branch reads is not kept.
 struct Node {
   int size, channels;  // pixels a side
   bool reads_x = false, reads_relu = false;
@@ -100,7 +99,7 @@ class Layers {
   size_t parameter_count() const { return parameters_.size(); }
   float* parameters() { return parameters_.data(); }
   const float* gradients() const { return gradients_.data(); }
-  // [chunk][pixel][inputs][LANES], to be filled before a pass.
+  // To be filled before a pass.
   float* images() { return images_.data(); }
 
  protected:

@@ -138,8 +138,8 @@ class Network : public Layers {
     BatchNorm& norm = b.norm;
     if (!k) {
       // What LANES images have at one pixel is near enough to the mean.
-      channel_means(z + static_cast<size_t>(pixels / 2) * b.out * LANES, mask(k), b.out,
-                    std::min(n_, LANES), norm.pivot.data());
+      channel_means(z, mask(k), pixels, pixels / 2, b.out, std::min(n_, LANES),
+                    norm.pivot.data());
       norm.first.assign(b.out, 0);
       norm.second.assign(b.out, 0);
     }
@@ -244,7 +244,7 @@ class Network : public Layers {
     }
     if (b.kind == Kind::NORM) return add_to(dz, target.chunk(), to, b.adds);
     if (!b.plan.whole)
-      add_weight_gradient(input_of(b, k), b.in, dz, b.out, b.taps, b.plan, b.sums.data());
+      add_weight_gradient(input_of(b, k), b.in, dz, b.out, *b.geometry, b.plan, b.sums.data());
     if (b.kind == Kind::STEM) return;
     const float* w = b.packed_back.data();
     if (b.kind == Kind::DOWN) {

@@ -10,17 +10,18 @@ struct Term {
   const float *z, *mean, *scale;
 };
 
-template <int N>  // 0: as many as `n` says
-INLINE void sum_of_terms(const Term* terms, int n, const float* shift, int pixels, int channels,
-                         float* x, float* relus) {
-  const size_t row = static_cast<size_t>(channels) * LANES;
-  for (size_t at = 0; at < pixels * row; at += row)
-    for (int c = 0; c < channels; c++) {
+// N terms, 0: as many as `n` says, of CHANNELS channels from c0 on.
+template <int N, int CHANNELS>
+INLINE void sum_of_terms(const Term* terms, int n, const float* shift, int c0, int pixels,
+                         size_t at, size_t step, float* x, float* relus) {
+  for (int p = 0; p < pixels; p++, at += step)
+    UNROLL for (int c = 0; c < CHANNELS; c++) {
       const size_t k = at + c * LANES;
       Vector sum[VECTORS];
-      UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = broadcast(shift[c]);
+      UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = broadcast(shift[c0 + c]);
       UNROLL for (int t = 0; t < (N ? N : n); t++) {
-        const Vector mean = broadcast(terms[t].mean[c]), scale = broadcast(terms[t].scale[c]);
+        const Vector mean = broadcast(terms[t].mean[c0 + c]);
+        const Vector scale = broadcast(terms[t].scale[c0 + c]);
         UNROLL for (int v = 0; v < VECTORS; v++)
           sum[v] += (load(terms[t].z + k + v * WIDTH) - mean) * scale;
       }
@@ -35,10 +36,14 @@ INLINE void sum_of_terms(const Term* terms, int n, const float* shift, int pixel
 inline void sum_terms(const std::vector<Term>& terms, const float* shift, int pixels, int channels,
                       float* x, float* relus) {
   const int n = static_cast<int>(terms.size());
-  if (n == 1) sum_of_terms<1>(terms.data(), n, shift, pixels, channels, x, relus);
-  else if (n == 2) sum_of_terms<2>(terms.data(), n, shift, pixels, channels, x, relus);
-  else if (n == 3) sum_of_terms<3>(terms.data(), n, shift, pixels, channels, x, relus);
-  else sum_of_terms<0>(terms.data(), n, shift, pixels, channels, x, relus);
+  const Term* t = terms.data();
+  each_group(pixels, channels, [&](auto size, int c, size_t at, size_t step) {
+    constexpr int C = decltype(size)::value;
+    if (n == 1) sum_of_terms<1, C>(t, n, shift, c, pixels, at, step, x, relus);
+    else if (n == 2) sum_of_terms<2, C>(t, n, shift, c, pixels, at, step, x, relus);
+    else if (n == 3) sum_of_terms<3, C>(t, n, shift, c, pixels, at, step, x, relus);
+    else sum_of_terms<0, C>(t, n, shift, c, pixels, at, step, x, relus);
+  });
 }
 
 // Channels whose sums are in registers at once.
@@ -46,11 +51,12 @@ constexpr int SUMMED = REGISTERS == 32 ? 4 : 2;
 
 template <int CHANNELS, bool PRODUCT, bool MASKED>
 INLINE void channel_sums_of(const float* a, const float* pivot, const float* b, const float* mean,
-                            const float* mask, int pixels, size_t row, double* first,
+                            const float* mask, int pixels, size_t step, double* first,
                             double* second) {
   for (int v0 = 0; v0 < VECTORS; v0 += PAIR) {
     Vector sum[CHANNELS][PAIR] = {}, product[CHANNELS][PAIR] = {};
-    for (size_t at = v0 * WIDTH; at < pixels * row; at += row)
+    size_t at = v0 * WIDTH;
+    for (int p = 0; p < pixels; p++, at += step)
       UNROLL for (int c = 0; c < CHANNELS; c++) UNROLL for (int v = 0; v < PAIR; v++) {
         const size_t k = at + c * LANES + v * WIDTH;
         Vector value = load(a + k) - broadcast(pivot[c]);
@@ -72,45 +78,55 @@ INLINE void channel_sums_of(const float* a, const float* pivot, const float* b, 
 template <bool PRODUCT>
 void channel_sums(const float* a, const float* pivot, const float* b, const float* mean,
                   const float* mask, int pixels, int channels, double* first, double* second) {
-  const size_t row = static_cast<size_t>(channels) * LANES;
-  for (int c = 0, step; c < channels; c += step) {
-    step = channels - c >= SUMMED ? SUMMED : 1;
-    auto sum = [&](auto kernel) {
-      kernel(a + c * LANES, pivot + c, b + c * LANES, mean + c, mask, pixels, row, first + c,
-             second + c);
-    };
-    if (step == 1)
-      sum(mask ? channel_sums_of<1, PRODUCT, true> : channel_sums_of<1, PRODUCT, false>);
-    else
-      sum(mask ? channel_sums_of<SUMMED, PRODUCT, true> : channel_sums_of<SUMMED, PRODUCT, false>);
-  }
+  each_group(pixels, channels, [&](auto size, int c0, size_t at, size_t step) {
+    constexpr int C = std::min(SUMMED, decltype(size)::value);
+    for (int c = c0; c < c0 + size; c += C, at += C * LANES)
+      (mask ? channel_sums_of<C, PRODUCT, true> : channel_sums_of<C, PRODUCT, false>)(
+          a + at, pivot + c, b + at, mean + c, mask, pixels, step, first + c, second + c);
+  });
 }
 
 // The means of one pixel's channels over n images.
-inline void channel_means(const float* z, const float* mask, int channels, int n, float* means) {
+inline void channel_means(const float* z, const float* mask, int pixels, int pixel, int channels,
+                          int n, float* means) {
   for (int c = 0; c < channels; c++) {
+    const float* from = z + place(pixels, channels, pixel, c);
     Vector sum{};
     for (int v = 0; v < LANES; v += WIDTH)
-      sum += mask ? load(z + c * LANES + v) * load(mask + v) : load(z + c * LANES + v);
+      sum += mask ? load(from + v) * load(mask + v) : load(from + v);
     means[c] = horizontal_sum(sum) / static_cast<float>(n);
   }
+}
+
+template <int N, bool MASKED>
+INLINE void normalize_group(const float* dy, const float* z, const float* mean, const float* a,
+                            const float* b, const float* d, const float* mask, int pixels,
+                            size_t step, float* dz) {
+  Vector m[N], aa[N], bb[N], dd[N];
+  UNROLL for (int c = 0; c < N; c++) {
+    m[c] = broadcast(mean[c]);
+    aa[c] = broadcast(a[c]);
+    bb[c] = broadcast(b[c]);
+    dd[c] = broadcast(d[c]);
+  }
+  for (size_t at = 0; at < pixels * step; at += step)
+    UNROLL for (int c = 0; c < N; c++) UNROLL for (int v = 0; v < VECTORS; v++) {
+      const size_t k = at + c * LANES + v * WIDTH;
+      Vector value = load(dy + k) * aa[c] + ((load(z + k) - m[c]) * bb[c] + dd[c]);
+      if (MASKED) value *= load(mask + v * WIDTH);
+      store(dz + k, value);
+    }
 }
 
 // dz = (a dy + b (z - mean) + d) * mask, the coefficients by channel.
 inline void normalize_backward(const float* dy, const float* z, const float* mean, const float* a,
                                const float* b, const float* d, const float* mask, int pixels,
                                int channels, float* dz) {
-  for (int p = 0; p < pixels; p++)
-    for (int c = 0; c < channels; c++) {
-      const size_t at = (static_cast<size_t>(p) * channels + c) * LANES;
-      const Vector m = broadcast(mean[c]), aa = broadcast(a[c]), bb = broadcast(b[c]);
-      const Vector dd = broadcast(d[c]);
-      UNROLL for (int v = 0; v < VECTORS; v++) {
-        Vector value = load(dy + at + v * WIDTH) * aa + ((load(z + at + v * WIDTH) - m) * bb + dd);
-        if (mask) value *= load(mask + v * WIDTH);
-        store(dz + at + v * WIDTH, value);
-      }
-    }
+  each_group(pixels, channels, [&](auto size, int c, size_t at, size_t step) {
+    constexpr int N = decltype(size)::value;
+    (mask ? normalize_group<N, true> : normalize_group<N, false>)(
+        dy + at, z + at, mean + c, a + c, b + c, d + c, mask, pixels, step, dz + at);
+  });
 }
 
 // A pooling as lists: every output pixel is a weighted sum of input pixels.
@@ -154,27 +170,32 @@ inline Pooling mean_pooling(int size, int kernel, int stride, int pad) {
 }
 
 template <int N>
-INLINE void pool_part(const std::vector<Pooling::Entry>& list, const float* x, size_t row, float* y,
-                      bool add) {
+INLINE void pool_part(const std::vector<Pooling::Entry>& list, const float* x, size_t step,
+                      float* y, bool add) {
   Vector sum[N];
   UNROLL for (int v = 0; v < N; v++) sum[v] = add ? load(y + v * WIDTH) : Vector{};
   for (auto& e : list) {
     const Vector weight = broadcast(e.weight);
-    const float* from = x + e.source * row;
+    const float* from = x + e.source * step;
     KEEP_ADDRESS(from);
     UNROLL for (int v = 0; v < N; v++) sum[v] += load(from + v * WIDTH) * weight;
   }
   UNROLL for (int v = 0; v < N; v++) store(y + v * WIDTH, sum[v]);
 }
 
-// One chunk: y [outputs][channels][LANES] from x [inputs][channels][LANES].
+// One chunk: y of `outputs` pixels from x of `inputs`.
 inline void pool(const Pooling& pooling, const float* x, int channels, float* y, bool add) {
-  constexpr size_t WIDE = 8 * WIDTH;  // sums side by side hide the latency of one
-  const size_t row = static_cast<size_t>(channels) * LANES;
-  for (int p = 0; p < pooling.outputs; p++, y += row) {
-    size_t k = 0;
-    for (; k + WIDE <= row; k += WIDE) pool_part<8>(pooling.lists[p], x + k, row, y + k, add);
-    for (; k < row; k += WIDTH) pool_part<1>(pooling.lists[p], x + k, row, y + k, add);
+  constexpr int SIDE_BY_SIDE = 8;  // sums that hide the latency of one
+  for (int c = 0; c < channels; c += GROUP) {
+    const size_t step = static_cast<size_t>(group_of(channels, c)) * LANES;
+    const float* from = x + place(pooling.inputs, channels, 0, c);
+    for (int p = 0; p < pooling.outputs; p++, y += step) {
+      auto& list = pooling.lists[p];
+      size_t k = 0;
+      for (; k + SIDE_BY_SIDE * WIDTH <= step; k += SIDE_BY_SIDE * WIDTH)
+        pool_part<SIDE_BY_SIDE>(list, from + k, step, y + k, add);
+      for (; k < step; k += WIDTH) pool_part<1>(list, from + k, step, y + k, add);
+    }
   }
 }
 

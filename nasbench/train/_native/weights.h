@@ -1,22 +1,34 @@
 // Gradients of convolutions to their weights, a tile of channels at a time.
+//
+// A tile reads part of a group of input channels and part of one of output channels.
 #pragma once
 #include "convolution.h"
 
 // Input and output channels of a tile: its sums and what they read fit into the registers.
 constexpr int TILE_OUT = 4, TILE_IN = REGISTERS == 32 ? 4 : 2;
 
+// Where a tile's channels are: its first pixel, and how far apart pixels and chunks are.
+struct Side {
+  const float* data;
+  size_t pixel, chunk;
+
+  Side(const float* tensor, int pixels, int channels, int c)
+      : data(tensor + place(pixels, channels, 0, c)),
+        pixel(static_cast<size_t>(group_of(channels, c)) * LANES),
+        chunk(static_cast<size_t>(pixels) * channels * LANES) {}
+};
+
 // Gradient to the weights: a tile of IN x OUT channels keeps its sums over pixels in registers.
-// Chunks of x and d lie x_chunk and d_chunk floats apart.
 template <int IN, int OUT>
-INLINE void weight_tile(const float* x, int in, size_t x_chunk, const float* d, int out,
-                        size_t d_chunk, int chunks, const Tap* begin, const Tap* end, float* sums) {
+INLINE void weight_tile(Side x, Side d, int chunks, const Tap* begin, const Tap* end,
+                        float* sums) {
   Vector sum[IN][OUT];
   UNROLL for (int i = 0; i < IN; i++) UNROLL for (int o = 0; o < OUT; o++)
     sum[i][o] = load(sums + (i * OUT + o) * WIDTH);
-  for (int k = 0; k < chunks; k++, x += x_chunk, d += d_chunk)
+  for (int k = 0; k < chunks; k++, x.data += x.chunk, d.data += d.chunk)
     for (const Tap* e = begin; e < end; e++) {
-      const float* from = x + static_cast<size_t>(e->source) * in * LANES;
-      const float* grad = d + static_cast<size_t>(e->tap) * out * LANES;  // here: output pixel
+      const float* from = x.data + e->source * x.pixel;
+      const float* grad = d.data + e->tap * d.pixel;  // here: output pixel
       KEEP_ADDRESS(from);
       KEEP_ADDRESS(grad);
       UNROLL for (int v = 0; v < VECTORS; v++) {
@@ -69,20 +81,20 @@ struct WeightPlan {
   }
 };
 
-// Calls visit(i0, o0, place) with a tile's size as template arguments, for each tile of channels;
-// `place` counts floats of the sums before it.
+// Calls visit(i0, o0, at) with a tile's size as template arguments, for each tile of channels; its
+// sums are at `at`.
 template <class Visitor>
 void each_tile(int in, int out, int taps, Visitor visit) {
-  size_t place = 0;
+  size_t at = 0;
   for (int o0 = 0, to; o0 < out; o0 += to) {
     to = out - o0 >= TILE_OUT ? TILE_OUT : 1;
     for (int i0 = 0, ti; i0 < in; i0 += ti) {
       ti = in - i0 >= TILE_IN ? TILE_IN : 1;
-      if (ti == TILE_IN && to == TILE_OUT) visit.template tile<TILE_IN, TILE_OUT>(i0, o0, place);
-      else if (ti == TILE_IN) visit.template tile<TILE_IN, 1>(i0, o0, place);
-      else if (to == TILE_OUT) visit.template tile<1, TILE_OUT>(i0, o0, place);
-      else visit.template tile<1, 1>(i0, o0, place);
-      place += static_cast<size_t>(taps) * ti * to * WIDTH;
+      if (ti == TILE_IN && to == TILE_OUT) visit.template tile<TILE_IN, TILE_OUT>(i0, o0, at);
+      else if (ti == TILE_IN) visit.template tile<TILE_IN, 1>(i0, o0, at);
+      else if (to == TILE_OUT) visit.template tile<1, TILE_OUT>(i0, o0, at);
+      else visit.template tile<1, 1>(i0, o0, at);
+      at += static_cast<size_t>(taps) * ti * to * WIDTH;
     }
   }
 }
@@ -97,29 +109,30 @@ INLINE void finish_tile(const float* sums, int i0, int o0, int t, int in, int ta
           horizontal_sum(load(sums + (i * OUT + o) * WIDTH));
 }
 
-struct AddStrip {
+struct AddChunk {
   const float* x;
   int in;
   const float* d;
-  int out, taps;
-  const WeightPlan::Strip& strip;
+  int out;
+  const Geometry& g;
+  const WeightPlan& plan;
   float* sums;
 
   template <int IN, int OUT>
-  void tile(int i0, int o0, size_t place) const {
-    for (int t = 0; t < taps; t++)
-      weight_tile<IN, OUT>(x + i0 * LANES, in, 0, d + o0 * LANES, out, 0, 1,
-                           strip.entries.data() + strip.first[t],
-                           strip.entries.data() + strip.first[t + 1],
-                           sums + place + static_cast<size_t>(t) * IN * OUT * WIDTH);
+  void tile(int i0, int o0, size_t at) const {
+    const Side from(x, g.inputs, in, i0), grad(d, g.outputs, out, o0);
+    for (auto& strip : plan.strips)
+      for (int t = 0; t < g.taps; t++)
+        weight_tile<IN, OUT>(from, grad, 1, strip.entries.data() + strip.first[t],
+                             strip.entries.data() + strip.first[t + 1],
+                             sums + at + static_cast<size_t>(t) * IN * OUT * WIDTH);
   }
 };
 
 // What one chunk adds to `sums`, [tile][tap][in][out][WIDTH].
-inline void add_weight_gradient(const float* x, int in, const float* d, int out, int taps,
+inline void add_weight_gradient(const float* x, int in, const float* d, int out, const Geometry& g,
                                 const WeightPlan& plan, float* sums) {
-  for (auto& strip : plan.strips)
-    each_tile(in, out, taps, AddStrip{x, in, d, out, taps, strip, sums});
+  each_tile(in, out, g.taps, AddChunk{x, in, d, out, g, plan, sums});
 }
 
 struct FinishSums {
@@ -128,9 +141,9 @@ struct FinishSums {
   float* gradient;
 
   template <int IN, int OUT>
-  void tile(int i0, int o0, size_t place) const {
+  void tile(int i0, int o0, size_t at) const {
     for (int t = 0; t < taps; t++)
-      finish_tile<IN, OUT>(sums + place + static_cast<size_t>(t) * IN * OUT * WIDTH, i0, o0, t, in,
+      finish_tile<IN, OUT>(sums + at + static_cast<size_t>(t) * IN * OUT * WIDTH, i0, o0, t, in,
                            taps, gradient);
   }
 };
@@ -143,22 +156,20 @@ inline void finish_weight_gradient(const float* sums, int in, int out, int taps,
 struct WholeBatch {
   const float* x;
   int in;
-  size_t x_chunk;
   const float* d;
-  int out;
-  size_t d_chunk;
-  int chunks, taps;
+  int out, chunks;
+  const Geometry& g;
   const WeightPlan::Strip& strip;
   float* gradient;
 
   template <int IN, int OUT>
   void tile(int i0, int o0, size_t) const {
-    for (int t = 0; t < taps; t++) {
+    const Side from(x, g.inputs, in, i0), grad(d, g.outputs, out, o0);
+    for (int t = 0; t < g.taps; t++) {
       alignas(64) float sums[IN * OUT * WIDTH] = {};
-      weight_tile<IN, OUT>(x + i0 * LANES, in, x_chunk, d + o0 * LANES, out, d_chunk, chunks,
-                           strip.entries.data() + strip.first[t],
+      weight_tile<IN, OUT>(from, grad, chunks, strip.entries.data() + strip.first[t],
                            strip.entries.data() + strip.first[t + 1], sums);
-      finish_tile<IN, OUT>(sums, i0, o0, t, in, taps, gradient);
+      finish_tile<IN, OUT>(sums, i0, o0, t, in, g.taps, gradient);
     }
   }
 };
@@ -166,8 +177,5 @@ struct WholeBatch {
 // The gradients [out][in][tap] of a whole batch of chunks at once.
 inline void whole_weight_gradient(const float* x, int in, const float* d, int out, int chunks,
                                   const Geometry& g, const WeightPlan& plan, float* gradient) {
-  const size_t x_chunk = static_cast<size_t>(g.inputs) * in * LANES;
-  const size_t d_chunk = static_cast<size_t>(g.outputs) * out * LANES;
-  each_tile(in, out, g.taps,
-            WholeBatch{x, in, x_chunk, d, out, d_chunk, chunks, g.taps, plan.strips[0], gradient});
+  each_tile(in, out, g.taps, WholeBatch{x, in, d, out, chunks, g, plan.strips[0], gradient});
 }
