@@ -4,6 +4,7 @@
 // branches: skips, poolings, convolutions with BatchNorm. Nothing else knows of cells.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -176,11 +177,46 @@ class Layers {
     add_norm(branch(sums_.back(), Kind::NORM, current));
     classifier_ = take(static_cast<size_t>(last->channels) * spec_.classes);
     bias_ = take(spec_.classes);
-    for (auto& made : nodes_) {
-      const size_t n = chunks_ * made->chunk();
-      if (made->reads_x) made->x = arena_.take(n);
-      if (made->reads_relu) made->relu = arena_.take(n);
-      made->gradient = arena_.take(n);
+    for (auto& made : nodes_)
+      if (made->reads_relu) made->relu = arena_.take(whole(*made));
+    Recycler memory(arena_);
+    place_values(memory);
+    place_gradients(memory);
+  }
+
+  size_t whole(const Node& node) const { return chunks_ * node.chunk(); }
+
+  // A value is read by the sums up to the last that takes it, a pooling within its own sum. Only
+  // the value before the last BatchNorm is read on the way back.
+  void place_values(Recycler& memory) {
+    std::map<Node*, Sum*> last;
+    for (auto& sum : sums_)
+      for (auto& b : sum.branches)
+        if (b->source && b->kind != Kind::CONVOLUTION) last[b->source] = &sum;
+    for (auto& sum : sums_) {
+      if (sum.target->reads_x) sum.target->x = memory.take(whole(*sum.target));
+      for (auto& b : sum.branches)
+        if (b->kind == Kind::POOL) b->z = memory.take(whole(*sum.target));
+      for (auto& b : sum.branches) {
+        if (b->kind == Kind::POOL) memory.give(b->z);
+        if (b->kind != Kind::NORM && last.count(b->source) && last[b->source] == &sum) {
+          memory.give(b->source->x);
+          last.erase(b->source);
+        }
+      }
+    }
+  }
+
+  // A gradient lives from the last sum that reads its node, the first on the way back, to the
+  // node's own.
+  void place_gradients(Recycler& memory) {
+    Node& end = *sums_.back().target;
+    end.gradient = memory.take(whole(end));
+    for (auto sum = sums_.rbegin(); sum != sums_.rend(); ++sum) {
+      for (auto& b : sum->branches)
+        if (b->source && !b->source->gradient.data())
+          b->source->gradient = memory.take(whole(*b->source));
+      if (sum->target->gradient.data()) memory.give(sum->target->gradient);
     }
   }
 
@@ -200,7 +236,6 @@ class Layers {
           Branch& b = branch(sum, Kind::POOL, source);
           b.pooling = &pool_[stage];
           b.pooling_back = &pool_back_[stage];
-          b.z = arena_.take(chunks_ * made->chunk());
         } else if (operation == SHIFT_ONLY) {
           Branch& b = branch(sum, Kind::SHIFT, nullptr);
           b.weights = take(b.out);

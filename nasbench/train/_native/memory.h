@@ -60,3 +60,25 @@ class Arena {
   char* next_ = nullptr;
   size_t left_ = 0;
 };
+
+// Arrays that are needed for a while only and take each other's memory: fewer than one for each
+// fit into the caches, and the one that was given back last is the likeliest to be there still.
+class Recycler {
+ public:
+  explicit Recycler(Arena& arena) : arena_(arena) {}
+
+  Array take(size_t n) {
+    for (size_t i = free_.size(); i-- > 0;)
+      if (free_[i].size() == n) {
+        const Array found = free_[i];
+        free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
+        return found;
+      }
+    return arena_.take(n);
+  }
+  void give(const Array& array) { free_.push_back(array); }
+
+ private:
+  Arena& arena_;
+  std::vector<Array> free_;
+};
