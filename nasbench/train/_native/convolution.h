@@ -163,15 +163,15 @@ INLINE void add_channels(const float* from, size_t shift, const float* w,
 // What a convolution reads and writes: a chunk's tensors, from the block's first output channel on.
 struct Planes {
   const float* x;
-  int groups, rest;                // of input channels: whole groups, channels left
-  size_t x_group, y_group;         // how far apart groups are
-  size_t y_pixel;                  // how far apart output pixels are
+  int in;                   // input channels
+  size_t x_group, y_group;  // how far apart groups are
+  size_t y_pixel;           // how far apart output pixels are
   float* y;
   const float* gate;
 
-  Planes(const float* from, int in, float* to, int out, int c0, const float* gate_of,
+  Planes(const float* from, int channels, float* to, int out, int c0, const float* gate_of,
          const Geometry& g)
-      : x(from), groups(in / GROUP), rest(in % GROUP),
+      : x(from), in(channels),
         x_group(static_cast<size_t>(g.inputs) * GROUP * LANES),
         y_group(static_cast<size_t>(g.outputs) * GROUP * LANES),
         y_pixel(static_cast<size_t>(group_of(out, c0)) * LANES),
@@ -179,36 +179,47 @@ struct Planes {
         gate(gate_of ? gate_of + place(g.outputs, out, 0, c0) : nullptr) {}
 };
 
-template <int BLOCK, int PIXELS>
+// REST: there may be channels besides whole groups.
+template <int BLOCK, int PIXELS, bool REST>
 INLINE void add_run(const Planes& of, const Run& run, int shift, const float* packed, int v0,
                     Vector (&sum)[PIXELS][BLOCK][PAIR]) {
-  const float* w = packed + static_cast<size_t>(run.tap) * (of.groups * GROUP + of.rest) * BLOCK;
-  const float* pixel = of.x + static_cast<size_t>(run.source) * GROUP * LANES + v0 * WIDTH;
-  const float* left = of.x + of.groups * of.x_group +
-                      static_cast<size_t>(run.source) * of.rest * LANES + v0 * WIDTH;
-  const ptrdiff_t step = static_cast<ptrdiff_t>(shift) * LANES;
-  if (!of.groups) {  // its channels follow each other from pixel to pixel
-    for (int i = run.length * of.rest; i > 0; i--, left += LANES, w += BLOCK)
-      add_channels<1, BLOCK, PIXELS>(left, step * of.rest, w, sum);
+  constexpr int PIXEL = GROUP * LANES;
+  const float* w = packed + static_cast<size_t>(run.tap) * of.in * BLOCK;
+  const float* pixel = of.x + static_cast<size_t>(run.source) * PIXEL + v0 * WIDTH;
+  if (!REST) {
+    for (int t = 0; t < run.length; t++, pixel += PIXEL) {
+      const float* from = pixel;
+      const float* end = w + of.in * BLOCK;
+      for (; w < end; from += of.x_group, w += GROUP * BLOCK)
+        add_channels<GROUP, BLOCK, PIXELS>(from, static_cast<ptrdiff_t>(shift) * PIXEL, w, sum);
+    }
     return;
   }
-  for (int t = 0; t < run.length; t++, pixel += GROUP * LANES) {
-    const float* from = pixel;
-    for (int i = 0; i < of.groups; i++, from += of.x_group, w += GROUP * BLOCK)
-      add_channels<GROUP, BLOCK, PIXELS>(from, step * GROUP, w, sum);
-    for (int i = 0; i < of.rest; i++, left += LANES, w += BLOCK)
-      add_channels<1, BLOCK, PIXELS>(left, step * of.rest, w, sum);
+  const int groups = of.in / GROUP, rest = of.in % GROUP;
+  const ptrdiff_t step = static_cast<ptrdiff_t>(rest) * LANES;
+  const float* left = of.x + groups * of.x_group + run.source * step + v0 * WIDTH;
+  if (!groups) {  // the channels of a pixel follow those of the one before
+    for (int i = run.length * rest; i > 0; i--, left += LANES, w += BLOCK)
+      add_channels<1, BLOCK, PIXELS>(left, shift * step, w, sum);
+    return;
+  }
+  for (int t = 0; t < run.length; t++, pixel += PIXEL) {
+    for (int i = 0; i < groups * GROUP; i++, w += BLOCK)
+      add_channels<1, BLOCK, PIXELS>(pixel + i / GROUP * of.x_group + i % GROUP * LANES,
+                                     static_cast<ptrdiff_t>(shift) * PIXEL, w, sum);
+    for (int i = 0; i < rest; i++, left += LANES, w += BLOCK)
+      add_channels<1, BLOCK, PIXELS>(left, shift * step, w, sum);
   }
 }
 
-template <int BLOCK, int PIXELS, Store HOW>
+template <int BLOCK, int PIXELS, bool REST, Store HOW>
 INLINE void convolve_unit(const Planes& of, const float* packed, const Geometry& g,
                           const Unit& unit) {
   constexpr int PART = std::min(BLOCK, GROUP);
   for (int v0 = 0; v0 < VECTORS; v0 += PAIR) {
     Vector sum[PIXELS][BLOCK][PAIR] = {};
     for (int r = g.first_run[unit.pixel]; r < g.first_run[unit.pixel + 1]; r++)
-      add_run<BLOCK, PIXELS>(of, g.runs[r], unit.shift, packed, v0, sum);
+      add_run<BLOCK, PIXELS, REST>(of, g.runs[r], unit.shift, packed, v0, sum);
     UNROLL for (int p = 0; p < PIXELS; p++)
       UNROLL for (int c = 0; c < BLOCK; c++) UNROLL for (int v = 0; v < PAIR; v++) {
         const size_t k = (p ? unit.partner : unit.pixel) * of.y_pixel + c / PART * of.y_group +
@@ -221,15 +232,15 @@ INLINE void convolve_unit(const Planes& of, const float* packed, const Geometry&
   }
 }
 
-template <int BLOCK, Store HOW>
+template <int BLOCK, bool REST, Store HOW>
 void convolve_block(const Planes& of, const float* packed, const Geometry& g) {
   // Two pixels, where their sums and the inputs fit into the registers.
   constexpr bool two = 2 * BLOCK * PAIR + 2 * PAIR + 1 <= REGISTERS;
   for (auto& unit : two ? g.pairs : g.singles)
     if (two && unit.partner >= 0)
-      convolve_unit<BLOCK, two ? 2 : 1, HOW>(of, packed, g, unit);
+      convolve_unit<BLOCK, two ? 2 : 1, REST, HOW>(of, packed, g, unit);
     else
-      convolve_unit<BLOCK, 1, HOW>(of, packed, g, unit);
+      convolve_unit<BLOCK, 1, REST, HOW>(of, packed, g, unit);
 }
 
 // One chunk: y of `out` channels from x of `in`.
@@ -240,9 +251,14 @@ void convolve(const float* x, int in, float* y, int out, const float* packed, co
     block = block_of(out - c0);
     const float* w = packed + static_cast<size_t>(c0) * g.taps * in;
     const Planes of(x, in, y, out, c0, gate, g);
-    if (block == 8) convolve_block<8, HOW>(of, w, g);
-    else if (block == 4) convolve_block<4, HOW>(of, w, g);
-    else if (block == 2) convolve_block<2, HOW>(of, w, g);
-    else convolve_block<1, HOW>(of, w, g);
+    const auto one = [&](auto rest) {
+      constexpr bool REST = decltype(rest)::value;
+      if (block == 8) convolve_block<8, REST, HOW>(of, w, g);
+      else if (block == 4) convolve_block<4, REST, HOW>(of, w, g);
+      else if (block == 2) convolve_block<2, REST, HOW>(of, w, g);
+      else convolve_block<1, REST, HOW>(of, w, g);
+    };
+    if (in % GROUP) one(std::true_type());
+    else one(std::false_type());
   }
 }
