@@ -24,13 +24,20 @@ struct Unit {
   int pixel, partner, shift;
 };
 
+// Rows of output pixels.
+struct Rows {
+  int begin, end;
+};
+
 struct Geometry {
-  int inputs = 0, outputs = 0, taps = 0, row = 1;  // pixels, kernel size squared, pixels a row
+  int inputs = 0, outputs = 0, taps = 0;  // pixels, kernel size squared
+  int row_in = 1, row = 1;                // pixels a row
   std::vector<int> first;  // [outputs + 1]: where each output pixel's entries start
   std::vector<Tap> entries;
   std::vector<int> first_run;  // [outputs + 1], of `runs`
   std::vector<Run> runs;
   std::vector<Unit> singles, pairs;
+  std::vector<int> first_pair;  // [rows + 1], of `pairs`
 
   void fill(const std::vector<std::vector<Tap>>& lists) {
     outputs = static_cast<int>(lists.size());
@@ -50,10 +57,12 @@ struct Geometry {
     std::vector<char> taken(outputs);
     for (int p = 0; p < outputs; p++) {
       singles.push_back({p, -1, 0});
+      if (p % row == 0) first_pair.push_back(static_cast<int>(pairs.size()));
       if (taken[p]) continue;
       Unit unit{p, -1, 0};
       // The next pixel has the same taps; in a transposed stride of 2, the next but one.
-      for (int q = p + 1; q <= p + 2 && q < outputs && unit.partner < 0; q++)
+      const int end = std::min(p + 3, (p / row + 1) * row);
+      for (int q = p + 1; q < end && unit.partner < 0; q++)
         if (!taken[q] && same_taps(p, q)) {
           unit.partner = q;
           unit.shift = entries[first[q]].source - entries[first[p]].source;
@@ -61,7 +70,10 @@ struct Geometry {
         }
       pairs.push_back(unit);
     }
+    first_pair.push_back(static_cast<int>(pairs.size()));
   }
+
+  Rows all() const { return {0, outputs / row}; }
 
   bool same_taps(int p, int q) const {
     const int n = first[p + 1] - first[p];
@@ -91,6 +103,7 @@ inline Geometry convolution_geometry(int size, int kernel, int stride) {
   Geometry geometry;
   geometry.inputs = size * size;
   geometry.taps = kernel * kernel;
+  geometry.row_in = size;
   geometry.row = out;
   geometry.fill(lists);
   return geometry;
@@ -106,6 +119,8 @@ inline Geometry transposed(const Geometry& of) {
   Geometry geometry;
   geometry.inputs = of.outputs;
   geometry.taps = of.taps;
+  geometry.row_in = of.row;
+  geometry.row = of.row_in;
   geometry.fill(lists);
   return geometry;
 }
@@ -233,30 +248,32 @@ INLINE void convolve_unit(const Planes& of, const float* packed, const Geometry&
 }
 
 template <int BLOCK, bool REST, Store HOW>
-void convolve_block(const Planes& of, const float* packed, const Geometry& g) {
+void convolve_block(const Planes& of, const float* packed, const Geometry& g, Rows rows) {
   // Two pixels, where their sums and the inputs fit into the registers.
   constexpr bool two = 2 * BLOCK * PAIR + 2 * PAIR + 1 <= REGISTERS;
-  for (auto& unit : two ? g.pairs : g.singles)
-    if (two && unit.partner >= 0)
-      convolve_unit<BLOCK, two ? 2 : 1, REST, HOW>(of, packed, g, unit);
+  const Unit* units = two ? g.pairs.data() : g.singles.data();
+  const Unit* end = units + (two ? g.first_pair[rows.end] : rows.end * g.row);
+  for (units += two ? g.first_pair[rows.begin] : rows.begin * g.row; units < end; units++)
+    if (two && units->partner >= 0)
+      convolve_unit<BLOCK, two ? 2 : 1, REST, HOW>(of, packed, g, *units);
     else
-      convolve_unit<BLOCK, 1, REST, HOW>(of, packed, g, unit);
+      convolve_unit<BLOCK, 1, REST, HOW>(of, packed, g, *units);
 }
 
-// One chunk: y of `out` channels from x of `in`.
+// Rows of one chunk: y of `out` channels from x of `in`.
 template <Store HOW>
 void convolve(const float* x, int in, float* y, int out, const float* packed, const Geometry& g,
-              const float* gate = nullptr) {
+              Rows rows, const float* gate = nullptr) {
   for (int c0 = 0, block; c0 < out; c0 += block) {
     block = block_of(out - c0);
     const float* w = packed + static_cast<size_t>(c0) * g.taps * in;
     const Planes of(x, in, y, out, c0, gate, g);
     const auto one = [&](auto rest) {
       constexpr bool REST = decltype(rest)::value;
-      if (block == 8) convolve_block<8, REST, HOW>(of, w, g);
-      else if (block == 4) convolve_block<4, REST, HOW>(of, w, g);
-      else if (block == 2) convolve_block<2, REST, HOW>(of, w, g);
-      else convolve_block<1, REST, HOW>(of, w, g);
+      if (block == 8) convolve_block<8, REST, HOW>(of, w, g, rows);
+      else if (block == 4) convolve_block<4, REST, HOW>(of, w, g, rows);
+      else if (block == 2) convolve_block<2, REST, HOW>(of, w, g, rows);
+      else convolve_block<1, REST, HOW>(of, w, g, rows);
     };
     if (in % GROUP) one(std::true_type());
     else one(std::false_type());

@@ -66,6 +66,7 @@ struct Branch {
   bool normalized = false;
   bool adds = false;  // backward: to a gradient that is there already
   Array z, pooled;
+  Array passing;  // what z is in evaluation, where nothing reads it again
   Array packed, packed_back, sums;
 };
 
@@ -186,8 +187,8 @@ class Layers {
 
   size_t whole(const Node& node) const { return chunks_ * node.chunk(); }
 
-  // A value is read by the sums up to the last that takes it, a pooling within its own sum. Only
-  // the value before the last BatchNorm is read on the way back.
+  // A value is read by the sums up to the last that takes it, what a branch gives within its own
+  // sum. Only the value before the last BatchNorm is read on the way back.
   void place_values(Recycler& memory) {
     std::map<Node*, Sum*> last;
     for (auto& sum : sums_)
@@ -196,9 +197,9 @@ class Layers {
     for (auto& sum : sums_) {
       if (sum.target->reads_x) sum.target->x = memory.take(whole(*sum.target));
       for (auto& b : sum.branches)
-        if (b->kind == Kind::POOL) b->z = memory.take(whole(*sum.target));
+        if (b->kind == Kind::POOL || b->geometry) b->passing = memory.take(whole(*sum.target));
       for (auto& b : sum.branches) {
-        if (b->kind == Kind::POOL) memory.give(b->z);
+        if (b->passing.data()) memory.give(b->passing);
         if (b->kind != Kind::NORM && last.count(b->source) && last[b->source] == &sum) {
           memory.give(b->source->x);
           last.erase(b->source);

@@ -10,6 +10,8 @@
 #include "layers.h"
 
 class Network : public Layers {
+  static constexpr size_t STRIP = 16 << 10;  // bytes of a tensor, few enough for the first cache
+
  public:
   Network(const Spec& spec, const Edge* edges)
       : Layers(spec, edges),
@@ -77,23 +79,23 @@ class Network : public Layers {
     return b.source->relu.data() + k * b.source->chunk();
   }
 
-  // What a branch gives before BatchNorm; null for a shift.
-  static const float* output_of(const Branch& b) {
+  // What a branch gives before BatchNorm; null for a shift. Backward reads what convolutions give.
+  static float* output_of(const Branch& b, bool training) {
     if (b.kind == Kind::SHIFT) return nullptr;
-    return b.z.data() ? b.z.data() : b.source->x.data();
+    if (b.geometry && training) return b.z.data();
+    return b.passing.data() ? b.passing.data() : b.source->x.data();
   }
 
   // Forward.
 
   void forward(Sum& sum, bool training) {
     const Node& target = *sum.target;
-    for (int k = 0; k < used_; k++)
+    for (int k = 0; k < used_ && training; k++)
       for (auto& b : sum.branches) {
-        compute(*b, target, k);
-        if (b->normalized && training)
-          add_moments(*b, output_of(*b) + k * target.chunk(), target.pixels(), k);
+        if (b->geometry) compute(*b, target, k, {0, target.size}, training);
+        if (b->normalized)
+          add_moments(*b, output_of(*b, training) + k * target.chunk(), target.pixels(), k);
       }
-    terms_.clear();
     shift_.assign(target.channels, 0);
     for (auto& b : sum.branches) {
       if (b->normalized) normalize(b->norm, static_cast<double>(n_) * target.pixels(), training);
@@ -103,11 +105,25 @@ class Network : public Layers {
     for (int k = used_ - 1; k >= 0; k--) {
       terms_.clear();
       for (auto& b : sum.branches) add_term(*b, k * target.chunk(), training);
-      sum_terms(terms_, shift_.data(), target.pixels(), target.channels,
-                target.reads_x ? target.x.data() + k * target.chunk() : nullptr,
-                target.reads_relu ? target.relu.data() + k * target.chunk() : nullptr);
+      finish_chunk(sum, k, training);
     }
     sum.target->has_gradient = false;
+  }
+
+  // The sum of a chunk's terms, in strips of rows: what no batch's statistics wait for is computed
+  // here, and added up while it is in the first cache.
+  void finish_chunk(const Sum& sum, int k, bool training) const {
+    const Node& target = *sum.target;
+    const size_t row = target.chunk() / target.size * sizeof(float);
+    const int rows = std::max(1, static_cast<int>(STRIP / row));
+    for (int begin = 0; begin < target.size; begin += rows) {
+      const int end = std::min(begin + rows, target.size);
+      for (auto& b : sum.branches)
+        if (!(b->geometry && training)) compute(*b, target, k, {begin, end}, training);
+      sum_terms(terms_, shift_.data(), target.pixels(), target.channels, begin * target.size,
+                end * target.size, target.reads_x ? target.x.data() + k * target.chunk() : nullptr,
+                target.reads_relu ? target.relu.data() + k * target.chunk() : nullptr);
+    }
   }
 
   // What a branch adds to each channel; null where nothing.
@@ -120,18 +136,20 @@ class Network : public Layers {
     if (b.kind == Kind::SHIFT) return;
     const BatchNorm& norm = b.norm;
     const std::vector<float>& mean = training ? norm.mean : norm.running_mean;
-    terms_.push_back({output_of(b) + at, b.normalized ? mean.data() : zeros_.data(),
+    terms_.push_back({output_of(b, training) + at, b.normalized ? mean.data() : zeros_.data(),
                       b.normalized ? norm.scale.data() : ones_.data()});
   }
 
-  void compute(const Branch& b, const Node& target, int k) const {
-    float* z = b.z.data() + k * target.chunk();
+  void compute(const Branch& b, const Node& target, int k, Rows rows, bool training) const {
+    if (!b.pooling && !b.geometry) return;
+    float* z = output_of(b, training) + k * target.chunk();
     if (b.pooling) {
       const float* x = b.source->x.data() + k * b.source->chunk();
-      pool(*b.pooling, x, b.in, b.kind == Kind::DOWN ? input_of(b, k) : z, false);
+      pool(*b.pooling, x, b.in, b.kind == Kind::DOWN ? input_of(b, k) : z, false,
+           rows.begin * target.size, rows.end * target.size);
     }
     if (b.geometry)
-      convolve<Store::SET>(input_of(b, k), b.in, z, b.out, b.packed.data(), *b.geometry);
+      convolve<Store::SET>(input_of(b, k), b.in, z, b.out, b.packed.data(), *b.geometry, rows);
   }
 
   void add_moments(Branch& b, const float* z, int pixels, int k) const {
@@ -205,8 +223,9 @@ class Network : public Layers {
     const float* dy = target.gradient.data() + k * target.chunk();
     BatchNorm& norm = b.norm;
     if (b.normalized)
-      channel_sums<true>(dy, zeros_.data(), output_of(b) + k * target.chunk(), norm.mean.data(),
-                         nullptr, target.pixels(), b.out, norm.first.data(), norm.second.data());
+      channel_sums<true>(dy, zeros_.data(), output_of(b, true) + k * target.chunk(),
+                         norm.mean.data(), nullptr, target.pixels(), b.out, norm.first.data(),
+                         norm.second.data());
     else
       channel_sums<false>(dy, zeros_.data(), nullptr, nullptr, nullptr, target.pixels(), b.out,
                           norm.first.data(), nullptr);
@@ -238,8 +257,9 @@ class Network : public Layers {
     if (b.normalized) {
       const BatchNorm& norm = b.norm;
       float* to_dz = slope_.data() + (b.plan.whole ? k * target.chunk() : 0);
-      normalize_backward(dy, output_of(b) + k * target.chunk(), norm.mean.data(), norm.a.data(),
-                         norm.b.data(), norm.d.data(), mask(k), target.pixels(), b.out, to_dz);
+      normalize_backward(dy, output_of(b, true) + k * target.chunk(), norm.mean.data(),
+                         norm.a.data(), norm.b.data(), norm.d.data(), mask(k), target.pixels(),
+                         b.out, to_dz);
       dz = to_dz;
     }
     if (b.kind == Kind::NORM) return add_to(dz, target.chunk(), to, b.adds);
@@ -248,12 +268,13 @@ class Network : public Layers {
     if (b.kind == Kind::STEM) return;
     const float* w = b.packed_back.data();
     if (b.kind == Kind::DOWN) {
-      convolve<Store::SET>(dz, b.out, wide_slope_.data(), b.in, w, *b.back);
+      convolve<Store::SET>(dz, b.out, wide_slope_.data(), b.in, w, *b.back, b.back->all());
       return pool(*b.pooling_back, wide_slope_.data(), b.in, to, b.adds);
     }
     const float* gate = b.source->relu.data() + k * b.source->chunk();
-    if (b.adds) convolve<Store::ADD_GATED>(dz, b.out, to, b.in, w, *b.back, gate);
-    else convolve<Store::GATE>(dz, b.out, to, b.in, w, *b.back, gate);
+    const Rows all = b.back->all();
+    if (b.adds) convolve<Store::ADD_GATED>(dz, b.out, to, b.in, w, *b.back, all, gate);
+    else convolve<Store::GATE>(dz, b.out, to, b.in, w, *b.back, all, gate);
   }
 
   Head head_;

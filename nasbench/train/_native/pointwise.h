@@ -31,18 +31,19 @@ INLINE void sum_of_terms(const Term* terms, int n, const float* shift, int c0, i
     }
 }
 
-// One chunk of pixels x channels: x = the sum of the terms and of a shift by channel, and ReLU(x);
-// either may be null.
+// Pixels of one chunk, from `first` to before `last`: x = the sum of the terms and of a shift by
+// channel, and ReLU(x); either may be null.
 inline void sum_terms(const std::vector<Term>& terms, const float* shift, int pixels, int channels,
-                      float* x, float* relus) {
+                      int first, int last, float* x, float* relus) {
   const int n = static_cast<int>(terms.size());
   const Term* t = terms.data();
   each_group(pixels, channels, [&](auto size, int c, size_t at, size_t step) {
     constexpr int C = decltype(size)::value;
-    if (n == 1) sum_of_terms<1, C>(t, n, shift, c, pixels, at, step, x, relus);
-    else if (n == 2) sum_of_terms<2, C>(t, n, shift, c, pixels, at, step, x, relus);
-    else if (n == 3) sum_of_terms<3, C>(t, n, shift, c, pixels, at, step, x, relus);
-    else sum_of_terms<0, C>(t, n, shift, c, pixels, at, step, x, relus);
+    at += first * step;
+    if (n == 1) sum_of_terms<1, C>(t, n, shift, c, last - first, at, step, x, relus);
+    else if (n == 2) sum_of_terms<2, C>(t, n, shift, c, last - first, at, step, x, relus);
+    else if (n == 3) sum_of_terms<3, C>(t, n, shift, c, last - first, at, step, x, relus);
+    else sum_of_terms<0, C>(t, n, shift, c, last - first, at, step, x, relus);
   });
 }
 
@@ -183,18 +184,20 @@ INLINE void pool_part(const std::vector<Pooling::Entry>& list, const float* x, s
   UNROLL for (int v = 0; v < N; v++) store(y + v * WIDTH, sum[v]);
 }
 
-// One chunk: y of `outputs` pixels from x of `inputs`.
-inline void pool(const Pooling& pooling, const float* x, int channels, float* y, bool add) {
+// Pixels of one chunk, from `first` to before `last`.
+inline void pool(const Pooling& pooling, const float* x, int channels, float* y, bool add,
+                 int first, int last) {
   constexpr int SIDE_BY_SIDE = 8;  // sums that hide the latency of one
   for (int c = 0; c < channels; c += GROUP) {
     const size_t step = static_cast<size_t>(group_of(channels, c)) * LANES;
     const float* from = x + place(pooling.inputs, channels, 0, c);
-    for (int p = 0; p < pooling.outputs; p++, y += step) {
+    float* to = y + place(pooling.outputs, channels, first, c);
+    for (int p = first; p < last; p++, to += step) {
       auto& list = pooling.lists[p];
       size_t k = 0;
       for (; k + SIDE_BY_SIDE * WIDTH <= step; k += SIDE_BY_SIDE * WIDTH)
-        pool_part<SIDE_BY_SIDE>(list, from + k, step, y + k, add);
-      for (; k < step; k += WIDTH) pool_part<1>(list, from + k, step, y + k, add);
+        pool_part<SIDE_BY_SIDE>(list, from + k, step, to + k, add);
+      for (; k < step; k += WIDTH) pool_part<1>(list, from + k, step, to + k, add);
     }
   }
 }
@@ -202,4 +205,9 @@ inline void pool(const Pooling& pooling, const float* x, int channels, float* y,
 inline void add_to(const float* x, size_t n, float* y, bool add) {
   for (size_t k = 0; k < n; k += WIDTH)
     store(y + k, add ? load(y + k) + load(x + k) : load(x + k));
+}
+
+// One chunk.
+inline void pool(const Pooling& pooling, const float* x, int channels, float* y, bool add) {
+  pool(pooling, x, channels, y, add, 0, pooling.outputs);
 }
