@@ -17,6 +17,9 @@ INLINE void sum_of_terms(const Term* terms, int n, const float* shift, int c0, i
   for (int p = 0; p < pixels; p++, at += step)
     UNROLL for (int c = 0; c < CHANNELS; c++) {
       const size_t k = at + c * LANES;
+      const size_t later = k + AHEAD * step;
+      if (x) UNROLL for (int v = 0; v < VECTORS; v++) will_write(x + later, v);
+      if (relus) UNROLL for (int v = 0; v < VECTORS; v++) will_write(relus + later, v);
       Vector sum[VECTORS];
       UNROLL for (int v = 0; v < VECTORS; v++) sum[v] = broadcast(shift[c0 + c]);
       UNROLL for (int t = 0; t < (N ? N : n); t++) {
@@ -60,6 +63,7 @@ INLINE void channel_sums_of(const float* a, const float* pivot, const float* b, 
     for (int p = 0; p < pixels; p++, at += step)
       UNROLL for (int c = 0; c < CHANNELS; c++) UNROLL for (int v = 0; v < PAIR; v++) {
         const size_t k = at + c * LANES + v * WIDTH;
+        if (PRODUCT) will_read(b + (at + c * LANES + AHEAD * step), v);
         Vector value = load(a + k) - broadcast(pivot[c]);
         if (MASKED) value *= load(mask + (v0 + v) * WIDTH);
         sum[c][v] += value;
@@ -113,6 +117,7 @@ INLINE void normalize_group(const float* dy, const float* z, const float* mean, 
   for (size_t at = 0; at < pixels * step; at += step)
     UNROLL for (int c = 0; c < N; c++) UNROLL for (int v = 0; v < VECTORS; v++) {
       const size_t k = at + c * LANES + v * WIDTH;
+      will_read(z + (at + c * LANES + AHEAD * step), v);
       Vector value = load(dy + k) * aa[c] + ((load(z + k) - m[c]) * bb[c] + dd[c]);
       if (MASKED) value *= load(mask + v * WIDTH);
       store(dz + k, value);

@@ -20,6 +20,17 @@ inline size_t place(int pixels, int channels, int pixel, int c) {
   return (static_cast<size_t>(c - c % GROUP) * pixels + pixel * group + c % GROUP) * LANES;
 }
 
+// What a pass over a tensor will reach so many pixels later is asked for now, once for each line of
+// a cache: the third cache answers slower than the processor runs ahead by itself. Asking past the
+// end does no harm.
+constexpr int AHEAD = 8, LINE = 16;
+INLINE void will_read(const float* p, int v) {
+  if (v * WIDTH % LINE == 0) __builtin_prefetch(p + v * WIDTH);
+}
+INLINE void will_write(const float* p, int v) {
+  if (v * WIDTH % LINE == 0) __builtin_prefetch(p + v * WIDTH, 1);
+}
+
 // Calls visit(N, c, at, step) for N channels together from c on, a whole group or one channel of
 // what is left; they are at `at` for the first pixel and `step` further for each next one.
 template <class Visitor>
