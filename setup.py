@@ -13,7 +13,10 @@ X86 = {
 }
 VARIANTS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"base": []}
 FOLDER = "nasbench/train/_native"
-HEADERS = ("simd", "tensor", "memory", "convolution", "weights", "pointwise", "layers", "head", "network")
+HEADERS = (
+    *("simd", "tensor", "memory", "convolution", "weights"),
+    *("pointwise", "layers", "head", "network"),
+)
 
 # Not Python modules but plain libraries, which ctypes loads; setuptools builds them all the same.
 extensions = [
