@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ def size_section(scores: SizeScores) -> Section:
         f"Predictors of valid accuracy (recipe {about['recipe']}) are fitted on few of the "
         f"{about['rows']:,} rows of {about['table']} and scored on all rows of other networks."
     )
+    if usual := _usual(scores):
+        lead += f" Each sees {_told(usual)}, but where its name says otherwise."
     drawings = [_curves(scores, region) for region in scores.ceilings]
     return Section("Predictors by training size", lead, drawings, size_tables(scores))
 
@@ -108,7 +111,7 @@ def _curves(scores: SizeScores, region: str) -> Drawing:
     """Kendall's tau over the number of rows fitted on, with intervals and the ceiling."""
     sizes = scores.about["sizes"]
     several = scores.about["draws"] >= FEWEST
-    drawn, axes = figure(5.6, 3.6)
+    drawn, axes = figure(5.6, 3.4 + 0.11 * len(scores.series))
     shown = zip(scores.series, series(len(scores.series)), strict=True)
     for one, (colour, dash) in shown:
         found = [scores.summary(one, size, region, "kendall") for size in sizes]
@@ -128,7 +131,7 @@ def _curves(scores: SizeScores, region: str) -> Drawing:
     axes.minorticks_off()
     axes.set_xlabel("rows fitted on")
     axes.set_ylabel("Kendall's τ")
-    axes.legend(fontsize=7.5, loc="lower right")
+    drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2, fontsize=8)
     caption = f"Mean over {scores.about['draws']} draws"
     caption += "; bands: its bootstrap 95 % interval." if several else "."
     name = region.replace(" ", "-")
@@ -140,10 +143,19 @@ def _of(region: str) -> str:
 
 
 def _name(scores: SizeScores, one: tuple[str, str]) -> str:
-    """The predictor, with what it sees where that differs between series."""
+    """The predictor, with what it sees where that is not what most see."""
     name, features = one
-    if len({features for _, features in scores.series}) == 1:
-        return name
-    # A table that is named by its path is told by the file's name.
-    told = [PurePath(f).stem if f.startswith("table:") else f for f in features.split(",")]
-    return f"{name} ({', '.join(told)})"
+    return name if features == _usual(scores) else f"{name} ({_told(features)})"
+
+
+def _usual(scores: SizeScores) -> str:
+    """What most predictors see; nothing where one stands there with several features."""
+    names, features = zip(*scores.series, strict=True)
+    if len({*names}) < len(names):
+        return ""
+    return str(Counter(features).most_common(1)[0][0])
+
+
+def _told(features: str) -> str:
+    """Features as people read them; a table that is named by its path by the file's name."""
+    return ", ".join(PurePath(f).stem if f.startswith("table:") else f for f in features.split(","))
