@@ -172,8 +172,9 @@ def validate(
     rows = np.flatnonzero(known)
     if len(rows) < 3:
         raise NasbenchError(
-            f"{len(rows)} architectures have {target.name}, not predicted, and all of the scores "
-            f"{', '.join(scores)}: name fewer scores, or score and train more architectures"
+            f"{len(rows)} architectures have {target.name} and all of the scores "
+            f"{', '.join(scores)}: name fewer scores, or score more architectures; "
+            f"predicted values do not count"
         )
     # The best first; the order of the rows among equals.
     ranked = rows[np.argsort(-merit[rows], kind="stable")]
