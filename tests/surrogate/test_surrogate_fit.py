@@ -260,8 +260,8 @@ def test_tables_without_times_are_searched_by_evaluations(
 @pytest.mark.parametrize(
     ("given_", "why"),
     [
-        ({"train": 1}, "fitted on 2 to 65 rows of known, got 1"),
-        ({"train": 66}, "fitted on 2 to 65 rows of known, got 66"),
+        ({"train": 1}, "fitted on 2 to 65 trained rows of known, got 1"),
+        ({"train": 66}, "fitted on 2 to 65 trained rows of known, got 66"),
         ({"train": 0.0}, "share of rows to fit on is above 0 and at most 1, got 0.0"),
         ({"train": 1.5}, "share of rows to fit on is above 0 and at most 1, got 1.5"),
         ({"train": math.nan}, "share of rows to fit on is above 0 and at most 1, got nan"),
