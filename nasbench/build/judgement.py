@@ -16,7 +16,7 @@ from nasbench.build.pilot import Sample
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Space
 from nasbench.stats import Estimate
-from nasbench.table import Table, trained_column, trained_values
+from nasbench.table import Table, trained_means, trained_values
 from nasbench.table.format import atomic_path
 
 __all__ = ["DECIDING", "SCOPES", "Candidate", "Judgement", "Reference", "Scope", "write_judgement"]
@@ -53,9 +53,7 @@ class Reference:
 
     def values(self, cells: NDArray[np.int64]) -> NDArray[np.float64]:
         """The metric of cells, `[n]`; NaN where the table has none, or predicts it."""
-        found = trained_column(self.table, self.metric, recipe=self.recipe)
-        rows = self.table.row_of[cells]
-        return np.where(rows >= 0, found[rows], np.nan)
+        return trained_means(self.table, self.metric, cells, recipe=self.recipe)
 
     def of_seeds(self, cells: NDArray[np.int64]) -> NDArray[np.float64] | None:
         """The metric of cells by seed, `[n, seeds]`; None where it is kept without seeds."""

@@ -33,7 +33,6 @@ from nasbench.stats import (
 from nasbench.stats.interval import FEWEST
 
 __all__ = [
-    "MEASURES",
     "SCOPES",
     "Scope",
     "Target",
@@ -44,8 +43,6 @@ __all__ = [
 
 SCOPES = {"all": 1.0, "best half": 0.5, "best tenth": 0.1, "best hundredth": 0.01}
 """Which share of the architectures figures are over, the best by what is to be ranked."""
-
-MEASURES = ("spearman", "kendall", "pearson", "partial")
 
 TOPS = (1, 10, 100, 1000)
 """How many architectures one would train that a score puts first."""
@@ -77,9 +74,10 @@ class Scope:
 
     Attributes:
         n: how many.
-        figures: by measure (`MEASURES`) and score. Correlations are with the value itself: with
-            a cost, a score that prefers dear networks has a positive one. `partial` is Spearman's
-            given parameters and FLOPs; it is left out where those are not known.
+        figures: by measure (`spearman`, `kendall`, `pearson`, `partial`) and score. Correlations
+            are with the value itself: with a cost, a score that prefers dear networks has a
+            positive one. `partial` is Spearman's given parameters and FLOPs; it is left out where
+            those are not known.
         ceilings: by measure, what a perfect prediction of the mean over infinitely many seeds
             could reach, with the seeds there are; for rank correlations, where seeds are known.
     """

@@ -53,11 +53,15 @@ def fit(
     recipe = table.recipe(recipe)
     chosen = _chosen(table, recipe, train, seed)
     seen = Features.make(table, features, recipe)
-    metrics = {
-        metric: _fit_metric(table, metric, recipe, chosen, seen, seed)
+    trained = {
+        metric: trained_values(table, metric, chosen, recipe=recipe)
         for metric in TARGETS
         if metric in table.metrics[recipe]
-        and np.isfinite(trained_values(table, metric, chosen, recipe=recipe)).any()
+    }
+    metrics = {
+        metric: _fit_metric(table, metric, chosen, values, seen, seed)
+        for metric, values in trained.items()
+        if np.isfinite(values).any()
     }
     document = {
         "format": FORMAT,
@@ -106,13 +110,12 @@ def _chosen(
 def _fit_metric(
     table: Table,
     metric: str,
-    recipe: str,
     chosen: NDArray[np.int64],
+    trained: Floats,
     seen: Features,
     seed: int,
 ) -> dict[str, Any]:
-    """What a document says of one metric."""
-    trained = trained_values(table, metric, chosen, recipe=recipe)
+    """What a document says of one metric, by its trainings `[chosen, seeds]`."""
     known = np.isfinite(trained).any(1)
     chosen, trained = chosen[known], trained[known]
     x = seen.of(chosen)

@@ -4,7 +4,12 @@ from nasbench.table.format import Dataset, atomic_path
 from nasbench.table.schema import manifests, origins, predictions
 from nasbench.table.shipped import load, recipe_path, shipped_recipes, shipped_tables
 from nasbench.table.table import Table
-from nasbench.table.trained import trained_column, trained_seeds, trained_values
+from nasbench.table.trained import (
+    trained_column,
+    trained_means,
+    trained_seeds,
+    trained_values,
+)
 from nasbench.table.write import content_hash, write_table
 
 __all__ = [
@@ -20,6 +25,7 @@ __all__ = [
     "shipped_recipes",
     "shipped_tables",
     "trained_column",
+    "trained_means",
     "trained_seeds",
     "trained_values",
     "write_table",

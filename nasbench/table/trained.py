@@ -6,11 +6,11 @@ What a model predicted teaches and judges no other model.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from nasbench.table.table import Table
 
-__all__ = ["trained_column", "trained_seeds", "trained_values"]
+__all__ = ["trained_column", "trained_means", "trained_seeds", "trained_values"]
 
 Floats = NDArray[np.float64]
 
@@ -37,9 +37,18 @@ def trained_seeds(table: Table, metric: str, *, recipe: str | None = None) -> Fl
 
 
 def trained_values(
-    table: Table, metric: str, architectures: NDArray[np.int64], *, recipe: str | None = None
+    table: Table, metric: str, architectures: ArrayLike, *, recipe: str | None = None
 ) -> Floats:
     """`trained_seeds` of architectures: float64 `[n, seeds]`; NaN of those without a row."""
     found = trained_seeds(table, metric, recipe=recipe)
-    rows = table.row_of[architectures]
+    rows = table.row_of[np.asarray(architectures)]
     return np.where((rows >= 0)[:, None], found[rows], np.nan)
+
+
+def trained_means(
+    table: Table, metric: str, architectures: ArrayLike, *, recipe: str | None = None
+) -> Floats:
+    """`trained_column` of architectures: float64 `[n]`; NaN of those without a row."""
+    found = trained_column(table, metric, recipe=recipe)
+    rows = table.row_of[np.asarray(architectures)]
+    return np.where(rows >= 0, found[rows], np.nan)

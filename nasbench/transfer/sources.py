@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import from_description
-from nasbench.table import Table, load, shipped_tables, trained_column
+from nasbench.table import Table, load, shipped_tables, trained_means
 from nasbench.task import Task, from_spec
 from nasbench.task import get as get_task
 from nasbench.task import names as task_names
@@ -68,9 +68,8 @@ def _accuracies(table: Table) -> dict[int, float]:
     recipe = longest_recipe(table)
     if METRIC not in table.metrics[recipe]:
         raise NasbenchError(f"{table.name} has no {METRIC} of recipe {recipe}")
-    column = trained_column(table, METRIC, recipe=recipe).tolist()
-    every = enumerate(table.row_of.tolist())
-    known = {a: column[row] for a, row in every if row >= 0 and math.isfinite(column[row])}
+    values = trained_means(table, METRIC, range(table.space.size), recipe=recipe).tolist()
+    known = {a: value for a, value in enumerate(values) if math.isfinite(value)}
     if not known:
         raise NasbenchError(f"every {METRIC} of {table.name} is missing: it says nothing of a task")
     return known
