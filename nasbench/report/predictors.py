@@ -20,6 +20,9 @@ __all__ = ["size_section", "size_table", "size_tables"]
 FEWEST = 10
 """Draws; of fewer a bootstrap interval says little."""
 
+WIDEST = 48
+"""Characters of a name of which two stand side by side in a legend."""
+
 _OTHERS = {
     "spearman": "Spearman's ρ",
     "sparse_kendall": "sparse τ",
@@ -131,7 +134,9 @@ def _curves(scores: SizeScores, region: str) -> Drawing:
     axes.minorticks_off()
     axes.set_xlabel("rows fitted on")
     axes.set_ylabel("Kendall's τ")
-    drawn.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2, fontsize=8)
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 2 if max(map(len, labels)) <= WIDEST else 1
+    drawn.legend(handles, labels, loc="outside lower left", ncols=columns, fontsize=8)
     caption = f"Mean over {scores.about['draws']} draws"
     caption += "; bands: its bootstrap 95 % interval." if several else "."
     name = region.replace(" ", "-")
