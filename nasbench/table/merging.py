@@ -92,6 +92,7 @@ def merge(
             raise unknown("data set", dataset, names)
     datasets: dict[str, Dataset] = {}
     holes: dict[str, NDArray[np.bool_]] = {}
+    dropped: dict[str, NDArray[np.bool_]] = {}
     with Scratch(out) as scratch:
         for done, dataset in enumerate(names):
             progress("joining data sets", done, len(names))
@@ -99,7 +100,8 @@ def merge(
             if dataset in from_first:
                 having = dict(islice(having.items(), 1))
             datasets |= marks(dataset, having, architectures)
-            datasets[dataset], holes[dataset] = _join(dataset, having, architectures, scratch)
+            joined = _join(dataset, having, architectures, scratch)
+            datasets[dataset], holes[dataset], dropped[dataset] = joined
         progress("joining data sets", len(names), len(names))
         return write_table(
             out,
@@ -110,7 +112,7 @@ def merge(
             recipes=recipes,
             datasets=datasets,
             devices=devices,
-            missing=_missing(labelled, architectures, holes),
+            missing=_missing(labelled, architectures, holes, dropped),
             about={
                 **_alike(tables),
                 **({"task": task} if task else {}),
@@ -216,8 +218,8 @@ def _devices(labelled: Mapping[str, Table]) -> dict[str, dict[str, Any]]:
 
 def _join(
     name: str, having: Mapping[str, Table], architectures: Architectures, scratch: Scratch
-) -> tuple[Dataset, NDArray[np.bool_]]:
-    """A data set of several tables, and the rows in which some of it is missing."""
+) -> tuple[Dataset, NDArray[np.bool_], NDArray[np.bool_]]:
+    """A data set of several tables, and the rows in which some of it is missing or was dropped."""
     about = _about(name, having)
     clocked = about.get("kind") == "measured" and re.fullmatch(r"recipe/.*_seconds", name)
     onto = axes(name, list(having.values()))
@@ -236,7 +238,7 @@ def _join(
     else:  # whole numbers have no NaN
         dtype = dtype if dtype.kind == "f" else np.promote_types(dtype, np.float32)
         values = scratch.missing(len(architectures), *shape, dtype=dtype)
-    holes = np.zeros(len(architectures), dtype=bool)
+    holes, dropped = np.zeros((2, len(architectures)), dtype=bool)
     for piece in blocks(architectures, int(np.prod(shape))):
         found = {label: take(t, name, architectures[piece], onto) for label, t in having.items()}
         known = np.zeros((piece.stop - piece.start, *shape), dtype=bool)
@@ -248,8 +250,11 @@ def _join(
                 raise _conflict(name, label, found, clash, architectures[piece], onto)
             values[piece][has] = new[has]
             known |= has
-        holes[piece] = ~known.all(axis=tuple(range(1, known.ndim)))
-    return Dataset(values, about), holes
+        within = tuple(range(1, known.ndim))
+        holes[piece] = ~known.all(axis=within)
+        told = np.any([has for _, has in found.values()], axis=0)
+        dropped[piece] = (told & ~known).any(axis=within)
+    return Dataset(values, about), holes, dropped
 
 
 def _by_one_clock(
@@ -320,8 +325,12 @@ def _missing(
     labelled: Mapping[str, Table],
     architectures: Architectures,
     holes: Mapping[str, NDArray[np.bool_]],
+    dropped: Mapping[str, NDArray[np.bool_]],
 ) -> list[dict[str, Any]]:
-    """Why values are NaN: rows that a table lacks, then what each table says, which goes first."""
+    """Why values are NaN: rows that a table lacks, what was dropped, then what each table says.
+
+    Of several reasons the last stands.
+    """
     absent: list[dict[str, Any]] = []
     carried: list[dict[str, Any]] = []
 
@@ -332,6 +341,9 @@ def _missing(
             told = [] if listed.all() else architectures[listed].tolist()
             into.append({"scope": scope, "reason": why, "architectures": told})
 
+    clocks = "two clocks contradict each other, and the one with more epochs lacks this one"
+    for name, rows in dropped.items():
+        tell(absent, name, clocks, rows)
     for label, table in labelled.items():
         row = table.row_of[architectures]
         mine = {name for name in stored(table) if name in holes}

@@ -249,6 +249,27 @@ def test_a_training_that_two_clocked_has_the_seconds_of_one(tmp_path: Path) -> N
         merge(told, tmp_path / "f")
 
 
+def test_seconds_of_the_clock_that_was_left_out_are_missing_with_the_reason(tmp_path: Path) -> None:
+    def clocked(path: str, epochs: list[int], seconds: list[float]) -> Table:
+        about = {"kind": "measured", "unit": "seconds, cumulative", "epochs": epochs}
+        return cost_table(
+            tmp_path / path,
+            [4],
+            [],
+            name=path,
+            recipes={"long": {"epochs": 3, "seeds": [0]}},
+            devices={},
+            datasets={"recipe/long/train_seconds": Dataset(np.asarray([[seconds]]), about)},
+        )
+
+    tables = [clocked("one", [2, 3], [4.0, 6.0]), clocked("other", [1, 3], [1.0, 3.0])]
+    merged = merge(tables, tmp_path / "merged")
+    np.testing.assert_array_equal(merged.curves("train_seconds")[0, 0], [np.nan, 4, 6])
+    (missing,) = merged.manifest["missing"]
+    assert missing["scope"] == "recipe/long/train_seconds"
+    assert "two clocks contradict each other" in missing["reason"]
+
+
 def test_a_recipe_that_nobody_trained_yet_takes_trainings_up(tmp_path: Path) -> None:
     def table(name: str, seeds: list[int]) -> Table:
         about = {"kind": "trained", "epochs": [3]}
