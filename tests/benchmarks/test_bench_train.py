@@ -32,6 +32,7 @@ from nasbench.train.start import epoch_order, initialize
 SETS = [name for name in ("avx512", "avx2") if library(name)]
 FLAGS = {"avx512": ["-mavx512f"], "avx2": ["-mavx2", "-mfma"]}
 ROUNDS, CELLS, IMAGES = 5, 4, 1024
+IMAGES_OF_A_TRIAL = 128  # where nothing is timed, only run
 
 pytestmark = pytest.mark.skipif(not SETS, reason="the native engine was not built, or no AVX2")
 
@@ -113,8 +114,9 @@ def train_natively(
 @pytest.mark.parametrize("name", ["digits", "fashion16"])
 def test_native_beside_torch(benchmark, capsys, nb201, peaks, name, channels):
     task = nb.task(name)
+    images = IMAGES_OF_A_TRIAL if benchmark.disabled else IMAGES
     recipe = Recipe(
-        epochs=1, train_images=IMAGES, valid_images=32, test_images=32,
+        epochs=1, train_images=images, valid_images=32, test_images=32,
         channels=channels, cells=1, batch_size=64,
     )  # fmt: skip
     rng = np.random.default_rng(0)
@@ -125,7 +127,7 @@ def test_native_beside_torch(benchmark, capsys, nb201, peaks, name, channels):
     }
     for s in SETS:
         ways[s] = lambda c, s=s: train_natively(nb201, c, task, recipe, s)
-    flops = IMAGES * float(np.mean([training_flops(nb201, c, task, recipe) for c in cells]))
+    flops = images * float(np.mean([training_flops(nb201, c, task, recipe) for c in cells]))
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     limits: dict[str, list[float]] = {s: [] for s in SETS}
 
@@ -139,7 +141,7 @@ def test_native_beside_torch(benchmark, capsys, nb201, peaks, name, channels):
         benchmark.pedantic(round_of_all, rounds=ROUNDS, warmup_rounds=0)
     median = {way: float(np.median(s)) for way, s in seconds.items()}
     with capsys.disabled():
-        print(f"\n{name}, {channels} channels, {IMAGES} images an epoch, batches of 64:")
+        print(f"\n{name}, {channels} channels, {images} images an epoch, batches of 64:")
         for way, s in median.items():
             line = f"  {way:14} {1 / s:7.2f} network-epochs/s  {flops / s / 1e9:6.1f} GFLOP/s"
             if way in limits:
@@ -156,8 +158,9 @@ def test_native_beside_torch(benchmark, capsys, nb201, peaks, name, channels):
 @pytest.mark.benchmark(group="train")
 def test_two_threads_beside_one(benchmark, capsys, nb201):
     task = nb.task("fashion16")
+    images = IMAGES_OF_A_TRIAL if benchmark.disabled else IMAGES
     recipe = Recipe(
-        epochs=2, train_images=IMAGES, valid_images=32, test_images=32,
+        epochs=2, train_images=images, valid_images=32, test_images=32,
         channels=4, cells=1, batch_size=64,
     )  # fmt: skip
     cells = np.random.default_rng(1).choice(nb201.representatives, 16, replace=False).tolist()

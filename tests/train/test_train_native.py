@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import threading
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
-from torch.nn import functional as F  # noqa: N812
+from engine_checks import (
+    check_gradients,
+    exact_gradients,
+    perturbed,
+    random_case,
+    runs_here,
+)
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
@@ -40,106 +42,14 @@ RECIPE = Recipe(
 )
 
 
-def runs_here(instructions: str) -> bool:
-    capability = torch.backends.cpu.get_cpu_capability()
-    rank = {"base": 0, "avx2": 1, "avx512": 2}
-    here = {"AVX512": 2, "AVX2": 1}.get(capability, 0)
-    return rank[instructions] <= here
-
-
-def perturbed(net: CellNetwork, rng: np.random.Generator) -> CellNetwork:
-    """BatchNorm and shifts away from where they start, so that their gradients differ."""
-    with torch.no_grad():
-        for name, parameter in net.named_parameters():
-            if parameter.ndim == 1 and "classifier" not in name:
-                noise = 0.3 * rng.standard_normal(tuple(parameter.shape))
-                parameter.add_(torch.from_numpy(noise).float())
-    return net
-
-
-Gate = tuple[int, int]
-"""A ReLU, by the order of the calls, and an element of its input."""
-
-
-def exact_gradients(
-    net: CellNetwork, x: np.ndarray, y: np.ndarray, smoothing: float, flipped: Sequence[Gate] = ()
-) -> tuple[float, np.ndarray, list[list[Gate]]]:
-    """Loss and gradients in float64, and the eight values nearest to zero of those given to ReLUs.
-
-    Each value comes as its gates: the convolutions that read a node have a ReLU each.
-
-    Args:
-        net: in float32.
-        x: images.
-        y: labels.
-        smoothing: of labels.
-        flipped: ReLUs that pass what they should stop, or stop what they should pass.
-    """
-    net = copy.deepcopy(net).double()
-    calls = 0
-    near: dict[float, list[Gate]] = {}
-
-    def gate(module: nn.Module, given: tuple[torch.Tensor, ...], out: torch.Tensor) -> torch.Tensor:
-        nonlocal calls
-        value = given[0]
-        opened = value > 0
-        for call, element in flipped:
-            if call == calls:
-                opened.view(-1)[element] ^= True
-        size = value.detach().abs().flatten()
-        # Exact zeros, of empty cells, are zero in any precision.
-        for element in ((size < 1e-5 * size.max()) & (size > 0)).nonzero().flatten().tolist():
-            near.setdefault(float(size[element]), []).append((calls, element))
-        calls += 1
-        return value * opened
-
-    for module in net.modules():
-        if isinstance(module, nn.ReLU):
-            module.register_forward_hook(gate)
-    logits = net(torch.from_numpy(x).double())
-    loss = F.cross_entropy(logits, torch.from_numpy(y), label_smoothing=smoothing)
-    loss.backward()
-    parts = [
-        (torch.zeros_like(p) if p.grad is None else p.grad).numpy().ravel()
-        for p in net.parameters()
-    ]
-    return loss.item(), np.concatenate(parts), [near[value] for value in sorted(near)[:8]]
-
-
-def relative_error(found: np.ndarray, exact: np.ndarray) -> float:
-    return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
-
-
 @pytest.mark.parametrize("instructions", SETS)
 @pytest.mark.parametrize("trial", range(12))
 def test_gradients_equal_float64_autograd(nb201, instructions, trial):
     if not runs_here(instructions):
         pytest.skip(f"this processor has no {instructions}")
-    rng = np.random.default_rng(trial)
-    architecture = int(rng.choice(nb201.representatives))
-    size, n = int(rng.integers(4, 17)), int(rng.choice([3, 7, 31, 32, 33, 77]))
-    inputs, classes = int(rng.choice([1, 3])), int(rng.choice([2, 10]))
-    net = CellNetwork(
-        nb201.live_graph(architecture),
-        inputs=inputs,
-        classes=classes,
-        channels=int(rng.choice([1, 2, 3, 4, 5, 8, 12])),
-        cells=int(rng.integers(1, 3)),
-    )
-    initialize(net, trial, architecture)
-    net = perturbed(net, rng)
-    x = rng.standard_normal((n, inputs, size, size)).astype(np.float32)
-    y = rng.integers(classes, size=n)
-    loss, exact, near = exact_gradients(net, x, y, 0.1)
-    found_loss, found = gradients(net, Recipe(epochs=1, label_smoothing=0.1), x, y, instructions)
-    assert found_loss == pytest.approx(loss, rel=1e-5)
-    error = relative_error(found, exact)
-    # A value within rounding of zero may fall on the other side of it. If that is all, float64
-    # with its ReLUs on that side agrees.
-    for gates in near if error >= 1e-5 else []:
-        _, exact, _ = exact_gradients(net, x, y, 0.1, gates)
-        error = min(error, relative_error(found, exact))
-    assert error < 1e-5, f"{nb201.string(architecture)}: {error:.1e}"
+    net, x, y = random_case(nb201, trial)
+    loss, found = gradients(net, Recipe(epochs=1, label_smoothing=0.1), x, y, instructions)
+    check_gradients(net, x, y, 0.1, loss, found)
 
 
 def test_cells_with_shifts_and_with_nothing(nb201):
