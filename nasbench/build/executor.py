@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
 from typing import Any, NamedTuple, TypeVar
@@ -75,6 +77,8 @@ def in_processes(
 ) -> Iterator[tuple[Job, Done]]:
     """Jobs with what is made of them, as they finish, in any order.
 
+    Ctrl-C, or leaving the iterator, ends the processes at once: what they do is given up.
+
     Args:
         work: of a module, called with each job in one of the processes.
         jobs: what to do.
@@ -91,7 +95,8 @@ def in_processes(
             while True:
                 # A few ahead of each process: a stop has little to take back.
                 for job in islice(todo, 2 * processes - len(waiting)):
-                    waiting[pool.submit(work, job)] = job
+                    with _deaf_to_ctrl_c():
+                        waiting[pool.submit(work, job)] = job
                 if not waiting:
                     return
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
@@ -102,7 +107,23 @@ def in_processes(
                 f"and the same command goes on from there, with fewer --workers if memory is short"
             ) from error
         finally:
+            if waiting:  # the pool would wait for them, which may take hours
+                for process in list(pool._processes.values()):
+                    process.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are begun here never hear Ctrl-C, this one hears it afterwards.
+
+    A terminal sends it to all of them; to answer is for the one that started the others.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _train_side_by_side(

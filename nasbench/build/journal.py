@@ -94,7 +94,9 @@ class BuildFolder:
         with ExitStack() as opened:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
-                self._lock = opened.enter_context((self.path / _LOCK).open("a+"))
+                # Unbuffered: closing it writes nothing that a full disk could refuse once more.
+                lock = (self.path / _LOCK).open("a+b", buffering=0)
+                self._lock: BinaryIO = opened.enter_context(lock)
                 self._take_lock()
                 if not holds_plan(out, plan, part):
                     partial = self.path / f"{_PLAN}.partial"
@@ -115,12 +117,11 @@ class BuildFolder:
                 raise
             self._lock.seek(0)
             raise NasbenchError(
-                f"another build is at work on {self.path}: {self._lock.read().strip()}"
+                f"another build is at work on {self.path}: {self._lock.read().decode().strip()}"
             ) from error
         self._lock.truncate(0)
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._lock.write(f"process {os.getpid()} on {platform.node()} since {started}\n")
-        self._lock.flush()
+        self._lock.write(f"process {os.getpid()} on {platform.node()} since {started}\n".encode())
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """What the journal holds, in the order in which it was done; torn lines are skipped."""

@@ -257,7 +257,9 @@ class NativeTrainer:
 
         The first step trains to the recipe's end: so fast an engine keeps no checkpoints.
         """
-        record = self.train_one(space, int(space.canonical(architecture)), task, data, recipe, seed)
+        job = (space, int(space.canonical(architecture)), task, data, recipe, seed)
+        # On another thread than this one, where Ctrl-C would wait for its end.
+        [(_, record)] = self.train_side_by_side([job])
         epochs = record.diverged or recipe.epochs
         for number in range(epochs):
             last = number == recipe.epochs - 1

@@ -95,12 +95,23 @@ def moments(split: Split) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def prepare(task: Task, recipe: Recipe, hardware: torch.device) -> Prepared:
-    """The task's splits as the recipe uses them."""
+    """The task's splits as the recipe uses them.
+
+    Raises:
+        NasbenchError: where BatchNorm would have one value of a channel and no variance: one image
+            in the last batch, of one pixel in the last stage.
+    """
     splits = {
         "train": task.train.first(recipe.train_images),
         "valid": task.valid.first(recipe.valid_images),
         "test": task.test.first(recipe.test_images),
     }
+    n = len(splits["train"])
+    if (n % recipe.batch_size or recipe.batch_size) == 1 and max(task.shape[1:]) <= 4:
+        raise NasbenchError(
+            f"the last batch of {n} training images in batches of {recipe.batch_size} is one image, "
+            f"too few for BatchNorm on images this small: take another batch_size"
+        )
     mean, std = moments(splits["train"])
 
     def tensors(split: Split) -> tuple[Tensor, Tensor]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -158,6 +161,70 @@ def test_stopped_it_goes_on(
     assert _content(table) == _content(undisturbed)
 
 
+@contextmanager
+def _begun(out: Path, engine: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A build whose second recipe takes hours; it and its processes end with the context."""
+    code = f"""if True:
+        import sys
+        from dataclasses import replace
+        from pathlib import Path
+        from small_builds import build, small_spec
+
+        spec = small_spec(seeds=(0,))
+        short = spec.recipes["2ep"]
+        hours = replace(short, epochs=5_000, train_images=0, channels=32, cells=5)
+        spec = replace(spec, recipes={{"short": short, "hours": hours}})
+        try:
+            build(spec, Path({str(out)!r}), processes=2, engine={engine!r})
+        except KeyboardInterrupt:
+            sys.exit(130)
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, cwd=HERE, start_new_session=True
+    ) as builder:
+        try:
+            yield builder
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(builder.pid, signal.SIGKILL)
+
+
+def _wait_until(begun: Callable[[], bool], builder: subprocess.Popen[bytes]) -> None:
+    while not begun():
+        assert builder.poll() is None
+        time.sleep(0.01)
+
+
+def _assert_stopped_quietly(builder: subprocess.Popen[bytes]) -> None:
+    # Also waits for the processes that it started: they hold its stderr.
+    _, told = builder.communicate(timeout=60)
+    assert (builder.returncode, told) == (130, b"")
+
+
+def test_ctrl_c_ends_trainings_of_hours_at_once(engine: str, tmp_path: Path) -> None:
+    out = tmp_path / "t.h5"
+    with _begun(out, engine=engine) as builder:
+        _wait_until(lambda: journal_of(out).exists() and len(trained(out)) >= 6, builder)
+        builder.send_signal(signal.SIGINT)
+        _assert_stopped_quietly(builder)
+    assert len(trained(out)) == 6
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for processes")
+def test_ctrl_c_while_processes_begin_is_quiet(tmp_path: Path) -> None:
+    """A terminal sends it to all of them."""
+    with _begun(tmp_path / "t.h5", engine="reference") as builder:
+        children = Path(f"/proc/{builder.pid}/task/{builder.pid}/children")
+
+        def trainers() -> int:
+            lines = [Path(f"/proc/{c}/cmdline").read_bytes() for c in children.read_text().split()]
+            return sum(b"spawn_main" in line for line in lines)
+
+        _wait_until(lambda: trainers() == 2, builder)
+        os.killpg(builder.pid, signal.SIGINT)
+        _assert_stopped_quietly(builder)
+
+
 @pytest.mark.parametrize("tail", [b"", b"\n1234", b"\0" * 512, b"\n\xff\xfe\n", b"\n00000000 {}\n"])
 def test_torn_and_damaged_lines_are_trained_again(
     spec: BuildSpec, engine: str, undisturbed: Table, tmp_path: Path, tail: bytes
@@ -252,6 +319,18 @@ def test_a_disk_too_full_for_the_table_loses_no_training(
     table, reports = _finish(spec, out, engine)
     assert reports == [12]
     assert _content(table) == _content(undisturbed)
+
+
+def test_a_disk_that_was_full_before_is_told(spec: BuildSpec, engine: str, tmp_path: Path) -> None:
+    """A limit on files refuses as a full disk does: when they are written, and when closed."""
+    out, limits = tmp_path / "t.h5", resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(NasbenchError, match=r"cannot build in .*t\.h5\.build: File too large"):
+            build(spec, out, processes=1, engine=engine)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    _finish(spec, out, engine)
 
 
 # Refused.

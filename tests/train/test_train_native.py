@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +23,7 @@ import nasbench as nb
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
 from nasbench.train import CURVES, Recipe
+from nasbench.train import native as native_module
 from nasbench.train.engine import make_trainer, pick_engine
 from nasbench.train.native import NativeTrainer, gradients, library
 from nasbench.train.network import CellNetwork
@@ -116,6 +121,19 @@ def test_the_same_bits_whatever_the_threads(mini):
             np.testing.assert_array_equal(one.curves[curve], other.curves[curve])
 
 
+def test_an_error_in_the_engine_names_the_architecture(mini, monkeypatch):
+    describe = native_module._describe
+
+    def of_a_giant(*given):
+        spec, edges = describe(*given)
+        spec.channels = 3_000_000  # one convolution of these takes more than addresses reach
+        return spec, edges
+
+    monkeypatch.setattr(native_module, "_describe", of_a_giant)
+    with pytest.raises(NasbenchError, match=r"engine failed on architecture 98: .*alloc"):
+        list(NativeTrainer().train(mini, [98], nb.task("digits"), RECIPE, [0]))
+
+
 def test_divergence_is_recorded(mini):
     wild = Recipe(epochs=3, train_images=150, channels=4, cells=1, learning_rate=1e20)
     record = next(iter(NativeTrainer().train(mini, [98], nb.task("digits"), wild, [0])))
@@ -133,6 +151,34 @@ def test_it_stops_within_a_step(mini):
     with pytest.raises(KeyboardInterrupt):
         list(trainer.train(mini, [98], nb.task("digits"), long, [0]))
     timer.join()
+
+
+def test_ctrl_c_stops_a_long_training():
+    code = """if True:
+        import nasbench as nb
+        from nasbench.train.engine import make_trainer
+        from nasbench.train.reference import prepare
+
+        space, task = nb.space("nb201"), nb.task("digits")
+        recipe = nb.Recipe(epochs=1_000)
+        trainer = make_trainer("native")
+        data = prepare(task, recipe, trainer.hardware)
+        cell = int(space.canonical(1462))  # nothing but 3x3; it is worked out once
+        print("begun", flush=True)
+        list(trainer.epochs(space, cell, task, data, recipe, 0))
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as training:
+        assert training.stdout is not None
+        training.stdout.readline()
+        time.sleep(2)  # it leaves Python for the engine
+        training.send_signal(signal.SIGINT)
+        try:
+            _, told = training.communicate(timeout=60)
+        finally:
+            training.kill()
+    assert told.endswith(b"KeyboardInterrupt\n")
 
 
 def test_epochs_are_those_of_the_record(mini):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -62,6 +63,22 @@ def test_images_are_standardised_by_the_training_images_in_use(digits: Task) -> 
     assert len(everything.train[0]) == len(digits.train)
     with pytest.raises(NasbenchError, match="were asked for"):
         prepare(digits, nb.Recipe(epochs=1, train_images=10**6), CPU)
+
+
+@pytest.mark.parametrize("batch_size", [50, 51])
+def test_a_batch_that_has_no_variance_is_refused(digits: Task, batch_size: int) -> None:
+    tiny = {
+        name: replace(split, images=split.images[:, :, ::2, ::2])
+        for name, split in digits.splits.items()
+    }
+    recipe = replace(QUICK, train_images=101, batch_size=batch_size)
+    small = replace(digits, **tiny)
+    prepare(digits, recipe, CPU)
+    if batch_size == 51:
+        prepare(small, recipe, CPU)
+    else:
+        with pytest.raises(NasbenchError, match="last batch of 101 .* is one image"):
+            prepare(small, recipe, CPU)
 
 
 # What it promises.
