@@ -109,7 +109,7 @@ def prepare(task: Task, recipe: Recipe, hardware: torch.device) -> Prepared:
     n = len(splits["train"])
     if (n % recipe.batch_size or recipe.batch_size) == 1 and max(task.shape[1:]) <= 4:
         raise NasbenchError(
-            f"the last batch of {n} training images in batches of {recipe.batch_size} is one image, "
+            f"the last batch of {n} training images by {recipe.batch_size} is one image, "
             f"too few for BatchNorm on images this small: take another batch_size"
         )
     mean, std = moments(splits["train"])

@@ -77,7 +77,7 @@ def test_a_batch_that_has_no_variance_is_refused(digits: Task, batch_size: int) 
     if batch_size == 51:
         prepare(small, recipe, CPU)
     else:
-        with pytest.raises(NasbenchError, match="last batch of 101 .* is one image"):
+        with pytest.raises(NasbenchError, match=r"last batch of 101 .* is one image"):
             prepare(small, recipe, CPU)
 
 
