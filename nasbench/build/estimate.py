@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,8 +22,12 @@ from nasbench.build.builder import (
     silent,
 )
 from nasbench.build.crew import Crew
+from nasbench.build.designs import COUNTED, HELD_OUT, Sampling
 from nasbench.build.executor import Unit
 from nasbench.build.journal import folder_of, holds_plan, line_of, read_entries
+from nasbench.build.measuring import counts_of
+from nasbench.build.partial import scoring_of
+from nasbench.build.proxies import chunks_of, score_chunks
 from nasbench.build.shard import shards_in
 from nasbench.build.spec import BuildSpec
 from nasbench.device import DeviceSpec, make_device
@@ -57,6 +61,9 @@ class BuildEstimate:
             that were timed; an interval needs ten of them, timed one by one.
         training_hours: wall time of the trainings that are left, with `processes` side by side.
         measuring_hours: wall time of the devices, measured from the start.
+        counting_hours: wall time of counting parameters and FLOPs.
+        scoring_hours: wall time of the proxy that spreads a sample, before the first training;
+            0 where there is none.
         table_bytes: exact but for how long the manifest's sentences are.
         journal_bytes: what the journal grows to before the table takes its place.
         processes: trainings side by side.
@@ -71,6 +78,8 @@ class BuildEstimate:
     training_seconds: Mapping[str, Estimate]
     training_hours: Estimate
     measuring_hours: Mapping[str, float]
+    counting_hours: float
+    scoring_hours: float
     table_bytes: int
     journal_bytes: int
     processes: int
@@ -80,8 +89,9 @@ class BuildEstimate:
 
     @property
     def hours(self) -> float:
-        """Of training and measuring."""
-        return self.training_hours.value + sum(self.measuring_hours.values())
+        """Of all of it."""
+        measuring = sum(self.measuring_hours.values())
+        return self.scoring_hours + self.training_hours.value + self.counting_hours + measuring
 
     def describe(self) -> dict[str, Any]:
         """By name; plain JSON values."""
@@ -92,6 +102,8 @@ class BuildEstimate:
             "training_seconds": {n: e.describe() for n, e in self.training_seconds.items()},
             "training_hours": self.training_hours.describe(),
             "measuring_hours": dict(self.measuring_hours),
+            "counting_hours": self.counting_hours,
+            "scoring_hours": self.scoring_hours,
             "hours": self.hours,
             "table_bytes": self.table_bytes,
             "journal_bytes": self.journal_bytes,
@@ -109,11 +121,11 @@ def estimate(
     processes: int | None = None,
     engine: str = "auto",
     hardware: str = "auto",
-    sample: int | None = None,
+    sampling: Sampling | None = None,
     complete: bool = False,
     progress: Progress | None = None,
 ) -> BuildEstimate:
-    """Time an epoch of a few random cells and one device run of each; nothing is kept.
+    """Time an epoch of a few random cells, one device run and one scoring; nothing is kept.
 
     Args:
         spec: what would be built.
@@ -121,17 +133,19 @@ def estimate(
         processes: as for `build`, and so are the others.
         engine: that trains.
         hardware: to train on.
-        sample: how many of the distinct architectures are trained; all where left out. What is
-            journaled counts as part of the sample, as it is where an earlier one was smaller.
+        sampling: what of the space is trained; all where left out. What is journaled counts as
+            part of the sample, as it is where an earlier one was smaller.
         complete: the rest is predicted: all are measured and in the table.
         progress: told as cells are timed.
     """
     crew = Crew.of(spec, processes, engine, hardware, "local")
     if out.exists() and not is_sample_of(out, plan_of(spec, crew.engine)):
         raise exists_already(out)
-    rows = sample if sample and not complete else spec.space.unique
-    each = len(spec.seeds) * (sample or spec.space.unique)
-    done = _journaled(spec, out, crew.engine)
+    distinct = sampling.size if sampling else spec.space.unique
+    rows = spec.space.unique if complete else distinct
+    each = len(spec.seeds) * distinct
+    entries = _journaled(spec, out, crew.engine)
+    done = _trained(entries)
     left = {name: max(0, each - sum(u.recipe == name for u in done)) for name in spec.recipes}
     tell = progress or silent
     # Enough that the end, where some wait for the last, is a small part of it.
@@ -147,15 +161,35 @@ def estimate(
         took, line = _time_device(spec, device, cells[:MEASURED])
         hours[device.name] = took * rows / 3600
         journal += line * rows
+    candidates = spec.space.unique - spec.space.unique // HELD_OUT
+    started = perf_counter()
+    for cell in cells[:MEASURED]:
+        counts_of(spec, cell)
+    counting = (perf_counter() - started) / len(cells[:MEASURED]) / 3600
+    # What a sample is spread over is counted whole, with what is trained beside it, held out.
+    counted = rows
+    if sampling and sampling.by in COUNTED:
+        counted = max(rows, candidates + sampling.held_out)
+    counting *= max(0, counted - _counted(entries))
+    scoring = 0.0
+    if sampling and sampling.scored:
+        tell(f"timing {sampling.by}", 0, 1)
+        waiting = candidates - _scored(entries, sampling)
+        took, line = _time_scoring(crew, sampling, cells)
+        scoring = took * waiting / (crew.processes or 1) / 3600
+        journal += line * waiting
+        tell(f"timing {sampling.by}", 1, 1)
     side_by_side = crew.side_by_side
     all_left = np.sum([seconds[name] * left[name] for name in spec.recipes], axis=0)
     return BuildEstimate(
         trainings=each * len(spec.recipes),
         journaled=each * len(spec.recipes) - sum(left.values()),
-        distinct=sample or spec.space.unique,
+        distinct=distinct,
         training_seconds={name: _mean(crew, of_cells) for name, of_cells in seconds.items()},
         training_hours=_mean(crew, all_left / side_by_side / 3600),
         measuring_hours=hours,
+        counting_hours=counting,
+        scoring_hours=scoring,
         table_bytes=table_bytes(spec, rows),
         journal_bytes=round(journal),
         processes=side_by_side,
@@ -165,18 +199,42 @@ def estimate(
     )
 
 
-def _journaled(spec: BuildSpec, out: Path, engine: str) -> set[Unit]:
-    """The trainings that earlier sessions and shards have finished."""
+def _journaled(spec: BuildSpec, out: Path, engine: str) -> list[dict[str, Any]]:
+    """What earlier sessions and shards have journaled."""
     plan = plan_of(spec, engine)
-    done = set()
+    entries: list[dict[str, Any]] = []
     for part in ("", *(shard.folder for shard in shards_in(folder_of(out)))):
-        if not holds_plan(out, plan, part):
-            continue
-        for entry in read_entries(folder_of(out) / part):
-            if entry["entry"] == "training":
-                record = entry["record"]
-                done.add(Unit(entry["recipe"], record["architecture"], record["seed"]))
-    return done
+        if holds_plan(out, plan, part):
+            entries += read_entries(folder_of(out) / part)
+    return entries
+
+
+def _trained(entries: Iterable[Mapping[str, Any]]) -> set[Unit]:
+    """The trainings of a journal."""
+    found = [(e["recipe"], e["record"]) for e in entries if e["entry"] == "training"]
+    return {Unit(recipe, record["architecture"], record["seed"]) for recipe, record in found}
+
+
+def _counted(entries: Iterable[Mapping[str, Any]]) -> int:
+    """How many architectures of a journal are counted."""
+    return len({a for e in entries if e["entry"] == "counts" for a in e["counts"]})
+
+
+def _scored(entries: Iterable[Mapping[str, Any]], sampling: Sampling) -> int:
+    """How many architectures of a journal have the scores that a sample is spread by."""
+    found = [e for e in entries if e["entry"] == "scores" and e["seed"] == sampling.seed]
+    return len({a for e in found if sampling.by in e["values"] for a in e["architectures"]})
+
+
+def _time_scoring(crew: Crew, sampling: Sampling, cells: list[int]) -> tuple[float, float]:
+    """Seconds that one process takes to score a cell, and the bytes of it in the journal."""
+    scoring = scoring_of(crew.spec, sampling)
+    chunk = chunks_of(cells, crew.hardware)[0]
+    for _ in range(2):  # the first time pays what comes once
+        started = perf_counter()
+        ((_, entry),) = score_chunks(crew.spec, scoring, [chunk], 1, crew.hardware)
+        took = perf_counter() - started
+    return took / len(chunk), len(line_of(entry)) / len(chunk)
 
 
 def _time_recipe(

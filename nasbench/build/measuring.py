@@ -16,7 +16,7 @@ from nasbench.train.reference import cpu_threads
 if TYPE_CHECKING:
     from nasbench.build.builder import Progress
 
-__all__ = ["count_networks", "measure"]
+__all__ = ["count_networks", "counts_of", "measure"]
 
 CHUNK = 64
 """Networks that are measured interleaved, and journaled together."""
@@ -29,21 +29,24 @@ def count_networks(
     missing = [a for a in architectures if a not in done.counts]
     counted = len(architectures) - len(missing)
     for chunk in _chunks(missing):
-        counts = {}
-        for architecture in chunk:
-            # One image is too little work for several threads: they would wait for each other.
-            with cpu_threads(1):
-                live = count(_network(spec, architecture), spec.task.shape)
-                release = count(_network(spec, architecture, live=False), spec.task.shape)
-            counts[architecture] = {
-                "parameters": live.parameters,
-                "flops": live.flops,
-                "release_parameters": release.parameters,
-                "release_flops": release.flops,
-            }
+        counts = {architecture: counts_of(spec, architecture) for architecture in chunk}
         done.keep({"entry": "counts", "counts": counts})
         counted += len(chunk)
         tell("counting", counted, len(architectures))
+
+
+def counts_of(spec: BuildSpec, architecture: int) -> dict[str, float]:
+    """Parameters and FLOPs of the network that is trained, and of the release's."""
+    # One image is too little work for several threads: they would wait for each other.
+    with cpu_threads(1):
+        live = count(_network(spec, architecture), spec.task.shape)
+        release = count(_network(spec, architecture, live=False), spec.task.shape)
+    return {
+        "parameters": live.parameters,
+        "flops": live.flops,
+        "release_parameters": release.parameters,
+        "release_flops": release.flops,
+    }
 
 
 def measure(

@@ -39,7 +39,7 @@ from nasbench.surrogate.completed import write_completed
 from nasbench.surrogate.fitting import fit
 from nasbench.table import Table
 
-__all__ = ["FEWEST_COMPLETED", "PartlyTrained", "build_sample", "check_sample"]
+__all__ = ["FEWEST_COMPLETED", "PartlyTrained", "build_sample", "check_sample", "scoring_of"]
 
 FEWEST_COMPLETED = 15
 """Architectures of a sample of which the rest is predicted: of 12 something can be learnt, and
@@ -197,10 +197,7 @@ def _scores(
     if not sampling.scored:
         count_networks(spec, architectures, done, tell)
         return {a: done.counts[a][COUNTED[by]] for a in architectures}
-    recipe = next(iter(spec.recipes.values()))
-    scoring = Scoring((by,), DRAWS, seed=sampling.seed)
-    images = len(spec.task.train.first(recipe.train_images))
-    scoring = replace(scoring, batch_size=min(scoring.batch_size, images))
+    scoring = scoring_of(spec, sampling)
     known = done.scores.setdefault((by, sampling.seed), {})
     missing = chunks_of(sorted(a for a in architectures if a not in known), crew.hardware)
     tell(f"scoring {by}", len(known), len(architectures))
@@ -208,6 +205,14 @@ def _scores(
         done.keep({**entry, "seed": sampling.seed, "batch_size": scoring.batch_size})
         tell(f"scoring {by}", len(known), len(architectures))
     return known
+
+
+def scoring_of(spec: BuildSpec, sampling: Sampling) -> Scoring:
+    """What is computed of the architectures that a sample is chosen from, where one is."""
+    recipe = next(iter(spec.recipes.values()))
+    scoring = Scoring((str(sampling.by),), DRAWS, seed=sampling.seed)
+    images = len(spec.task.train.first(recipe.train_images))
+    return replace(scoring, batch_size=min(scoring.batch_size, images))
 
 
 def _complete(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from nasbench.errors import NasbenchError
 __all__ = [
     "Json",
     "Tell",
+    "check_folder",
+    "check_writable",
     "complete_proxy",
     "emit",
     "parse_architecture",
@@ -101,6 +104,22 @@ def say_engine(engine: str, hardware: str = "auto") -> None:
             "Install a C++ compiler and the package again.",
             err=True,
         )
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a file that could not be written, before what it is to hold is worked out."""
+    if path.is_dir():
+        raise NasbenchError(f"cannot write {path}: it is a folder; name a file")
+    if not path.parent.is_dir():
+        raise NasbenchError(f"cannot write {path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise NasbenchError(f"cannot write {path}: the folder {path.parent} is not yours to write")
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a file where a folder is to be, before what it is to hold is worked out."""
+    if path.exists() and not path.is_dir():
+        raise NasbenchError(f"cannot write to {path}: it is a file; name a folder")
 
 
 def parse_architecture(space: Any, text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,6 +81,8 @@ def info(table: TableArgument, as_json: Json = False) -> None:
 
     Example: `nasbench info demo/table.h5`
     """
+    import numpy as np
+
     from nasbench.table import load, origins
     from nasbench.table.format import PREDICTED
 
@@ -114,7 +117,11 @@ def info(table: TableArgument, as_json: Json = False) -> None:
             shown.append((name, told))
     for device in opened.devices:
         kinds = manifest["devices"][device]["kinds"]
-        shown.append((f"device {device}", ", ".join(f"{m} ({k})" for m, k in kinds.items())))
+        came = {
+            metric: kind if np.isfinite(opened.device_column(device, metric)).any() else "missing"
+            for metric, kind in kinds.items()
+        }
+        shown.append((f"device {device}", ", ".join(f"{m} ({k})" for m, k in came.items())))
     proxies: dict[str, list[str]] = {}
     for name, about in manifest["datasets"].items():
         room, _, proxy = name.partition("/")
@@ -247,6 +254,11 @@ def query(
         for device in opened.devices
         for metric in opened.manifest["devices"][device]["kinds"]
     }
+    unknown = {
+        name: _why(opened, name, chosen if name in values else None, index)
+        for name, value in {**values, **costs}.items()
+        if math.isnan(value)
+    }
     document = {
         "architecture": index,
         "string": opened.space.string(index),
@@ -257,6 +269,7 @@ def query(
         "values": values,
         "predicted": predicted,
         "costs": costs,
+        "missing": unknown,
     }
     shown = [
         ("architecture", f"{index} = {document['string']}"),
@@ -264,10 +277,22 @@ def query(
         *([("recipe", f"{chosen} after {last} epochs, {_of(seed)}")] if chosen else []),
         *(
             (name, f"{value:.6g}{' (predicted)' if name in predicted else ''}")
+            if name not in unknown
+            else (name, ": ".join(filter(None, ("missing", unknown[name]))))
             for name, value in {**values, **costs}.items()
         ),
     ]
     emit(document, as_json, rows(shown))
+
+
+def _why(table: Table, name: str, recipe: str | None, architecture: int) -> str:
+    """What a table says of a value that it does not have; a device's is of no recipe."""
+    if recipe is not None:
+        reason = table.missing(name, recipe=recipe).get(architecture)
+    else:
+        device, _, metric = name.rpartition("/")
+        reason = table.missing_cost(device, metric).get(architecture)
+    return reason or ""
 
 
 def _of(seed: int | None) -> str:

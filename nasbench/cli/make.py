@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbench.cli.common import Json, emit, parse_architecture, progress, rows, say_engine
+from nasbench.cli.common import (
+    Json,
+    check_writable,
+    emit,
+    parse_architecture,
+    progress,
+    rows,
+    say_engine,
+)
 from nasbench.cli.sample import By, Complete, Design, Sample, SampleSeed, emit_sample, sampling_of
 from nasbench.errors import NasbenchError
 
@@ -148,7 +156,7 @@ def _estimate(
             processes=workers,
             engine=engine,
             hardware=hardware,
-            sample=sampling.size if sampling else None,
+            sampling=sampling,
             complete=complete,
             progress=tell,
         )
@@ -166,8 +174,11 @@ def _estimate(
             f"{found.engine} engine",
         ),
     ]
-    for device, hours in {**found.measuring_hours, "altogether": found.hours}.items():
-        shown.append((device, _time(Estimate(hours, math.nan, math.nan, 0), 3600)))
+    by = f"scoring by {sampling.by}" if sampling and sampling.scored else None
+    beside = {by: found.scoring_hours} if by else {}
+    beside["counting parameters and FLOPs"] = found.counting_hours
+    for what, hours in {**beside, **found.measuring_hours, "altogether": found.hours}.items():
+        shown.append((what, _time(Estimate(hours, math.nan, math.nan, 0), 3600)))
     shown += [
         ("table", f"{found.table_bytes / 1e6:.2f} MB{' at the most' if complete else ''}"),
         ("journal", f"{found.journal_bytes / 1e6:.2f} MB or so, {until}"),
@@ -178,11 +189,11 @@ def _estimate(
         f"of the\nimages{on_devices}. What else needs the cores comes on top. In brackets: 95 % "
         f"interval\nof the mean over cells."
     )
-    document = found.describe()
-    if sampling and sampling.scored:
-        document["scoring_hours"] = None
-        note += f"\nScoring by {sampling.by}, before the first training, is not estimated."
-    emit(document, as_json, f"{rows(shown)}\n\n{note}")
+    if by:
+        note += f"\nThe time of {by}, which comes before training, is that of some of these cells."
+    if complete or (sampling and sampling.design == "active"):
+        note += "\nFitting models comes on top; a sample that ends early takes less."
+    emit(found.describe(), as_json, f"{rows(shown)}\n\n{note}")
 
 
 def _time(of: Estimate, seconds: int) -> str:
@@ -243,6 +254,7 @@ def export(
 
     spec = read_spec(recipe_path(recipe))
     index = parse_architecture(spec.space, architecture)
+    check_writable(onnx)  # before the training, which may be long
     by = next(iter(spec.recipes.values()))
     canonical = int(spec.space.canonical(index))
     net = network(spec.space, index, spec.task, by)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.common import Json, emit, progress, say_engine
+from nasbench.cli.common import Json, check_writable, emit, progress, say_engine
 from nasbench.cli.look import complete_table
 from nasbench.cli.make import Engine, Hardware, RecipeArgument
 from nasbench.errors import NasbenchError
@@ -65,6 +65,7 @@ def pilot(
     from nasbench.table import load, recipe_path
 
     seconds = _seconds(budget)
+    check_writable(out)
     spec = read_spec(recipe_path(recipe))
     if seeds is not None:
         spec = replace(spec, seeds=tuple(range(seeds)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.cli.common import Json, emit, progress
+from nasbench.cli.common import Json, check_folder, check_writable, emit, progress
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.errors import NasbenchError
 
@@ -54,6 +54,9 @@ def fit(
     from nasbench.surrogate import write_completed
     from nasbench.table import load
 
+    check_writable(out)
+    if complete is not None:
+        check_writable(complete)
     opened = load(table)
     share = train if train is not None else (1.0 if complete else 0.5)
     # `--train 1` is all rows: of one row nothing can be learnt.
@@ -128,6 +131,8 @@ def score(
     from nasbench.surrogate import score_sizes
     from nasbench.table import atomic_path
 
+    if out is not None:
+        check_folder(out)
     opened = load(what)
     with progress() as tell:
         found = score_sizes(
@@ -158,7 +163,7 @@ def _score_fitted(path: Path, table: Table, metric: str, as_json: bool) -> None:
     from nasbench.surrogate import score as run_score
 
     found = run_score(Surrogate.load(path), table, metric)
-    emit(found.describe(), as_json, predictor_table(found).markdown())
+    emit(found.describe(), as_json, predictor_table(found).plain())
 
 
 def _features(given: list[str] | None) -> list[list[str] | None]:
@@ -197,6 +202,7 @@ def report(
     from nasbench.surrogate import score as run_score
     from nasbench.table import load
 
+    check_folder(out)
     opened = load(table)
     loaded = {f"Search: {folder.name}": Comparison.load(folder) for folder in comparisons or ()}
     scored = run_score(Surrogate.load(fitted), opened) if fitted else None

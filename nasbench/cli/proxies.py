@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.common import Json, complete_proxy, emit, progress, rows
+from nasbench.cli.common import Json, check_folder, complete_proxy, emit, progress, rows
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.cli.make import Hardware, Out, RecipeArgument
 from nasbench.errors import NasbenchError
@@ -147,6 +147,7 @@ def report(
     from nasbench.report.proxies import proxy_tables, write_proxies
     from nasbench.table import load
 
+    check_folder(out)
     with progress() as tell:
         found = judge(
             load(table),

@@ -151,13 +151,14 @@ def search(
         )
     shown_of = run.evaluations[int((incumbents == best).argmax())].outcome.values
     values = {name: shown_of[name] for name in goal.metrics}
+    simulated = float(trace.finished[-1])
     distinct = len({oracle.key(e.query.architecture) for e in run.evaluations})
     document: dict[str, Any] = {
         "spec": spec.describe(oracle),
         "ended": run.ended,
         "evaluations": trace.evaluations,
         "distinct": distinct,
-        "simulated_seconds": float(trace.finished[-1]),
+        "simulated_seconds": simulated,
         "incumbent": best,
         "string": oracle.space.string(best),
         **values,
@@ -166,9 +167,10 @@ def search(
         ("strategy", f"{strategy}, seed {seed}"),
         (
             "evaluations",
-            f"{trace.evaluations} paid, {distinct} distinct architectures; {run.ended}",
+            f"{trace.evaluations} paid, {distinct} distinct architectures; "
+            f"{_ENDED.get(run.ended, f'it ended: {run.ended}')}",
         ),
-        ("simulated", f"{trace.finished[-1]:.1f} s"),
+        ("simulated", f"{simulated:,.1f} s" if simulated >= 10 else f"{simulated:.3g} s"),
         ("best", f"{best} = {document['string']}"),
         *((name, f"{value:.6g}") for name, value in values.items()),
     ]
@@ -179,6 +181,13 @@ def search(
             numbers = ", ".join(f"{point[of.metric]:.6g}" for of in goal.every_objective)
             shown.append(("front", f"{numbers}: {point['architecture']} = {point['string']}"))
     emit(document, as_json, rows(shown))
+
+
+_ENDED = {
+    "evaluations": "the budget in evaluations is spent",
+    "seconds": "the budget in seconds is spent",
+}
+"""What the phrases say that name a budget."""
 
 
 def _point(evaluation: Evaluation, goal: Goal, oracle: Oracle) -> dict[str, Any]:
@@ -360,7 +369,7 @@ def compare(
             progress=lambda done, total: tell("searching", done, total),
         )
     page = write_comparison(comparison, out)
-    shown = comparison_table(comparison).markdown()
+    shown = comparison_table(comparison).plain()
     emit(comparison.summary(), as_json, f"{shown}\n{page}")
     if comparison.broken:
         raise NasbenchError("; ".join(comparison.broken.values()) + "; the others ran")

@@ -260,6 +260,12 @@ def _others(repository: Path, target: Description | None) -> Repository:
     found = Repository.open(repository)
     if target is None:
         return found
+    if all(task.same_as(target) for task in found.tasks.values()):
+        names = ", ".join(found.tasks)
+        raise NasbenchError(
+            f"every table of {repository} ({names}) is of {target.name} itself, by its name, its "
+            f"images or its accuracies: transfer needs the table of another task"
+        )
     others = found.without(target)
     for name in sorted(found.tasks.keys() - others.tasks.keys()):
         typer.echo(f"nasbench: {name} is of {target.name} itself: it is left out", err=True)

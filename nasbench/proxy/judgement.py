@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from nasbench.errors import NasbenchError, unknown
 from nasbench.proxy.combine import COMBINATIONS, combine, fitted
 from nasbench.proxy.correlation import agreement_of_scores, bootstrap
-from nasbench.proxy.validity import Target, Validity, validate
+from nasbench.proxy.validity import FEWEST_RANKED, Target, Validity, validate
 from nasbench.stats import Estimate, seed_agreement
 from nasbench.stats.interval import FEWEST
 from nasbench.table import Table, trained_column, trained_seeds
@@ -118,7 +119,8 @@ def judge(
         table: with `proxy/<name>`.
         proxies: names; all of the table's where left out.
         metrics: `<recipe>/<metric>` or `<device>/<metric_unit>`; where left out, the accuracies
-            of every recipe at its last epoch and every cost of every device.
+            of every recipe at its last epoch and every cost of every device, those apart that
+            too few architectures have to be ranked by.
         combined: the proxies that combinations are made of; all where left out.
         progress: told which metric is looked at.
     """
@@ -133,10 +135,11 @@ def judge(
     if len(parts) > 1:
         scores |= {name: combine(parts, how) for name, how in COMBINATIONS.items()}
         # Never to a test accuracy: whoever selects by the fit would have seen it.
-        valid = [target for name, target in targets_of(table).items() if _is_valid(name)]
-        fit = _fit(table, parts, valid[0]) if valid else None
-        if fit is not None:
-            scores[FITTED], fitted_to = fit, valid[0].name
+        valid = next((make for name, make in _every_target(table).items() if _is_valid(name)), None)
+        fit_to = valid() if valid else None
+        fit = _fit(table, parts, fit_to) if fit_to else None
+        if fit_to is not None and fit is not None:
+            scores[FITTED], fitted_to = fit, fit_to.name
     sizes = _sizes(table)
     validities = {}
     for done, (name, target) in enumerate(targets.items()):
@@ -185,36 +188,60 @@ def first_by(table: Table, name: str, k: int) -> list[int]:
 
 def targets_of(table: Table, names: Sequence[str] = ()) -> dict[str, Target]:
     """What scores can be held against; see `judge`. The longest recipe and valid come first."""
-    recipes = sorted(table.recipes, key=lambda r: -table.manifest["recipes"][r]["epochs"])
-    every: dict[str, Target] = {}
-    usual = []
-    for recipe in recipes:
-        last = table.manifest["recipes"][recipe]["epochs"]
-        for metric in sorted(table.metrics[recipe], key=lambda m: not m.startswith("valid")):
-            name = f"{recipe}/{metric}"
-            if last not in table.epochs(metric, recipe=recipe):
-                continue
-            every[name] = Target(
-                name,
-                trained_column(table, metric, recipe=recipe),
-                maximize=not metric.endswith(("_loss", "_seconds")),
-                of_seeds=_of_seeds(table, metric, recipe),
-            )
-            usual += [name] if metric in ("valid_accuracy", "test_accuracy") else []
-    for device in table.devices:
-        for metric in table.manifest["devices"][device]["kinds"]:
-            name = f"{device}/{metric}"
-            every[name] = Target(name, table.device_column(device, metric), maximize=False)
-            usual += [] if metric.endswith(("_n", "_spread_ms")) else [name]
+    every = _every_target(table)
     for name in names:
         if name not in every:
             raise unknown(f"metric of {table.name}", name, every)
-    if not usual and not names:
+    if names:
+        return {name: every[name]() for name in names}
+    usual = {name: make() for name, make in every.items() if _is_usual(table, name)}
+    found = {
+        name: target
+        for name, target in usual.items()
+        if np.isfinite(target.values).sum() >= FEWEST_RANKED
+    }
+    if not found:
         raise NasbenchError(
             f"{table.name} holds nothing that scores could be held against: join it with a table "
             f"of trainings (nasbench merge)"
         )
-    return {name: every[name] for name in names or usual}
+    return found
+
+
+def _every_target(table: Table) -> dict[str, Callable[[], Target]]:
+    """What makes each target: seeds of a large table are read for those that are asked for."""
+    recipes = sorted(table.recipes, key=lambda r: -table.manifest["recipes"][r]["epochs"])
+    every: dict[str, Callable[[], Target]] = {}
+    for recipe in recipes:
+        last = table.manifest["recipes"][recipe]["epochs"]
+        for metric in sorted(table.metrics[recipe], key=lambda m: not m.startswith("valid")):
+            if last in table.epochs(metric, recipe=recipe):
+                every[f"{recipe}/{metric}"] = partial(_trained, table, recipe, metric)
+    for device in table.devices:
+        for metric in table.manifest["devices"][device]["kinds"]:
+            every[f"{device}/{metric}"] = partial(_cost, table, device, metric)
+    return every
+
+
+def _is_usual(table: Table, name: str) -> bool:
+    """Whether a target is judged where none is named."""
+    of, _, metric = name.rpartition("/")
+    if of in table.recipes:
+        return metric in ("valid_accuracy", "test_accuracy")
+    return not metric.endswith(("_n", "_spread_ms"))
+
+
+def _trained(table: Table, recipe: str, metric: str) -> Target:
+    return Target(
+        f"{recipe}/{metric}",
+        trained_column(table, metric, recipe=recipe),
+        maximize=not metric.endswith(("_loss", "_seconds")),
+        of_seeds=_of_seeds(table, metric, recipe),
+    )
+
+
+def _cost(table: Table, device: str, metric: str) -> Target:
+    return Target(f"{device}/{metric}", table.device_column(device, metric), maximize=False)
 
 
 def _of_seeds(table: Table, metric: str, recipe: str) -> _Values | None:

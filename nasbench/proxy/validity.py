@@ -33,6 +33,7 @@ from nasbench.stats import (
 from nasbench.stats.interval import FEWEST
 
 __all__ = [
+    "FEWEST_RANKED",
     "SCOPES",
     "Scope",
     "Target",
@@ -43,6 +44,9 @@ __all__ = [
 
 SCOPES = {"all": 1.0, "best half": 0.5, "best tenth": 0.1, "best hundredth": 0.01}
 """Which share of the architectures figures are over, the best by what is to be ranked."""
+
+FEWEST_RANKED = 3
+"""Architectures; two are always ranked right or wrong, and say nothing."""
 
 TOPS = (1, 10, 100, 1000)
 """How many architectures one would train that a score puts first."""
@@ -121,7 +125,7 @@ class Validity:
     Attributes:
         target: what they are to rank.
         rows: over which all scores are compared: those that every score and the target have.
-        scopes: by name (`SCOPES`).
+        scopes: by name, those of `SCOPES` that hold `FEWEST_RANKED` architectures.
         tops: by k and score.
         chance: by k, what k architectures drawn at random would hold; exact.
     """
@@ -160,7 +164,7 @@ def validate(
         sizes: parameters and FLOPs of each row, `[rows, 2]`; None where they are not known.
 
     Raises:
-        NasbenchError: where fewer than three rows have all of it.
+        NasbenchError: where fewer than `FEWEST_RANKED` rows have all of it.
     """
     merit = target.values if target.maximize else -target.values
     columns = np.stack(list(scores.values()), axis=1)
@@ -168,7 +172,13 @@ def validate(
     if sizes is not None:
         known &= np.isfinite(sizes).all(1)
     rows = np.flatnonzero(known)
-    if len(rows) < 3:
+    if (valued := int(np.isfinite(merit).sum())) < FEWEST_RANKED:
+        raise NasbenchError(
+            f"{valued} architectures have {target.name}, and a rank correlation takes "
+            f"{FEWEST_RANKED}: name another metric (nasbench info tells what is missing and why); "
+            f"predicted values do not count"
+        )
+    if len(rows) < FEWEST_RANKED:
         raise NasbenchError(
             f"{len(rows)} architectures have {target.name} and all of the scores "
             f"{', '.join(scores)}: name fewer scores, or score more architectures; "
@@ -179,6 +189,8 @@ def validate(
     scopes = {}
     for name, share in SCOPES.items():
         pick = ranked[: math.ceil(share * len(ranked))]
+        if len(pick) < FEWEST_RANKED:
+            continue
         scopes[name] = Scope(
             n=len(pick),
             figures=_figures(list(scores), columns[pick], target.values[pick], sizes, pick),

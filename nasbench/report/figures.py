@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
@@ -32,6 +33,9 @@ __all__ = [
 
 MOST_POINTS = 3_000
 
+WIDE = 6.5
+"""Inches; a wider figure has the page to itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
@@ -51,6 +55,16 @@ class Drawing:
     figure: Figure
     tips: dict[str, Sequence[str]] = field(default_factory=dict)
 
+    @property
+    def inches(self) -> float:
+        """Its width, by which a page shows it: letters of all figures are about as large."""
+        return round(float(self.figure.get_figwidth()), 2)
+
+    @property
+    def wide(self) -> bool:
+        """Whether it would be too small to read beside another."""
+        return self.inches > WIDE
+
 
 @styled
 def accuracy_histogram(table: Table, recipe: str) -> Drawing:
@@ -63,8 +77,10 @@ def accuracy_histogram(table: Table, recipe: str) -> Drawing:
     drawn, axes = figure()
     axes.hist(accuracy[accuracy >= bottom], bins=40, color=COLOURS[0])
     axes.axvline(accuracy.max(), color=COLOURS[1], linestyle="--", linewidth=1)
-    axes.set_xlabel(f"validation accuracy, % ({recipe}, mean over seeds)")
+    mean = ", mean over seeds" if table.has_seeds("valid_accuracy", recipe=recipe) else ""
+    axes.set_xlabel(f"validation accuracy, % ({recipe}{mean})")
     axes.set_ylabel("architectures")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     quartiles = np.quantile(accuracy, (0.25, 0.5, 0.75))
     caption = (
         f"{len(accuracy):,} rows; quartiles {quartiles[0]:.2f}, {quartiles[1]:.2f} and "
@@ -100,10 +116,11 @@ def cost_scatter(table: Table, recipe: str, device: str, metric: str = "latency_
         label=f"Pareto front ({len(front)})",
     )
     bottom = _bulk(accuracy)
-    axes.set_ylim(bottom=bottom)
+    if (top := float(accuracy.max())) > bottom:
+        axes.set_ylim(bottom, top + 0.05 * (top - bottom))
     axes.set_xlabel(f"{metric.replace('_', ', ')} ({device}, {kind})")
     axes.set_ylabel("validation accuracy, %")
-    axes.legend(loc="lower right")
+    drawn.legend(loc="outside lower left")
     unit = metric.rsplit("_", 1)[1]
 
     def tips(places: Sequence[int]) -> list[str]:
@@ -173,6 +190,7 @@ def best_cells(table: Table, recipe: str, k: int = 3) -> Drawing | None:
     if not isinstance(space, CellSpace):
         return None
     accuracy = table.column("valid_accuracy", recipe=recipe)
+    k = min(k, int(np.isfinite(accuracy).sum()))
     order = np.argsort(-np.nan_to_num(accuracy, nan=-np.inf), kind="stable")[:k]
     width, pitch = 4.6, 1.45
     x_range = (-0.25, max(space.nodes - 0.75, 3.25))

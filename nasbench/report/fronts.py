@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.report.figures import MOST_POINTS, Drawing
-from nasbench.report.regret import bands, legend, mean_curves
+from nasbench.report.regret import legend, mean_curves, over_runs
 from nasbench.report.text import TextTable
 from nasbench.report.theme import FAINT, INK, figure, series, styled
 from nasbench.search import Comparison
@@ -27,14 +27,13 @@ SHOWN = 0.1
 def front_curves(comparison: Comparison, fronts: Fronts, axis: str) -> Drawing:
     """What is missing to the table's hypervolume over simulated seconds or evaluations."""
     drawn, axes = mean_curves(comparison, fronts.curves[axis])
-    axes.axhline(0, color=INK, linewidth=1, label="the table's front", clip_on=False)
+    axes.axhline(0, color=INK, linewidth=1, label="the table's front", clip_on=False, zorder=1)
     axes.set_ylabel("mean share of hypervolume missing")
     legend(drawn, axes)
-    n = len(next(iter(comparison.traces.values())))
     caption = (
-        f"Mean over {n} seeds{bands(comparison.traces)} of 1 less the hypervolume of the front "
-        f"found so far, as a share of that of the table's front; 0 is all of it. The axis is "
-        f"logarithmic, and linear below its smallest step."
+        f"1 less the hypervolume of the front found so far, as a share of that of the table's "
+        f"front; 0 is all of it. {over_runs(comparison)}. The axis is logarithmic, and linear "
+        f"below its smallest step."
     )
     title = f"Hypervolume over {'simulated time' if axis == 'seconds' else 'evaluations'}"
     return Drawing(f"hypervolume-{axis}", title, caption, drawn)

@@ -164,13 +164,14 @@ def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Sect
     filled = "what is predicted is marked" if "predicted" in kinds else "nothing is filled in"
     built = Section(
         f"The table{of}",
-        f"The values of {table.name} are {' or '.join(kinds)}; {filled}.",
+        f"The values of {table.name} are {' or '.join(kinds).replace(' or ', ', ', len(kinds) - 2)}"
+        f"; {filled}.",
         drawings,
         [build_facts(table, recipe)],
     )
     if not table.devices:
         return [built]
-    timed = [device for device in table.devices if _has_latency(table, device)]
+    timed = [d for d in table.devices if recipe and _has_latency(table, recipe, d)]
     costs = [cost_scatter(table, recipe, device) for device in timed[:MOST_DEVICES] if recipe]
     clocked = any("measured" in d["kinds"].values() for d in table.manifest["devices"].values())
     how = "Latency is the 0.1 quantile of repeats that were interleaved over architectures."
@@ -189,8 +190,12 @@ def _kinds(table: Table) -> list[str]:
     return [kind for kind in _KINDS if kind in found]
 
 
-def _has_latency(table: Table, device: str) -> bool:
-    return f"device/{device}/latency_ms" in table.manifest["datasets"]
+def _has_latency(table: Table, recipe: str, device: str) -> bool:
+    """Whether there is a row that has accuracy and latency."""
+    if "latency_ms" not in table.manifest["devices"][device]["kinds"]:
+        return False
+    both = table.column("valid_accuracy", recipe=recipe) + table.device_column(device, "latency_ms")
+    return bool(np.isfinite(both).any())
 
 
 def _fronts_section(title: str, comparison: Comparison, fronts: Fronts) -> Section:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nasbench.build.judgement import Candidate, Judgement
-from nasbench.report.text import TextTable, estimate_text, number_text
+from nasbench.proxy.validity import FEWEST_RANKED
+from nasbench.report.text import TextTable, amount_text, decimals, estimate_text, number_text
 
 __all__ = ["pilot_tables"]
 
@@ -14,7 +15,15 @@ def pilot_tables(found: Judgement) -> list[TextTable]:
 
 
 def _scopes(found: Judgement) -> list[str]:
-    return list(next(iter(found.candidates.values())).scopes)
+    """Those of which ranks say something: two cells are ranked right or wrong."""
+    first, *_ = found.candidates.values()
+    return [scope for scope in first.scopes if _cells(found, scope) >= FEWEST_RANKED]
+
+
+def _cells(found: Judgement, scope: str) -> int:
+    """How many cells a scope has, by recipes and by sizes."""
+    ns = [candidate.scopes[scope].seeds.n for candidate in found.candidates.values()]
+    return max([*ns, *(alone.n for alone in found.sizes.get(scope, {}).values())])
 
 
 def _costs(found: Judgement) -> TextTable:
@@ -25,9 +34,9 @@ def _costs(found: Judgement) -> TextTable:
         low, middle, high = of.valid_accuracy
         return (
             name,
-            estimate_text(of.seconds),
-            f"{of.hours:.1f}",
-            f"{of.cpu_hours:.1f}",
+            estimate_text(of.seconds, decimals(of.seconds.value)),
+            _hours(of.hours),
+            _hours(of.cpu_hours),
             f"{low:.1f} / {middle:.1f} / {high:.1f}",
             f"{of.diverged}",
             number_text(of.quality_per_cpu_hour, 3),
@@ -36,8 +45,8 @@ def _costs(found: Judgement) -> TextTable:
     quality = "adds to sizes" if found.reference else "reliability"
     note = (
         f"{len(sample.cells)} cells, drawn at random, × {seeds} seeds; "
-        f"{sample.about['spent_seconds']:,.0f} seconds, {sample.processes} trainings side by side "
-        f"({sample.about['engine']}). Hours and CPU-hours are of the trainings of all "
+        f"{amount_text(sample.about['spent_seconds'])} seconds, {sample.processes} trainings side "
+        f"by side ({sample.about['engine']}). Hours and CPU-hours are of the trainings of all "
         f"{sample.spec.space.unique:,} distinct cells × {seeds} seeds on this machine. Valid "
         f"accuracy: quantiles over cells of the mean over seeds. Quality is what stands under "
         f"“{quality}” in the better half. Intervals: bootstrap over cells, 95 %."
@@ -55,21 +64,23 @@ def _costs(found: Judgement) -> TextTable:
     return TextTable("What each recipe costs", columns, rows, note)
 
 
+def _hours(value: float) -> str:
+    return f"{value:,.1f}" if value >= 1 else f"{value:.2g}"
+
+
 def _ranking(found: Judgement, scope: str) -> TextTable:
     rows = []
     columns = ["recipe", "seed to seed", "reliability", "ceiling"]
-    n = 0
+    n = _cells(found, scope)
     if found.reference:
         columns += ["with reference", "adds to sizes"]
     for name, candidate in found.candidates.items():
         of = candidate.scopes[scope]
-        n = max(n, of.seeds.n)
         shown = [of.seeds, of.reliability, of.ceiling, of.reference, of.partial]
         rows.append((name, *(estimate_text(e) for e in shown if e is not None)))
     for name, alone in found.sizes.get(scope, {}).items():
         label = {"flops": "FLOPs alone", "parameters": "parameters alone"}[name]
         rows.append((label, "–", "–", "–", estimate_text(alone), "–"))
-        n = max(n, alone.n)
     return TextTable(f"How it ranks: {scope}, n = {n}", columns, rows, _note(found, scope, n))
 
 

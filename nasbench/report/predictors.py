@@ -40,7 +40,10 @@ def size_section(scores: SizeScores) -> Section:
         f"{about['rows']:,} rows of {about['table']} and scored on all rows of other networks."
     )
     if usual := _usual(scores):
-        lead += f" Each sees {_told(usual)}, but where its name says otherwise."
+        one, several = f" The predictor sees {_told(usual)}.", f" Each sees {_told(usual)}"
+        differ = any(features != usual for _, features in scores.series)
+        several += ", but where its name says otherwise." if differ else "."
+        lead += several if len(scores.series) > 1 else one
     drawings = [_curves(scores, region) for region in scores.ceilings]
     return Section("Predictors by training size", lead, drawings, size_tables(scores))
 

@@ -34,6 +34,8 @@ MEASURES = {
 MARKERS = "osD^"
 FEW = 600
 """Up to so many architectures are shown one by one; of more, how many lie where."""
+LETTER = 0.06
+"""Inches that a letter of a small label takes, about."""
 COLUMNS = 3
 """Of scatters side by side."""
 
@@ -123,6 +125,8 @@ def _ranking(found: Judgement, validity: Validity, measure: str) -> TextTable:
         note += " What a score adds to the size of a network; nothing where it is the size."
     if not validity.target.maximize:
         note += " Best is least; a positive figure says that the score prefers the dear."
+    if any(math.isnan(e.value) for of in scopes.values() for e in of.figures["spearman"].values()):
+        note += " –: nothing to rank, where all values or all scores are the same."
     note += _combined(found)
     columns = ["score", *(f"{name}, n = {scope.n:,}" for name, scope in scopes.items())]
     return TextTable(f"{MEASURES[measure]} with {validity.target.name}", columns, rows, note)
@@ -215,7 +219,7 @@ def _dots(found: Judgement, validity: Validity) -> Drawing:
         found_here = [of.figures["spearman"][name] for name in names]
         axes.hlines(at, [e.low for e in found_here], [e.high for e in found_here], color=colour)
         values = [e.value for e in found_here]
-        axes.scatter(
+        marks = axes.scatter(
             values,
             at,
             s=14,
@@ -225,6 +229,8 @@ def _dots(found: Judgement, validity: Validity) -> Drawing:
             gid=f"scope-{place}",
             label=f"{scope}, n = {of.n:,}",
         )
+        if not np.isfinite(values).any():  # all of the best are equally good
+            marks.set_label("_nothing to tell")
         if "spearman" in of.ceilings:
             axes.axvline(of.ceilings["spearman"].value, color=colour, linestyle=":", linewidth=1)
     axes.axvline(0, color=FAINT, linewidth=1)
@@ -259,7 +265,7 @@ def _panels(found: Judgement, validity: Validity) -> Drawing:
         places = 100 * rankdata(found.scores[name][validity.rows]) / len(values)
         _cloud(axes, places, values)
         axes.set_title(name, fontsize=8)
-        axes.set_xlim(0, 100)
+        axes.set_xlim(0, 103)  # beyond 100, where the best stands as a whole point
         axes.set_ylim(low - room, high + room)
         axes.tick_params(labelsize=7)
         axes.set_xticks((0, 50, 100), ("0", "50", "100") if place >= len(names) - COLUMNS else ())
@@ -318,10 +324,8 @@ def _every_metric(found: Judgement) -> Section:
 
 def _agreement(found: Judgement) -> Drawing:
     names = list(found.facts)
-    cells = {
-        (names.index(b), names.index(a)): estimate for (a, b), estimate in found.agreement.items()
-    }
-    drawn, tips = _matrix(names, names[:-1], cells)
+    cells = {(names.index(b) - 1, names.index(a)): of for (a, b), of in found.agreement.items()}
+    drawn, tips = _matrix(names[1:], names[:-1], cells)
     n = next(iter(found.agreement.values())).n
     caption = (
         f"Spearman's ρ of two proxies over the {n:,} architectures that have all of them; hover "
@@ -336,7 +340,8 @@ def _matrix(
 ) -> tuple[Figure, dict[str, Sequence[str]]]:
     """Correlations as coloured fields with their numbers, and what hovering over them shows."""
     side = 0.3
-    drawn, axes = figure(1.3 + side * len(columns), 1.3 + side * len(rows))
+    left, below = (0.2 + LETTER * max(map(len, names)) for names in (rows, columns))
+    drawn, axes = figure(left + side * len(columns), below + side * len(rows))
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_aspect("equal")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ from nasbench.search import Comparison
 from nasbench.search.curves import Curves
 from nasbench.stats import reached
 
-__all__ = ["bands", "legend", "mean_curves", "reach_curves", "regret_curves"]
+__all__ = ["legend", "mean_curves", "over_runs", "reach_curves", "regret_curves"]
 
 MOST_BANDS = 6
 """Of more strategies the intervals would hide each other: the curves stand alone."""
@@ -32,7 +32,8 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
     noise = comparison.noise
     if noise:
         axes.axhline(noise.floor, color=FAINT, linewidth=1.5, label="noise of the seeds")
-    axes.axhline(0, color=INK, linewidth=1, label="optimum", clip_on=False)
+    # Below the curves: of a search that found it the line would hide all.
+    axes.axhline(0, color=INK, linewidth=1, label="optimum", clip_on=False, zorder=1)
     unit = "reward" if comparison.goal.targets else comparison.setting.metric
     unit = "points" if comparison.of_accuracy else unit
     axes.set_ylabel(f"mean regret, {unit}")
@@ -40,7 +41,7 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
     best = f"{comparison.optimum:.2f} %" if comparison.of_accuracy else f"{comparison.optimum:g}"
     within = " within the limits" if comparison.setting.limits else ""
     caption = (
-        f"{_runs(comparison)}{bands(comparison.traces)}. Regret is the best "
+        f"{over_runs(comparison)}. Regret is the best "
         f"{comparison.rewarded} of the table{within}, {best}, against that of the incumbent "
         f"({comparison.setting.report_recipe}); 0 is the optimum. A curve starts where every run "
         f"has an incumbent; runs that never have one are left out."
@@ -79,9 +80,9 @@ def reach_curves(comparison: Comparison, axis: str) -> Drawing | None:
     n = len(next(iter(comparison.traces.values())))
     interval = " with Wilson's 95 % interval" if len(looks) <= MOST_BANDS else ""
     caption = (
-        f"Share of {n} runs whose incumbent is within {within:.2g} points of the optimum, "
-        f"{comparison.optimum:.2f} %{interval}. Of the thresholds in the table it is the tightest "
-        f"that a strategy reaches in half of its runs, or the widest where none does."
+        f"Share of {n} run{'s' if n > 1 else ''} whose incumbent is within {within:.2g} points of "
+        f"the optimum, {comparison.optimum:.2f} %{interval}. Of the thresholds in the table it is "
+        f"the tightest that a strategy reaches in half of its runs, or the widest where none does."
     )
     return Drawing(f"reached-{axis}", "Probability of being near the optimum", caption, drawn)
 
@@ -119,14 +120,14 @@ def legend(drawn: Figure, axes: Axes) -> None:
     drawn.legend(handles, labels, loc="outside lower left", ncols=2)
 
 
-def _runs(comparison: Comparison) -> str:
+def over_runs(comparison: Comparison) -> str:
+    """What the caption of curves says of the runs, and of the bands where there are some."""
     n = len(next(iter(comparison.traces.values())))
-    return f"Mean over {n} runs" if n > 1 else "One run of each strategy"
-
-
-def bands(looks: Mapping[str, object]) -> str:
-    """What the caption of curves says of their bands."""
-    return " with the bootstrap 95 % interval of the mean" if len(looks) <= MOST_BANDS else ""
+    if n == 1:
+        return "One run of each strategy"
+    shown = len(comparison.traces) <= MOST_BANDS
+    bands = " with the bootstrap 95 % interval of the mean" if shown else ""
+    return f"Mean over {n} runs{bands}"
 
 
 def _show_small(axes: Axes, means: NDArray[np.float64]) -> None:

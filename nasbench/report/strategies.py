@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nasbench.report.text import TextTable
+from nasbench.report.text import TextTable, amount_text, decimals
 from nasbench.search import Comparison
 from nasbench.stats import Estimate, Pair, compare_pairs, summarize
 
@@ -41,19 +41,19 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
     in_parts = any(np.ptp(t.epochs) > 0 for traces in comparison.traces.values() for t in traces)
     counted = ("evaluations", "distinct") if in_parts else ("evaluations",)
     shown = (*counted, *comparison.judged, "regret")
+    digits = {metric: 1 if metric in counted else _digits(comparison, metric) for metric in shown}
     for name, found in summary["strategies"].items():
         failed = f" ({summary['failed'][name]} failed)" if summary["failed"][name] else ""
         cells = [name, f"{found['n']}{failed}"]
         for metric in shown:
             stat = found[metric]
-            digits = 1 if metric in counted else 2
-            cells.append(f"{stat['mean']:.{digits}f} ± {stat['std']:.{digits}f}" if stat else "–")
+            cells.append(_spread(stat["mean"], stat["std"], digits[metric]) if stat else "–")
         regret = found["regret"] if found["n"] > 1 else None  # one run has no interval
-        cells.append(_interval(regret["low"], regret["high"]) if regret else "–")
+        interval = (regret["low"], regret["high"], digits["regret"]) if regret else None
+        cells.append(_interval(*interval) if interval else "–")
         rows.append([*cells, *([_thinking_ms(comparison, name)] if thinking else [])])
     drawn = [
-        f"{mean:.2f} ± {std:.2f}" if math.isfinite(mean) else "–"
-        for mean, std in (comparison.one_draw[metric] for metric in shown[len(counted) :])
+        _spread(*comparison.one_draw[metric], digits[metric]) for metric in shown[len(counted) :]
     ]
     once, unknown = ["1"] * len(counted), ["–"] if thinking else []
     rows.append(["one random draw", "exact", *once, *drawn, "–", *unknown])
@@ -71,6 +71,13 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
             "that ran the searches; simulated time leaves it out."
         )
     return TextTable(title, columns, rows, note)
+
+
+def _digits(comparison: Comparison, metric: str) -> int:
+    """Decimals of a metric: two of accuracies, of a cost as many as show what one draw has."""
+    if metric in _HEADS or (metric == "regret" and comparison.of_accuracy):
+        return 2
+    return decimals(comparison.one_draw[metric][0])
 
 
 def _thinking_ms(comparison: Comparison, strategy: str) -> str:
@@ -118,18 +125,22 @@ def soon_table(comparison: Comparison) -> TextTable:
     """How soon: area under the regret curves; and how the runs are spread."""
     summary = comparison.summary()
     rows = []
+    digits = _digits(comparison, "regret")
     for name in comparison.traces:
         final = summary["strategies"][name]["regret"]
         quartiles = summary["quartiles"][name]["regret"]
-        cells = [name, f"{final['median']:.2f}" if final else "–"]
-        cells.append(f"{quartiles[0]:.2f} to {quartiles[1]:.2f}" if quartiles else "–")
+        cells = [name, _number(final["median"], digits) if final else "–"]
+        between = [_number(end, digits) for end in quartiles or ()]
+        cells.append(" to ".join(between) or "–")
         for area in summary["areas"][name].values():
-            cells.append(f"{area['mean']:.2f} ± {area['std']:.2f}" if area else "–")
+            cells.append(_spread(area["mean"], area["std"], digits) if area else "–")
             several = area and summary["strategies"][name]["n"] > 1
-            cells.append(_interval(area["low"], area["high"]) if several else "–")
+            cells.append(_interval(area["low"], area["high"], digits) if several else "–")
         rows.append(cells)
     axes = [head for axis in comparison.curves for head in (f"over {axis}", "95 % interval")]
-    ends = " and ".join(f"{of.grid[-1]:,.0f} {axis}" for axis, of in comparison.curves.items())
+    ends = " and ".join(
+        f"{amount_text(of.grid[-1])} {axis}" for axis, of in comparison.curves.items()
+    )
     note = (
         f"Median and quartiles of the final regret over runs. “Over” is the area under a run's "
         f"regret curve divided by its span, which is the mean regret on the way, up to {ends}: "
@@ -164,18 +175,20 @@ def reached_table(comparison: Comparison) -> TextTable | None:
 def pairs_table(comparison: Comparison) -> TextTable:
     """Which differences between strategies stand up: rank tests, corrected, with effect sizes."""
     pairs = compare_pairs(comparison.scores, paired=False)
-    rows, shown, notes = pair_rows(pairs, comparison.scores)
+    digits = 2 if comparison.fronts else _digits(comparison, "regret")
+    rows, shown, notes = pair_rows(pairs, comparison.scores, digits)
     note = (
         f"{comparison.scored.capitalize()}, {shown}: difference of means with its bootstrap 95 % "
         f"interval; the chance that a run of the first ends lower than one of the second (Vargha "
         f"and Delaney's A) with Wilson's interval; p of Mann and Whitney's test, by Holm's "
-        f"correction over all {len(pairs)} pairs. It speaks of this table only."
+        f"correction over {f'all {len(pairs)} pairs' if len(pairs) > 1 else 'one pair'}. It speaks "
+        f"of this table only."
     )
     return TextTable("Which differences stand up", PAIRS, rows, " ".join([note, *notes]))
 
 
 def pair_rows(
-    pairs: Sequence[Pair], regret: Mapping[str, ArrayLike]
+    pairs: Sequence[Pair], regret: Mapping[str, ArrayLike], digits: int = 2
 ) -> tuple[list[Sequence[str]], str, list[str]]:
     """The rows of a table of pairs, which pairs they are, and what must be said of them."""
     means = {name: np.nan_to_num(np.asarray(of), nan=np.inf).mean() for name, of in regret.items()}
@@ -184,8 +197,8 @@ def pair_rows(
     rows: list[Sequence[str]] = [
         (
             f"{pair.first} – {pair.second}",
-            _number(pair.difference.value),
-            _interval(pair.difference.low, pair.difference.high),
+            _number(pair.difference.value, digits),
+            _interval(pair.difference.low, pair.difference.high, digits),
             _estimate(pair.wins),
             f"{pair.p_holm:.2g}",
         )
@@ -218,12 +231,16 @@ def elsewhere_table(comparison: Comparison, name: str) -> TextTable:
     return TextTable(f"The same architectures on {name}", columns, rows, note)
 
 
-def _number(value: float) -> str:
-    return f"{value:.2f}" if math.isfinite(value) else "–"
+def _number(value: float, digits: int = 2) -> str:
+    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
 
 
-def _interval(low: float, high: float) -> str:
-    return f"[{low:.2f}, {high:.2f}]" if math.isfinite(low) else "–"
+def _spread(mean: float, std: float, digits: int) -> str:
+    return f"{mean:.{digits}f} ± {std:.{digits}f}" if math.isfinite(mean) else "–"
+
+
+def _interval(low: float, high: float, digits: int = 2) -> str:
+    return f"[{low:.{digits}f}, {high:.{digits}f}]" if math.isfinite(low) else "–"
 
 
 def _estimate(of: Estimate) -> str:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TextTable",
+    "amount_text",
     "build_facts",
+    "decimals",
     "device_table",
     "estimate_text",
     "number_text",
@@ -124,7 +126,19 @@ def number_text(value: float, digits: int = 2) -> str:
     if math.isnan(value):
         return "–"
     rounded = round(value, digits) + 0.0  # without the sign of what rounds to nothing
-    return re.sub(r"^(-?)0\.", r"\1.", f"{rounded:.{digits}f}")
+    return re.sub(r"^(-?)0\.", r"\1.", f"{rounded:,.{digits}f}")
+
+
+def amount_text(value: float) -> str:
+    """Such as 12,000 or 0.0291: three digits of what is small."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def decimals(value: float, digits: int = 3) -> int:
+    """How many decimals show so many digits of a figure; 2 at the least."""
+    if not math.isfinite(value) or value == 0:
+        return 2
+    return max(2, digits - 1 - math.floor(math.log10(abs(value))))
 
 
 def build_facts(table: Table, recipe: str | None) -> TextTable:
@@ -151,7 +165,8 @@ def build_facts(table: Table, recipe: str | None) -> TextTable:
             f"{key.replace('_', ' ')} {value}" for key, value in settings.items() if value
         )
         seeds = ", ".join(map(str, described["seeds"]))
-        rows.append((f"recipe {name}", f"{shown or described['epochs']}; seeds {seeds}"))
+        shown = shown or f"epochs {described['epochs']}"
+        rows.append((f"recipe {name}", f"{shown}; {f'seeds {seeds}' if seeds else 'no seeds'}"))
     if (
         recipe
         and "train_seconds" in table.metrics[recipe]
@@ -159,9 +174,9 @@ def build_facts(table: Table, recipe: str | None) -> TextTable:
     ):
         last = trained_seeds(table, "train_seconds", recipe=recipe)
         known = last[~np.isnan(last)]
-        rows.append(
-            ("cost", f"{known.size:,} trainings, {known.sum() / 3600:,.2f} hours of training")
-        )
+        took = float(known.sum())
+        spent = f"{took / 3600:,.2f} hours" if took >= 360 else f"{amount_text(took)} seconds"
+        rows.append(("cost", f"{known.size:,} trainings, {spent} of training"))
     hardware = manifest.get("hardware")
     if hardware:
         rows.append(

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from small_builds import ENGINES, journal_of, small_spec
 
-from nasbench.build import BuildSpec, Shard, build, train_shard
+from nasbench.build import BuildSpec, Sampling, Shard, build, build_sample, train_shard
 from nasbench.build.estimate import estimate, table_bytes
 from nasbench.build.executor import Unit
 from nasbench.build.journal import folder_of
+from nasbench.build.proxies import Scoring
 from nasbench.device import DeviceSpec
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
@@ -86,7 +87,8 @@ def test_trainings_that_are_journaled_are_not_counted_again(engine: str, tmp_pat
     assert sorted(tmp_path.rglob("*")) == before
     left = after.training_seconds["2ep"].value * 8 / 3600
     assert after.training_hours.value == pytest.approx(left)
-    assert after.hours == pytest.approx(left + after.measuring_hours["cpu-torch-b1"])
+    beside = after.measuring_hours["cpu-torch-b1"] + after.counting_hours
+    assert after.hours == pytest.approx(left + beside)
     assert after.measuring_hours["cpu-torch-b1"] > 0
 
 
@@ -154,3 +156,52 @@ def test_a_folder_without_a_journal_holds_nothing(tmp_path: Path) -> None:
     train_shard(spec, out, Shard(1, 2), processes=1)
     (folder_of(out) / "shard-1-of-2" / "journal.jsonl").unlink()
     assert estimate(spec, out, processes=1).journaled == 0
+
+
+def test_a_sample_is_said_to_be_scored_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the clock of a made-up machine: a chunk is scored in 8 s, a network counted in 2 s."""
+    spec, out = small_spec(), tmp_path / "t.h5"
+    now = 0.0
+
+    def later(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    def score(_: object, scoring: Scoring, chunks: list[tuple[int, ...]], *__: object) -> object:
+        assert (scoring.proxies, scoring.draws, scoring.seed) == (("nwot",), 1, 3)
+        later(8)
+        return [(chunk, {"entry": "scores", "architectures": list(chunk)}) for chunk in chunks]
+
+    monkeypatch.setattr("nasbench.build.estimate.perf_counter", lambda: now)
+    monkeypatch.setattr("nasbench.build.estimate.score_chunks", score)
+    monkeypatch.setattr("nasbench.build.estimate.counts_of", lambda spec, cell: later(2))
+    sampling = Sampling(4, "stratified", 3, "nwot")
+    n = spec.space.unique
+    candidates = n - n // 5
+    chunk = min(n, 8)
+    found = estimate(spec, out, processes=2, sampling=sampling)
+    assert found.scoring_hours == pytest.approx(8 / chunk * candidates / 2 / 3600)
+    assert found.counting_hours == pytest.approx(2 * 4 / 3600)
+    parts = found.training_hours.value + found.scoring_hours + found.counting_hours
+    assert found.hours == pytest.approx(parts)
+    by_size = estimate(spec, out, processes=2, sampling=Sampling(4, "stratified", 3, "flops"))
+    assert by_size.scoring_hours == 0
+    assert by_size.counting_hours == pytest.approx(2 * (candidates + 4 // 5) / 3600)
+    whole = estimate(spec, out, processes=2)
+    assert (whole.scoring_hours, whole.distinct) == (0, n)
+    assert whole.counting_hours == pytest.approx(2 * n / 3600)
+
+
+def test_what_is_scored_and_counted_is_not_waited_for(tmp_path: Path) -> None:
+    spec, out = small_spec(), tmp_path / "t.h5"
+    sampling = Sampling(2, "stratified", 0, "nwot")
+    build_sample(spec, out, sampling, processes=1)
+    again = estimate(spec, out, processes=1, sampling=Sampling(2, "stratified", 0, "nwot"))
+    assert (again.scoring_hours, again.counting_hours, again.training_hours.value) == (0, 0, 0)
+    more = estimate(spec, out, processes=1, sampling=Sampling(4, "stratified", 0, "nwot"))
+    assert more.scoring_hours == 0
+    assert more.counting_hours > 0
+    for other in (Sampling(2, "stratified", 1, "nwot"), Sampling(2, "stratified", 0, "synflow")):
+        assert estimate(spec, out, processes=1, sampling=other).scoring_hours > 0

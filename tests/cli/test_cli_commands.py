@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ def test_info_lists_recipes_devices_and_kinds(cli, table):
     assert "recipe 2ep" in text
     assert "latency_ms (measured)" in text
     assert "energy_mj (estimated)" in text or "energy_mj (measured)" in text
+    assert "memory_mib (missing)" in text  # ONNX Runtime tells none
     assert json.loads(cli("info", table, "--json").out)["name"] == "tiny"
 
 
@@ -206,3 +208,50 @@ def test_the_installed_command_prints_its_version():
     path = Path(sys.executable).with_name("nasbench")
     done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["nasbench-harness", nb.__version__]
+
+
+def test_a_query_says_why_a_value_is_missing(cli, table):
+    shown = cli("query", table, 5).out
+    told = json.loads(cli("query", table, 5, "--json").out)
+    (name,) = told["missing"]
+    assert name == "cpu-onnxruntime-b1/memory_mib"
+    assert told["costs"][name] is None
+    assert f"{name}  " in shown
+    assert f"missing: {told['missing'][name]}" in shown
+    assert "ONNX Runtime" in told["missing"][name]
+
+
+def test_a_search_says_what_ended_it_and_how_long_it_took(cli, table):
+    words = ("search", "random_search", "--table", table)
+    shown = cli(*words, "--budget-evaluations", 3).out
+    assert "; the budget in evaluations is spent" in shown
+    told = json.loads(cli(*words, "--budget-evaluations", 3, "--json").out)
+    assert told["ended"] == "evaluations"
+    seconds = float(re.search(r"simulated +(\S+) s", shown)[1])
+    assert seconds == pytest.approx(told["simulated_seconds"], rel=0.01)
+    assert seconds > 0
+
+
+def test_nothing_long_begins_for_a_file_that_cannot_be_written(
+    cli, recipe, table, tmp_path, monkeypatch
+):
+    def begun(*_, **__):
+        raise AssertionError("it began")
+
+    monkeypatch.setattr("nasbench.train.reference.training", begun)
+    monkeypatch.setattr("nasbench.surrogate.fit", begun)
+    monkeypatch.setattr("nasbench.build.pilot.pilot", begun)
+    nowhere = tmp_path / "none" / "file"
+    for words, out in (
+        (("export", "5", "--recipe", recipe, "--train", "--onnx"), nowhere),
+        (("surrogate", "fit", table, "--out"), nowhere),
+        (("surrogate", "fit", table, "--out", tmp_path / "s.json", "--complete"), nowhere),
+        (("pilot", recipe, "--budget", "1s", "--out"), nowhere),
+    ):
+        refused = cli(*words, out)
+        said = f"cannot write {out}: there is no folder {out.parent}; make it first"
+        assert (refused.status, refused.err) == (2, f"nasbench: {said}\n")
+        refused = cli(*words, tmp_path)
+        said = f"cannot write {tmp_path}: it is a folder; name a file"
+        assert (refused.status, refused.err) == (2, f"nasbench: {said}\n")
+    assert not list(tmp_path.iterdir())

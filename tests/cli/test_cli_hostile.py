@@ -151,3 +151,14 @@ def test_a_manifest_nested_without_end(cli, table, tmp_path):
     done = cli("info", path)
     assert done.status == 2
     assert "its manifest is not JSON" in done.err
+
+
+def test_a_device_that_keeps_a_metric_to_itself(cli, table, tmp_path):
+    """The data set is there, and the device does not say that it is its own."""
+    manifest = copy.deepcopy(Table(table).manifest)
+    del manifest["devices"]["cpu-onnxruntime-b1"]["kinds"]["latency_ms"]
+    path = tmp_path / "t.h5"
+    path.write_bytes(with_text(table.read_bytes(), json.dumps(manifest).encode()))
+    done = cli("report", path, "--out", tmp_path / "page")
+    assert (done.status, done.err) == (0, "")
+    assert "latency, ms" not in (tmp_path / "page" / "index.html").read_text()

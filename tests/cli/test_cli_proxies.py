@@ -51,6 +51,26 @@ def test_scores_are_written_and_told(cli: Cli, recipe: Path, tmp_path: Path) -> 
     assert "params, flops (computed)" in cli("info", out).out
 
 
+def test_what_a_device_cannot_tell_is_left_out_or_explained(
+    cli: Cli, scored: Path, tmp_path: Path
+) -> None:
+    """ONNX Runtime tells no memory: a report of all metrics is of the others."""
+    out = tmp_path / "r"
+    done = cli("proxies", "report", scored, "--out", out, "--json")
+    assert done.status == 0, done.err
+    metrics = json.loads(done.out)["metrics"]
+    assert "cpu-onnxruntime-b1/latency_ms" in metrics
+    assert "cpu-onnxruntime-b1/memory_mib" not in metrics
+    asked = ("--metric", "cpu-onnxruntime-b1/memory_mib", "--out", tmp_path / "none")
+    refused = cli("proxies", "report", scored, *asked)
+    assert refused.status == 2
+    assert "0 architectures have cpu-onnxruntime-b1/memory_mib, and" in refused.err
+    assert refused.err.count("\n") == 1
+    assert not (tmp_path / "none").exists()
+    refused = cli("proxies", "report", scored, "--out", scored)
+    assert refused.err == f"nasbench: cannot write to {scored}: it is a file; name a folder\n"
+
+
 def test_scores_of_a_table_are_reported(cli: Cli, scored: Path, tmp_path: Path) -> None:
     words = ("--metric", "2ep/test_accuracy", "--proxies", "nwot,params")
     done = cli("proxies", "report", scored, "--out", tmp_path / "r", *words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -76,7 +77,9 @@ def test_a_sample_can_be_spread_by_a_proxy(cli, mini_recipe, tmp_path):
     words = ("build", mini_recipe, "--out", out, "--sample", 5, "--design", "stratified")
     words = (*words, "--by", "nwot", "--workers", 1)
     dry = cli(*words, "--dry-run")
-    assert "Scoring by nwot, before the first training, is not estimated." in dry.out
+    assert re.search(r"^scoring by nwot +[.\d]+ s$", dry.out, re.M)
+    assert re.search(r"^counting parameters and FLOPs +[.\d]+ s$", dry.out, re.M)
+    assert "The time of scoring by nwot, which comes before training" in dry.out
     assert not out.with_name("t.h5.build").exists()
     done = cli(*words)
     assert done.status == 0, done.err

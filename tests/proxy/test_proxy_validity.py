@@ -57,11 +57,12 @@ def test_correlations_are_those_of_scipy_in_every_scope(n: int, maximize: bool) 
     by_value = sorted(range(n), key=lambda i: values[i], reverse=maximize)
     for name, share in SCOPES.items():
         best = by_value[: int(np.ceil(share * n))]
+        assert (name in found.scopes) == (len(best) >= 3)
+        if len(best) < 3:
+            continue
         scope = found.scopes[name]
         assert scope.n == len(best)
         assert set(scope.figures) == {"spearman", "kendall", "pearson"}
-        if len(best) < 3:
-            continue
         for score, x in scores.items():
             x, y = x[best], values[best]
             if len(set(x.tolist())) == 1:
@@ -114,6 +115,8 @@ def test_rows_that_miss_a_score_count_for_none() -> None:
     found = validate(scores, Target("t", values, maximize=True))
     assert found.rows.tolist() == [i for i in range(5, 60) if i not in (7, 10)]
     with pytest.raises(NasbenchError, match=r"2 architectures have t and all of the scores good"):
+        validate({k: x[3:7] for k, x in scores.items()}, Target("t", values[3:7], maximize=True))
+    with pytest.raises(NasbenchError, match="2 architectures have t, and a rank correlation takes"):
         validate({k: x[5:7] for k, x in scores.items()}, Target("t", values[5:7], maximize=True))
 
 

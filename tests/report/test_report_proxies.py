@@ -13,8 +13,11 @@ import scipy.stats
 import nasbench as nb
 from nasbench.errors import NasbenchError
 from nasbench.proxy.judgement import FITTED, Judgement, first_by, judge, scores_of, targets_of
-from nasbench.report.proxies import proxy_tables, write_proxies
-from nasbench.table import Dataset, Table, write_table
+from nasbench.report.figures import Drawing
+from nasbench.report.page import Section, write_sections
+from nasbench.report.proxies import _agreement, _matrix, proxy_tables, write_proxies
+from nasbench.stats import Estimate
+from nasbench.table import Dataset, Table, trained_seeds, write_table
 
 SPACE = nb.space("nb201-mini")
 ROWS = SPACE.representatives
@@ -221,3 +224,82 @@ def test_predictions_judge_no_score(tmp_path: Path) -> None:
     assert target.of_seeds is not None
     assert np.isnan(target.of_seeds).all(1).tolist() == marked.tolist()
     assert np.isfinite(targets_of(made)["r/test_accuracy"].values).all()
+
+
+def test_seeds_are_read_of_what_is_asked_for(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def of_seeds(table: Table, metric: str, *, recipe: str) -> np.ndarray:
+        asked.append(f"{recipe}/{metric}")
+        return trained_seeds(table, metric, recipe=recipe)
+
+    monkeypatch.setattr("nasbench.proxy.judgement.trained_seeds", of_seeds)
+    judge(table, proxies=["low"], metrics=["toy/latency_ms"])
+    assert asked == []
+    judge(table, proxies=["low"], metrics=["r/valid_accuracy"])
+    assert asked == ["r/valid_accuracy"]
+
+
+def test_metrics_that_too_few_have_are_judged_where_they_are_named(tmp_path: Path) -> None:
+    few = np.where(np.arange(N) < 2, 1.0, np.nan)
+    more = {
+        "device/toy/memory_mib": Dataset(np.full(N, np.nan), {"kind": "measured"}),
+        "device/toy/energy_mj": Dataset(few, {"kind": "measured"}),
+    }
+    made = write(tmp_path / "t.h5", **more)
+    assert list(targets_of(made)) == ["r/valid_accuracy", "r/test_accuracy", "toy/latency_ms"]
+    with pytest.raises(NasbenchError, match=r"^2 architectures have toy/energy_mj, and a rank"):
+        judge(made, metrics=["toy/energy_mj"])
+
+
+def test_the_agreement_has_a_line_for_each_pair(found: Judgement) -> None:
+    """A proxy above all others has nothing beside it, and one before all others nothing below."""
+    drawing = _agreement(found)
+    (axes,) = drawing.figure.axes
+    names = list(found.facts)
+    assert [text.get_text() for text in axes.get_yticklabels()] == names[1:]
+    assert [text.get_text() for text in axes.get_xticklabels()] == names[:-1]
+    pairs = {tuple(sorted(tip.splitlines()[0].split(", "))) for tip in drawing.tips["fields"]}
+    assert pairs == {tuple(sorted(pair)) for pair in found.agreement}
+    (fields,) = (of for of in axes.collections if of.get_gid() == "fields")
+    assert (fields.get_offsets() >= 0).all()
+
+
+@pytest.mark.parametrize("k", [2, 30])
+def test_letters_of_small_and_large_fields_are_as_large(k: int, tmp_path: Path) -> None:
+    """A page shows a figure by its width in inches; a wide one has the page to itself."""
+    names = [f"a_proxy_{i}" for i in range(k)]
+    cells = {(0, i): Estimate(0.5, 0.4, 0.6, 9) for i in range(k)}
+    drawn, tips = _matrix(["cpu-onnxruntime-b1/latency_ms"], names, cells)
+    page = write_sections(
+        [Section("S", "", [Drawing("m", "M", "", drawn, dict(tips))])], tmp_path, "T"
+    )
+    inches = round(drawn.get_figwidth(), 2)
+    assert inches > 0.3 * k
+    tag = f'<figure class="wide" style="--inches: {inches}">'
+    assert (tag in page.read_text()) == (k == 30)
+    assert f"--inches: {inches}" in page.read_text()
+
+
+def test_scopes_of_two_architectures_are_left_out(tmp_path: Path) -> None:
+    rows = ROWS[:12]
+    rng = np.random.default_rng(0)
+    made = write_table(
+        tmp_path / "t.h5",
+        name="t",
+        space=SPACE,
+        rows=rows,
+        sharing="canonical",
+        recipes={"r": {"epochs": 1, "seeds": [0]}},
+        datasets={
+            "recipe/r/valid_accuracy": Dataset(
+                rng.random((12, 1, 1)), {"kind": "trained", "epochs": [1]}
+            ),
+            "proxy/a": Dataset(rng.random(12), {"kind": "imported"}),
+        },
+    )
+    judged = judge(made)
+    assert list(judged.validities["r/valid_accuracy"].scopes) == ["all", "best half"]
+    text = (write_proxies(judged, tmp_path / "page").parent / "report.md").read_text()
+    assert "best half, n = 6" in text
+    assert "best tenth" not in text

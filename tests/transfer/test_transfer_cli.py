@@ -154,3 +154,19 @@ def test_what_cannot_be_used_is_one_sentence(
         assert error.startswith("nasbench: ")
         assert error.count("\n") == 1
         assert why in error
+
+
+def test_a_folder_of_tables_of_the_task_itself_is_told(
+    nasbench: Nasbench, make_task: MakeTask, tmp_path: Path
+) -> None:
+    base = np.random.default_rng(0).permutation(N) + 20.0
+    make_task("mine", base)
+    write_task(tmp_path / "new.h5", base)
+    start = ("--out", tmp_path / "s.txt")
+    status, out, err = nasbench(
+        "transfer", "start", tmp_path / "earlier", tmp_path / "new.h5", *start
+    )
+    assert (status, out) == (2, "")
+    assert f"every table of {tmp_path / 'earlier'} (mine) is of new itself" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "s.txt").exists()

@@ -1,0 +1,152 @@
+"""Pages of what a newcomer has first: few rows, one seed, one run, a device that tells little."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nasbench as nb
+from nasbench.report import Report, comparison_table, write_comparison, write_report
+from nasbench.report.figures import accuracy_histogram, best_cells, cost_scatter
+from nasbench.report.predictors import size_section
+from nasbench.report.text import amount_text, decimals, number_text
+from nasbench.surrogate import score_sizes
+from nasbench.table import Dataset, Table, write_table
+
+SPACE = nb.space("nb201-mini")
+
+
+def write_small(path: Path, n: int, *, seeds: int = 1) -> Table:
+    """Some rows of one epoch, on a device that told the latency of the first two alone."""
+    rng = np.random.default_rng(0)
+    trained = {"kind": "trained", "epochs": [1]}
+    latency = np.where(np.arange(n) < 2, rng.uniform(0.01, 0.02, n), np.nan)
+    accuracy = rng.uniform(90, 100, (n, seeds, 1)) if seeds else rng.uniform(90, 100, n)
+    seconds = rng.uniform(0.001, 0.002, (n, seeds, 1)) if seeds else rng.uniform(1, 2, n)
+    return write_table(
+        path,
+        name="small",
+        space=SPACE,
+        rows=SPACE.representatives[:n],
+        sharing="none",
+        recipes={"1ep": {"epochs": 1, "seeds": list(range(seeds))}},
+        datasets={
+            "recipe/1ep/valid_accuracy": Dataset(accuracy, trained),
+            "recipe/1ep/train_seconds": Dataset(seconds, {**trained, "kind": "measured"}),
+            "device/toy/latency_ms": Dataset(latency, {"kind": "measured"}),
+            "device/idle/latency_ms": Dataset(np.full(n, np.nan), {"kind": "measured"}),
+        },
+        devices={"toy": {}, "idle": {}},
+    )
+
+
+@pytest.mark.parametrize(("n", "seeds"), [(1, 1), (3, 1), (3, 0)])
+def test_a_page_of_a_few_rows(n: int, seeds: int, tmp_path: Path) -> None:
+    table = write_small(tmp_path / "t.h5", n, seeds=seeds)
+    page = write_report(Report(table, "1ep", {}, None), tmp_path / "page", "Small").read_text()
+    assert f"<figcaption>{n} rows; quartiles" in page
+    assert "The values of small are trained or measured; nothing is filled in." in page
+    assert "latency, ms (toy, measured)" in page
+    assert "(idle, measured)" not in page  # there is nothing to draw
+    assert ("mean over seeds)" in page) == (seeds > 0)
+    assert ("epochs 1; no seeds" in page) == (seeds == 0)
+    assert ("0.00 hours" in page, f"{n} trainings, 0.00" in page) == (False, seeds > 0)
+
+
+def test_figures_of_a_few_rows_hold_what_there_is(tmp_path: Path) -> None:
+    table = write_small(tmp_path / "t.h5", 2)
+    counted = accuracy_histogram(table, "1ep").figure.axes[0].get_yticks()
+    assert (counted == np.round(counted)).all()
+    shown = best_cells(table, "1ep")
+    assert shown is not None
+    titles = [text.get_text() for text in shown.figure.axes[0].texts]
+    assert [title[:2] for title in titles if "architecture" in title] == ["1.", "2."]
+    larger = best_cells(write_small(tmp_path / "u.h5", 9), "1ep")
+    assert larger is not None
+    assert larger.figure.get_figheight() > shown.figure.get_figheight()
+
+
+def test_an_accuracy_axis_ends_at_the_best_and_its_legend_hides_no_point(tmp_path: Path) -> None:
+    """The worst row is not shown, and does not stretch the axis upwards either."""
+    table = write_small(tmp_path / "t.h5", 2)
+    drawn = cost_scatter(table, "1ep", "toy").figure
+    best = float(table.column("valid_accuracy").max())
+    assert best < drawn.axes[0].get_ylim()[1] < best + 1
+    assert drawn.axes[0].get_legend() is None
+    drawn.draw_without_rendering()
+    (legend,) = drawn.legends
+    assert not legend.get_window_extent().overlaps(drawn.axes[0].get_window_extent())
+
+
+def test_one_run_has_no_interval(table: Table, tmp_path: Path) -> None:
+    one = nb.compare(["random_search"], table, budget_evaluations=5, seeds=[0])
+    page = write_comparison(one, tmp_path).read_text()
+    assert "One run of each strategy. Regret is" in page
+    assert "bootstrap 95 % interval of the mean. Regret" not in page
+    assert "Share of 1 run whose" in page
+    two = nb.compare(["random_search", "local_search"], table, budget_evaluations=5, seeds=range(2))
+    text = write_comparison(two, tmp_path).read_text()
+    assert "Mean over 2 runs with the bootstrap 95 % interval of the mean. Regret is" in text
+    assert "Holm&#39;s correction over one pair" in text
+
+
+def test_costs_are_told_to_three_digits(table: Table, tmp_path: Path) -> None:
+    """Two decimals of a latency of a hundredth of a millisecond would say nothing."""
+    rows, last = table.rows, {"kind": "trained", "epochs": [1]}
+    rng = np.random.default_rng(0)
+    made = write_table(
+        tmp_path / "t.h5",
+        name="t",
+        space=SPACE,
+        rows=rows,
+        sharing="canonical",
+        recipes={"1ep": {"epochs": 1, "seeds": [0]}},
+        datasets={
+            "recipe/1ep/valid_accuracy": Dataset(rng.uniform(60, 70, (len(rows), 1, 1)), last),
+            "recipe/1ep/train_seconds": Dataset(np.ones((len(rows), 1, 1)), last),
+            "device/toy/latency_ms": Dataset(rng.uniform(0.01, 0.02, len(rows)), {}),
+        },
+        devices={"toy": {}},
+    )
+    given = {"metric": "toy/latency_ms", "maximize": False, "budget_evaluations": 3}
+    found = nb.compare(["random_search"], made, seeds=range(4), **given)  # type: ignore[arg-type]
+    told = comparison_table(found)
+    line = dict(zip(told.columns, told.rows[0], strict=True))
+    stat = found.summary()["strategies"]["random_search"]
+    mean, std = (stat["toy/latency_ms"][of] for of in ("mean", "std"))
+    assert line["toy/latency_ms"] == f"{mean:.4f} ± {std:.4f}"
+    assert line["regret"].startswith(f"{stat['regret']['mean']:.4f}"[:5])
+    accuracy = stat["valid_accuracy"]
+    assert line["valid"] == f"{accuracy['mean']:.2f} ± {accuracy['std']:.2f}"
+
+
+def test_a_lead_speaks_of_names_where_they_say_something(table: Table) -> None:
+    one = score_sizes(table, [10], draws=1, predictors=["ridge"], features=[["one_hot"]])
+    assert size_section(one).lead.endswith(" The predictor sees one_hot.")
+    alike = score_sizes(table, [10], draws=1, predictors=["ridge", "gp"], features=[["one_hot"]])
+    assert size_section(alike).lead.endswith(" Each sees one_hot.")
+    others = tuple(replace(trial, predictor="linear", features="depth") for trial in one.trials)
+    differing = replace(alike, trials=alike.trials + others)
+    said = " Each sees one_hot, but where its name says otherwise."
+    assert size_section(differing).lead.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        (number_text(1494070.4, 0), "1,494,070"),
+        (number_text(-0.25), "-.25"),
+        (amount_text(12_000), "12,000"),
+        (amount_text(0.02912), "0.0291"),
+        (amount_text(5), "5"),
+        (
+            f"{decimals(0.0123)} {decimals(27.3)} {decimals(0.0)} {decimals(float('nan'))}",
+            "4 2 2 2",
+        ),
+    ],
+)
+def test_figures_are_written_to_be_read(told: str, text: str) -> None:
+    assert told == text
