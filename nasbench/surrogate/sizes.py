@@ -126,6 +126,11 @@ def score_sizes(
     column = trained_column(table, "valid_accuracy", recipe=recipe)
     rows = table.rows.astype(np.int64)[np.isfinite(column)]
     sizes = sorted(set(sizes))
+    if len(rows) < FEWEST + 2:
+        raise NasbenchError(
+            f"{table.name} has {len(rows)} trained rows; to fit on some and score the others takes "
+            f"{FEWEST + 2}"
+        )
     if not sizes or sizes[0] < 2 or sizes[-1] > len(rows) - FEWEST:
         raise NasbenchError(
             f"training sizes are 2 to {len(rows) - FEWEST} of the {len(rows)} trained rows of "

@@ -51,6 +51,8 @@ def _find(kind: str, name: str, suffix: str, shipped: dict[str, Path]) -> Path:
         return path
     if name in shipped:
         return shipped[name]
+    if path.is_dir():
+        raise NasbenchError(f"{name} is a folder; a {kind} is a file that ends in {suffix}")
     if path.suffix == suffix or len(path.parts) > 1:
         raise NasbenchError(f"there is no {kind} file {name}")
     raise unknown(kind, name, shipped)

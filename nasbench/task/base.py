@@ -61,6 +61,9 @@ class Task:
     about: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            known = ", ".join(map(repr, self.classes)) or "none"
+            raise NasbenchError(f"task {self.name} needs two classes or more, and has {known}")
         shape = self.train.images.shape[1:]
         for name, split in self.splits.items():
             images, labels = split.images, split.labels
@@ -78,7 +81,10 @@ class Task:
             counts = np.bincount(labels, minlength=len(self.classes))
             if (counts == 0).any():
                 empty = self.classes[int(counts.argmin())]
-                raise NasbenchError(f"task {self.name}: class {empty!r} has no {name} image")
+                raise NasbenchError(
+                    f"task {self.name}: class {empty!r} has no {name} image: it needs more images, "
+                    f"or a larger share of them there"
+                )
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())

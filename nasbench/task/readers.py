@@ -155,6 +155,8 @@ def npz(
 def folder(path: str | Path, *, size: int, channels: int = 3, name: str = "", **split: Any) -> Task:
     """A folder with one folder of images a class; each is resized to `size` x `size`.
 
+    Folders that systems leave behind (`.git`, `__MACOSX`) are no classes.
+
     With `train/` and `test/` in it, each with the class folders, the test images are those;
     `split` is as for `npz`.
     """
@@ -168,7 +170,9 @@ def folder(path: str | Path, *, size: int, channels: int = 3, name: str = "", **
     root = path / "train" if apart else path
     if not root.is_dir():
         raise NasbenchError(f"{path} is not a folder of class folders")
-    classes = tuple(sorted(sub.name for sub in root.iterdir() if sub.is_dir()))
+    classes = tuple(
+        sorted(s.name for s in root.iterdir() if s.is_dir() and not s.name.startswith((".", "__")))
+    )
     if not classes:
         raise NasbenchError(f"{root} has no class folders in it")
     images, labels = _read_classes(root, classes, size, channels)

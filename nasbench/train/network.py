@@ -145,7 +145,10 @@ def network(
     space = get_space(space) if isinstance(space, str) else space
     task = get_task(task) if isinstance(task, str) else task
     if not isinstance(space, CellSpace):
-        raise NasbenchError(f"no network is known for architectures of {space.name}")
+        raise NasbenchError(
+            f"no network is known for architectures of {space.name}: only cells are built and "
+            f"trained here; bring measurements of others with nasbench import csv"
+        )
     space.check(architecture)
     graph = space.live_graph(architecture) if live else space.graph(architecture)
     return CellNetwork(

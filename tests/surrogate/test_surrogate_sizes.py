@@ -119,6 +119,12 @@ def test_test_accuracy_changes_nothing(make_table: MakeTable) -> None:
     assert found[0] == found[1]
 
 
+def test_too_few_rows_are_told(make_table: MakeTable) -> None:
+    table = make_table(noisy(21, 2, seed=0), rows=range(21))
+    with pytest.raises(NasbenchError, match=r"known has 21 trained rows; .* takes 22"):
+        score_sizes(table, [2])
+
+
 @pytest.mark.parametrize(
     ("sizes", "given", "why"),
     [

@@ -42,6 +42,9 @@ def test_a_name_that_is_none_names_the_near_ones(shelf: Path) -> None:
     for absent in ("absent.h5", "folder/mini-digits", str(shelf / "mini-digits-v3.h5")):
         with pytest.raises(NasbenchError, match=f"there is no table file {absent}"):
             load(absent)
+    (shelf / "images").mkdir()
+    with pytest.raises(NasbenchError, match=r"images is a folder; a table is a file .* \.h5"):
+        load(shelf / "images")
 
 
 def test_build_recipes_are_found_the_same_way(shelf: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def numbers(split: Split) -> list[int]:
 
 
 # Twenty of a class are enough for each split to get some, whatever the seed.
-SHARES = st.lists(st.integers(20, 60), min_size=1, max_size=6)
+SHARES = st.lists(st.integers(20, 60), min_size=2, max_size=6)
 
 
 @st.composite
@@ -143,7 +143,8 @@ def test_the_hash_sees_every_pixel_label_and_class() -> None:
         ({"labels": np.arange(40) % 2 - 1}, "labels run from -1 to 0"),
         ({"labels": np.arange(40) / 40}, "labels must be integers .* got float64"),
         ({"labels": np.eye(2, dtype=int)[np.arange(40) % 2]}, r"integers \[n\], got int64 \[40, 2"),
-        ({"labels": np.zeros(40, int)}, "class 'b' has no train image"),
+        ({"labels": np.zeros(40, int)}, "class 'b' has no train image: it needs more images"),
+        ({"labels": np.zeros(40, int), "classes": ("a",)}, "two classes or more, and has 'a'"),
         ({"labels": np.r_[1, np.zeros(39, int)]}, "class 'b' has no"),
         ({"valid": 32}, "32 images cannot give 0 train and 32 valid"),
         ({"valid": 0}, "cannot give 32 train and 0 valid"),
@@ -158,9 +159,9 @@ def test_the_hash_sees_every_pixel_label_and_class() -> None:
     ],
 )
 def test_what_makes_no_task_is_refused(changes: dict[str, Any], told: str) -> None:
-    given_: dict[str, Any] = {"images": numbered(40), "labels": np.arange(40) % 2, **changes}
+    usual: dict[str, Any] = {"images": numbered(40), "labels": np.arange(40) % 2}
     with pytest.raises(NasbenchError, match=told):
-        make_task("toy", **given_, classes=("a", "b"))
+        make_task("toy", **{**usual, "classes": ("a", "b"), **changes})
 
 
 # Arrays as images.

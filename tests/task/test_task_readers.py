@@ -318,6 +318,12 @@ def test_pictures_are_shrunk_by_the_mean_of_their_pixels(tmp_path: Path) -> None
     assert len(set(distance.argmin(1).tolist())) == 8
 
 
+def test_what_systems_leave_in_a_folder_is_no_class(pictures: Path) -> None:
+    for name in (".git", ".ipynb_checkpoints", "__MACOSX"):
+        (pictures / name).mkdir()
+    assert folder(pictures, size=6).classes == ("cat", "dog")
+
+
 def test_a_folder_with_train_and_test_keeps_them_apart(pictures: Path, tmp_path: Path) -> None:
     apart = tmp_path / "apart"
     for part, numbers in (("train", range(12)), ("test", range(12, 16))):
