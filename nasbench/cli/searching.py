@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._processes import cores
-from nasbench.cli.common import Json, emit, parse_settings, progress, read_start, rows
+from nasbench.cli.common import (
+    Json,
+    emit,
+    parse_settings,
+    progress,
+    read_start,
+    rows,
+    say_engine,
+)
 from nasbench.cli.goals import (
     Limits,
     Metric,
@@ -235,6 +243,7 @@ def _oracle(
     if name not in spec.recipes:
         raise unknown("recipe", name, spec.recipes)
     seeds = spec.seeds if training_seed is None else (training_seed,)
+    say_engine("auto")
     return TrainerOracle(spec.space, spec.task, name, spec.recipes[name], seeds=seeds)
 
 
