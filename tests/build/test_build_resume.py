@@ -165,11 +165,13 @@ def test_stopped_it_goes_on(
 def _begun(out: Path, engine: str) -> Iterator[subprocess.Popen[bytes]]:
     """A build whose second recipe takes hours; it and its processes end with the context."""
     code = f"""if True:
-        import sys
+        import signal, sys
         from dataclasses import replace
         from pathlib import Path
         from small_builds import build, small_spec
 
+        # A job in the background of a shell is begun deaf to it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         spec = small_spec(seeds=(0,))
         short = spec.recipes["2ep"]
         hours = replace(short, epochs=5_000, train_images=0, channels=32, cells=5)

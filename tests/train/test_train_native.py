@@ -155,6 +155,7 @@ def test_it_stops_within_a_step(mini):
 
 def test_ctrl_c_stops_a_long_training():
     code = """if True:
+        import signal
         import nasbench as nb
         from nasbench.train.engine import make_trainer
         from nasbench.train.reference import prepare
@@ -164,6 +165,8 @@ def test_ctrl_c_stops_a_long_training():
         trainer = make_trainer("native")
         data = prepare(task, recipe, trainer.hardware)
         cell = int(space.canonical(1462))  # nothing but 3x3; it is worked out once
+        # A job in the background of a shell is begun deaf to it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         print("begun", flush=True)
         list(trainer.epochs(space, cell, task, data, recipe, 0))
     """
