@@ -15,7 +15,7 @@ demo: install
 	$(BIN)/nasbench demo --out demo
 
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" --benchmark-disable
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" --benchmark-disable
 
 test-slow: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray
