@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,7 @@ from nasbench.build.crew import Crew
 from nasbench.build.designs import COUNTED, HELD_OUT, Sampling
 from nasbench.build.executor import Unit
 from nasbench.build.journal import folder_of, holds_plan, line_of, read_entries
+from nasbench.build.ledger import Done
 from nasbench.build.measuring import counts_of
 from nasbench.build.partial import scoring_of
 from nasbench.build.proxies import chunks_of, score_chunks
@@ -144,9 +146,9 @@ def estimate(
     distinct = sampling.size if sampling else spec.space.unique
     rows = spec.space.unique if complete else distinct
     each = len(spec.seeds) * distinct
-    entries = _journaled(spec, out, crew.engine)
-    done = _trained(entries)
-    left = {name: max(0, each - sum(u.recipe == name for u in done)) for name in spec.recipes}
+    done = _journaled(spec, out, crew.engine)
+    trained = Counter(unit.recipe for unit in done.records)
+    left = {name: max(0, each - trained[name]) for name in spec.recipes}
     tell = progress or silent
     # Enough that the end, where some wait for the last, is a small part of it.
     n = SIDE_BY_SIDE if crew.engine == "fused" else max(CELLS, 4 * crew.side_by_side)
@@ -170,11 +172,11 @@ def estimate(
     counted = rows
     if sampling and sampling.by in COUNTED:
         counted = max(rows, candidates + sampling.held_out)
-    counting *= max(0, counted - _counted(entries))
+    counting *= max(0, counted - len(done.counts))
     scoring = 0.0
     if sampling and sampling.scored:
         tell(f"timing {sampling.by}", 0, 1)
-        waiting = candidates - _scored(entries, sampling)
+        waiting = candidates - len(done.scores.get((str(sampling.by), sampling.seed), ()))
         took, line = _time_scoring(crew, sampling, cells)
         scoring = took * waiting / (crew.processes or 1) / 3600
         journal += line * waiting
@@ -199,31 +201,16 @@ def estimate(
     )
 
 
-def _journaled(spec: BuildSpec, out: Path, engine: str) -> list[dict[str, Any]]:
+def _journaled(spec: BuildSpec, out: Path, engine: str) -> Done:
     """What earlier sessions and shards have journaled."""
-    plan = plan_of(spec, engine)
-    entries: list[dict[str, Any]] = []
-    for part in ("", *(shard.folder for shard in shards_in(folder_of(out)))):
-        if holds_plan(out, plan, part):
-            entries += read_entries(folder_of(out) / part)
-    return entries
-
-
-def _trained(entries: Iterable[Mapping[str, Any]]) -> set[Unit]:
-    """The trainings of a journal."""
-    found = [(e["recipe"], e["record"]) for e in entries if e["entry"] == "training"]
-    return {Unit(recipe, record["architecture"], record["seed"]) for recipe, record in found}
-
-
-def _counted(entries: Iterable[Mapping[str, Any]]) -> int:
-    """How many architectures of a journal are counted."""
-    return len({a for e in entries if e["entry"] == "counts" for a in e["counts"]})
-
-
-def _scored(entries: Iterable[Mapping[str, Any]], sampling: Sampling) -> int:
-    """How many architectures of a journal have the scores that a sample is spread by."""
-    found = [e for e in entries if e["entry"] == "scores" and e["seed"] == sampling.seed]
-    return len({a for e in found if sampling.by in e["values"] for a in e["architectures"]})
+    plan, folder = plan_of(spec, engine), folder_of(out)
+    parts = ("", *(shard.folder for shard in shards_in(folder)))
+    return Done(
+        entry
+        for part in parts
+        if holds_plan(out, plan, part)
+        for entry in read_entries(folder / part)
+    )
 
 
 def _time_scoring(crew: Crew, sampling: Sampling, cells: list[int]) -> tuple[float, float]:

@@ -9,15 +9,14 @@ from nasbench.build.executor import Unit
 from nasbench.build.journal import BuildFolder
 from nasbench.train.record import Record
 
-__all__ = ["Ledger"]
+__all__ = ["Done", "Ledger"]
 
 
-class Ledger:
-    """The entries of one journal or several, and where further ones go.
+class Done:
+    """The entries of one journal or several.
 
     Args:
-        folder: whose journal keeps what is done from now on.
-        entries: what was done before.
+        entries: in the order in which they were journaled.
 
     Attributes:
         records: every training.
@@ -28,8 +27,7 @@ class Ledger:
         sessions: who was at work, the present process last.
     """
 
-    def __init__(self, folder: BuildFolder, entries: Iterable[Mapping[str, Any]]) -> None:
-        self._folder = folder
+    def __init__(self, entries: Iterable[Mapping[str, Any]]) -> None:
         self.records: dict[Unit, Record] = {}
         self.measurements: dict[str, dict[int, dict[str, Any]]] = {}
         self.devices: dict[str, dict[str, Any]] = {}
@@ -38,11 +36,6 @@ class Ledger:
         self.sessions: list[dict[str, Any]] = []
         for entry in entries:
             self._take(entry)
-
-    def keep(self, entry: Mapping[str, Any]) -> None:
-        """Journal what was done: it is on disk when this returns."""
-        self._folder.add(entry)
-        self._take(entry)
 
     def measured(self, device: str, description: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
         """What was measured on a device, by architecture; it grows as measurements are kept.
@@ -71,3 +64,21 @@ class Ledger:
                 known.update(zip(entry["architectures"], (d[0] for d in draws), strict=True))
         elif kind == "session":
             self.sessions.append(dict(entry))
+
+
+class Ledger(Done):
+    """What is done, and where further entries go.
+
+    Args:
+        folder: whose journal keeps what is done from now on.
+        entries: what was done before.
+    """
+
+    def __init__(self, folder: BuildFolder, entries: Iterable[Mapping[str, Any]]) -> None:
+        super().__init__(entries)
+        self._folder = folder
+
+    def keep(self, entry: Mapping[str, Any]) -> None:
+        """Journal what was done: it is on disk when this returns."""
+        self._folder.add(entry)
+        self._take(entry)
