@@ -1,32 +1,76 @@
-"""The one error that bad input raises, and the sentence that names the near misses."""
+"""The errors that bad input raises, and the sentence that names the near misses."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["NasbenchError", "StrategyError", "unknown"]
+__all__ = [
+    "BadValue",
+    "DamagedFile",
+    "NasbenchError",
+    "StrategyError",
+    "UnknownName",
+    "Unsupported",
+    "unknown",
+]
 
 
 class NasbenchError(ValueError):
-    """Bad input, told in one sentence: what was expected and what to do.
+    """Bad input, in one sentence: what was expected and what to do.
 
     The command line prints it on stderr and exits with status 2; nothing half-written is left.
+
+    Example:
+        >>> import nasbench as nb
+        >>> try:
+        ...     nb.space("nb20l")
+        ... except nb.NasbenchError as error:
+        ...     type(error).__name__
+        'UnknownName'
     """
+
+
+class UnknownName(NasbenchError):  # noqa: N818 (named as readers say it)
+    """A name that is not registered, or that a file does not have."""
+
+
+class DamagedFile(NasbenchError):  # noqa: N818
+    """A file that is not what it should be: cut short, changed, or of another kind."""
+
+
+class Unsupported(NasbenchError):  # noqa: N818
+    """What is well said and cannot be done: beyond a limit, or without what it needs."""
+
+
+class BadValue(NasbenchError):  # noqa: N818
+    """A value outside what is allowed: a number, a name, an option, a combination."""
 
 
 class StrategyError(NasbenchError):
     """A strategy that does not keep its contract: other strategies can go on without it."""
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> NasbenchError:
-    """The error for a name that is not known: the near names first, else all of them."""
+def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
+    """The error for a name that is not known: the near names first, else all of them.
+
+    Example:
+        >>> str(unknown("device", "cpu-trch", ["cpu-torch", "cpu-onnxruntime"]))
+        "unknown device 'cpu-trch'; did you mean cpu-torch?"
+    """
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
+    shown = repr(name) if len(repr(name)) <= _LONGEST else f"{repr(name)[:_LONGEST]}..."
+    near = difflib.get_close_matches(str(name)[:_LONGEST], names, n=3, cutoff=0.5)
     if near:
         hint = f"did you mean {' or '.join(near)}?"
     elif names:
-        hint = f"known: {', '.join(names)}"
+        listed = ", ".join(names)
+        hint = f"known: {listed if len(listed) <= 20 * _LONGEST else listed[: 20 * _LONGEST]}"
+        hint += "" if hint.endswith(names[-1]) else f" ... ({len(names)} in all)"
     else:
         hint = "none is known"
-    return NasbenchError(f"unknown {kind} {name!r}; {hint}")
+    return UnknownName(f"unknown {kind} {shown}; {hint}")
+
+
+_LONGEST = 100
+"""Letters of a name that a sentence repeats."""

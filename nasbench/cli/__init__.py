@@ -7,8 +7,19 @@ from typing import Annotated
 
 import typer
 
-import nasbench
-from nasbench.cli import demo, look, make, pilot, predict, proxies, searching, tables, transfer
+from nasbench._version import __version__
+from nasbench.cli import (
+    demo,
+    guide,
+    look,
+    make,
+    pilot,
+    predict,
+    proxies,
+    searching,
+    tables,
+    transfer,
+)
 from nasbench.errors import NasbenchError
 
 __all__ = ["app", "main"]
@@ -27,7 +38,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"nasbench-harness {nasbench.__version__}")
+        typer.echo(f"nasbench-harness {__version__}")
         raise typer.Exit
 
 
@@ -40,7 +51,7 @@ def _root(
     pass
 
 
-for room in (look, make, pilot, tables, searching, predict, proxies, transfer, demo):
+for room in (look, make, pilot, tables, searching, predict, proxies, transfer, demo, guide):
     room.register(app)
 
 

@@ -12,7 +12,7 @@ from nasbench.cli.common import Json, Tell, emit, progress, say_engine
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
-    from nasbench.build import BuildSpec
+    from nasbench.building import BuildSpec
     from nasbench.report import Section
     from nasbench.table import Table
 
@@ -36,7 +36,7 @@ def demo(
 
     Example: `nasbench demo --out demo`
     """
-    from nasbench.build import build, read_spec
+    from nasbench.building import build, read_spec
     from nasbench.report import Report, write_report
     from nasbench.search import compare
     from nasbench.surrogate import fit, score

@@ -11,7 +11,7 @@ from nasbench.cli.common import Json, emit, parse_architecture, progress, rows
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
-    from nasbench.build.retrain import Comparison
+    from nasbench.building.retrain import Comparison
     from nasbench.table import Table
 
 __all__ = ["register"]
@@ -183,8 +183,8 @@ def verify(
 def _retrain(
     table: Table, n: int, seed: int, recipe: str | None, workers: int | None
 ) -> Comparison:
-    from nasbench.build import read_spec
-    from nasbench.build.retrain import retrain
+    from nasbench.building import read_spec
+    from nasbench.building.retrain import retrain
     from nasbench.table import recipe_path
 
     task = read_spec(recipe_path(recipe)).task if recipe else None

@@ -21,7 +21,7 @@ from nasbench.cli.sample import By, Complete, Design, Sample, SampleSeed, emit_s
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
-    from nasbench.build import BuildSpec, Sampling
+    from nasbench.building import BuildSpec, Sampling
     from nasbench.stats import Estimate
     from nasbench.table import Table
 
@@ -74,8 +74,8 @@ def build(
     Examples: `nasbench build nb201-mini-fashion16 --out mini.h5`, and with a part of the
     trainings `nasbench build nb201-mini-fashion16 --out mini.h5 --sample 30 --complete`
     """
-    from nasbench.build import Shard, build_sample, read_spec, train_shard
-    from nasbench.build import build as run_build
+    from nasbench.building import Shard, build_sample, read_spec, train_shard
+    from nasbench.building import build as run_build
     from nasbench.table import recipe_path
 
     part = None if shard is None else Shard.parse(shard)
@@ -146,7 +146,7 @@ def _estimate(
     complete: bool,
     as_json: bool,
 ) -> None:
-    from nasbench.build.estimate import estimate
+    from nasbench.building.estimate import estimate
     from nasbench.stats import Estimate
 
     with progress() as tell:
@@ -211,7 +211,7 @@ def assemble(recipe: RecipeArgument, out: Out, as_json: Json = False) -> None:
 
     Example: `nasbench assemble nb201-mini-fashion16 --out mini.h5`
     """
-    from nasbench.build import assemble_shards, read_spec
+    from nasbench.building import assemble_shards, read_spec
     from nasbench.table import recipe_path
 
     spec = read_spec(recipe_path(recipe))
@@ -245,7 +245,7 @@ def export(
 
     Example: `nasbench export 62 --onnx best.onnx --train`
     """
-    from nasbench.build import read_spec
+    from nasbench.building import read_spec
     from nasbench.device.export import export_onnx
     from nasbench.table import recipe_path
     from nasbench.train.network import network

@@ -57,10 +57,10 @@ def pilot(
     """
     from dataclasses import replace
 
-    from nasbench.build import read_spec
-    from nasbench.build.judgement import Reference, write_judgement
-    from nasbench.build.pilot import pilot as run_pilot
-    from nasbench.build.recommend import judge
+    from nasbench.building import read_spec
+    from nasbench.building.judgement import Reference, write_judgement
+    from nasbench.building.pilot import pilot as run_pilot
+    from nasbench.building.recommend import judge
     from nasbench.report.pilot import pilot_tables
     from nasbench.table import load, recipe_path
 

@@ -126,10 +126,10 @@ def score(
         return
     if table is not None or metric is not None:
         raise NasbenchError("with --sizes name one table, whose valid_accuracy is predicted")
+    from nasbench._files import atomic_path
     from nasbench.report.page import write_sections
     from nasbench.report.predictors import size_section, size_table
     from nasbench.surrogate import score_sizes
-    from nasbench.table import atomic_path
 
     if out is not None:
         check_folder(out)

@@ -80,8 +80,8 @@ def score(
     """
     import numpy as np
 
-    from nasbench.build import read_spec
-    from nasbench.build.proxies import Scoring, score_table
+    from nasbench.building import read_spec
+    from nasbench.building.proxies import Scoring, score_table
     from nasbench.proxy import names
     from nasbench.table import load, recipe_path
 
@@ -143,9 +143,9 @@ def report(
 
     Example: `nasbench proxies report scored.h5 --metric 200ep/valid_accuracy --out report`
     """
-    from nasbench.proxy.judgement import judge
     from nasbench.report.proxies import proxy_tables, write_proxies
     from nasbench.table import load
+    from nasbench.validity.judgement import judge
 
     check_folder(out)
     with progress() as tell:
@@ -174,8 +174,9 @@ def start(
     Example: `nasbench proxies start scored.h5 --by synflow --k 10 --out start.txt`, then
     `nasbench compare --table scored.h5 --start start.txt ...`
     """
-    from nasbench.proxy.judgement import first_by
-    from nasbench.table import atomic_path, load
+    from nasbench._files import atomic_path
+    from nasbench.table import load
+    from nasbench.validity.judgement import first_by
 
     opened = load(table)
     found = first_by(opened, by, k)

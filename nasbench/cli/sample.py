@@ -10,14 +10,14 @@ from nasbench.cli.common import complete_proxy, emit
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
-    from nasbench.build import BuildSpec, PartlyTrained, Sampling
+    from nasbench.building import BuildSpec, PartlyTrained, Sampling
 
 __all__ = ["By", "Complete", "Design", "Sample", "SampleSeed", "emit_sample", "sampling_of"]
 
 
 def complete_design(incomplete: str) -> list[str]:
     """How a sample can be drawn."""
-    from nasbench.build import DESIGNS
+    from nasbench.building import DESIGNS
 
     return [name for name in DESIGNS if name.startswith(incomplete)]
 
@@ -69,8 +69,8 @@ def sampling_of(
     seed: int | None,
 ) -> Sampling | None:
     """The sample that options ask for, where the build can have it; None of none."""
-    from nasbench.build import Sampling
-    from nasbench.build.partial import check_sample
+    from nasbench.building import Sampling
+    from nasbench.building.partial import check_sample
 
     if size is None:
         if complete or any(given is not None for given in (design, by, seed)):
@@ -86,7 +86,7 @@ def sampling_of(
 
 def emit_sample(made: PartlyTrained, as_json: bool) -> None:
     """Say what was trained, what is predicted and how well, why it ended, and what may follow."""
-    from nasbench.build.rounds import BACK, FLAT
+    from nasbench.building.rounds import BACK, FLAT
 
     table, outcome = made.table, made.outcome
     path, asked = table.path, outcome.sampling

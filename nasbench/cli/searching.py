@@ -235,7 +235,7 @@ def _oracle(
         from nasbench.surrogate import Surrogate
 
         return SurrogateOracle(Surrogate.load(surrogate), training_seed=training_seed)
-    from nasbench.build import read_spec
+    from nasbench.building import read_spec
     from nasbench.table import recipe_path
 
     spec = read_spec(recipe_path(str(train)))

@@ -26,7 +26,7 @@ _WIDEST = 60
 
 def complete_kind(incomplete: str) -> list[str]:
     """Kinds of sources."""
-    from nasbench.table.importers import KINDS
+    from nasbench.importers import KINDS
 
     return [kind for kind in KINDS if kind.startswith(incomplete)]
 
@@ -77,7 +77,7 @@ def import_(
 
     Example: `nasbench import npz nb201_cifar10.npz --space nb201 --out cifar10.h5`
     """
-    from nasbench.table.importers import import_table
+    from nasbench.importers import import_table
 
     _refuse_existing(out)
     if source is None:
@@ -97,11 +97,11 @@ def import_(
 
 def _find(kind: str) -> Path:
     """Where a source is that comes as an installed package."""
-    from nasbench.table.importers import KINDS
+    from nasbench.importers import KINDS
 
     if kind not in KINDS:
         raise unknown("kind of source", kind, KINDS)
-    module = import_module(f"nasbench.table.importers.{KINDS[kind]}")
+    module = import_module(f"nasbench.importers.{KINDS[kind]}")
     if not hasattr(module, "find"):
         raise NasbenchError(f"name the file or folder to import: nasbench import {kind} SOURCE")
     return Path(module.find())

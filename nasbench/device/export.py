@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from nasbench._files import atomic_path
 from nasbench.device.inference import evaluating, example_images
 from nasbench.device.onnx_graph import INPUT, OUTPUT, import_onnx, to_onnx
 from nasbench.device.onnx_runtime import open_session
 from nasbench.errors import NasbenchError
-from nasbench.table import atomic_path
 from nasbench.train.network import CellNetwork
 
 __all__ = ["TOLERANCE", "export_onnx"]

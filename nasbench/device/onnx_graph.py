@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import nasbench
+from nasbench._version import __version__
 from nasbench.device.inference import example_images
 from nasbench.errors import NasbenchError
 from nasbench.train.network import Cell, CellNetwork, Reduction, Shift, Zero
@@ -65,7 +65,7 @@ def to_onnx(network: CellNetwork, shape: tuple[int, int, int]) -> Any:
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="nasbench-harness",
-        producer_version=nasbench.__version__,
+        producer_version=__version__,
     )
 
 

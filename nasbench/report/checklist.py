@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-import nasbench
+from nasbench._version import __version__
 from nasbench.report.text import TextTable
 from nasbench.search import Comparison, strategy_class, strategy_names
 from nasbench.table import origins
@@ -85,7 +85,7 @@ def _method_code(comparison: Comparison) -> Answer:
     ]
     if others:
         return OPEN, f"say where the code of {', '.join(others)} is"
-    return MET, f"all strategies are of nasbench-harness {nasbench.__version__}"
+    return MET, f"all strategies are of nasbench-harness {__version__}"
 
 
 def _method_parameters(comparison: Comparison) -> Answer:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-import nasbench
+from nasbench._files import atomic_path
+from nasbench._version import __version__
 from nasbench.errors import NasbenchError
 from nasbench.report.checklist import checklist
 from nasbench.report.figures import (
@@ -36,7 +37,7 @@ from nasbench.report.text import TextTable, build_facts, device_table, predictor
 from nasbench.report.theme import inline_svg, save_pdf, to_svg
 from nasbench.search import Comparison, Comparisons
 from nasbench.search.fronts import Fronts
-from nasbench.table import Table, atomic_path
+from nasbench.table import Table
 
 if TYPE_CHECKING:
     from nasbench.surrogate import Score
@@ -299,7 +300,7 @@ def write_sections(sections: Sequence[Section], out: Path, title: str) -> Path:
         page = out / "index.html"
         page.write_text(
             environment.get_template("page.html").render(
-                title=title, sections=rendered, version=nasbench.__version__
+                title=title, sections=rendered, version=__version__
             )
         )
         tables = [table for section in sections for table in section.tables]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nasbench.build.judgement import Candidate, Judgement
-from nasbench.proxy.validity import FEWEST_RANKED
+from nasbench.building.judgement import Candidate, Judgement
 from nasbench.report.text import TextTable, amount_text, decimals, estimate_text, number_text
+from nasbench.validity.measures import FEWEST_RANKED
 
 __all__ = ["pilot_tables"]
 

@@ -13,15 +13,15 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgba
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
-from nasbench.proxy.combine import FOLDS
-from nasbench.proxy.judgement import FITTED, Judgement
-from nasbench.proxy.validity import Validity
+from nasbench._files import atomic_path
 from nasbench.report.figures import Drawing
 from nasbench.report.page import Section, write_sections
 from nasbench.report.text import TextTable, estimate_text, number_text
 from nasbench.report.theme import COLOURS, FAINT, figure, styled
 from nasbench.stats import Estimate
-from nasbench.table import atomic_path
+from nasbench.validity.combine import FOLDS
+from nasbench.validity.judgement import FITTED, Judgement
+from nasbench.validity.measures import Validity
 
 __all__ = ["proxy_tables", "write_proxies"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from nasbench._files import atomic_path
 from nasbench.search import Comparison
-from nasbench.table import atomic_path
 
 __all__ = ["write_sheets"]
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nasbench._files import atomic_path
 from nasbench.report.figures import Drawing
 from nasbench.report.page import Section, write_sections
 from nasbench.report.regret import regret_curves
 from nasbench.report.text import TextTable, estimate_text
 from nasbench.report.theme import FAINT, INK, figure, series, styled
-from nasbench.table import atomic_path
 from nasbench.transfer import Evaluation, Held, Repository, Similarity
 from nasbench.transfer.evaluation import GOOD, LEAST, MEAN, WARM
 from nasbench.transfer.savings import Saving

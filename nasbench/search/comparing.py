@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from nasbench._files import atomic_path
 from nasbench._processes import leave_with_parent
 from nasbench.errors import NasbenchError, StrategyError, unknown
 from nasbench.search.comparison import Comparison
@@ -28,7 +29,7 @@ from nasbench.search.setting import Setting, header_of
 from nasbench.search.strategy import Budget, Limit, Objective, Target, strategy_class
 from nasbench.search.trace import KeptTraces, Trace
 from nasbench.stats import hypervolume
-from nasbench.table import Table, atomic_path, load
+from nasbench.table import Table, load
 
 __all__ = ["compare"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-import nasbench
+from nasbench._version import __version__
 from nasbench.errors import NasbenchError, unknown
 from nasbench.search.oracle import Oracle
 from nasbench.search.prior import Prior, begin_with
@@ -79,7 +79,7 @@ class RunSpec:
             "parameters": plain(self.parameters),
             "oracle": oracle.describe(),
             "space": dict(oracle.space.describe()),
-            "version": nasbench.__version__,
+            "version": __version__,
         }
 
     def begin(self, oracle: Oracle) -> Strategy:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._files import atomic_path
 from nasbench.errors import NasbenchError
 from nasbench.search.journal import note, notes_path
-from nasbench.table import atomic_path
 
 __all__ = ["KeptTraces", "Trace", "read_traces"]
 

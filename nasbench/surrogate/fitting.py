@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import nasbench
+from nasbench._version import __version__
 from nasbench.errors import NasbenchError
 from nasbench.surrogate.features import Features, stand_ins
 from nasbench.surrogate.predictors import predictor
@@ -73,7 +73,7 @@ def fit(
         "seed": seed,
         "features": seen.describe(),
         "trained_on": chosen.tolist(),
-        "versions": {"nasbench": nasbench.__version__, "xgboost": xgboost.__version__},
+        "versions": {"nasbench": __version__, "xgboost": xgboost.__version__},
         "metrics": metrics,
     }
     return Surrogate(document)

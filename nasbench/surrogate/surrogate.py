@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nasbench._files import atomic_path
 from nasbench.errors import NasbenchError
 from nasbench.space import Space, from_description
 from nasbench.surrogate.features import Features
 from nasbench.surrogate.targets import from_scale
 from nasbench.surrogate.uncertainty import Calibration, LocalSpread
-from nasbench.table import atomic_path
 
 if TYPE_CHECKING:
     import xgboost

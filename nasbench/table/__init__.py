@@ -1,6 +1,6 @@
 """What was measured: the table file, reading it, writing it."""
 
-from nasbench.table.format import Dataset, atomic_path
+from nasbench.table.format import Dataset
 from nasbench.table.schema import manifests, origins, predictions
 from nasbench.table.shipped import load, recipe_path, shipped_recipes, shipped_tables
 from nasbench.table.table import Table
@@ -15,7 +15,6 @@ from nasbench.table.write import content_hash, write_table
 __all__ = [
     "Dataset",
     "Table",
-    "atomic_path",
     "content_hash",
     "load",
     "manifests",

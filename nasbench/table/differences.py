@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._progress import Progress
 from nasbench.space import Architectures
 from nasbench.stats import Estimate, bootstrap_estimate, spearman
 from nasbench.table.alignment import answered, axes, blocks, has_seeds, recipe_of, stored, take
-from nasbench.table.importers.contract import Progress
 from nasbench.table.table import Table
 from nasbench.table.write import CONTENT_KINDS
 

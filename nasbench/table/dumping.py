@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import nasbench
+from nasbench._files import atomic_path
+from nasbench._progress import Progress
+from nasbench._version import __version__
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Architectures
 from nasbench.table.alignment import blocks, has_seeds, recipe_of, stored
-from nasbench.table.format import atomic_path
-from nasbench.table.importers.contract import Progress
 from nasbench.table.schema import covers
 from nasbench.table.sheet import PER, Sheet, check_single_numbers, epochs_of, spread
 from nasbench.table.table import Table
@@ -92,7 +92,7 @@ def _provenance(table: Table) -> str:
         for name in stored(table)
     }
     document = {
-        "written_by": f"nasbench-harness {nasbench.__version__}",
+        "written_by": f"nasbench-harness {__version__}",
         "table_sha256": table.sha256,
         **table.manifest,
         "datasets": datasets,

@@ -12,8 +12,7 @@ import hashlib
 import json
 import mmap
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,6 @@ __all__ = [
     "VERSION",
     "Dataset",
     "TableFile",
-    "atomic_path",
     "mark_of",
 ]
 
@@ -68,20 +66,6 @@ class Dataset:
 
     values: NDArray[Any]
     about: Mapping[str, Any] = field(default_factory=dict)
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A path beside `path` that takes its place when the block ends well, and goes otherwise."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    except OSError as error:
-        raise NasbenchError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):  # mostly: it was renamed, or could not even be made
-            partial.unlink()
 
 
 class TableFile:

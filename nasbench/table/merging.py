@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-import nasbench
+from nasbench._progress import Progress
+from nasbench._version import __version__
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Architectures
 from nasbench.table.alignment import (
@@ -25,7 +26,6 @@ from nasbench.table.alignment import (
     take,
 )
 from nasbench.table.format import PREDICTED, Dataset
-from nasbench.table.importers.contract import Progress
 from nasbench.table.schema import covers
 from nasbench.table.scratch import Scratch
 from nasbench.table.table import Table
@@ -116,7 +116,7 @@ def merge(
             about={
                 **_alike(tables),
                 **({"task": task} if task else {}),
-                "versions": {"nasbench": nasbench.__version__},
+                "versions": {"nasbench": __version__},
                 "sources": [_source(table, tables, sharing) for table in tables],
             },
         )

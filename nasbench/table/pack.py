@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.table.format import BLOCK, DTYPES, MAGIC, MANIFEST, VERSION, Dataset, atomic_path
+from nasbench._files import atomic_path
+from nasbench.table.format import BLOCK, DTYPES, MAGIC, MANIFEST, VERSION, Dataset
 
 __all__ = ["write_file"]
 

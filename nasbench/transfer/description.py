@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from nasbench._files import atomic_path
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Space, from_description
-from nasbench.table import atomic_path
 from nasbench.task import Task
 
 __all__ = ["FEATURES", "Description", "image_features", "manifest_features"]

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nasbench as nb
-from nasbench.build.judgement import SCOPES, Reference
+from nasbench.building.judgement import SCOPES, Reference
 from nasbench.report.text import TextTable
 from nasbench.stats import (
     Estimate,

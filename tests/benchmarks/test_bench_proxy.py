@@ -11,7 +11,7 @@ import pytest
 
 import nasbench as nb
 from nasbench import proxy
-from nasbench.build.proxies import ON_CPU
+from nasbench.building.proxies import ON_CPU
 from nasbench.train import Recipe
 from nasbench.train.reference import cpu_threads
 

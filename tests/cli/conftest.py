@@ -72,7 +72,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def table(recipe: Path) -> Path:
-    from nasbench.build import build, read_spec
+    from nasbench.building import build, read_spec
 
     path = recipe.with_name("tiny.h5")
     build(read_spec(recipe), path, processes=1, hardware="cpu")

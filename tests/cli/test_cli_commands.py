@@ -171,7 +171,7 @@ def test_demo_makes_everything_and_goes_on(cli, recipe, tmp_path, monkeypatch):
     monkeypatch.setattr("nasbench.cli.demo.SEEDS", 3)
     monkeypatch.setattr("nasbench.cli.demo.REALLY_TRAINED", 2)
     monkeypatch.setattr("nasbench.cli.demo.cores", lambda: 1)
-    monkeypatch.setattr("nasbench.build.crew.default_processes", lambda hardware: 1)
+    monkeypatch.setattr("nasbench.building.crew.default_processes", lambda hardware: 1)
     out = tmp_path / "demo"
     done = cli("demo", "--out", out, "--recipe", recipe)
     assert done.status == 0, done.err
@@ -240,7 +240,7 @@ def test_nothing_long_begins_for_a_file_that_cannot_be_written(
 
     monkeypatch.setattr("nasbench.train.reference.training", begun)
     monkeypatch.setattr("nasbench.surrogate.fit", begun)
-    monkeypatch.setattr("nasbench.build.pilot.pilot", begun)
+    monkeypatch.setattr("nasbench.building.pilot.pilot", begun)
     nowhere = tmp_path / "none" / "file"
     for words, out in (
         (("export", "5", "--recipe", recipe, "--train", "--onnx"), nowhere),

@@ -83,7 +83,7 @@ def test_verify_trains_rows_again(cli, table):
 
 
 def test_rows_that_do_not_agree_are_status_1(cli, table, monkeypatch):
-    monkeypatch.setattr("nasbench.build.retrain.train_units", _off(90))
+    monkeypatch.setattr("nasbench.building.retrain.train_units", _off(90))
     done = cli("verify", table, "--retrain", 6, "--workers", 1)
     assert done.status == 1
     assert "the rows do not agree" in done.out
@@ -92,7 +92,7 @@ def test_rows_that_do_not_agree_are_status_1(cli, table, monkeypatch):
 
 def _off(points):
     """Trainings that end so many points lower."""
-    from nasbench.build.executor import train_units
+    from nasbench.building.executor import train_units
 
     def train(*given):
         for unit, record in train_units(*given):

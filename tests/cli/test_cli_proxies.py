@@ -17,8 +17,8 @@ SEARCH = ("search", "--table", "SCORED", "--budget-evaluations", "3")
 
 @pytest.fixture(scope="module")
 def scored(table: Path, recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from nasbench.build import read_spec
-    from nasbench.build.proxies import Scoring, score_table
+    from nasbench.building import read_spec
+    from nasbench.building.proxies import Scoring, score_table
     from nasbench.table import Table
 
     out = tmp_path_factory.mktemp("scored") / "scored.h5"

@@ -12,8 +12,8 @@ import pytest
 import nasbench as nb
 from nasbench.cli.searching import complete_strategies
 from nasbench.cli.tables import complete_format, complete_kind, complete_per
+from nasbench.importers import KINDS, options_of
 from nasbench.table import Dataset, write_table
-from nasbench.table.importers import KINDS, options_of
 
 
 def write(path: Path, rows: list[int], seeds: list[int], first: float = 10) -> Path:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import nasbench as nb
-from nasbench.build import BuildSpec
-from nasbench.build.pilot import Sample
-from nasbench.build.recommend import judge
+from nasbench.building import BuildSpec
+from nasbench.building.pilot import Sample
+from nasbench.building.recommend import judge
 from nasbench.report import TextTable
 from nasbench.report.pilot import pilot_tables
 

@@ -12,12 +12,12 @@ import scipy.stats
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
-from nasbench.proxy.judgement import FITTED, Judgement, first_by, judge, scores_of, targets_of
 from nasbench.report.figures import Drawing
 from nasbench.report.page import Section, write_sections
 from nasbench.report.proxies import _agreement, _matrix, proxy_tables, write_proxies
 from nasbench.stats import Estimate
 from nasbench.table import Dataset, Table, trained_seeds, write_table
+from nasbench.validity.judgement import FITTED, Judgement, first_by, judge, scores_of, targets_of
 
 SPACE = nb.space("nb201-mini")
 ROWS = SPACE.representatives
@@ -233,7 +233,7 @@ def test_seeds_are_read_of_what_is_asked_for(table: Table, monkeypatch: pytest.M
         asked.append(f"{recipe}/{metric}")
         return trained_seeds(table, metric, recipe=recipe)
 
-    monkeypatch.setattr("nasbench.proxy.judgement.trained_seeds", of_seeds)
+    monkeypatch.setattr("nasbench.validity.judgement.trained_seeds", of_seeds)
     judge(table, proxies=["low"], metrics=["toy/latency_ms"])
     assert asked == []
     judge(table, proxies=["low"], metrics=["r/valid_accuracy"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nasbench as nb
-from nasbench.build import BuildSpec, build
+from nasbench.building import BuildSpec, build
 from nasbench.space import Space
 from nasbench.table import Dataset, Table, write_table
 from nasbench.train.native import library

@@ -11,7 +11,7 @@ import pytest
 from made_up import Scripted
 
 import nasbench as nb
-from nasbench.build import BuildSpec
+from nasbench.building import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.search import (
     Budget,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nasbench as nb
-from nasbench.build import BuildSpec
+from nasbench.building import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.search import (
     Budget,

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from made_up_table import NEVER, made_up, write
 
 from nasbench.errors import NasbenchError
+from nasbench.importers import import_table
 from nasbench.space import CellSpace
 from nasbench.table import Dataset, Table, alignment, write_table
 from nasbench.table.dumping import FORMATS, PER, dump
-from nasbench.table.importers import import_table
 
 
 @pytest.fixture(params=["canonical", "none"])

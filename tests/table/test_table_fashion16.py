@@ -10,8 +10,8 @@ import pytest
 
 import nasbench as nb
 from nasbench import proxy
-from nasbench.build import read_spec
-from nasbench.build.retrain import retrain
+from nasbench.building import read_spec
+from nasbench.building.retrain import retrain
 from nasbench.stats import partial_spearman, spearman
 from nasbench.table import Table, recipe_path
 from nasbench.train.native import library

@@ -13,10 +13,10 @@ import pytest
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
+from nasbench.importers.kinds import import_table
 from nasbench.table import Dataset, Table, write_table
 from nasbench.table.differences import diff
 from nasbench.table.dumping import dump
-from nasbench.table.importers.kinds import import_table
 from nasbench.table.merging import merge
 from nasbench.table.schema import check_manifest
 

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from made_up_table import RECIPES, made_up, write
 
+from nasbench._files import atomic_path
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
-from nasbench.table import Dataset, Table, atomic_path, content_hash, write_table
+from nasbench.table import Dataset, Table, content_hash, write_table
 
 
 def test_any_hdf5_reader_sees_the_same_arrays(tmp_path: Path) -> None:

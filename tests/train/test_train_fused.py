@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 import nasbench as nb
-from nasbench.build import BuildSpec, build
+from nasbench.building import BuildSpec, build
 from nasbench.errors import NasbenchError
 from nasbench.space import SHIFT, CellSpace
 from nasbench.task import Task

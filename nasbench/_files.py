@@ -1,0 +1,216 @@
+"""Files: written whole or not at all, read within bounds, always UTF-8.
+
+Whatever reads a text that somebody wrote by hand, or that comes from elsewhere, reads it here, so
+that size, depth, encoding and what is no file at all are checked in one place.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from nasbench.errors import BadValue, DamagedFile, NasbenchError
+
+__all__ = [
+    "MOST_JSON",
+    "MOST_TOML",
+    "atomic_path",
+    "check_out",
+    "read_json",
+    "read_text",
+    "read_toml",
+    "write_csv",
+    "write_json",
+    "write_text",
+]
+
+MOST_TOML = 1 << 20
+"""Bytes that a TOML file may have: a thousand times what one written by hand has."""
+MOST_JSON = 1 << 28
+"""Bytes that a JSON document may have; surrogates are the largest, of some 20 MB."""
+
+_DEEPEST = 32
+"""Brackets within brackets, and parts of a dotted key, of a TOML file."""
+_LONGEST_NAME = 240
+"""Bytes of a file's name: 255 is what file systems take, and ours gets `.build` and `.partial`."""
+
+# Strings and comments say nothing of how deep a TOML file is.
+_TOML_TEXT = re.compile(
+    r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL
+)
+_TOML_DOTS = re.compile(rf"(?:\.[^.\n=\[\]{{}},]*){{{_DEEPEST},}}")
+
+
+def read_text(path: Path, what: str, *, most: int = MOST_JSON) -> str:
+    """The text of a file: UTF-8, with or without a byte order mark, any line ends.
+
+    Args:
+        path: of the file.
+        what: the file is called in an error, as in `cannot read recipe r.toml`.
+        most: bytes that it may have.
+
+    Raises:
+        NasbenchError: where it cannot be read, is no regular file, is larger, or is no UTF-8.
+    """
+    try:
+        # Not to wait for whoever writes to a pipe: it is refused just below.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise BadValue(f"cannot read {what} {path}: it is no file")
+            data = file.read(most + 1)
+    except OSError as error:
+        raise NasbenchError(f"cannot read {what} {path}: {error.strerror}") from error
+    except ValueError as error:  # a NUL in the name
+        if isinstance(error, NasbenchError):
+            raise
+        raise BadValue(f"cannot read {what} {str(path)!r}: {error}") from error
+    if len(data) > most:
+        raise BadValue(f"cannot read {what} {path}: it has more than {most:,} bytes")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DamagedFile(f"cannot read {what} {path}: it is no UTF-8 text ({error})") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """What a TOML file holds, within `MOST_TOML` bytes and a bounded depth.
+
+    Raises:
+        NasbenchError: as `read_text`, and where it is not TOML.
+    """
+    text = read_text(path, what, most=MOST_TOML)
+    bare = _TOML_TEXT.sub("", text)
+    depth = deepest = 0
+    for bracket in re.findall(r"[][{}]", bare):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    # tomllib recurses once a bracket, and takes quadratic time over the parts of a key.
+    if deepest > _DEEPEST or _TOML_DOTS.search(bare):
+        raise BadValue(f"{path} is nested more than {_DEEPEST} deep: no {what} is")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also an integer of thousands of digits
+        raise DamagedFile(f"{path} is not TOML: {error}") from error
+
+
+def read_json(path: Path, what: str, *, most: int = MOST_JSON) -> Any:
+    """What a JSON document holds; NaN and infinities are no JSON.
+
+    Raises:
+        NasbenchError: as `read_text`, and where it is not JSON.
+    """
+    text = read_text(path, what, most=most)
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise DamagedFile(f"{path} is damaged: it is not JSON ({error})") from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8 with plain newlines, whatever the locale and the system."""
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, values: Any, *, indent: int = 2) -> None:
+    """Write plain JSON values, with a newline at the end; NaN is refused."""
+    text = json.dumps(values, indent=indent, allow_nan=False)
+    with atomic_path(path) as partial:
+        write_text(partial, f"{text}\n")
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write rows under a header; what is text never begins as a spreadsheet's formula does."""
+    with (
+        atomic_path(path) as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow([_cell(column) for column in columns])
+        writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(tuple("=+-@\t\r")) else value
+
+
+@contextmanager
+def atomic_path(path: Path, *, new: bool = False) -> Iterator[Path]:
+    """A path beside `path` that takes its place when the block ends well, and goes otherwise.
+
+    Args:
+        path: of the file to be.
+        new: it must not be there: what appeared meanwhile stays, and is said.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        if new:
+            _move_where_none_is(partial, path)
+        else:
+            os.replace(partial, path)
+    except OSError as error:
+        raise NasbenchError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):  # mostly: it was renamed, or could not even be made
+            partial.unlink()
+
+
+def _move_where_none_is(partial: Path, path: Path) -> None:
+    try:
+        os.link(partial, path)  # unlike a rename, never in the place of another
+    except FileExistsError as error:
+        raise NasbenchError(f"{path} appeared meanwhile and was left as it is") from error
+    except OSError:  # a file system without links
+        if path.exists():
+            raise NasbenchError(f"{path} appeared meanwhile and was left as it is") from None
+        os.replace(partial, path)
+
+
+def check_out(out: Path, option: str = "--out", *, new: bool = False) -> None:
+    """Refuse at once what no file can be written to.
+
+    Args:
+        out: the file to be; its folder must be there.
+        option: that named it, for the error.
+        new: it must not be there yet.
+
+    Raises:
+        NasbenchError: in one sentence.
+    """
+    name = out.name
+    if not name or name in (".", "..") or not str(out).strip():
+        raise BadValue(f"{option} names a file, got {str(out)!r}")
+    if len(os.fsencode(name)) > _LONGEST_NAME or "\0" in str(out):
+        raise BadValue(f"{option}: a file's name has at most {_LONGEST_NAME} bytes and no NUL")
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
+        raise BadValue(f"{option}: a file's name has no control characters, got {name!r}")
+    try:
+        if not out.parent.is_dir():
+            raise BadValue(f"{option} {out}: there is no folder {out.parent}")
+        mode = out.lstat().st_mode if out.is_symlink() or out.exists() else None
+        mode = out.stat().st_mode if out.exists() else mode
+    except OSError as error:
+        raise BadValue(f"{option} {out}: {error.strerror}") from error
+    if mode is None:
+        return
+    if stat.S_ISDIR(mode):
+        raise BadValue(f"{option} {out} is a folder: name a file")
+    if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+        raise BadValue(f"{option} {out} is no regular file: name another")
+    if new:
+        raise BadValue(f"{out} is there already: give another {option} or remove it")

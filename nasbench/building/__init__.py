@@ -1,0 +1,20 @@
+"""From a recipe to a table: plan, journal, executors, assembly."""
+
+from nasbench.building.builder import assemble_shards, build, train_shard
+from nasbench.building.designs import DESIGNS, Sampling
+from nasbench.building.partial import PartlyTrained, build_sample
+from nasbench.building.shard import Shard
+from nasbench.building.spec import BuildSpec, read_spec
+
+__all__ = [
+    "DESIGNS",
+    "BuildSpec",
+    "PartlyTrained",
+    "Sampling",
+    "Shard",
+    "assemble_shards",
+    "build",
+    "build_sample",
+    "read_spec",
+    "train_shard",
+]

@@ -1,0 +1,137 @@
+"""The table out of what a build journaled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.building.executor import Unit
+from nasbench.building.spec import BuildSpec
+from nasbench.table import Dataset, Table, write_table
+from nasbench.train import CURVES, Record
+
+__all__ = ["assemble"]
+
+_UNITS = {"loss": "nats", "accuracy": "percent", "seconds": "seconds, cumulative"}
+_MEASURED = ("latency_ms", "latency_spread_ms", "latency_n", "energy_mj", "memory_mib")
+_COUNTED = ("parameters", "flops", "release_parameters", "release_flops")
+
+
+def assemble(
+    spec: BuildSpec,
+    out: Path,
+    records: Mapping[Unit, Record],
+    measurements: Mapping[str, Mapping[int, Mapping[str, Any]]],
+    counts: Mapping[int, Mapping[str, float]],
+    about: Mapping[str, Any],
+    architectures: NDArray[np.int64] | None = None,
+) -> Table:
+    """Put every record in its place and write the table.
+
+    Args:
+        spec: what was built.
+        out: the table.
+        records: every training of the plan; what was not trained is NaN.
+        measurements: by device and architecture, the fields of `Measurement`.
+        counts: parameters and FLOPs by architecture.
+        about: further entries of the manifest.
+        architectures: the rows, distinct networks in ascending order; all where left out.
+    """
+    rows = spec.space.representatives if architectures is None else architectures
+    datasets: dict[str, Dataset] = {}
+    missing: list[dict[str, Any]] = []
+    for name in spec.recipes:
+        datasets.update(_recipe(spec, name, rows.tolist(), records, missing))
+    for metric in _COUNTED:
+        values = np.asarray([counts[a][metric] for a in rows.tolist()], dtype=np.float64)
+        datasets[f"network/{metric}"] = Dataset(values, {"kind": "counted"})
+    devices: dict[str, dict[str, Any]] = {}
+    for device in spec.devices:
+        found = [measurements[device.name][a] for a in rows.tolist()]
+        for metric in _MEASURED:
+            values = np.asarray([m[metric] for m in found], dtype=np.float64)
+            # What counts a metric's runs and tells their spread is as the metric itself.
+            kind = next((m["kind"][metric] for m in found if metric in m["kind"]), "measured")
+            datasets[f"device/{device.name}/{metric}"] = Dataset(values, {"kind": kind})
+            reasons: dict[str, list[int]] = {}
+            for architecture, m in zip(rows.tolist(), found, strict=True):
+                if metric in m["reasons"]:
+                    reasons.setdefault(m["reasons"][metric], []).append(architecture)
+            scope = f"device/{device.name}/{metric}"
+            for reason, affected in reasons.items():
+                everywhere = len(affected) == len(rows)
+                listed = [] if everywhere else affected
+                missing.append({"scope": scope, "reason": reason, "architectures": listed})
+        devices[device.name] = about["device_descriptions"][device.name]
+    return write_table(
+        out,
+        name=spec.name,
+        space=spec.space,
+        rows=rows,
+        sharing="canonical",
+        recipes={
+            name: {
+                "epochs": recipe.epochs,
+                "seeds": list(spec.seeds),
+                "trained": recipe.describe(),
+            }
+            for name, recipe in spec.recipes.items()
+        },
+        datasets=datasets,
+        devices=devices,
+        missing=missing,
+        about={key: value for key, value in about.items() if key != "device_descriptions"},
+    )
+
+
+def _recipe(
+    spec: BuildSpec,
+    name: str,
+    rows: list[int],
+    records: Mapping[Unit, Record],
+    missing: list[dict[str, Any]],
+) -> dict[str, Dataset]:
+    """The data sets of one recipe, `[rows, seeds, epochs]`, and why some of it is missing."""
+    seeds = spec.seeds
+    epochs = spec.recipes[name].epochs
+    curves = {c: np.full((len(rows), len(seeds), epochs), np.nan, np.float32) for c in CURVES}
+    test = np.full((len(rows), len(seeds), 1), np.nan, np.float32)
+    evaluation = np.full((len(rows), len(seeds), 1), np.nan, np.float32)
+    diverged: dict[int, list[str]] = {}
+    for i, architecture in enumerate(rows):
+        for j, seed in enumerate(seeds):
+            record = records.get(Unit(name, architecture, seed))
+            if record is None:
+                continue
+            for curve in CURVES:
+                curves[curve][i, j] = record.curves[curve]
+            test[i, j] = record.test_accuracy
+            evaluation[i, j] = record.evaluation_seconds
+            if record.diverged:
+                diverged.setdefault(architecture, []).append(
+                    f"seed {seed} in epoch {record.diverged}"
+                )
+    for architecture, when in diverged.items():
+        reason = f"training diverged: {', '.join(when)}"
+        missing.append(
+            {"scope": f"recipe/{name}", "reason": reason, "architectures": [architecture]}
+        )
+    every, last = list(range(1, epochs + 1)), [epochs]
+    datasets = {}
+    for curve, values in curves.items():
+        kind = "measured" if curve == "train_seconds" else "trained"
+        unit = _UNITS[curve.rsplit("_", 1)[1]]
+        datasets[f"recipe/{name}/{curve}"] = Dataset(
+            values, {"kind": kind, "unit": unit, "epochs": every}
+        )
+    datasets[f"recipe/{name}/test_accuracy"] = Dataset(
+        test, {"kind": "trained", "unit": "percent", "epochs": last}
+    )
+    datasets[f"recipe/{name}/evaluation_seconds"] = Dataset(
+        evaluation, {"kind": "measured", "unit": "seconds, cumulative", "epochs": last}
+    )
+    return datasets

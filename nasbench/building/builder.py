@@ -1,0 +1,287 @@
+"""From a recipe to a table: train, measure, assemble, and lose nothing on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nasbench._progress import Progress, silent
+from nasbench._version import __version__
+from nasbench.building.assemble import assemble
+from nasbench.building.crew import Crew
+from nasbench.building.executor import Unit
+from nasbench.building.journal import BuildFolder, folder_of, holds_plan, read_plan
+from nasbench.building.ledger import Ledger
+from nasbench.building.measuring import count_networks, measure
+from nasbench.building.provenance import hardware as describe_hardware
+from nasbench.building.provenance import session, versions
+from nasbench.building.shard import Shard, divide, shards_in
+from nasbench.building.spec import BuildSpec
+from nasbench.device import make_device
+from nasbench.errors import NasbenchError
+from nasbench.table import Table
+
+__all__ = [
+    "about_build",
+    "assemble_shards",
+    "build",
+    "check_shards",
+    "entries_of_shards",
+    "exists_already",
+    "is_sample_of",
+    "plan_of",
+    "train_missing",
+    "train_shard",
+    "units_of",
+]
+
+
+def build(
+    spec: BuildSpec,
+    out: Path,
+    *,
+    processes: int | None = None,
+    engine: str = "auto",
+    hardware: str = "auto",
+    executor: str = "local",
+    progress: Progress | None = None,
+) -> Table:
+    """Train every distinct architecture with every seed, measure devices, write the table.
+
+    A build that was stopped, killed or ran out of disk goes on from its journal in the folder
+    `<out>.build`, which goes when the table is there. What shards have trained is taken up, and
+    so is a sample, whose table (see `nasbench.building.partial`) gives place to the whole one.
+
+    Args:
+        spec: what to build.
+        out: the table; must not exist.
+        processes: how many trainings run side by side, each on one thread; a core each by
+            default.
+        engine: one of `nasbench.train.engine.ENGINES`, or `auto` for the fastest that is here.
+        hardware: to train on: a torch device's name, or `auto`.
+        executor: `local` trains on this machine, `ray` on the CPUs of a Ray cluster. Devices
+            are measured on this machine.
+        progress: told as the build goes on.
+    """
+    crew = Crew.of(spec, processes, engine, hardware, executor)
+    plan = plan_of(spec, crew.engine)
+    if out.exists() and not is_sample_of(out, plan):
+        return _tidy_up(spec, out, crew.engine)
+    return _make(spec, out, plan, crew, progress or silent)
+
+
+def train_shard(
+    spec: BuildSpec,
+    out: Path,
+    shard: Shard,
+    *,
+    processes: int | None = None,
+    engine: str = "auto",
+    hardware: str = "auto",
+    executor: str = "local",
+    progress: Progress | None = None,
+) -> int:
+    """Train a shard's part of a build, of which `assemble_shards` makes the table.
+
+    A shard journals to its own folder inside `<out>.build`, so that shards on a shared file
+    system never write to one file; a shard that was stopped goes on from there. It measures no
+    device: that is for one machine to do.
+
+    Args:
+        spec: what to build.
+        out: the table-to-be; must not exist.
+        shard: which part.
+        processes: as for `build`, and so are the others.
+        engine: one for all shards.
+        hardware: to train on.
+        executor: who trains.
+        progress: told as the shard goes on.
+
+    Returns:
+        How many trainings the shard has.
+    """
+    crew = Crew.of(spec, processes, engine, hardware, executor)
+    if out.exists():
+        raise exists_already(out)
+    plan = plan_of(spec, crew.engine)
+    units = divide(units_of(spec), shard.of)[shard.number - 1]
+    check_shards(out, plan, shard)
+    folder = BuildFolder(out, plan, shard.folder)
+    try:
+        done = Ledger(folder, folder.entries())
+        done.keep({**session(), "shard": str(shard)})
+        train_missing(crew, units, done, progress or silent)
+    finally:
+        folder.close(remove=False)
+    return len(units)
+
+
+def assemble_shards(spec: BuildSpec, out: Path, *, progress: Progress | None = None) -> Table:
+    """Measure devices on this machine and write the table of what shards have trained.
+
+    Raises:
+        NasbenchError: where trainings are missing; it names their shards.
+    """
+    if out.exists():
+        return _tidy_up(spec, out)
+    folder = folder_of(out)
+    plans = [read_plan(folder / shard.folder) for shard in shards_in(folder)]
+    # The shards' engine, whatever this machine would have picked.
+    engine = next((str(plan["engine"]) for plan in plans if plan), None)
+    if engine is None:
+        raise NasbenchError(
+            f"there are no shards in {folder}: train them first, with --shard 1/N to --shard N/N "
+            f"and the same --out"
+        )
+    return _make(spec, out, plan_of(spec, engine), None, progress or silent)
+
+
+def exists_already(out: Path) -> NasbenchError:
+    """What to say of a table that is in the way."""
+    return NasbenchError(f"{out} is there already: give another --out or remove it")
+
+
+def plan_of(spec: BuildSpec, engine: str) -> dict[str, Any]:
+    """What is built, in plain JSON values; a space too large to enumerate is told here."""
+    return {
+        "spec": spec.describe(),
+        "distinct": spec.space.unique,
+        "engine": engine,
+        "version": __version__,
+    }
+
+
+def units_of(spec: BuildSpec, architectures: Sequence[int] | None = None) -> list[Unit]:
+    """All trainings of a build, or of some of its distinct architectures."""
+    chosen = spec.space.representatives.tolist() if architectures is None else architectures
+    return [
+        Unit(recipe, architecture, seed)
+        for recipe in spec.recipes
+        for seed in spec.seeds
+        for architecture in chosen
+    ]
+
+
+def is_sample_of(out: Path, plan: Mapping[str, Any]) -> bool:
+    """Whether a file is the table of a sample of the build whose journal lies beside it."""
+    folder = folder_of(out)
+    return folder.is_dir() and read_plan(folder) == plan and "sample" in Table(out).manifest
+
+
+def _tidy_up(spec: BuildSpec, out: Path, engine: str | None = None) -> Table:
+    """The table of this very build, if a kill was all that kept its folder from being removed."""
+    folder = folder_of(out)
+    if folder.is_dir():
+        table = Table(out)
+        plan = plan_of(spec, str(table.manifest.get("engine")))
+        parts = [folder, *(folder / shard.folder for shard in shards_in(folder))]
+        if (
+            table.manifest.get("recipe_file") == plan["spec"]
+            and "sample" not in table.manifest
+            and engine in (plan["engine"], None)
+            and all(read_plan(part) in (plan, None) for part in parts)
+        ):
+            _remove_shards(out, plan)
+            BuildFolder(out, plan).close(remove=True)
+            return table
+    raise exists_already(out)
+
+
+def _remove_shards(out: Path, plan: Mapping[str, Any]) -> None:
+    for shard in shards_in(folder_of(out)):
+        BuildFolder(out, plan, shard.folder).close(remove=True)
+
+
+def _make(
+    spec: BuildSpec, out: Path, plan: Mapping[str, Any], crew: Crew | None, tell: Progress
+) -> Table:
+    """Train what is missing, measure, assemble; without a crew nothing may be missing."""
+    devices = [make_device(device) for device in spec.devices]
+    check_shards(out, plan)
+    folder = BuildFolder(out, plan)
+    finished = False
+    try:
+        done = Ledger(folder, [*entries_of_shards(out, plan), *folder.entries()])
+        if crew is None:
+            _check_whole(spec, out, done)
+        done.keep(session())
+        if crew is not None:
+            train_missing(crew, units_of(spec), done, tell)
+        architectures = spec.space.representatives.tolist()
+        count_networks(spec, architectures, done, tell)
+        measure(spec, architectures, devices, done, tell)
+        about = about_build(spec, plan["engine"], done)
+        table = assemble(spec, out, done.records, done.measurements, done.counts, about)
+        _remove_shards(out, plan)
+        finished = True
+    finally:
+        folder.close(remove=finished)
+    return table
+
+
+def check_shards(out: Path, plan: Mapping[str, Any], joining: Shard | None = None) -> None:
+    """Refuse shards of another plan, and one that joins another plan or division."""
+    if joining:
+        holds_plan(out, plan)
+    for shard in shards_in(folder_of(out), joining):
+        if read_plan(folder_of(out) / shard.folder) not in (plan, None):
+            raise NasbenchError(
+                f"shard {shard} of {out} is of another recipe, task, engine or version; give "
+                f"another --out, or remove {folder_of(out)}"
+            )
+
+
+def entries_of_shards(out: Path, plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What shards have journaled; none may be at work."""
+    for shard in shards_in(folder_of(out)):
+        part = BuildFolder(out, plan, shard.folder)
+        try:
+            yield from part.entries()
+        finally:
+            part.close(remove=False)
+
+
+def _check_whole(spec: BuildSpec, out: Path, done: Ledger) -> None:
+    """Refuse what is not trained in full, and name the shards to run again."""
+    units = units_of(spec)
+    missing = sum(unit not in done.records for unit in units)
+    if not missing:
+        return
+    of = shards_in(folder_of(out))[0].of
+    unfinished = []
+    for number, part in enumerate(divide(units, of), 1):
+        trained = sum(unit in done.records for unit in part)
+        if trained < len(part):
+            unfinished.append(f"{Shard(number, of)} ({trained:,} of {len(part):,} trained)")
+    raise NasbenchError(
+        f"{missing:,} of {len(units):,} trainings are missing for {out}: build again with --shard "
+        f"{', '.join(unfinished)}"
+    )
+
+
+def train_missing(crew: Crew, units: Sequence[Unit], done: Ledger, tell: Progress) -> None:
+    """Train and journal those of the units that nobody has trained."""
+    missing = [unit for unit in units if unit not in done.records]
+    trained = len(units) - len(missing)
+    tell("training", trained, len(units))
+    for unit, record in crew.train(missing, done.keep):
+        done.keep({"entry": "training", "recipe": unit.recipe, "record": record.to_json()})
+        trained += 1
+        tell("training", trained, len(units))
+
+
+def about_build(spec: BuildSpec, engine: str, done: Ledger) -> dict[str, Any]:
+    """What the manifest says beside the data: where all this comes from."""
+    return {
+        "origin": "built",
+        "engine": engine,
+        "recipe_file": spec.describe(),
+        "task": spec.task.describe(),
+        "versions": versions(),
+        "hardware": describe_hardware(),
+        "device_descriptions": done.devices,
+        "history": done.sessions,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,63 @@
+"""Who trains a build: this machine, or a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasbench.building.executor import Unit, default_processes, train_units
+from nasbench.building.ray_executor import import_ray, train_on_ray
+from nasbench.building.spec import BuildSpec
+from nasbench.errors import NasbenchError, unknown
+from nasbench.train.engine import pick_engine
+from nasbench.train.record import Record
+
+__all__ = ["EXECUTORS", "Crew"]
+
+EXECUTORS = ("local", "ray")
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who trains, and with what; made by `of`, which says what is not here."""
+
+    spec: BuildSpec
+    processes: int | None
+    engine: str
+    hardware: str
+    executor: str
+
+    @classmethod
+    def of(
+        cls, spec: BuildSpec, processes: int | None, engine: str, hardware: str, executor: str
+    ) -> Crew:
+        """The crew that the parameters of `build` ask for."""
+        if processes is not None and processes < 1:
+            raise NasbenchError(f"a build needs 1 process or more, got {processes}")
+        if executor == "ray":
+            import_ray()
+            if hardware not in ("auto", "cpu"):
+                raise NasbenchError(f"the ray executor trains on CPUs, not on {hardware}")
+            hardware = "cpu"
+        elif executor != "local":
+            raise unknown("executor", executor, EXECUTORS)
+        engine = pick_engine(engine, hardware, spec.task.shape[1:])
+        if engine == "native":
+            hardware = "cpu"
+        if executor == "local":
+            processes = processes or default_processes(hardware)
+        return cls(spec, processes, engine, hardware, executor)
+
+    @property
+    def side_by_side(self) -> int:
+        """Trainings at a time; those of a fused group share its time, so that they count as one."""
+        return 1 if self.engine == "fused" else self.processes or 1
+
+    def train(
+        self, units: Sequence[Unit], joined: Callable[[Mapping[str, Any]], None]
+    ) -> Iterator[tuple[Unit, Record]]:
+        """Records as they finish; `joined` gets the session of each machine that helps."""
+        if self.executor == "ray":
+            return train_on_ray(self.spec, units, self.processes, self.engine, joined)
+        return train_units(self.spec, units, self.processes or 1, self.engine, self.hardware)

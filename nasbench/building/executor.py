@@ -1,0 +1,176 @@
+"""Who trains: this process, or several beside it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing import get_context
+from typing import Any, NamedTuple, TypeVar
+
+from nasbench._processes import cores, leave_with_parent
+from nasbench.building.spec import BuildSpec
+from nasbench.errors import NasbenchError
+from nasbench.train.engine import make_trainer
+from nasbench.train.fused import FusedTrainer
+from nasbench.train.native import NativeTrainer
+from nasbench.train.record import Record
+from nasbench.train.reference import Prepared, pick_hardware, prepare
+
+__all__ = ["Unit", "UnitTrainer", "default_processes", "in_processes", "train_units"]
+
+Job = TypeVar("Job")
+Done = TypeVar("Done")
+
+
+class Unit(NamedTuple):
+    """One training: a canonical architecture by a recipe with a seed."""
+
+    recipe: str
+    architecture: int
+    seed: int
+
+
+def default_processes(hardware: str) -> int:
+    """A process a core on a CPU; one on a GPU, which it fills or nobody does."""
+    if pick_hardware(hardware).type != "cpu":
+        return 1
+    return cores()
+
+
+def train_units(
+    spec: BuildSpec, units: Sequence[Unit], processes: int, engine: str, hardware: str
+) -> Iterator[tuple[Unit, Record]]:
+    """Train units, each on one thread; records come as they finish, in any order.
+
+    Args:
+        spec: gives space, task and recipes.
+        units: what to train.
+        processes: how many side by side; `native` and `fused` have threads in their place.
+        engine: one of `nasbench.train.engine.ENGINES`.
+        hardware: a torch device's name, or `auto`.
+    """
+    if engine == "native":
+        yield from _train_side_by_side(spec, units, NativeTrainer(processes))
+        return
+    if engine == "fused":
+        yield from _train_side_by_side(spec, units, FusedTrainer(hardware, processes))
+        return
+    if processes == 1 or len(units) < 2:
+        trainer = UnitTrainer(spec, engine, hardware)
+        for unit in units:
+            yield unit, trainer.train(unit)
+        return
+    yield from in_processes(_train, units, processes, _open, (spec, engine, hardware), "training")
+
+
+def in_processes(
+    work: Callable[[Job], Done],
+    jobs: Iterable[Job],
+    processes: int,
+    opening: Callable[..., None],
+    opened_with: tuple[Any, ...],
+    what: str,
+) -> Iterator[tuple[Job, Done]]:
+    """Jobs with what is made of them, as they finish, in any order.
+
+    Ctrl-C, or leaving the iterator, ends the processes at once: what they do is given up.
+
+    Args:
+        work: of a module, called with each job in one of the processes.
+        jobs: what to do.
+        processes: how many side by side.
+        opening: of a module, called once in each process before its first job.
+        opened_with: what it is called with.
+        what: the processes do, in one word.
+    """
+    context = get_context("spawn")  # a fork would copy half of torch's threads
+    with ProcessPoolExecutor(processes, context, opening, opened_with) as pool:
+        waiting: dict[Future[Done], Job] = {}
+        todo = iter(jobs)
+        try:
+            while True:
+                # A few ahead of each process: a stop has little to take back.
+                for job in islice(todo, 2 * processes - len(waiting)):
+                    with _deaf_to_ctrl_c():
+                        waiting[pool.submit(work, job)] = job
+                if not waiting:
+                    return
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    yield waiting.pop(future), future.result()
+        except BrokenProcessPool as error:
+            raise NasbenchError(
+                f"a {what} process died (killed, or out of memory); what is finished is kept, "
+                f"and the same command goes on from there, with fewer --workers if memory is short"
+            ) from error
+        finally:
+            if waiting:  # the pool would wait for them, which may take hours
+                for process in list(pool._processes.values()):
+                    process.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are begun here never hear Ctrl-C, this one hears it afterwards.
+
+    A terminal sends it to all of them; to answer is for the one that started the others.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _train_side_by_side(
+    spec: BuildSpec, units: Sequence[Unit], trainer: NativeTrainer | FusedTrainer
+) -> Iterator[tuple[Unit, Record]]:
+    data = {name: prepare(spec.task, r, trainer.hardware) for name, r in spec.recipes.items()}
+    jobs = (
+        (spec.space, u.architecture, spec.task, data[u.recipe], spec.recipes[u.recipe], u.seed)
+        for u in units
+    )
+    for number, record in trainer.train_side_by_side(jobs):
+        yield units[number], record
+
+
+class UnitTrainer:
+    """Trains one unit after the other on one thread; keeps the images of its recipes."""
+
+    def __init__(self, spec: BuildSpec, engine: str, hardware: str) -> None:
+        self.spec = spec
+        self.trainer = make_trainer(engine, hardware)
+        self.data: dict[str, Prepared] = {}
+
+    def train(self, unit: Unit) -> Record:
+        """The record of a training."""
+        recipe = self.spec.recipes[unit.recipe]
+        if unit.recipe not in self.data:
+            self.data[unit.recipe] = prepare(self.spec.task, recipe, self.trainer.hardware)
+        return self.trainer.train_one(
+            self.spec.space,
+            unit.architecture,
+            self.spec.task,
+            self.data[unit.recipe],
+            recipe,
+            unit.seed,
+        )
+
+
+_opened: UnitTrainer | None = None  # of a training process
+
+
+def _open(spec: BuildSpec, engine: str, hardware: str) -> None:
+    global _opened
+    leave_with_parent()
+    _opened = UnitTrainer(spec, engine, hardware)
+
+
+def _train(unit: Unit) -> Record:
+    if _opened is None:
+        raise RuntimeError("the training process was not opened")
+    return _opened.train(unit)

@@ -1,0 +1,85 @@
+"""What running costs, into the journal of a build: counted, and measured on its devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from nasbench._progress import Progress
+from nasbench.building.ledger import Ledger
+from nasbench.building.spec import BuildSpec
+from nasbench.device import Device
+from nasbench.train.count import count
+from nasbench.train.network import CellNetwork, network
+from nasbench.train.reference import cpu_threads
+
+__all__ = ["count_networks", "counts_of", "measure"]
+
+CHUNK = 64
+"""Networks that are measured interleaved, and journaled together."""
+
+
+def count_networks(
+    spec: BuildSpec, architectures: Sequence[int], done: Ledger, tell: Progress
+) -> None:
+    """Count the parameters and FLOPs that are not counted yet."""
+    missing = [a for a in architectures if a not in done.counts]
+    counted = len(architectures) - len(missing)
+    for chunk in _chunks(missing):
+        counts = {architecture: counts_of(spec, architecture) for architecture in chunk}
+        done.keep({"entry": "counts", "counts": counts})
+        counted += len(chunk)
+        tell("counting", counted, len(architectures))
+
+
+def counts_of(spec: BuildSpec, architecture: int) -> dict[str, float]:
+    """Parameters and FLOPs of the network that is trained, and of the release's."""
+    # One image is too little work for several threads: they would wait for each other.
+    with cpu_threads(1):
+        live = count(_network(spec, architecture), spec.task.shape)
+        release = count(_network(spec, architecture, live=False), spec.task.shape)
+    return {
+        "parameters": live.parameters,
+        "flops": live.flops,
+        "release_parameters": release.parameters,
+        "release_flops": release.flops,
+    }
+
+
+def measure(
+    spec: BuildSpec,
+    architectures: Sequence[int],
+    devices: Sequence[Device],
+    done: Ledger,
+    tell: Progress,
+) -> None:
+    """Measure on each device what it has not measured yet, once nothing trains beside it."""
+    for device in devices:
+        name, description = device.spec.name, device.describe()
+        found = done.measured(name, description)
+        missing = [a for a in architectures if a not in found]
+        measured = len(architectures) - len(missing)
+        tell(f"measuring {name}", measured, len(architectures))
+        for chunk in _chunks(missing):
+            networks = [_network(spec, architecture) for architecture in chunk]
+            costs = device.measure(networks, spec.task.shape)
+            entry = {
+                "entry": "measurement",
+                "device": name,
+                "description": description,
+                "measurements": {a: asdict(m) for a, m in zip(chunk, costs, strict=True)},
+            }
+            done.keep(entry)
+            measured += len(chunk)
+            tell(f"measuring {name}", measured, len(architectures))
+
+
+def _network(spec: BuildSpec, architecture: int, *, live: bool = True) -> CellNetwork:
+    """What devices run: in the width and depth of the first recipe."""
+    recipe = next(iter(spec.recipes.values()))
+    return network(spec.space, architecture, spec.task, recipe, live=live)
+
+
+def _chunks(architectures: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(architectures), CHUNK):
+        yield architectures[start : start + CHUNK]

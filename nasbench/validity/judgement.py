@@ -1,0 +1,314 @@
+"""What a table says of the zero-cost scores in it: how well they rank what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench._progress import Progress, silent
+from nasbench.errors import NasbenchError, unknown
+from nasbench.stats import Estimate, seed_agreement
+from nasbench.stats.interval import FEWEST
+from nasbench.table import Table, trained_column, trained_seeds
+from nasbench.validity.combine import COMBINATIONS, combine, fitted
+from nasbench.validity.correlation import agreement_of_scores, bootstrap
+from nasbench.validity.measures import FEWEST_RANKED, Target, Validity, validate
+
+__all__ = ["FITTED", "Fact", "Judgement", "first_by", "judge", "scores_of", "targets_of"]
+
+FITTED = "ridge"
+"""The combination that is fitted to trained architectures."""
+
+_Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """How a score came about.
+
+    Attributes:
+        kind: computed or imported, as the table says.
+        better: whether `high` or `low` values speak for a network; empty where nobody says, and
+            high ones are taken to.
+        paper: who proposed it; empty where nobody says.
+        mode: BatchNorm's mode, dtype, what of the batch is used; empty where nobody says.
+        draws: starts and batches that it is the mean of; 0 where nobody says.
+        seconds: of one architecture and draw, the passes apart that several proxies share; NaN
+            where it was not measured.
+        missing: architectures with a row and without a score.
+        repeats: Spearman's correlation between two draws, the mean over pairs; None of one.
+    """
+
+    kind: str
+    better: str
+    paper: str
+    mode: str
+    draws: int
+    seconds: float
+    missing: int
+    repeats: Estimate | None
+
+    def describe(self) -> dict[str, Any]:
+        """By name; plain JSON values."""
+        seconds = self.seconds if np.isfinite(self.seconds) else None
+        repeats = self.repeats.describe() if self.repeats else None
+        return {**asdict(self), "seconds": seconds, "repeats": repeats}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Judgement:
+    """How the scores of a table rank what the table measured.
+
+    Attributes:
+        table: judged.
+        facts: of each proxy.
+        scores: of each row, the higher the better, `[rows]`: the proxies, then combinations.
+        fitted_to: the target that `FITTED` was fitted to, cross-fitted; empty without it.
+        validities: by target, the one that counts most first.
+        agreement: Spearman's correlation of each two proxies.
+        shared_seconds: of one architecture and draw, for what several proxies share; NaN where
+            it was not measured.
+    """
+
+    table: Table
+    facts: Mapping[str, Fact]
+    scores: Mapping[str, _Values]
+    fitted_to: str
+    validities: Mapping[str, Validity]
+    agreement: Mapping[tuple[str, str], Estimate]
+    shared_seconds: float
+
+    def describe(self) -> dict[str, Any]:
+        """All figures by name; plain JSON values."""
+        return {
+            "table": self.table.name,
+            "sha256": self.table.sha256,
+            "proxies": {name: fact.describe() for name, fact in self.facts.items()},
+            "combinations": [name for name in self.scores if name not in self.facts],
+            "fitted_to": self.fitted_to,
+            "shared_seconds": self.shared_seconds if np.isfinite(self.shared_seconds) else None,
+            "metrics": {name: found.describe() for name, found in self.validities.items()},
+            "agreement": [
+                {"proxies": list(pair), **found.describe()}
+                for pair, found in self.agreement.items()
+            ],
+        }
+
+
+def judge(
+    table: Table,
+    *,
+    proxies: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    combined: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Judgement:
+    """Say how well the scores of a table rank each of its metrics and costs.
+
+    Args:
+        table: with `proxy/<name>`.
+        proxies: names; all of the table's where left out.
+        metrics: `<recipe>/<metric>` or `<device>/<metric_unit>`; where left out, the accuracies
+            of every recipe at its last epoch and every cost of every device, those apart that
+            too few architectures have to be ranked by.
+        combined: the proxies that combinations are made of; all where left out.
+        progress: told which metric is looked at.
+    """
+    chosen = scores_of(table, proxies)
+    targets = targets_of(table, metrics)
+    scores = dict(chosen)
+    for name in combined:
+        if name not in chosen:
+            raise unknown("proxy to combine", name, chosen)
+    parts = {name: chosen[name] for name in combined or chosen}
+    fitted_to = ""
+    if len(parts) > 1:
+        scores |= {name: combine(parts, how) for name, how in COMBINATIONS.items()}
+        # Never to a test accuracy: whoever selects by the fit would have seen it.
+        valid = next((make for name, make in _every_target(table).items() if _is_valid(name)), None)
+        fit_to = valid() if valid else None
+        fit = _fit(table, parts, fit_to) if fit_to else None
+        if fit_to is not None and fit is not None:
+            scores[FITTED], fitted_to = fit, fit_to.name
+    sizes = _sizes(table)
+    validities = {}
+    for done, (name, target) in enumerate(targets.items()):
+        progress("comparing", done, len(targets))
+        validities[name] = validate(scores, target, sizes)
+    progress("comparing", len(targets), len(targets))
+    return Judgement(
+        table=table,
+        facts={name: _fact(table, name) for name in chosen},
+        scores=scores,
+        fitted_to=fitted_to,
+        validities=validities,
+        agreement=agreement_of_scores(chosen),
+        shared_seconds=_shared_seconds(table.manifest),
+    )
+
+
+def scores_of(table: Table, names: Sequence[str] = ()) -> dict[str, _Values]:
+    """The scores of a table's rows by name, the higher the better; all where none is named."""
+    known = [n.removeprefix("proxy/") for n in table.manifest["datasets"] if n[:6] == "proxy/"]
+    if not known:
+        raise NasbenchError(
+            f"{table.name} holds no scores: nasbench proxies score writes a table that does"
+        )
+    for name in names:
+        if name not in known:
+            raise unknown(f"proxy of {table.name}", name, known)
+    signs = {name: -1.0 if _about(table, name).get("better") == "low" else 1.0 for name in known}
+    return {
+        name: signs[name] * table.column(f"proxy/{name}") for name in dict.fromkeys(names or known)
+    }
+
+
+def first_by(table: Table, name: str, k: int) -> list[int]:
+    """The k distinct architectures that a score puts first, fewer where fewer have it.
+
+    Of equal scores the lower number comes first, and so it stands for its class.
+    """
+    (scores,) = scores_of(table, [name]).values()
+    order = np.lexsort((table.rows, -scores))
+    ranked = table.rows[order[np.isfinite(scores[order])]]
+    _, first = np.unique(table.space.classes[ranked], return_index=True)
+    found: list[int] = ranked[np.sort(first)[:k]].tolist()
+    return found
+
+
+def targets_of(table: Table, names: Sequence[str] = ()) -> dict[str, Target]:
+    """What scores can be held against; see `judge`. The longest recipe and valid come first."""
+    every = _every_target(table)
+    for name in names:
+        if name not in every:
+            raise unknown(f"metric of {table.name}", name, every)
+    if names:
+        return {name: every[name]() for name in names}
+    usual = {name: make() for name, make in every.items() if _is_usual(table, name)}
+    found = {
+        name: target
+        for name, target in usual.items()
+        if np.isfinite(target.values).sum() >= FEWEST_RANKED
+    }
+    if not found:
+        raise NasbenchError(
+            f"{table.name} holds nothing that scores could be held against: join it with a table "
+            f"of trainings (nasbench merge)"
+        )
+    return found
+
+
+def _every_target(table: Table) -> dict[str, Callable[[], Target]]:
+    """What makes each target: seeds of a large table are read for those that are asked for."""
+    recipes = sorted(table.recipes, key=lambda r: -table.manifest["recipes"][r]["epochs"])
+    every: dict[str, Callable[[], Target]] = {}
+    for recipe in recipes:
+        last = table.manifest["recipes"][recipe]["epochs"]
+        for metric in sorted(table.metrics[recipe], key=lambda m: not m.startswith("valid")):
+            if last in table.epochs(metric, recipe=recipe):
+                every[f"{recipe}/{metric}"] = partial(_trained, table, recipe, metric)
+    for device in table.devices:
+        for metric in table.manifest["devices"][device]["kinds"]:
+            every[f"{device}/{metric}"] = partial(_cost, table, device, metric)
+    return every
+
+
+def _is_usual(table: Table, name: str) -> bool:
+    """Whether a target is judged where none is named."""
+    of, _, metric = name.rpartition("/")
+    if of in table.recipes:
+        return metric in ("valid_accuracy", "test_accuracy")
+    return not metric.endswith(("_n", "_spread_ms"))
+
+
+def _trained(table: Table, recipe: str, metric: str) -> Target:
+    return Target(
+        f"{recipe}/{metric}",
+        trained_column(table, metric, recipe=recipe),
+        maximize=not metric.endswith(("_loss", "_seconds")),
+        of_seeds=_of_seeds(table, metric, recipe),
+    )
+
+
+def _cost(table: Table, device: str, metric: str) -> Target:
+    return Target(f"{device}/{metric}", table.device_column(device, metric), maximize=False)
+
+
+def _of_seeds(table: Table, metric: str, recipe: str) -> _Values | None:
+    if not table.has_seeds(metric, recipe=recipe):
+        return None
+    return trained_seeds(table, metric, recipe=recipe)
+
+
+def _is_valid(name: str) -> bool:
+    return name.endswith("/valid_accuracy")
+
+
+def _fit(table: Table, parts: Mapping[str, _Values], target: Target) -> _Values | None:
+    """The fitted combination, over the rows that have all parts; None of too few rows."""
+    columns = np.stack(list(parts.values()), axis=1)
+    known = np.isfinite(columns).all(axis=1)
+    groups = table.space.classes[table.rows]
+    found = np.full(len(columns), np.nan)
+    try:
+        rng = np.random.default_rng(0)
+        found[known] = fitted(columns[known], target.values[known], groups[known], rng)
+    except NasbenchError:  # too few are trained: the other combinations need none
+        return None
+    return found
+
+
+def _sizes(table: Table) -> _Values | None:
+    """Parameters and FLOPs, `[rows, 2]`: counted, else as proxies; None where neither is there."""
+    datasets = table.manifest["datasets"]
+    for names in (("network/parameters", "network/flops"), ("proxy/params", "proxy/flops")):
+        if all(name in datasets for name in names):
+            return np.stack([table.column(n.removeprefix("network/")) for n in names], axis=1)
+    return None
+
+
+def _about(table: Table, name: str) -> Mapping[str, Any]:
+    about: Mapping[str, Any] = table.manifest["datasets"][f"proxy/{name}"]
+    return about
+
+
+def _fact(table: Table, name: str) -> Fact:
+    about = _about(table, name)
+    repeats = None
+    if f"proxy_draws/{name}" in table.manifest["datasets"]:
+        draws = table.dataset(f"proxy_draws/{name}").values.astype(np.float64)
+        draws = draws[np.isfinite(draws).all(1)]
+        if draws.shape[1] > 1 and len(draws) >= FEWEST:
+            (repeats,) = bootstrap(lambda d: seed_agreement(d)[None], draws)
+    return Fact(
+        kind=about.get("kind", "imported"),
+        better=about.get("better", ""),
+        paper=_text(about, "paper"),
+        mode=_text(about, "mode"),
+        draws=about["draws"] if type(about.get("draws")) is int else 0,
+        seconds=about.get("seconds", np.nan),
+        missing=int(np.isnan(table.column(f"proxy/{name}")).sum()),
+        repeats=repeats,
+    )
+
+
+def _text(about: Mapping[str, Any], key: str) -> str:
+    """A sentence of the manifest; a stranger's may hold anything."""
+    found = about.get(key, "")
+    return found if isinstance(found, str) else ""
+
+
+def _shared_seconds(manifest: Mapping[str, Any]) -> float:
+    """What the scoring of this table, or of one that it was joined from, says."""
+    for of in (manifest, *manifest.get("sources", ())):
+        scoring = of.get("scoring")
+        seconds = scoring.get("seconds") if isinstance(scoring, dict) else None
+        found = seconds.get("shared") if isinstance(seconds, dict) else None
+        if isinstance(found, float):
+            return found
+    return float("nan")

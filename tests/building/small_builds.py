@@ -1,0 +1,148 @@
+"""Builds of a second, and processes that are killed at work on them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import signal
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import nasbench as nb
+from nasbench.building import BuildSpec, Shard, assemble_shards, build, train_shard
+from nasbench.space import CellSpace
+from nasbench.train.native import library
+
+ENGINES = ("reference",) if library() is None else ("reference", "native")
+"""Engines that are here."""
+
+OPERATIONS = ("none", "nor_conv_1x1")
+"""Of three nodes: 8 cells, 6 distinct."""
+
+
+def small_spec(
+    operations: Sequence[str] = OPERATIONS, seeds: tuple[int, ...] = (0, 1), **recipe: Any
+) -> BuildSpec:
+    """Cells of three nodes on sixty digits."""
+    base = nb.Recipe(
+        epochs=2, train_images=60, valid_images=50, test_images=40, channels=4, cells=1
+    )
+    space, task = CellSpace("small", 3, operations), nb.task("digits")
+    return BuildSpec("small", space, task, seeds, {"2ep": replace(base, **recipe)}, ())
+
+
+def journal_of(out: Path, part: str = "") -> Path:
+    """The journal of an unfinished build, or of a part of it."""
+    return out.with_name(out.name + ".build") / part / "journal.jsonl"
+
+
+def journaled(out: Path, part: str = "") -> list[dict[str, Any]]:
+    """The whole entries of a journal; whatever does not have its checksum is no entry."""
+    found = []
+    for line in journal_of(out, part).read_bytes().split(b"\n"):
+        checksum, _, text = line.partition(b" ")
+        if checksum == f"{zlib.crc32(text):08x}".encode():
+            found.append(json.loads(text))
+    return found
+
+
+def trained(out: Path, part: str = "") -> list[tuple[str, int, int]]:
+    """Recipe, architecture and seed of the trainings in a journal."""
+    return [
+        (entry["recipe"], entry["record"]["architecture"], entry["record"]["seed"])
+        for entry in journaled(out, part)
+        if entry["entry"] == "training"
+    ]
+
+
+# What follows runs in a process of its own that forks builds and kills them; PyTorch has not
+# computed anything there, so that a fork of it is whole.
+
+
+def killed_at_random(out: Path, engine: str, seeds: int, kills: int) -> None:
+    """Kill builds of one table, one after the other, each a random while after some trainings.
+
+    What was journaled before a kill stands unchanged at the head of the journal after the next.
+    """
+    spec = small_spec(seeds=tuple(range(seeds)))
+    _load(engine)
+    rng = random.Random(1)
+    kept: list[dict[str, Any]] = []
+
+    def entries() -> list[dict[str, Any]]:
+        return journaled(out) if journal_of(out).exists() else []
+
+    for _ in range(kills):
+        wanted = len(kept) + rng.randrange(7)
+        child = os.fork()
+        if not child:
+            build(spec, out, processes=1, engine=engine)
+            os._exit(0)
+        while len(entries()) < wanted:
+            assert os.waitpid(child, os.WNOHANG) == (0, 0), "it ended before it was killed"
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.02))
+        os.kill(child, signal.SIGKILL)
+        assert os.waitpid(child, 0)[1] == signal.SIGKILL, "it ended before it was killed"
+        found = entries()
+        assert found[: len(kept)] == kept
+        kept = found
+
+
+def killed_at_each_step(folder: Path, engine: str, spec: BuildSpec, shards: int = 0) -> None:
+    """One build for each call that changes the disk, killed just before it.
+
+    With shards it is those, one after the other, and their assembly.
+    """
+    _load(engine)
+    for step in itertools.count():
+        child = os.fork()
+        if not child:
+            _die_before(step)
+            out = folder / f"{step}.h5"
+            for number in range(1, shards + 1):
+                train_shard(spec, out, Shard(number, shards), processes=1, engine=engine)
+            if shards:
+                assemble_shards(spec, out)
+            else:
+                build(spec, out, processes=1, engine=engine)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            assert os.WEXITSTATUS(status) == 0
+            return
+
+
+def _load(engine: str) -> None:
+    """What every fork would load again: PyTorch's first optimiser imports a thousand modules."""
+    if engine == "reference":
+        import torch._dynamo  # noqa: F401
+
+
+def _die_before(step: int) -> None:
+    """Make this process kill itself before the `step`-th change of the disk.
+
+    Where that is the moment in which a line of the journal is on its way to the disk, the half
+    of it gets there in every second step.
+    """
+    counter = itertools.count()
+
+    def deadly(function: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if next(counter) == step:
+                if function is fsync and step % 2:
+                    os.ftruncate(args[0], os.fstat(args[0]).st_size - 20)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*args, **kwargs)
+
+        return call
+
+    fsync = os.fsync
+    for name in ("fsync", "mkdir", "replace", "rmdir", "unlink"):
+        setattr(os, name, deadly(getattr(os, name)))

@@ -1,0 +1,163 @@
+"""Build recipes: what a TOML file says, and one sentence for what it says wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nasbench as nb
+from nasbench.building import read_spec
+from nasbench.device import DeviceSpec
+from nasbench.errors import NasbenchError
+from nasbench.table import shipped_recipes
+
+RECIPE = """\
+space = "nb201-mini"
+task = "digits"
+seeds = 2
+
+[recipe.short]
+epochs = 2
+train_images = 100
+"""
+
+
+def _write(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_recipe_says_what_is_built(tmp_path: Path) -> None:
+    text = (
+        RECIPE + "[recipe.long]\nepochs = 9\n[[device]]\nbatch_size = 4\n[[device]]\nthreads = 2\n"
+    )
+    spec = read_spec(_write(tmp_path, text))
+    assert (spec.name, spec.seeds) == ("mine", (0, 1))
+    assert spec.space is nb.space("nb201-mini")
+    assert spec.task is nb.task("digits")
+    assert spec.recipes == {
+        "short": nb.Recipe(epochs=2, train_images=100),
+        "long": nb.Recipe(epochs=9),
+    }
+    assert spec.devices == (DeviceSpec(batch_size=4), DeviceSpec(threads=2))
+    described = spec.describe()
+    assert json.loads(json.dumps(described)) == described
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "seeds"), [("seeds = 2\n", "", (0,)), ("seeds = 2", "seeds = [7, 3]", (7, 3))]
+)
+def test_seeds_are_a_number_or_a_list(
+    tmp_path: Path, old: str, new: str, seeds: tuple[int, ...]
+) -> None:
+    assert read_spec(_write(tmp_path, RECIPE.replace(old, new))).seeds == seeds
+
+
+def test_a_space_in_a_file_is_found_beside_the_recipe(tmp_path: Path) -> None:
+    text = 'name = "mine"\nnodes = 2\noperations = ["none", "skip_connect"]\n'
+    (tmp_path / "cell.toml").write_text(text)
+    spec = read_spec(_write(tmp_path, RECIPE.replace("nb201-mini", "cell.toml")))
+    assert (spec.space.name, spec.space.size) == ("mine", 2)
+
+
+def test_spaces_and_tasks_of_ones_own(tmp_path: Path) -> None:
+    space = '{ name = "mine", nodes = 3, operations = ["none", "nor_conv_3x3"] }'
+    spec = read_spec(_write(tmp_path, RECIPE.replace('"nb201-mini"', space)))
+    assert spec.space.size == 8
+    task = '{ source = "npz", path = "mine.npz" }'  # a relative path starts at the recipe
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "mine.npz", images=images, labels=np.arange(40) % 2)
+    text = RECIPE.replace('"digits"', task).replace("= 100", "= 8")
+    assert read_spec(_write(tmp_path, text)).task.shape == (1, 8, 8)
+
+
+@pytest.mark.parametrize("path", shipped_recipes().values(), ids=lambda path: path.stem)
+def test_shipped_recipes_can_be_read(path: Path) -> None:
+    spec = read_spec(path)
+    assert spec.space.unique * len(spec.seeds) >= 65
+    assert path.stem in (spec.name, f"{spec.space.name}-{spec.task.name}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("space =", "spaec =", "unknown key 'spaec'; did you mean space"),
+        ('space = "nb201-mini"', "", "'space' is missing"),
+        ('task = "digits"', "", "'task' is missing"),
+        ('"nb201-mini"', '"nb201-mni"', "unknown space 'nb201-mni'; did you mean nb201-mini"),
+        ('"nb201-mini"', "7", r"space is a name, a file or a table \[space\], got 7"),
+        ('"nb201-mini"', "[1]", r"space is a name, a file or a table \[space\], got \[1\]"),
+        ('"nb201-mini"', '"nats-size"', "no network is known for architectures of nats-size"),
+        ('"nb201-mini"', '"other.toml"', r"cannot read space .*other\.toml: No such file"),
+        ('"nb201-mini"', "{ nodes = 3 }", "not the description of a space"),
+        ('"nb201-mini"', "{ node = 3 }", r"unknown key of \[space\] 'node'; did you mean nodes"),
+        (
+            '"nb201-mini"',
+            '{ name = "x", nodes = 3, operations = ["none", "skip"] }',
+            "unknown operation 'skip'; did you mean skip_connect",
+        ),
+        ('"digits"', '"digit"', "unknown task 'digit'; did you mean digits"),
+        ('"digits"', "3", r"task is a name or a table \[task\], got 3"),
+        ('"digits"', '["digits"]', r"task is a name or a table \[task\], got \['digits'\]"),
+        ('"digits"', '{ source = "nzp", path = "x" }', "unknown task source 'nzp'; did you mean"),
+        ('"digits"', '{ source = "npz" }', "needs a path"),
+        ('"digits"', '{ source = "npz", path = "no.npz" }', "No such file"),
+        ("seeds = 2", "seeds = 0", "seeds must be a number of 1 or more, or a list"),
+        ("seeds = 2", "seeds = 1.5", "seeds must be a number of 1 or more, or a list"),
+        ("seeds = 2", "seeds = true", "seeds must be a number of 1 or more, or a list"),
+        ("seeds = 2", 'seeds = "2"', "seeds must be a number of 1 or more, or a list"),
+        ("seeds = 2", "seeds = []", "seeds must be a number of 1 or more, or a list"),
+        ("seeds = 2", "seeds = [3, -1]", "seeds must be a number of 1 or more, or a list"),
+        ("seeds = 2", "seeds = [3, 3]", "a seed is named twice"),
+        ("[recipe.short]", "[recipe]", r"recipes are tables: \[recipe.NAME\], got recipe.epochs"),
+        ("[recipe.short]", "[[recipe]]", r"recipes are tables: \[recipe.NAME\]"),
+        ("[recipe.short]", '[recipe."a/b"]', "a recipe's name is letters, .* got 'a/b'"),
+        ("[recipe.short]", '[recipe.""]', "a recipe's name is letters, .* got ''"),
+        ("epochs = 2", "epoch = 2", "unknown key of a recipe 'epoch'; did you mean epochs"),
+        ("epochs = 2", "", "recipe: epochs is missing"),
+        ("epochs = 2", "epochs = -2", "recipe: epochs must be more than 0, got -2"),
+        ("epochs = 2", "epochs = 2.0", "recipe: epochs must be int, got 2.0"),
+        ("epochs = 2", "epochs = '2'", "recipe: epochs must be int, got '2'"),
+        ("= 100", "= -100", "recipe: train_images must be 0 or more, got -100"),
+        ("= 100", "= 1151", "recipe short: train_images is 1151, digits has 1150 train images"),
+        ("= 100", "= 1\nvalid_images = 9999", "recipe short: valid_images is 9999, digits has 288"),
+        ("= 100", "= 1\nlearning_rate = nan", "learning_rate must be more than 0, got nan"),
+        ("= 100", "= 1\nlaerning_rate = 0.1", "did you mean learning_rate"),
+        ("= 100", "= 1\n[[device]]\nbatch = 3", "key of a device 'batch'; did you mean batch_size"),
+        (
+            "= 100",
+            "= 1\n[[device]]\nruntime = 'torhc'",
+            "runtime of a device 'torhc'; did you mean",
+        ),
+        ("= 100", "= 1\n[[device]]\nhardware = 'gpu'", "unknown hardware of a device 'gpu'"),
+        ("= 100", "= 1\n[[device]]\nbatch_size = -3", "batch_size must be an integer above 0"),
+        ("= 100", "= 1\n[[device]]\n[[device]]", "two devices are called cpu-torch-b1"),
+        ("= 100", "= 1\n[device]\nbatch_size = 3", r"devices are a list of tables: \[\[device\]\]"),
+        ("seeds = 2", "device = 3", r"devices are a list of tables: \[\[device\]\], got 3"),
+        ("seeds = 2", "device = ['cpu']", r"devices are a list of tables: \[\[device\]\]"),
+        ("seeds = 2", "seeds = ", "is not TOML"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_that_names_the_file(
+    tmp_path: Path, old: str, new: str, why: str
+) -> None:
+    assert old in RECIPE
+    path = _write(tmp_path, RECIPE.replace(old, new))
+    with pytest.raises(NasbenchError, match=why) as told:
+        read_spec(path)
+    assert "mine.toml" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    with pytest.raises(NasbenchError, match=r"cannot read recipe .*none\.toml: No such file"):
+        read_spec(tmp_path / "none.toml")
+    with pytest.raises(NasbenchError, match=r"cannot read recipe .*: Is a directory"):
+        read_spec(tmp_path)
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(NasbenchError, match=r"binary\.toml is not TOML"):
+        read_spec(tmp_path / "binary.toml")
