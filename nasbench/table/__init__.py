@@ -1,6 +1,7 @@
 """What was measured: the table file, reading it, writing it."""
 
 from nasbench.table.format import Dataset
+from nasbench.table.metrics import direction
 from nasbench.table.schema import manifests, origins, predictions
 from nasbench.table.shipped import load, recipe_path, shipped_recipes, shipped_tables
 from nasbench.table.table import Table
@@ -16,6 +17,7 @@ __all__ = [
     "Dataset",
     "Table",
     "content_hash",
+    "direction",
     "load",
     "manifests",
     "origins",

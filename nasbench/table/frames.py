@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import NasbenchError
+from nasbench.table.metrics import direction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +20,6 @@ __all__ = ["Per", "curve", "frame", "top"]
 
 Per = Literal["architecture", "seed", "epoch"]
 """What a row of a frame stands for."""
-
-_BETTER_LOW = ("_loss", "_seconds", "_ms", "_mj", "_mib", "parameters", "flops")
 
 
 def frame(
@@ -97,9 +96,10 @@ def top(
     import pandas as pd
 
     if maximize is None:
-        if not metric.endswith(("_accuracy", *_BETTER_LOW)):
+        better = direction(metric)
+        if better is None:
             raise NasbenchError(f"say with maximize=True or False which {metric} is better")
-        maximize = metric.endswith("_accuracy")
+        maximize = better == "max"
     device, found, cost = metric.partition("/")
     if found and device != "proxy":
         column = table.device_column(device, cost)

@@ -14,7 +14,7 @@ from nasbench._progress import Progress, silent
 from nasbench.errors import NasbenchError, unknown
 from nasbench.stats import Estimate, seed_agreement
 from nasbench.stats.interval import FEWEST
-from nasbench.table import Table, trained_column, trained_seeds
+from nasbench.table import Table, direction, trained_column, trained_seeds
 from nasbench.validity.combine import COMBINATIONS, combine, fitted
 from nasbench.validity.correlation import agreement_of_scores, bootstrap
 from nasbench.validity.measures import FEWEST_RANKED, Target, Validity, validate
@@ -230,13 +230,14 @@ def _trained(table: Table, recipe: str, metric: str) -> Target:
     return Target(
         f"{recipe}/{metric}",
         trained_column(table, metric, recipe=recipe),
-        maximize=not metric.endswith(("_loss", "_seconds")),
+        maximize=direction(metric) != "min",
         of_seeds=_of_seeds(table, metric, recipe),
     )
 
 
 def _cost(table: Table, device: str, metric: str) -> Target:
-    return Target(f"{device}/{metric}", table.device_column(device, metric), maximize=False)
+    column = table.device_column(device, metric)
+    return Target(f"{device}/{metric}", column, maximize=direction(metric) == "max")
 
 
 def _of_seeds(table: Table, metric: str, recipe: str) -> _Values | None:

@@ -1,0 +1,82 @@
+"""What the name of a metric says: whether more of it is better, or less."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+__all__ = ["LESS", "MORE", "Direction", "direction"]
+
+Direction = Literal["max", "min"]
+
+LESS = """
+loss error err wer cer mae mse rmse msle rmsle mape smape nll nlpd logloss xent crossentropy entropy
+perplexity ppl bpc bpb bpd ece brier fid kid hinge deviance deviation distance divergence regret
+drop violations misses mistakes failures overfitting cost costs price latency delay duration time
+runtime ns us ms sec secs second seconds minutes hours days energy mj uj nj joule joules wh kwh power
+watt watts mw memory bytes kb mb gb kib mib gib parameters params weights flops macs madds carbon co2
+"""
+"""Words of a name of which less is better."""
+MORE = """
+accuracy acc top iou miou dice jaccard map ap mrr ndcg auc auroc auprc roc f1 f2 fscore gmean
+precision recall sensitivity specificity r2 ev kappa mcc correlation spearman kendall pearson tau
+likelihood elbo return returns reward rewards score success wins hits gain gains fps ips qps
+throughput speed speedup bandwidth psnr ssim snr bleu rouge meteor cider chrf efficiency hypervolume
+"""
+"""Words of a name of which more is better."""
+
+_LESS, _MORE = frozenset(LESS.split()), frozenset(MORE.split())
+# Compounds that are written together: `testerror`, `gflops`.
+_ENDINGS = ("loss", "error", "accuracy", "latency", "flops", "macs", "params", "seconds")
+_ENERGY = {"energy", "mj", "uj", "nj", "joule", "joules", "wh", "kwh"}
+_TIMES = {"s", "sec", "second", "ms", "us", "ns", "minute", "min", "hour", "h", "day"}
+
+
+def direction(metric: str) -> Direction | None:
+    """Which end of a metric is the better one, by the words of its name.
+
+    The last word that is known decides, so `top5_error` is an error; `neg` turns it round; a
+    number of things per second is a speed. What precedes a `/` (the device) says nothing.
+
+    Args:
+        metric: as tables call it, `valid_accuracy`, `raspi4/latency_ms`.
+
+    Returns:
+        `max` where more is better, `min` where less is, None where the name does not say.
+
+    Example:
+        >>> direction("valid_miou"), direction("perplexity"), direction("raspi4/energy_mj")
+        ('max', 'min', 'min')
+        >>> direction("images_per_second"), direction("neg_mean_squared_error")
+        ('max', 'max')
+        >>> direction("sparsity") is None
+        True
+    """
+    words = _words(metric.rpartition("/")[2])
+    if "per" in words:
+        split = words.index("per")
+        counted, unit = words[:split], words[split + 1 :]
+        if _TIMES.intersection(unit[:1]):
+            return "min" if _ENERGY.intersection(counted) else "max"
+        words = counted
+    for word in reversed(words):
+        found = _of_word(word)
+        if found:
+            negated = any(sign in words for sign in ("neg", "negative", "minus"))
+            return ("min" if found == "max" else "max") if negated else found
+    return None
+
+
+def _of_word(word: str) -> Direction | None:
+    for known in (word, word.rstrip("0123456789"), *filter(word.endswith, _ENDINGS)):
+        if known in _LESS:
+            return "min"
+        if known in _MORE:
+            return "max"
+    return None
+
+
+def _words(name: str) -> list[str]:
+    """`validLoss`, `valid-loss` and `valid_loss` as `valid`, `loss`."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name.replace("mIoU", "miou"))
+    return [word for word in re.split(r"[^a-z0-9]+", apart.replace("R^2", "r2").lower()) if word]
