@@ -13,8 +13,9 @@ LESS = """
 loss error err wer cer mae mse rmse msle rmsle mape smape nll nlpd logloss xent crossentropy entropy
 perplexity ppl bpc bpb bpd ece brier fid kid hinge deviance deviation distance divergence regret
 drop violations misses mistakes failures overfitting cost costs price latency delay duration time
-runtime ns us ms sec secs second seconds minutes hours days energy mj uj nj joule joules wh kwh power
-watt watts mw memory bytes kb mb gb kib mib gib parameters params weights flops macs madds carbon co2
+runtime ns us ms sec secs second seconds minutes hours days energy mj uj nj joule joules wh kwh
+power watt watts mw memory bytes kb mb gb kib mib gib parameters params weights flops macs madds
+carbon co2
 """
 """Words of a name of which less is better."""
 MORE = """
