@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
 
@@ -24,6 +24,7 @@ __all__ = [
     "MOST_TOML",
     "atomic_path",
     "check_out",
+    "open_file",
     "read_json",
     "read_text",
     "read_toml",
@@ -49,6 +50,34 @@ _TOML_TEXT = re.compile(
 _TOML_DOTS = re.compile(rf"(?:\.[^.\n=\[\]{{}},]*){{{_DEEPEST},}}")
 
 
+@contextmanager
+def open_file(path: Path, what: str) -> Iterator[BinaryIO]:
+    """A regular file's bytes; pipes, devices and folders are refused, and never waited for.
+
+    Args:
+        path: of the file.
+        what: the file is called in an error, as in `cannot read image x.png`.
+
+    Raises:
+        NasbenchError: where it cannot be opened, or is no regular file.
+    """
+    # Not to wait for whoever writes to a pipe: it is refused just below.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        raise NasbenchError(f"cannot read {what} {path}: {error.strerror}") from error
+    except ValueError as error:  # a NUL in the name, or letters that the locale does not have
+        raise BadValue(f"cannot read {what} {str(path)!r}: {error}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise BadValue(f"cannot read {what} {path}: it is no regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)
+
+
 def read_text(path: Path, what: str, *, most: int = MOST_JSON) -> str:
     """The text of a file: UTF-8, with or without a byte order mark, any line ends.
 
@@ -60,19 +89,11 @@ def read_text(path: Path, what: str, *, most: int = MOST_JSON) -> str:
     Raises:
         NasbenchError: where it cannot be read, is no regular file, is larger, or is no UTF-8.
     """
-    try:
-        # Not to wait for whoever writes to a pipe: it is refused just below.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise BadValue(f"cannot read {what} {path}: it is no file")
+    with open_file(path, what) as file:
+        try:
             data = file.read(most + 1)
-    except OSError as error:
-        raise NasbenchError(f"cannot read {what} {path}: {error.strerror}") from error
-    except ValueError as error:  # a NUL in the name
-        if isinstance(error, NasbenchError):
-            raise
-        raise BadValue(f"cannot read {what} {str(path)!r}: {error}") from error
+        except OSError as error:
+            raise NasbenchError(f"cannot read {what} {path}: {error.strerror}") from error
     if len(data) > most:
         raise BadValue(f"cannot read {what} {path}: it has more than {most:,} bytes")
     try:

@@ -15,6 +15,7 @@ theirs), the first `FREE` bytes apart.
 from __future__ import annotations
 
 import bz2
+import os
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nasbench._files import open_file
 from nasbench._pickles.machine import MOST_BYTES, MOST_OBJECTS, Machine, Reader
 from nasbench._pickles.names import NAMES, WEIGHTS, Names, RefusedError, Weights
 from nasbench._pickles.stream import Drain, count_gets
@@ -48,7 +50,8 @@ def load_pickle(path: Path, *, allow: Names = {}) -> Any:  # noqa: B006 (never w
     """The object in a pickle of protocol 0 to 5, plain or in bz2, or in a torch file.
 
     Dicts of every class become `dict`, numpy's numbers become Python's, arrays are of numbers or
-    text. Told by the content, never by the file's name.
+    text, and what Python 2 wrote as a string is read as Latin-1, as numpy advises for it. Told by
+    the content, never by the file's name.
 
     Args:
         path: of the file.
@@ -115,8 +118,8 @@ def _refusing(path: Path) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path, progress: Callable[[int], None] = lambda passed: None) -> Iterator[Reader]:
     """A file's pickle from its beginning, decompressed as it is read."""
-    with path.open("rb") as file:
-        most = MOST_TIMES * path.stat().st_size + FREE
+    with open_file(path, "pickle") as file:
+        most = MOST_TIMES * os.fstat(file.fileno()).st_size + FREE
 
         def watched(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
             passed = 0

@@ -236,7 +236,7 @@ class Machine:
         if len(text) < 2 or text[0] not in "'\"" or text[0] != text[-1]:
             raise RefusedError("has a string without quotes")
         raw, _ = codecs.escape_decode(text[1:-1])
-        decoded: str = raw.decode("ascii")
+        decoded: str = raw.decode("latin-1")
         return decoded
 
     # Containers.
@@ -332,8 +332,8 @@ _OPERATIONS: Mapping[int, Callable[[Machine], object]] = {
         "LONG4": lambda m: m._push(m._integer("<i")),
         "FLOAT": lambda m: m._push(float(m._line())),
         "STRING": lambda m: m._push(m._quoted()),
-        "BINSTRING": lambda m: m._push(m._bytes("<i").decode("ascii")),
-        "SHORT_BINSTRING": lambda m: m._push(m._bytes("B").decode("ascii")),
+        "BINSTRING": lambda m: m._push(m._bytes("<i").decode("latin-1")),
+        "SHORT_BINSTRING": lambda m: m._push(m._bytes("B").decode("latin-1")),
         "UNICODE": lambda m: m._push(m._line("raw-unicode-escape")),
         "BINUNICODE8": lambda m: m._push(m._bytes("<Q").decode()),
         "BINBYTES": lambda m: m._push(m._bytes("<I")),

@@ -127,7 +127,12 @@ def _frombuffer(raw: object, dtype: object, shape: object, order: object) -> NDA
 
 
 def _numbers(dtype: object, raw: object, shape: object, order: Any = "C") -> NDArray[Any]:
-    """An array of a copy of these bytes, which must be exactly as many as it takes."""
+    """An array of a copy of these bytes, which must be exactly as many as it takes.
+
+    Python 2 wrote them as a string, of which each letter is a byte.
+    """
+    if type(raw) is str:
+        raw = raw.encode("latin-1")
     if not isinstance(dtype, _Type) or not isinstance(raw, bytes | bytearray):
         raise RefusedError("has an array that is not made of a type and bytes")
     sizes = _sequence(shape)

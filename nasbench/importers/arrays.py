@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._npz import SMALL, Npz, open_npz
 from nasbench._progress import Progress
 from nasbench.importers.contract import Contents
-from nasbench.importers.npzfile import SMALL, Npz, open_npz
 from nasbench.importers.quantities import (
     NETWORK,
     check_name,

@@ -8,11 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from nasbench._names import LONGEST
 from nasbench._progress import Progress
 from nasbench._version import __version__
 from nasbench.errors import NasbenchError, unknown
 from nasbench.importers.contract import Contents, Read, hash_source
-from nasbench.table.schema import LONGEST
 from nasbench.table.scratch import Scratch
 from nasbench.table.table import Table
 from nasbench.table.write import write_table

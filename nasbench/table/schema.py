@@ -7,21 +7,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from nasbench._names import is_name
 from nasbench.errors import NasbenchError
 from nasbench.table.format import DTYPES, PREDICTED
 
 __all__ = [
-    "LONGEST",
     "check_manifest",
     "covers",
-    "is_name",
     "manifests",
     "origins",
     "predictions",
 ]
-
-LONGEST = 200
-"""Characters of a name."""
 
 
 def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
@@ -165,11 +161,6 @@ def _told(manifest: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 def covers(scope: str, dataset: str) -> bool:
     """Whether a `missing` entry of this scope speaks of that data set."""
     return f"{dataset}/".startswith(f"{scope}/")
-
-
-def is_name(value: object) -> bool:
-    """Whether a table, recipe, device or data set can be called so."""
-    return isinstance(value, str) and 1 <= len(value) <= LONGEST and value.isprintable()
 
 
 def _seconds(value: object) -> bool:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nasbench._names import LONGEST, is_name
 from nasbench.errors import NasbenchError
 from nasbench.space import Space
 from nasbench.table.format import LAST, Dataset
 from nasbench.table.pack import write_file
-from nasbench.table.schema import LONGEST, is_name
 from nasbench.table.table import Table
 
 __all__ = ["content_hash", "write_table"]

@@ -237,6 +237,8 @@ def mean_pool(images: Images, size: int) -> Images:
     factor = -(-max(height, width) // size)
     pad = [(size * factor - side) for side in (height, width)]
     padded = np.pad(images, ((0, 0), (0, 0), *((p // 2, p - p // 2) for p in pad)))
+    if factor == 1:
+        return padded
     blocks = padded.reshape(n, channels, size, factor, size, factor)
     pooled: Images = np.rint(blocks.mean((3, 5), dtype=np.float32)).astype(np.uint8)
     return pooled

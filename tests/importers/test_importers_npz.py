@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nasbench import _npz
 from nasbench.errors import NasbenchError
-from nasbench.importers import Contents, import_table, npzfile
+from nasbench.importers import Contents, import_table
 from nasbench.importers.arrays import read
 from nasbench.importers.contract import hash_source
 from nasbench.importers.quantities import check_name, check_values, unit
@@ -230,7 +231,7 @@ def test_hostile_arrays(tmp_path, content):
 
 
 def test_zip_bomb(tmp_path, monkeypatch):
-    monkeypatch.setattr(npzfile, "LARGEST", 1 << 20)
+    monkeypatch.setattr(_npz, "LARGEST", 1 << 20)
     path = write(tmp_path / "bomb.npz", arrays(proxy__zeros=np.zeros(1 << 18)))
     assert path.stat().st_size < 1 << 14
     with pytest.raises(NasbenchError, match="unfolds to"):

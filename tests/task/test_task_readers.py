@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from PIL import Image
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
-from nasbench.task.readers import CIFAR10_CLASSES, cifar10, folder, npz
+from nasbench.task.readers import folder, npz
 
 # What is shipped.
 
@@ -56,142 +54,11 @@ def test_digits_are_scikit_learn_s() -> None:
             assert levels[image.tobytes()] == label
 
 
-# CIFAR-10.
-
-
-def batch(seed: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return rng.integers(256, size=(n, 3, 32, 32), dtype=np.uint8), rng.permutation(n) % 10
-
-
-def write_python(path: Path, images: np.ndarray, labels: np.ndarray, protocol: int = 2) -> None:
-    content = {
-        b"batch_label": b"made up", b"labels": labels.tolist(), b"data": images.reshape(-1, 3_072),
-        b"filenames": [b"x.png"] * len(labels),
-    }  # fmt: skip
-    path.write_bytes(pickle.dumps(content, protocol=protocol))
-
-
-NAMES = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
-
-
-@pytest.fixture
-def python_layout(tmp_path: Path) -> Path:
-    inner = tmp_path / "cifar-10-batches-py"
-    inner.mkdir()
-    for i, name in enumerate(NAMES):
-        write_python(inner / name, *batch(i, 40))
-    return tmp_path
+# One's own arrays.
 
 
 def pairs(images: np.ndarray, labels: np.ndarray) -> set[tuple[bytes, int]]:
     return {(image.tobytes(), int(k)) for image, k in zip(images, labels, strict=True)}
-
-
-@pytest.mark.parametrize("inside", [False, True])
-def test_cifar10_is_read_from_the_python_layout(python_layout: Path, inside: bool) -> None:
-    path = python_layout / "cifar-10-batches-py" if inside else python_layout
-    task = cifar10(path, valid=50, seed=2)
-    assert task.classes == CIFAR10_CLASSES
-    assert (len(task.train), len(task.valid), len(task.test)) == (150, 50, 40)
-    everything = set().union(*(pairs(*batch(i, 40)) for i in range(5)))
-    held = [pairs(s.images, s.labels) for s in (task.train, task.valid)]
-    assert held[0] | held[1] == everything
-    assert pairs(task.test.images, task.test.labels) == pairs(*batch(5, 40))
-    pooled = cifar10(path, valid=50, seed=2, size=16)
-    assert pooled.shape == (3, 16, 16)
-
-
-def test_cifar10_is_read_from_the_binary_layout(tmp_path: Path) -> None:
-    for i, name in enumerate(NAMES):
-        images, labels = batch(i, 10_000)
-        rows = np.concatenate([labels[:, None].astype(np.uint8), images.reshape(-1, 3_072)], 1)
-        rows.tofile(tmp_path / f"{name}.bin")
-    (tmp_path / "batches.meta.txt").write_text("airplane\n")
-    task = cifar10(tmp_path, train=1_000, valid=500, size=32)
-    assert (len(task.train), len(task.valid), len(task.test)) == (1_000, 500, 10_000)
-    assert pairs(task.test.images, task.test.labels) == pairs(*batch(5, 10_000))
-    last = tmp_path / "test_batch.bin"
-    last.write_bytes(last.read_bytes()[:-1])
-    with pytest.raises(NasbenchError, match=r"test_batch\.bin has 30,729,999 bytes"):
-        cifar10(tmp_path)
-
-
-def test_cifar10_is_read_from_an_npz(tmp_path: Path) -> None:
-    images, labels = batch(0, 100)
-    np.savez(tmp_path / "c.npz", images=images, labels=labels)
-    task = cifar10(tmp_path / "c.npz", size=8)
-    assert (task.name, task.classes, task.shape) == ("cifar10", CIFAR10_CLASSES, (3, 8, 8))
-
-
-def test_a_batch_too_few_is_refused(python_layout: Path) -> None:
-    (python_layout / "cifar-10-batches-py" / "data_batch_3").unlink()
-    with pytest.raises(NasbenchError, match="holds 4 of CIFAR-10's 5 training batches and 1 of"):
-        cifar10(python_layout)
-
-
-def test_without_batches_and_torchvision_the_error_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "torchvision", None)
-    monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
-    with pytest.raises(NasbenchError, match=r"no CIFAR-10 batch in .* or install torchvision"):
-        cifar10(tmp_path)
-
-
-class Hostile:
-    """Runs a program when it is unpickled."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Path.touch, (self.target,)
-
-
-@pytest.mark.parametrize("protocol", [0, 2, 5])
-def test_a_hostile_pickle_is_refused_by_name_and_does_nothing(
-    python_layout: Path, protocol: int
-) -> None:
-    proof = python_layout / "executed"
-    victim = python_layout / "cifar-10-batches-py" / "data_batch_2"
-    victim.write_bytes(pickle.dumps({b"data": Hostile(proof)}, protocol=protocol))
-    with pytest.raises(NasbenchError, match=r"data_batch_2: refused: the file asks for \w+"):
-        cifar10(python_layout)
-    assert not proof.exists()
-    pickle.loads(victim.read_bytes())  # it would have
-    assert proof.exists()
-
-
-@pytest.mark.parametrize(
-    ("module", "name"), [("os", "system"), ("builtins", "eval"), ("numpy", "load")]
-)
-def test_the_refusal_names_what_the_file_asked_for(
-    python_layout: Path, module: str, name: str
-) -> None:
-    victim = python_layout / "cifar-10-batches-py" / "test_batch"
-    victim.write_bytes(f"c{module}\n{name}\n(S'x'\ntR.".encode())
-    with pytest.raises(NasbenchError, match=f"test_batch: refused: .* {module}.{name}, not"):
-        cifar10(python_layout)
-
-
-@pytest.mark.parametrize(
-    "content", [b"", b"not a pickle", pickle.dumps([1, 2]), pickle.dumps({b"data": np.arange(5)})]
-)
-def test_what_is_no_batch_is_refused(python_layout: Path, content: bytes) -> None:
-    (python_layout / "cifar-10-batches-py" / "data_batch_5").write_bytes(content)
-    with pytest.raises(NasbenchError, match="data_batch_5 is not a CIFAR-10 python batch"):
-        cifar10(python_layout)
-
-
-def test_labels_of_a_batch_must_be_classes(python_layout: Path) -> None:
-    images, labels = batch(0, 40)
-    write_python(python_layout / "cifar-10-batches-py" / "data_batch_1", images, labels + 1)
-    with pytest.raises(NasbenchError, match="labels run from 0 to 10; with 10 classes"):
-        cifar10(python_layout)
-
-
-# One's own arrays.
 
 
 def own(**arrays: Any) -> bytes:

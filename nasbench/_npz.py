@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._progress import Progress
+from nasbench._files import open_file
+from nasbench._progress import Progress, silent
 from nasbench.errors import NasbenchError
 
 __all__ = ["LARGEST", "SMALL", "ArrayHeader", "Npz", "open_npz"]
 
 LARGEST = 8 << 30
-"""Bytes of all arrays; more are refused, since a small file can unfold to any size."""
+"""Bytes of all arrays where nothing else is said: a small file can unfold to any size."""
 SMALL = 1 << 16
 """Bytes of a sentence, of a list of whole numbers, and of a string in an array."""
 _BLOCK = 1 << 22
@@ -60,20 +61,30 @@ class Npz:
     Attributes:
         source: the file.
         arrays: the header of each array.
+        total: bytes of them all.
+        passed_over: the names of those that are not wanted.
     """
 
-    def __init__(self, source: Path, archive: zipfile.ZipFile, progress: Progress) -> None:
+    def __init__(
+        self,
+        source: Path,
+        archive: zipfile.ZipFile,
+        progress: Progress,
+        wanted: Callable[[str], bool],
+    ) -> None:
         self.source, self._archive, self._progress = source, archive, progress
         self.arrays: dict[str, ArrayHeader] = {}
+        self.passed_over: list[str] = []
         for member in archive.infolist():
             key = member.filename.removesuffix(".npy")
+            if not wanted(key):
+                self.passed_over.append(key)
+                continue
             if key in self.arrays:
                 raise self.fault(f"holds {key[:80]!r} twice")
             self.arrays[key] = self._header(key, member)
-        self._total = sum(array.size for array in self.arrays.values())
+        self.total = sum(array.size for array in self.arrays.values())
         self._done = 0
-        if self._total > LARGEST:
-            raise self.fault(f"unfolds to {self._total:,} bytes; {LARGEST:,} at most are read")
 
     def fault(self, what: str) -> NasbenchError:
         """The error that says what the file does."""
@@ -100,6 +111,16 @@ class Npz:
             raise self.fault(f"holds {key[:80]!r} that is {array}, not a list of whole numbers")
         return [int(n) for n in np.concatenate(list(self.blocks(key)))]
 
+    def array(self, key: str) -> NDArray[Any]:
+        """A whole array, of one dimension or more."""
+        header = self.arrays[key]
+        filled = np.empty(header.shape, header.dtype)
+        done = 0
+        for block in self.blocks(key):
+            filled[done : done + len(block)] = block
+            done += len(block)
+        return filled
+
     def blocks(self, key: str) -> Iterator[NDArray[Any]]:
         """An array in blocks of rows, the first to the last; one without rows is one block."""
         array = self.arrays[key]
@@ -118,7 +139,7 @@ class Npz:
                 block = flat.reshape(array.shape if len(array.shape) == 0 else (count, *rest))
                 yield flat.reshape(array.shape[::-1]).T if array.fortran else block
                 self._done += len(content)
-                self._progress("reading arrays", self._done, self._total)
+                self._progress("reading arrays", self._done, self.total)
             if file.read(1):  # to the end, where the checksum is compared
                 raise self.fault(f"is damaged: {key[:80]!r} goes on behind its end")
 
@@ -152,16 +173,30 @@ class Npz:
 
 
 @contextmanager
-def open_npz(source: Path, progress: Progress) -> Iterator[Npz]:
+def open_npz(
+    source: Path,
+    progress: Progress = silent,
+    wanted: Callable[[str], bool] = lambda key: True,
+    most: int | None = None,
+) -> Iterator[Npz]:
     """The arrays of `source`, all headers checked.
+
+    Args:
+        source: the file.
+        progress: told how many bytes of arrays are read.
+        wanted: says by its name whether an array is; the others are not looked at.
+        most: bytes that all wanted arrays may have; `LARGEST` by default.
 
     Raises:
         NasbenchError: where the file is no `.npz`, is damaged, or holds objects; also for what
             the block that uses it finds out.
     """
     try:
-        with zipfile.ZipFile(source) as archive:
-            yield Npz(source, archive, progress)
+        with open_file(source, ".npz file") as file, zipfile.ZipFile(file) as archive:
+            npz = Npz(source, archive, progress, wanted)
+            if npz.total > (bound := LARGEST if most is None else most):
+                raise npz.fault(f"unfolds to {npz.total:,} bytes; {bound:,} at most are read")
+            yield npz
     except NasbenchError:
         raise
     except (
