@@ -22,13 +22,13 @@ from nasbench.space import Space
 from nasbench.task import Task
 from nasbench.train.native import Job
 from nasbench.train.network import CellNetwork, network
+from nasbench.train.optimizer import SGD
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import Record
 from nasbench.train.reference import (
     Epoch,
     Prepared,
     cpu_threads,
-    make_optimizer,
     pick_hardware,
     prepare,
     record_of,
@@ -192,7 +192,7 @@ def training(
     """
     hardware, n = data.train[0].device, len(data.train[0])
     net = side_by_side(networks).to(hardware)
-    optimizer = make_optimizer(net, recipe, hardware)
+    optimizer = SGD(net.parameters(), recipe)
     autocast = torch.autocast(hardware.type, torch.bfloat16, enabled=mixed_precision)
     batches = _Batches(data, recipe, seeds)
     done, steps = 0, recipe.epochs * -(-n // recipe.batch_size)
@@ -203,13 +203,12 @@ def training(
         net.train()
         sums = torch.zeros(2, len(networks), device=hardware)
         for images, labels in batches.epoch(epoch):
-            optimizer.param_groups[0]["lr"] = recipe.learning_rate_at(done, steps)
             with autocast:
                 logits = net(images)
             losses = _losses(logits, labels, recipe.label_smoothing)
             optimizer.zero_grad()
             losses.mean(0).sum().backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            optimizer.step(recipe.learning_rate_at(done, steps))
             sums += _sums(losses, logits, labels)
             done += 1
         train = _means(sums, n)  # reading waits for the hardware

@@ -18,6 +18,7 @@ from nasbench.errors import NasbenchError
 from nasbench.space import Space
 from nasbench.task import Split, Task
 from nasbench.train.network import network
+from nasbench.train.optimizer import SGD
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import CURVES, Record
 from nasbench.train.start import EpochOrder, epoch_order, initialize
@@ -27,7 +28,6 @@ __all__ = [
     "Prepared",
     "ReferenceTrainer",
     "cpu_threads",
-    "make_optimizer",
     "moments",
     "pick_hardware",
     "prepare",
@@ -123,18 +123,6 @@ def prepare(task: Task, recipe: Recipe, hardware: torch.device) -> Prepared:
     return Prepared(**{name: tensors(split) for name, split in splits.items()})
 
 
-def make_optimizer(net: nn.Module, recipe: Recipe, hardware: torch.device) -> torch.optim.SGD:
-    """The recipe's SGD for a network that is on the hardware."""
-    return torch.optim.SGD(
-        net.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
-        fused=hardware.type in ("cpu", "cuda"),
-    )
-
-
 def training(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterator[Epoch]:
     """Train a network, an epoch at each step of the iterator; it ends where training diverges.
 
@@ -143,7 +131,7 @@ def training(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Itera
     """
     x, y = data.train
     net.to(x.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = make_optimizer(net, recipe, x.device)
+    optimizer = SGD(net.parameters(), recipe)
     steps_per_epoch = -(-len(x) // recipe.batch_size)
     seconds = evaluation_seconds = 0.0
     for epoch in range(recipe.epochs):
@@ -157,12 +145,11 @@ def training(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Itera
             images, labels = _batch(x, y, order, chosen)
             done = epoch * steps_per_epoch + step
             rate = recipe.learning_rate_at(done, recipe.epochs * steps_per_epoch)
-            optimizer.param_groups[0]["lr"] = rate
             logits = net(images)
             loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            optimizer.step(rate)
             loss_sum += loss.detach() * len(labels)
             correct += (logits.detach().argmax(1) == labels).sum()
         train_loss = loss_sum.item() / len(x)

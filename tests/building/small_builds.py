@@ -71,7 +71,6 @@ def killed_at_random(out: Path, engine: str, seeds: int, kills: int) -> None:
     What was journaled before a kill stands unchanged at the head of the journal after the next.
     """
     spec = small_spec(seeds=tuple(range(seeds)))
-    _load(engine)
     rng = random.Random(1)
     kept: list[dict[str, Any]] = []
 
@@ -100,7 +99,6 @@ def killed_at_each_step(folder: Path, engine: str, spec: BuildSpec, shards: int 
 
     With shards it is those, one after the other, and their assembly.
     """
-    _load(engine)
     for step in itertools.count():
         child = os.fork()
         if not child:
@@ -117,12 +115,6 @@ def killed_at_each_step(folder: Path, engine: str, spec: BuildSpec, shards: int 
         if os.WIFEXITED(status):
             assert os.WEXITSTATUS(status) == 0
             return
-
-
-def _load(engine: str) -> None:
-    """What every fork would load again: PyTorch's first optimiser imports a thousand modules."""
-    if engine == "reference":
-        import torch._dynamo  # noqa: F401
 
 
 def _die_before(step: int) -> None:
