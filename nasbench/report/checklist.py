@@ -49,7 +49,7 @@ def checklist(comparisons: Sequence[Comparison]) -> TextTable:
 
 def _trained(comparison: Comparison) -> bool:
     """Whether the table says how its recipe was trained."""
-    return "trained" in comparison.table.manifest["recipes"][comparison.setting.report_recipe]
+    return "trained" in comparison.table.manifest["recipes"][comparison.report_recipe]
 
 
 def _source(comparison: Comparison) -> str:
@@ -69,7 +69,7 @@ def _space_code(comparison: Comparison) -> Answer:
 
 
 def _final_training(comparison: Comparison) -> Answer:
-    recipe = comparison.setting.report_recipe
+    recipe = comparison.report_recipe
     seeds = ", ".join(map(str, comparison.table.manifest["recipes"][recipe]["seeds"]))
     if _trained(comparison):
         return MET, f"{recipe} of {comparison.table.name}: settings and seeds {seeds} in its file"
@@ -89,7 +89,7 @@ def _method_code(comparison: Comparison) -> Answer:
 
 
 def _method_parameters(comparison: Comparison) -> Answer:
-    given = {name: own for name, own in comparison.setting.parameters.items() if own}
+    given = {name: own for name, own in comparison.protocol.parameters.items() if own}
     own = [f"{name}.{key}={value}" for name, of in given.items() for key, value in of.items()]
     changed = f"changed: {', '.join(own)}" if own else "defaults of that version"
     return MET, f"kept with every run, seeds {_seeds(comparison)}; {changed}"
@@ -98,15 +98,15 @@ def _method_parameters(comparison: Comparison) -> Answer:
 def _same_benchmark(comparison: Comparison) -> Answer:
     table = comparison.table
     judged = f"{table.name} (SHA-256 {table.sha256[:12]})"
-    if comparison.setting.surrogate:
+    if comparison.protocol.surrogate:
         return MET, f"all strategies search one predictor and are judged by {judged}"
     return MET, f"all strategies search and are judged by {judged}"
 
 
 def _confounders(comparison: Comparison) -> Answer:
-    if comparison.setting.cost_model:
+    if comparison.protocol.cost_model:
         return OPEN, "training times are assumed: justify the assumption"
-    if comparison.setting.budget.seconds is None:
+    if comparison.protocol.budget.seconds is None:
         return OPEN, (
             "the budget is in evaluations, whose training times differ: give one in seconds, too"
         )
@@ -121,22 +121,21 @@ def _ablation(comparison: Comparison) -> Answer:
 
 
 def _same_protocol(comparison: Comparison) -> Answer:
-    setting = comparison.setting
-    budget = setting.budget
+    budget = comparison.protocol.budget
     amounts = (
         f"{budget.seconds:,g} simulated seconds" if budget.seconds else "",
         f"{budget.evaluations:,} evaluations" if budget.evaluations else "",
     )
     return MET, (
         f"one budget ({', '.join(filter(None, amounts))}), one objective; incumbents are chosen "
-        f"without test data and looked up by {setting.report_recipe}"
+        f"without test data and looked up by {comparison.report_recipe}"
     )
 
 
 def _over_time(comparison: Comparison) -> Answer:
     if "seconds" not in comparison.curves:
         return NOT_MET, "training takes no time here: only evaluations are counted"
-    if comparison.setting.cost_model:
+    if comparison.protocol.cost_model:
         return OPEN, "regret over training times that are assumed: measure them"
     return MET, "regret over simulated seconds and over evaluations"
 
@@ -157,7 +156,7 @@ def _several_runs(comparison: Comparison) -> Answer:
 
 
 def _tabular(comparison: Comparison) -> Answer:
-    kind = "a predictor that was fitted on a table" if comparison.setting.surrogate else "a table"
+    kind = "a predictor that was fitted on a table" if comparison.protocol.surrogate else "a table"
     return MET, f"every run searches {kind}"
 
 
@@ -166,11 +165,11 @@ def _tuning(comparison: Comparison) -> Answer:
 
 
 def _whole_time(comparison: Comparison) -> Answer:
-    setting, table = comparison.setting, comparison.table
-    recipe = setting.report_recipe
-    if "seconds" not in comparison.curves or setting.cost_model:
+    protocol, table = comparison.protocol, comparison.table
+    recipe = comparison.report_recipe
+    if "seconds" not in comparison.curves or protocol.cost_model:
         return OPEN, "training times are unknown: give those of search and of the final training"
-    if setting.search_recipe in (None, recipe):
+    if protocol.search_recipe in (None, recipe):
         return MET, (
             "simulated seconds are all of the training; the strategies' own time is in thinking.csv"
         )

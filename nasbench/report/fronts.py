@@ -66,7 +66,7 @@ def typical_fronts(comparison: Comparison, fronts: Fronts) -> Drawing | None:
     legend(drawn, axes)
     caption = (
         f"Of each strategy the run whose hypervolume is the median of its runs: what it found, "
-        f"looked up at the end of {comparison.setting.report_recipe}. The line joins the "
+        f"looked up at the end of {comparison.report_recipe}. The line joins the "
         f"{len(whole)} rows that none dominates; grey are the other rows. Each axis ends where a "
         f"tenth of the table's front is worse; what lies beyond is not shown."
     )
@@ -99,15 +99,15 @@ def fronts_table(comparison: Comparison, fronts: Fronts) -> TextTable:
     ways = [f"{of.metric} ({'max' if of.maximize else 'min'})" for of in fronts.objectives]
     worst = ", ".join(f"{end:g}" for end in fronts.reference * fronts.signs)
     reference = worst if len(fronts.true_front) else "there are none"
-    limited = " within the limits" if comparison.setting.limits else ""
+    limited = " within the limits" if comparison.protocol.limits else ""
     note = (
         f"Objectives: {', '.join(ways)}. A run's front is what none dominates of the "
         f"architectures it trained, by what it was shown; it is looked up at the end of "
-        f"{comparison.setting.report_recipe}. Its hypervolume is a share of that of the front of "
+        f"{comparison.report_recipe}. Its hypervolume is a share of that of the front of "
         f"all rows{limited}, {len(fronts.true_front)} architectures: 1 is all of it. The "
         f"reference point has the worst of these rows in each objective: {reference}. Mean ± "
         f"standard deviation over n runs; the interval is the bootstrap 95 % interval of the "
-        f"mean. Strategies of one objective search for the best {comparison.setting.metric} "
+        f"mean. Strategies of one objective search for the best {comparison.protocol.metric} "
         f"alone, softened by targets if there are any."
     )
     columns = ("strategy", "n", "hypervolume", "95 % interval", "on the front")

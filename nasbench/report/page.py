@@ -141,7 +141,7 @@ def write_comparison(found: Comparison | Comparisons, out: Path) -> Path:
     sections += _checklist_sections(list(tables.values()))
     for name, comparison in tables.items():
         of = f": {name}" if several else ""
-        sections += _table_sections(comparison.table, comparison.setting.report_recipe, of)
+        sections += _table_sections(comparison.table, comparison.report_recipe, of)
     page = write_sections(sections, out, f"Search strategies on {over}")
     write_sheets(tables, out)
     text = json.dumps(found.summary(), indent=2, allow_nan=False) + "\n"
@@ -208,12 +208,12 @@ def _fronts_section(title: str, comparison: Comparison, fronts: Fronts) -> Secti
 
 
 def _comparison_sections(title: str, comparison: Comparison) -> list[Section]:
-    searched = "the predictor" if comparison.setting.surrogate else "the table"
+    searched = "the predictor" if comparison.protocol.surrogate else "the table"
     lead = (
         f"Strategies search on {searched}; what they find is looked up in {comparison.table.name}."
     )
-    if comparison.setting.start:
-        lead += f" Every run begins with {len(comparison.setting.start)} given architectures."
+    if comparison.protocol.start:
+        lead += f" Every run begins with {len(comparison.protocol.start)} given architectures."
     lead += "".join(f" Left out: {why}." for why in comparison.broken.values())
     if all(np.isnan(comparison.finals(name)["regret"]).all() for name in comparison.traces):
         lead += " Nothing was found: every training diverged or every architecture broke a limit."

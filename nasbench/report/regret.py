@@ -34,16 +34,16 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
         axes.axhline(noise.floor, color=FAINT, linewidth=1.5, label="noise of the seeds")
     # Below the curves: of a search that found it the line would hide all.
     axes.axhline(0, color=INK, linewidth=1, label="optimum", clip_on=False, zorder=1)
-    unit = "reward" if comparison.goal.targets else comparison.setting.metric
+    unit = "reward" if comparison.goal.targets else comparison.protocol.metric
     unit = "points" if comparison.of_accuracy else unit
     axes.set_ylabel(f"mean regret, {unit}")
     legend(drawn, axes)
     best = f"{comparison.optimum:.2f} %" if comparison.of_accuracy else f"{comparison.optimum:g}"
-    within = " within the limits" if comparison.setting.limits else ""
+    within = " within the limits" if comparison.protocol.limits else ""
     caption = (
         f"{over_runs(comparison)}. Regret is the best "
         f"{comparison.rewarded} of the table{within}, {best}, against that of the incumbent "
-        f"({comparison.setting.report_recipe}); 0 is the optimum. A curve starts where every run "
+        f"({comparison.report_recipe}); 0 is the optimum. A curve starts where every run "
         f"has an incumbent; runs that never have one are left out."
         f"{' Below the grey line it fits the noise of the table.' if noise else ''}"
         f" The axis is logarithmic, and linear below its smallest step."
@@ -107,7 +107,7 @@ def mean_curves(comparison: Comparison, curves: Curves) -> tuple[Figure, Axes]:
 def _axes(comparison: Comparison, curves: Curves) -> tuple[Figure, Axes]:
     """An empty figure, high enough for its legend, over the grid."""
     drawn, axes = figure(height=3.2 + 0.09 * (len(curves.regret) + 2))
-    assumed = ", assumed" if comparison.setting.cost_model else ""
+    assumed = ", assumed" if comparison.protocol.cost_model else ""
     seconds = f"simulated seconds of training{assumed}"
     axes.set_xlabel(seconds if curves.axis == "seconds" else "evaluations paid")
     axes.set_xlim(0, float(curves.grid[-1]))

@@ -89,35 +89,35 @@ def _thinking_ms(comparison: Comparison, strategy: str) -> str:
 
 
 def _note(comparison: Comparison) -> str:
-    setting = comparison.setting
+    protocol = comparison.protocol
     budget = [
         f"{value:,g} {unit}"
         for value, unit in (
-            (setting.budget.seconds, "simulated seconds"),
-            (setting.budget.evaluations, "evaluations"),
+            (protocol.budget.seconds, "simulated seconds"),
+            (protocol.budget.evaluations, "evaluations"),
         )
         if value
     ]
-    seen = "mean over seeds" if setting.training_seed is None else f"seed {setting.training_seed}"
+    seen = "mean over seeds" if protocol.training_seed is None else f"seed {protocol.training_seed}"
     note = (
         f"Budget: {' and '.join(budget)}. A query shows the {seen}; repeats are "
-        f"{setting.repeats}. Mean ± standard deviation over n runs; the interval is the bootstrap "
+        f"{protocol.repeats}. Mean ± standard deviation over n runs; the interval is the bootstrap "
         f"95 % interval of the mean regret. Accuracies (%) are means over seeds of the "
-        f"incumbent at the end of {setting.report_recipe}, test looked up after the search; "
+        f"incumbent at the end of {comparison.report_recipe}, test looked up after the search; "
         f"regret is of {comparison.rewarded}"
-        f"{', against the best row within the limits' if setting.limits else ''}. One random draw "
+        f"{', against the best row within the limits' if protocol.limits else ''}. One random draw "
         f"is exact: over all architectures."
     )
-    if setting.prior:
-        note += f" Known beforehand: {setting.prior}."
+    if protocol.prior:
+        note += f" Known beforehand: {protocol.prior}."
     if comparison.noise:
         note += (
             f" Regret below {comparison.noise.floor:.2f} fits the seeds' noise, not the "
             f"architectures: one training is ± {comparison.noise.std:.2f}, a row's mean "
             f"± {comparison.noise.error:.2f} (standard deviations, best rows)."
         )
-    if setting.cost_model:
-        note += f" Training times are assumed, not measured: {setting.cost_model}."
+    if protocol.cost_model:
+        note += f" Training times are assumed, not measured: {protocol.cost_model}."
     return note
 
 

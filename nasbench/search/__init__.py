@@ -6,6 +6,7 @@ from nasbench.search.comparison import Comparison
 from nasbench.search.comparisons import Comparisons, compare
 from nasbench.search.cost_model import CostModel
 from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle, TrainerOracle
+from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run import Evaluation, Run, search
 from nasbench.search.run_spec import RunSpec
 from nasbench.search.strategy import (
@@ -41,6 +42,7 @@ __all__ = [
     "Query",
     "Run",
     "RunSpec",
+    "SearchProtocol",
     "Strategy",
     "SurrogateOracle",
     "TableOracle",

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from threading import current_thread, main_thread
-from typing import Any
 
 import numpy as np
 
-from nasbench._files import atomic_path
+from nasbench._files import atomic_path, write_text
 from nasbench._processes import leave_with_parent
-from nasbench.errors import NasbenchError, StrategyError, unknown
+from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
 from nasbench.search.comparison import Comparison
-from nasbench.search.cost_model import CostModel
 from nasbench.search.oracle import Oracle, column_of
-from nasbench.search.prior import Prior
+from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run import search
-from nasbench.search.run_spec import plain
 from nasbench.search.setting import Setting, header_of
-from nasbench.search.strategy import Budget, Limit, Objective, Target, strategy_class
+from nasbench.search.strategy import strategy_class
 from nasbench.search.trace import KeptTraces, Trace
 from nasbench.stats import hypervolume
 from nasbench.table import Table, load
 
-__all__ = ["compare"]
+__all__ = ["Progress", "compare_on"]
 
 PATIENCE = 600.0
 """So many seconds of wall time without an evaluation end a strategy."""
@@ -40,148 +36,40 @@ Progress = Callable[[int, int], None]
 """Called with the runs that are done and the runs in all."""
 
 
-def compare(
+def compare_on(
+    table: Table,
     strategies: Sequence[str],
-    table: Table | str | Path,
+    protocol: SearchProtocol,
     *,
-    budget_seconds: float | None = None,
-    budget_evaluations: int | None = None,
-    seeds: Iterable[int] = range(100),
-    metric: str = "valid_accuracy",
-    maximize: bool = True,
-    limits: Sequence[Limit] = (),
-    objectives: Sequence[Objective] = (),
-    targets: Sequence[Target] = (),
-    search_recipe: str | None = None,
-    report_recipe: str | None = None,
-    surrogate: str | Path | None = None,
-    training_seed: int | None = None,
-    repeats: str = "paid",
-    workers: int = 1,
-    schedule: str = "asynchronous",
-    failures: float = 0.0,
-    parameters: Mapping[str, Mapping[str, Any]] | None = None,
-    cost_model: CostModel | None = None,
-    start: Sequence[int] = (),
-    prior: Prior | None = None,
-    also: Sequence[str | Path] = (),
+    seeds: Iterable[int],
     processes: int = 1,
-    out: str | Path | None = None,
+    out: Path | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Run every strategy with every seed and look up what their incumbents are worth.
+    """Run every strategy with every seed on one table; see `compare`.
 
-    The outcome is the same whatever the number of processes.
-
-    Args:
-        strategies: registered names.
-        table: to search on and to look incumbents up in; a name or path will do. `nb.compare`
-            takes a list of tables, too, searches each and gives `Comparisons`.
-        budget_seconds: simulated seconds of each run.
-        budget_evaluations: evaluations of each run.
-        seeds: of the runs.
-        metric: what is optimised.
-        maximize: False where less of it is better.
-        limits: bounds that architectures must keep.
-        objectives: what is optimised beside the metric, by strategies of several objectives.
-        targets: soft bounds, for strategies of one objective.
-        search_recipe: what a query trains by; may be left out where the table has one.
-        report_recipe: what incumbents are looked up by; the search recipe by default.
-        surrogate: search on this one instead of the table.
-        training_seed: which training a query shows; None is the mean over seeds.
-        repeats: `paid` or `free`, see `RunSpec`.
-        workers: of each run, in simulated time.
-        schedule: `asynchronous` or `synchronous`, see `RunSpec`.
-        failures: the share of trainings that a dying worker takes with it, see `RunSpec`.
-        parameters: for each strategy its own.
-        cost_model: what training takes, in place of what the table says.
-        start: architectures that every run begins with, see `RunSpec`.
-        prior: a proxy's scores that every run knows, see `RunSpec`.
-        also: other tables of the same space to look the incumbents up in, by name or path.
-        processes: that run side by side.
-        out: a folder that keeps the runs as they finish; what it has is not run again.
-        progress: called after each run.
+    Whatever is wrong with the names, the protocol or the files is refused before the first run.
     """
-    opened = table if isinstance(table, Table) else load(table)
-    out = None if out is None else Path(out)
     names = list(dict.fromkeys(strategies))
-    for name in names:
-        strategy_class(name)  # an unknown name is told before anything runs
-    for name in parameters or {}:
-        if name not in names:
-            raise unknown("strategy to set parameters of", name, names)
-    if processes < 1:
-        raise NasbenchError(f"a comparison needs 1 process or more, got {processes}")
-    recipe = opened.recipe(report_recipe or search_recipe)
-    setting = Setting(
-        table=str(opened.path.resolve()),
-        surrogate=str(Path(surrogate).resolve()) if surrogate else None,
-        budget=Budget(budget_evaluations, budget_seconds),
-        metric=metric,
-        maximize=maximize,
-        limits=tuple(limits),
-        search_recipe=search_recipe,
-        report_recipe=recipe,
-        training_seed=training_seed,
-        repeats=repeats,
-        workers=workers,
-        parameters={name: plain(own) for name, own in (parameters or {}).items()},
-        cost_model=cost_model,
-        schedule=schedule,
-        failures=failures,
-        also=tuple(str(load(other).path.resolve()) for other in also),
-        objectives=tuple(objectives),
-        targets=tuple(targets),
-        start=tuple(int(architecture) for architecture in start),
-        prior=prior,
-    )
-    seeds = list(dict.fromkeys(int(seed) for seed in seeds))
-    if surrogate and search_recipe:
-        raise NasbenchError("a surrogate has the recipe it was fitted on: leave search_recipe out")
-    if surrogate and cost_model:
-        raise NasbenchError("a surrogate predicts its own training times: leave cost_model out")
-    goal = setting.goal()
-    oracle = setting.oracle()
-    searched = oracle.space
-    for name in names:  # what a strategy refuses, parameters or a goal, is told now
-        spec = setting.spec(name, 0, oracle)
-        with suppress(StrategyError):
-            spec.begin(oracle)
-    for judged in goal.judged:
-        column_of(opened, judged, recipe)  # what the report recipe lacks is told now
-    corner = np.ones(len(goal.every_objective))
-    hypervolume([corner - 1], corner)  # and whether its library is here
-    if searched.describe() != opened.space.describe():
-        raise NasbenchError(
-            f"the surrogate is of {searched.name}, {opened.name} of {opened.space.name}"
-        )
-    for path in setting.also:
-        other = load(path)
-        if other.space.describe() != opened.space.describe():
-            raise NasbenchError(
-                f"{other.name} is of {other.space.name}, {opened.name} of {opened.space.name}"
-            )
-        if recipe not in other.recipes:
-            other.recipe(None)  # which of several is not clear: told before anything runs
-    if not names or not seeds:
-        raise NasbenchError("a comparison needs a strategy and a seed at least")
+    numbers = list(dict.fromkeys(int(seed) for seed in seeds))
+    _check_runs(names, numbers, protocol, processes)
+    setting = Setting.of(table, protocol)
+    oracle = setting.oracle(table)
+    _check_strategies(setting, names, oracle)
+    _check_goal(setting, table)
+    _check_spaces(setting, table, oracle)
     traces: dict[str, list[Trace]] = {}
-    with ExitStack() as stack:
-        pool = None
-        if processes > 1 and len(seeds) > 1:
-            context = get_context("spawn")  # a fork would copy half of the threads there are
-            pool = stack.enter_context(ProcessPoolExecutor(processes, context, _open, (setting,)))
-            stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # whatever ends this
-        broken: dict[str, str] = {}
+    broken: dict[str, str] = {}
+    with _pool(setting, processes if len(numbers) > 1 else 1) as pool:
         for place, name in enumerate(names):
-            done = place * len(seeds)
+            done = place * len(numbers)
             traces[name] = []
             try:
-                for trace in _run_all(setting, name, seeds, pool, out):
+                for trace in _run_all(setting, oracle, name, numbers, pool, out):
                     traces[name].append(trace)
                     done += 1
                     if progress:
-                        progress(done, len(names) * len(seeds))
+                        progress(done, len(names) * len(numbers))
             except StrategyError as error:
                 broken[name] = str(error)
                 del traces[name]
@@ -189,25 +77,95 @@ def compare(
         raise NasbenchError("; ".join(broken.values()))
     if out:
         kept = {
-            "setting": asdict(setting),
+            "setting": setting.to_json(),
             "strategies": list(traces),
-            "seeds": seeds,
+            "seeds": numbers,
             "broken": broken,
         }
         with atomic_path(out / "comparison.json") as partial:
-            partial.write_text(json.dumps(kept, indent=2) + "\n")
-    return Comparison(opened, setting, traces, broken)
+            write_text(partial, json.dumps(kept, indent=2) + "\n")
+    return Comparison(table, setting, traces, broken, oracle)
+
+
+def _check_runs(
+    names: Sequence[str], seeds: Sequence[int], protocol: SearchProtocol, processes: int
+) -> None:
+    """What can be refused before any file is opened."""
+    for name in names:
+        strategy_class(name)
+    for name in protocol.parameters:
+        if name not in names:
+            raise unknown("strategy to set parameters of", name, names)
+    if processes < 1:
+        raise BadValue(f"a comparison needs 1 process or more, got {processes}")
+    if not names or not seeds:
+        raise BadValue("a comparison needs a strategy and a seed at least")
+    if protocol.surrogate and protocol.search_recipe:
+        raise BadValue("a surrogate has the recipe it was fitted on: leave search_recipe out")
+    if protocol.surrogate and protocol.cost_model:
+        raise BadValue("a surrogate predicts its own training times: leave cost_model out")
+
+
+def _check_strategies(setting: Setting, names: Sequence[str], oracle: Oracle) -> None:
+    """Begin every strategy once: what one refuses, parameters or a goal, is said now.
+
+    One that does not keep its contract is left to its runs, for the others can go on.
+    """
+    for name in names:
+        with suppress(StrategyError):
+            setting.spec(name, 0, oracle).begin(oracle)
+
+
+def _check_goal(setting: Setting, table: Table) -> None:
+    """What the report recipe lacks of the goal is said now, and whether a library is missing."""
+    goal = setting.protocol.goal()
+    recipe = table.recipe(setting.protocol.report_recipe)
+    for judged in goal.judged:
+        column_of(table, judged, recipe)
+    if goal.objectives:
+        corner = np.ones(len(goal.every_objective))
+        hypervolume([corner - 1], corner)
+
+
+def _check_spaces(setting: Setting, table: Table, oracle: Oracle) -> None:
+    """Whatever is searched or looked up must be of the table's space."""
+    if oracle.space.describe() != table.space.describe():
+        raise BadValue(f"the surrogate is of {oracle.space.name}, {_of(table)}")
+    for path in setting.protocol.also:
+        other = load(path)
+        if other.space.describe() != table.space.describe():
+            raise BadValue(f"{other.name} is of {other.space.name}, {_of(table)}")
+        if setting.protocol.report_recipe not in other.recipes:
+            other.recipe(None)  # which of several is not clear
+
+
+def _of(table: Table) -> str:
+    return f"{table.name} of {table.space.name}"
+
+
+@contextmanager
+def _pool(setting: Setting, processes: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Processes that have opened the setting's files; None where one is enough."""
+    if processes == 1:
+        yield None
+        return
+    context = get_context("spawn")  # a fork would copy half of the threads there are
+    with ProcessPoolExecutor(processes, context, _open, (setting,)) as pool:
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # whatever ends this
 
 
 def _run_all(
     setting: Setting,
+    oracle: Oracle,
     strategy: str,
     seeds: Sequence[int],
     pool: ProcessPoolExecutor | None,
     out: Path | None,
 ) -> Iterator[Trace]:
     """The runs of one strategy in the order of the seeds, each kept as soon as it is done."""
-    oracle = setting.oracle()
     header = header_of(setting, strategy, oracle)
     kept = KeptTraces(out / "runs" / f"{strategy}.jsonl", header) if out else None
     have = kept.traces if kept else {}

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from nasbench.errors import NasbenchError
 from nasbench.search.curves import Curves, common_grid
 from nasbench.search.fronts import Fronts
-from nasbench.search.oracle import column_of
+from nasbench.search.oracle import Oracle, column_of
+from nasbench.search.protocol import SearchProtocol
 from nasbench.search.setting import Setting, header_of
 from nasbench.search.strategy import Goal, Outcome
 from nasbench.search.trace import Trace, read_traces
@@ -59,8 +60,10 @@ class Comparison:
         setting: Setting,
         traces: Mapping[str, Sequence[Trace]],
         broken: Mapping[str, str] | None = None,
+        oracle: Oracle | None = None,
     ) -> None:
         self.broken = broken or {}
+        self._opened = oracle
         self.table = table
         self.setting = setting
         self.traces = traces
@@ -71,7 +74,8 @@ class Comparison:
         try:
             kept = json.loads((folder / "comparison.json").read_text())
             setting = Setting.from_json(kept["setting"])
-            oracle = setting.oracle()
+            table = Table(setting.table)
+            oracle = setting.oracle(table)
             traces = {}
             for name in kept["strategies"]:
                 header, found = read_traces(folder / "runs" / f"{name}.jsonl")
@@ -93,17 +97,32 @@ class Comparison:
             raise NasbenchError(f"{folder} holds no comparison: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise NasbenchError(f"the comparison in {folder} is not finished or damaged") from error
-        return cls(Table(setting.table), setting, traces, kept.get("broken"))
+        return cls(table, setting, traces, kept.get("broken"), oracle)
+
+    @property
+    def protocol(self) -> SearchProtocol:
+        """How was searched."""
+        return self.setting.protocol
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        """What was searched."""
+        return self._opened or self.setting.oracle(self.table)
+
+    @cached_property
+    def report_recipe(self) -> str:
+        """What incumbents are looked up by."""
+        return self.table.recipe(self.protocol.report_recipe)
 
     @cached_property
     def goal(self) -> Goal:
         """What was searched for."""
-        return self.setting.goal()
+        return self.protocol.goal()
 
     @cached_property
     def optimum(self) -> float:
         """The goal's metric at its best among rows within the limits; softened by its targets."""
-        return self._best if self.setting.maximize else -self._best
+        return self._best if self.protocol.maximize else -self._best
 
     @cached_property
     def _best(self) -> float:
@@ -115,7 +134,7 @@ class Comparison:
     def _reward(self) -> NDArray[np.float64]:
         """What the goal rewards each row with at the end of the report recipe; limits apart."""
         goal = replace(self.goal, limits=(), objectives=())
-        recipe = self.setting.report_recipe
+        recipe = self.report_recipe
         columns = [column_of(self.table, metric, recipe).tolist() for metric in goal.metrics]
         rewards = [
             goal.reward(Outcome(dict(zip(goal.metrics, values, strict=True)), 0.0))
@@ -126,9 +145,9 @@ class Comparison:
     @cached_property
     def allowed(self) -> NDArray[np.bool_]:
         """The rows within the limits, by the search recipe: a search sees no other."""
-        recipe = self.setting.search_recipe or self.setting.report_recipe
+        recipe = self.protocol.search_recipe or self.report_recipe
         allowed = np.ones(len(self.table.rows), dtype=bool)
-        for limit in self.setting.limits:
+        for limit in self.protocol.limits:
             allowed &= limit.kept(column_of(self.table, limit.metric, recipe))
         return allowed
 
@@ -141,7 +160,7 @@ class Comparison:
         rows = self.table.row_of[self.table.row_of >= 0]
         regret = self._best - self._reward
         reward = np.where(self.allowed & np.isfinite(regret), 0.0, -np.inf)[rows]
-        recipe = self.setting.report_recipe
+        recipe = self.report_recipe
         worth = {m: column_of(self.table, m, recipe) for m in self.judged}
         worth["regret"] = np.where(np.isfinite(regret), regret, np.nan)
         found = {}
@@ -156,7 +175,7 @@ class Comparison:
 
         It is that of validation accuracy: None, too, where regret is of anything else.
         """
-        recipe = self.setting.report_recipe
+        recipe = self.report_recipe
         if not self.of_accuracy or not self.table.has_seeds("valid_accuracy", recipe=recipe):
             return None
         found = seed_noise(trained_seeds(self.table, "valid_accuracy", recipe=recipe))
@@ -165,13 +184,13 @@ class Comparison:
     @cached_property
     def also(self) -> dict[str, Table]:
         """The other tables to look incumbents up in, by name, by path where names are equal."""
-        tables = [Table(path) for path in self.setting.also]
+        tables = [Table(path) for path in self.protocol.also]
         named = {table.name: table for table in tables}
         return named if len(named) == len(tables) else {str(t.path): t for t in tables}
 
     def worth(self, metric: str, architectures: NDArray[np.int64]) -> NDArray[np.float64]:
         """A metric at the end of the report recipe, mean over the seeds that exist; NaN for -1."""
-        column = column_of(self.table, metric, self.setting.report_recipe)
+        column = column_of(self.table, metric, self.report_recipe)
         return self._gather(column, architectures)
 
     def _regret_of(self, architectures: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -199,7 +218,7 @@ class Comparison:
     @property
     def judged(self) -> tuple[str, ...]:
         """What incumbents are looked up in: both accuracies, and what the goal speaks of."""
-        known = self.table.metrics[self.setting.report_recipe]
+        known = self.table.metrics[self.report_recipe]
         accuracies = [m for m in ("valid_accuracy", "test_accuracy") if m in known]
         return tuple(dict.fromkeys([*accuracies, *self.goal.judged]))
 
@@ -221,7 +240,7 @@ class Comparison:
 
         It is looked up by the report recipe where that table has it, else by its only one.
         """
-        table, recipe = self.also[name], self.setting.report_recipe
+        table, recipe = self.also[name], self.report_recipe
         recipe = recipe if recipe in table.recipes else table.recipe(None)
         last = self.last[strategy]
         metrics = ("valid_accuracy", "test_accuracy")
@@ -275,7 +294,7 @@ class Comparison:
         }
         found = {}
         for axis in ends if (ends["seconds"] > 0).all() else ["evaluations"]:
-            grid = common_grid(axis, getattr(self.setting.budget, axis), ends[axis])
+            grid = common_grid(axis, getattr(self.protocol.budget, axis), ends[axis])
             regret = {name: self.regret(name, grid, axis) for name in self.traces}
             found[axis] = Curves(axis, grid, regret)
         return found
@@ -344,8 +363,8 @@ class Comparison:
             quartiles[strategy] = {name: _quartiles(values) for name, values in spread.items()}
         return {
             "table": self.table.name,
-            "budget_seconds": self.setting.budget.seconds,
-            "budget_evaluations": self.setting.budget.evaluations,
+            "budget_seconds": self.protocol.budget.seconds,
+            "budget_evaluations": self.protocol.budget.evaluations,
             "strategies": strategies,
             "failed": found_nothing,
             "also": {
@@ -360,7 +379,7 @@ class Comparison:
                 for strategy in self.traces
             },
             "ranks": self.ranks.describe() if self.ranks else None,
-            "goal": self.setting.describe_goal(),
+            "goal": self.protocol.describe_goal(),
             "fronts": self.fronts.describe() if self.fronts else None,
             "broken": dict(self.broken),
         }

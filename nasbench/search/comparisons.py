@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, wraps
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, overload
+from typing import Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import NasbenchError, unknown
-from nasbench.search import comparing
+from nasbench.errors import BadValue, unknown
+from nasbench.search.comparing import Progress, compare_on
 from nasbench.search.comparison import Comparison
 from nasbench.search.oracle import column_of
+from nasbench.search.protocol import ProtocolFields, SearchProtocol, protocol_with
 from nasbench.stats import Friedman, Pair, compare_pairs, friedman
 from nasbench.table import Table, load
 
 __all__ = ["Comparisons", "compare"]
 
 Source = Table | str | Path
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -96,73 +96,110 @@ class Comparisons:
         }
 
 
-class _Compare(Protocol[P]):
-    """`compare` of one table, which also takes a list of tables."""
+@overload
+def compare(
+    strategies: Sequence[str],
+    table: Source,
+    protocol: SearchProtocol | None = None,
+    *,
+    seeds: Iterable[int] = range(100),
+    processes: int = 1,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+    **fields: Unpack[ProtocolFields],
+) -> Comparison: ...
+@overload
+def compare(
+    strategies: Sequence[str],
+    table: list[Any] | tuple[Any, ...],
+    protocol: SearchProtocol | None = None,
+    *,
+    seeds: Iterable[int] = range(100),
+    processes: int = 1,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+    **fields: Unpack[ProtocolFields],
+) -> Comparisons: ...
+def compare(
+    strategies: Sequence[str],
+    table: Source | list[Any] | tuple[Any, ...],
+    protocol: SearchProtocol | None = None,
+    *,
+    seeds: Iterable[int] = range(100),
+    processes: int = 1,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+    **fields: Unpack[ProtocolFields],
+) -> Comparison | Comparisons:
+    """Run every strategy with every seed and look up what their incumbents are worth.
 
-    @overload
-    def __call__(
-        self, strategies: Sequence[str], table: Source, *args: P.args, **given: P.kwargs
-    ) -> Comparison: ...
-    @overload
-    def __call__(
-        self, strategies: Sequence[str], table: list[Any], *args: P.args, **given: P.kwargs
-    ) -> Comparisons: ...
+    The outcome is the same whatever the number of processes.
 
+    Args:
+        strategies: registered names.
+        table: to search on and to look incumbents up in; a name or path will do. Each table of
+            a list is searched in turn: a recipe that is named is that of the tables which have
+            it, and a table that has another one alone is searched and judged by that.
+        protocol: how the runs are made and judged; a budget at least is needed.
+        seeds: of the runs.
+        processes: that run side by side.
+        out: a folder that keeps the runs as they finish; what it has is not run again. Runs on
+            a list of tables go into a folder for each, `out/tables/NAME`.
+        progress: called after each run with the runs that are done and the runs in all.
+        fields: fields of the protocol by name, in place of the protocol or of its own.
 
-def _on_several(
-    one: Callable[Concatenate[Sequence[str], Source, P], Comparison],
-) -> _Compare[P]:
-    """The same function for one table or, given a list, for each of several."""
+    Returns:
+        What the runs found; on a list of tables with what they say together.
 
-    @wraps(one)
-    def compare(strategies: Sequence[str], table: Any, *args: Any, **given: Any) -> Any:
-        if isinstance(table, list | tuple):
-            return _compare_tables(one, strategies, table, *args, **given)
-        return one(strategies, table, *args, **given)
+    Raises:
+        NasbenchError: before the first run, for whatever can be known to be wrong by then.
 
-    return compare
-
-
-compare = _on_several(comparing.compare)
+    Example:
+        >>> import nasbench as nb
+        >>> table = nb.load("nb201-mini-fashion16")
+        >>> found = nb.compare(["random_search"], table, budget_evaluations=5, seeds=range(3))
+        >>> found.summary()["strategies"]["random_search"]["n"]
+        3
+    """
+    asked = protocol_with(protocol, **fields)
+    folder = None if out is None else Path(out)
+    if isinstance(table, list | tuple):
+        return _compare_tables(table, strategies, asked, seeds, processes, folder, progress)
+    opened = table if isinstance(table, Table) else load(table)
+    return compare_on(
+        opened,
+        strategies,
+        asked,
+        seeds=seeds,
+        processes=processes,
+        out=folder,
+        progress=progress,
+    )
 
 
 def _compare_tables(
-    one: Callable[..., Comparison],
-    strategies: Sequence[str],
     sources: Sequence[Source],
-    *,
-    search_recipe: str | None = None,
-    report_recipe: str | None = None,
-    out: str | Path | None = None,
-    progress: comparing.Progress | None = None,
-    **given: Any,
+    strategies: Sequence[str],
+    protocol: SearchProtocol,
+    seeds: Iterable[int],
+    processes: int,
+    out: Path | None,
+    progress: Progress | None,
 ) -> Comparisons:
-    """`compare` on each table in turn; its runs go into a folder of its own, `out/tables/NAME`.
-
-    A recipe that is named is that of the tables which have it; a table that has another one alone
-    is searched and judged by that.
-    """
-    if given.get("surrogate"):
-        raise NasbenchError("a surrogate is of one table: name one table to judge by")
+    """`compare` on each table in turn."""
+    if protocol.surrogate:
+        raise BadValue("a surrogate is of one table: name one table to judge by")
     if not sources:
-        raise NasbenchError("a comparison needs a table at least")
-    if out is not None and (Path(out) / "comparison.json").exists():
-        raise NasbenchError(f"{out} holds a comparison on one table: give another --out")
+        raise BadValue("a comparison needs a table at least")
+    if out is not None and (out / "comparison.json").exists():
+        raise BadValue(f"{out} holds a comparison on one table: give another --out")
     tables = [source if isinstance(source, Table) else load(source) for source in sources]
     if len({table.sha256 for table in tables}) < len(tables):
-        raise NasbenchError("a table is named twice: over tables each counts once")
-    for name in (search_recipe, report_recipe):
-        if name is not None and not any(name in table.recipes for table in tables):
-            raise unknown("recipe", name, [r for table in tables for r in table.recipes])
+        raise BadValue("a table is named twice: over tables each counts once")
+    protocols = [_protocol_of(table, protocol, tables) for table in tables]
     names = _labels([table.name for table in tables], tables)
     folders = _labels([_as_file(table.name) for table in tables], tables)
-    recipes = [(_recipe(table, search_recipe), _recipe(table, report_recipe)) for table in tables]
-    judged = [given.get("metric", "valid_accuracy")]
-    for of in ("objectives", "targets", "limits"):
-        judged += [one.metric for one in given.get(of, ())]
-    for table, (searched, reported) in zip(tables, recipes, strict=True):
-        for metric in judged:  # what the last table lacks is told before the first is searched
-            column_of(table, metric, table.recipe(reported or searched))
+    numbers = list(seeds)
     found = {}
     for place, table in enumerate(tables):
 
@@ -170,16 +207,31 @@ def _compare_tables(
             if progress:
                 progress(before * total + done, len(tables) * total)
 
-        found[names[place]] = one(
-            strategies,
+        found[names[place]] = compare_on(
             table,
-            search_recipe=recipes[place][0],
-            report_recipe=recipes[place][1],
-            out=None if out is None else Path(out) / "tables" / folders[place],
+            strategies,
+            protocols[place],
+            seeds=numbers,
+            processes=processes,
+            out=None if out is None else out / "tables" / folders[place],
             progress=tell,
-            **given,
         )
     return Comparisons(found)
+
+
+def _protocol_of(table: Table, protocol: SearchProtocol, tables: Sequence[Table]) -> SearchProtocol:
+    """The protocol with the recipes that this of the tables has.
+
+    What it lacks of the goal is said here, before the first table is searched.
+    """
+    for name in (protocol.search_recipe, protocol.report_recipe):
+        if name is not None and not any(name in other.recipes for other in tables):
+            raise unknown("recipe", name, [r for other in tables for r in other.recipes])
+    searched = _recipe(table, protocol.search_recipe)
+    reported = _recipe(table, protocol.report_recipe)
+    for metric in protocol.goal().metrics:
+        column_of(table, metric, table.recipe(reported or searched))
+    return replace(protocol, search_recipe=searched, report_recipe=reported)
 
 
 def _recipe(table: Table, name: str | None) -> str | None:

@@ -46,7 +46,7 @@ class Fronts:
     def __init__(self, comparison: Comparison) -> None:
         self._comparison = comparison
         self.objectives = comparison.goal.every_objective
-        table, recipe = comparison.table, comparison.setting.report_recipe
+        table, recipe = comparison.table, comparison.report_recipe
         columns = [column_of(table, objective.metric, recipe) for objective in self.objectives]
         self.signs = np.asarray([1.0 if of.maximize else -1.0 for of in self.objectives])
         self.values = np.stack(columns, axis=1) * self.signs
@@ -55,7 +55,7 @@ class Fronts:
         some = len(self.true_front) > 0
         self.reference = np.nanmin(self.values, 0) if some else np.full(len(columns), np.nan)
         self._whole = self._volume(self.true_front) if some else 0.0
-        self._oracle = comparison.setting.oracle()
+        self._oracle = comparison.oracle
         self._row_of: list[int] = table.row_of.tolist()
         self._known: dict[tuple[int, int], tuple[float, ...]] = {}
         self._shares: dict[tuple[int, ...], float] = {}

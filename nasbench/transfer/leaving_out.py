@@ -12,7 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from nasbench.errors import NasbenchError
-from nasbench.search import Budget, Comparison, Trace, search, strategy_class
+from nasbench.search import (
+    Budget,
+    Comparison,
+    SearchProtocol,
+    Trace,
+    search,
+    strategy_class,
+)
 from nasbench.search.setting import Setting
 from nasbench.search.trace import KeptTraces
 from nasbench.stats import noise_ceiling, spearman
@@ -113,25 +120,14 @@ class _Trial:
         self.starts = {COLD: (), WARM: self._after(0), MEAN: tuple(others.best(top))}
         if len(self.similar) > 1:
             self.starts[LEAST] = self._after(-1)
-        self.setting = Setting(
-            table=str(task.table.path.resolve()),
-            surrogate=None,
-            budget=budget,
+        protocol = SearchProtocol(
+            budget_evaluations=budget.evaluations,
+            budget_seconds=budget.seconds,
             metric=METRIC,
-            maximize=True,
-            limits=(),
             search_recipe=task.recipe,
-            report_recipe=task.recipe,
-            training_seed=None,
-            repeats="paid",
-            workers=1,
-            parameters={},
-            cost_model=None,
-            schedule="asynchronous",
-            failures=0.0,
-            also=(),
         )
-        self.oracle = self.setting.oracle()
+        self.setting = Setting.of(task.table, protocol)
+        self.oracle = self.setting.oracle(task.table)
 
     def _after(self, place: int) -> tuple[int, ...]:
         """The landmarks, then the winners of the task at that place of the similar ones."""
@@ -157,7 +153,9 @@ class _Trial:
                             known.add(trace)
                     traces[variant].append(trace)
                 tell(place * len(seeds) + done)
-            comparisons[strategy] = Comparison(self.task.table, self.setting, traces)
+            comparisons[strategy] = Comparison(
+                self.task.table, self.setting, traces, oracle=self.oracle
+            )
         whole = {name: _agreement(self.task, other) for name, other in self.others.tasks.items()}
         return Held(
             self.task,
@@ -171,7 +169,7 @@ class _Trial:
 
     def _search(self, strategy: str, variant: str, seed: int) -> Trace:
         start = self._good(seed) if variant == GOOD else self.starts[variant]
-        spec = replace(self.setting, start=start).spec(strategy, seed, self.oracle)
+        spec = replace(self.setting.protocol, start=start).spec(strategy, seed, self.oracle)
         run = search(spec, self.oracle)
         if not run.evaluations:
             raise NasbenchError(
@@ -193,9 +191,9 @@ class _Trial:
     def _kept(self, strategy: str, variant: str) -> KeptTraces | None:
         if self.out is None:
             return None
-        setting = replace(self.setting, start=self.starts.get(variant, ()))
+        protocol = replace(self.setting.protocol, start=self.starts.get(variant, ()))
         header = {
-            "spec": setting.spec(strategy, 0, self.oracle).describe(self.oracle),
+            "spec": protocol.spec(strategy, 0, self.oracle).describe(self.oracle),
             "variant": variant,
             "top": self.top,
             "others": [task.table.sha256 for task in self.others.tasks.values()],

@@ -12,8 +12,7 @@ import pytest
 import nasbench as nb
 from nasbench.report import write_comparison
 from nasbench.report.fronts import front_curves, fronts_table, typical_fronts
-from nasbench.search import Comparison, Limit, Objective
-from nasbench.search.comparing import compare
+from nasbench.search import Comparison, Limit, Objective, compare
 from nasbench.search.fronts import Fronts
 from nasbench.table import Dataset, Table, write_table
 

@@ -293,7 +293,7 @@ def test_what_breaks_a_limit_is_never_found(made_up_table: Table) -> None:
     found = nb.compare(
         ["random_search"], made_up_table, limits=[Limit("toy/latency_ms", bound)], **COMMON
     )
-    accuracy = made_up_table.column("valid_accuracy", recipe=found.setting.report_recipe)
+    accuracy = made_up_table.column("valid_accuracy", recipe=found.report_recipe)
     assert found.optimum == accuracy[latency <= bound].max()
     for trace in found.traces["random_search"]:
         known = [a for a in trace.incumbents().tolist() if a >= 0]

@@ -217,7 +217,7 @@ def test_tables_of_one_name_are_told_apart(make_table: Any, tmp_path: Path) -> N
 def test_a_recipe_is_that_of_the_tables_that_have_it(made_up_table: Table, make_table: Any) -> None:
     one = make_table("one", recipes={"only": 3})
     found = nb.compare(["random_search"], [made_up_table, one], **COMMON)
-    recipes = [(t.setting.search_recipe, t.setting.report_recipe) for t in found.tables.values()]
+    recipes = [(t.protocol.search_recipe, t.report_recipe) for t in found.tables.values()]
     assert recipes == [("short", "long"), ("only", "only")]
     two = make_table("two", recipes={"a": 4, "b": 4})
     with pytest.raises(NasbenchError, match="two has the recipes a, b: name one"):

@@ -60,7 +60,7 @@ def test_shares_over_both_axes_against_a_slow_computation(
     table, fronts = made_up_table, fronts_of(comparison)
     at_end = table.curves("valid_accuracy", recipe="long")[:, :, -1].astype(float).mean(1)
     latency = table.device_column("toy", "latency_ms")
-    limits = comparison.setting.limits
+    limits = comparison.protocol.limits
     allowed = latency <= limits[0].at_most if limits else latency < math.inf
     worst = (-at_end[allowed].min(), latency[allowed].max())
     whole = moocore.hypervolume(np.stack((-at_end, latency), 1)[allowed], ref=worst)

@@ -137,7 +137,7 @@ def test_a_comparison_keeps_its_prior(table: Table, tmp_path: Path) -> None:
         out=tmp_path,
     )
     kept = Comparison.load(tmp_path)
-    assert kept.setting.prior == Prior("up", 0.3)
+    assert kept.protocol.prior == Prior("up", 0.3)
     assert kept.summary() == found.summary()
 
 

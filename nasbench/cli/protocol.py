@@ -1,0 +1,151 @@
+"""The options that `search` and `compare` share, and the protocol that they make."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from nasbench.cli.common import read_start
+from nasbench.cli.goals import (
+    Limits,
+    Metric,
+    Minimize,
+    Objectives,
+    Targets,
+    parse_limits,
+    parse_objectives,
+    parse_targets,
+)
+from nasbench.errors import BadValue
+
+if TYPE_CHECKING:
+    from nasbench.search import CostModel, SearchProtocol
+    from nasbench.search.prior import Prior
+    from nasbench.space import Space
+
+__all__ = ["ProtocolOptions", "with_protocol"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProtocolOptions:
+    """The options that `search` and `compare` share."""
+
+    budget_seconds: Annotated[float | None, typer.Option(help="Simulated seconds of training.")] = (
+        None
+    )
+    budget_evaluations: Annotated[int | None, typer.Option(help="Evaluations.")] = None
+    metric: Metric = "valid_accuracy"
+    minimize: Minimize = False
+    limits: Limits = None
+    objectives: Objectives = None
+    soft: Targets = None
+    search_recipe: Annotated[str | None, typer.Option(help="What a query trains by.")] = None
+    training_seed: Annotated[
+        int | None, typer.Option(help="Which training a query shows; else mean.")
+    ] = None
+    repeats: Annotated[str, typer.Option(help="Trained before: paid again, or free.")] = "paid"
+    workers: Annotated[int, typer.Option(min=1, help="Simulated workers.")] = 1
+    schedule: Annotated[
+        str, typer.Option(help="Workers: asynchronous, or synchronous in rounds.")
+    ] = "asynchronous"
+    failures: Annotated[
+        float, typer.Option(help="Share of trainings lost with a dying worker.")
+    ] = 0.0
+    seconds_per_epoch: Annotated[
+        float | None, typer.Option(help="Assume it, where the table has no training times.")
+    ] = None
+    in_proportion_to: Annotated[
+        str | None,
+        typer.Option(help="With --seconds-per-epoch: flops, parameters, DEVICE/METRIC."),
+    ] = None
+    start: Annotated[
+        Path | None, typer.Option(help="A file of architectures to begin with, one a line.")
+    ] = None
+    proxy: Annotated[
+        str | None,
+        typer.Option("--proxy", help="A proxy of the table that strategies know beforehand."),
+    ] = None
+    keep: Annotated[
+        float | None, typer.Option(help="With --proxy: train only this share, the best by it.")
+    ] = None
+
+    def protocol(
+        self, strategies: Sequence[str], parameters: Mapping[str, Mapping[str, Any]], space: Space
+    ) -> SearchProtocol:
+        """The protocol that they ask for, of these strategies on that space."""
+        from nasbench.search import SearchProtocol
+
+        return SearchProtocol(
+            budget_evaluations=self.budget_evaluations,
+            budget_seconds=self.budget_seconds,
+            metric=self.metric,
+            maximize=not self.minimize,
+            limits=parse_limits(self.limits),
+            objectives=parse_objectives(self.objectives),
+            targets=parse_targets(self.soft),
+            search_recipe=self.search_recipe,
+            training_seed=self.training_seed,
+            repeats=self.repeats,
+            workers=self.workers,
+            schedule=self.schedule,
+            failures=self.failures,
+            parameters=parameters,
+            cost_model=_cost_model(self.seconds_per_epoch, self.in_proportion_to),
+            start=read_start(self.start, space),
+            prior=_prior(self.proxy, self.keep, strategies),
+        )
+
+
+def with_protocol(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with `ProtocolOptions` among its own; it gets them as its `options`."""
+    shared = inspect.signature(ProtocolOptions).parameters
+    own = dict(inspect.signature(command).parameters)
+    del own["options"]
+    hints = {
+        **get_type_hints(ProtocolOptions, include_extras=True),
+        **get_type_hints(command, include_extras=True),
+    }
+
+    @wraps(command)
+    def whole(**given: Any) -> None:
+        options = ProtocolOptions(**{name: given.pop(name) for name in shared})
+        command(**given, options=options)
+
+    # Typer reads options off a signature, and their types off the annotations.
+    parameters = [
+        one.replace(annotation=hints[one.name]) for one in (*own.values(), *shared.values())
+    ]
+    whole.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    whole.__annotations__ = {one.name: one.annotation for one in parameters}
+    return whole
+
+
+def _cost_model(seconds_per_epoch: float | None, in_proportion_to: str | None) -> CostModel | None:
+    from nasbench.search import CostModel
+
+    if seconds_per_epoch is not None:
+        return CostModel(seconds_per_epoch, in_proportion_to)
+    if in_proportion_to is not None:
+        raise BadValue("--in-proportion-to needs --seconds-per-epoch, of the average network")
+    return None
+
+
+def _prior(proxy: str | None, keep: float | None, strategies: Sequence[str]) -> Prior | None:
+    from nasbench.search.prior import Prior, takes_scores
+
+    if proxy is None:
+        if keep is not None:
+            raise BadValue("--keep needs --proxy, by which the best are kept")
+        return None
+    if keep is None and not any(map(takes_scores, strategies)):
+        raise BadValue(
+            f"of {', '.join(strategies)} none makes use of a proxy by itself: give --keep to train "
+            f"only the best by it, or begin with them (nasbench proxies start)"
+        )
+    return Prior(proxy, 1.0 if keep is None else keep)

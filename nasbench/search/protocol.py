@@ -1,0 +1,195 @@
+"""How searches are run and judged, in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from nasbench.errors import unknown
+from nasbench.search.cost_model import CostModel
+from nasbench.search.oracle import Oracle
+from nasbench.search.prior import Prior
+from nasbench.search.run_spec import RunSpec, plain
+from nasbench.search.strategy import Budget, Fidelity, Goal, Limit, Objective, Target
+
+__all__ = ["ProtocolFields", "SearchProtocol", "protocol_with"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchProtocol:
+    """How searches are run and judged: what the runs of a comparison share beside their table.
+
+    Attributes:
+        budget_evaluations: evaluations of each run.
+        budget_seconds: simulated seconds of each run. One of the budgets is needed.
+        metric: what is optimised.
+        maximize: False where less of it is better.
+        limits: bounds that architectures must keep.
+        objectives: what is optimised beside the metric, by strategies of several objectives.
+        targets: soft bounds, for strategies of one objective.
+        search_recipe: what a query trains by; may be left out where the table has one.
+        report_recipe: what incumbents are looked up by; the search recipe by default.
+        surrogate: the file of one to search on instead of the table.
+        training_seed: which training a query shows; None is the mean over seeds.
+        repeats: `paid` or `free`, see `RunSpec`.
+        workers: of each run, in simulated time.
+        schedule: `asynchronous` or `synchronous`, see `RunSpec`.
+        failures: the share of trainings that a dying worker takes with it, see `RunSpec`.
+        parameters: for each strategy its own.
+        cost_model: what training takes, in place of what the table says.
+        start: architectures that every run begins with, see `RunSpec`.
+        prior: a proxy's scores that every run knows, see `RunSpec`.
+        also: other tables of the same space to look the incumbents up in, by name or path.
+
+    Raises:
+        NasbenchError: for a goal or a budget that no search could have.
+
+    Example:
+        >>> from nasbench.search import Limit, SearchProtocol
+        >>> fast = SearchProtocol(budget_evaluations=50, limits=[Limit("raspi4/latency_ms", 5)])
+        >>> fast.goal().metrics
+        ('valid_accuracy', 'raspi4/latency_ms')
+    """
+
+    budget_evaluations: int | None = None
+    budget_seconds: float | None = None
+    metric: str = "valid_accuracy"
+    maximize: bool = True
+    limits: Sequence[Limit] = ()
+    objectives: Sequence[Objective] = ()
+    targets: Sequence[Target] = ()
+    search_recipe: str | None = None
+    report_recipe: str | None = None
+    surrogate: str | Path | None = None
+    training_seed: int | None = None
+    repeats: str = "paid"
+    workers: int = 1
+    schedule: str = "asynchronous"
+    failures: float = 0.0
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cost_model: CostModel | None = None
+    start: Sequence[int] = ()
+    prior: Prior | None = None
+    also: Sequence[str | Path] = ()
+
+    def __post_init__(self) -> None:
+        exact = {name: tuple(getattr(self, name)) for name in _SEQUENCES}
+        exact["start"] = tuple(int(architecture) for architecture in self.start)
+        for name, values in exact.items():
+            object.__setattr__(self, name, values)
+        own = {name: plain(values) for name, values in (self.parameters or {}).items()}
+        object.__setattr__(self, "parameters", own)
+        self.goal()  # what no search could have is told now
+
+    @property
+    def budget(self) -> Budget:
+        """How much each run may use."""
+        return Budget(self.budget_evaluations, self.budget_seconds)
+
+    def goal(self, recipes: tuple[Fidelity, ...] = ()) -> Goal:
+        """What is searched for, on these recipes."""
+        return Goal(
+            self.metric,
+            self.budget,
+            recipes,
+            self.maximize,
+            tuple(self.limits),
+            tuple(self.objectives),
+            tuple(self.targets),
+        )
+
+    def spec(self, strategy: str, seed: int, oracle: Oracle) -> RunSpec:
+        """The run of that strategy with that seed."""
+        return RunSpec(
+            strategy,
+            self.goal(oracle.fidelities),
+            seed,
+            parameters=self.parameters.get(strategy, {}),
+            workers=self.workers,
+            repeats=self.repeats,
+            schedule=self.schedule,
+            failures=self.failures,
+            start=tuple(self.start),
+            prior=self.prior,
+        )
+
+    def describe_goal(self) -> dict[str, Any]:
+        """What is optimised, within which limits: plain JSON values."""
+        return {
+            "metric": self.metric,
+            "maximize": self.maximize,
+            "limits": [asdict(limit) for limit in self.limits],
+            "objectives": [asdict(objective) for objective in self.objectives],
+            "targets": [asdict(target) for target in self.targets],
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values that `from_json` reads back; both budgets stand in `budget`."""
+        values = asdict(self)
+        budget = {name: values.pop(f"budget_{name}") for name in asdict(self.budget)}
+        return {"budget": budget, **values}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> SearchProtocol:
+        """The protocol that `to_json` wrote; what older versions did not write may be missing."""
+        read = dict(values)
+        read.update({f"budget_{name}": value for name, value in read.pop("budget").items()})
+        for name, kind in _SEQUENCES.items():
+            if kind is not None:
+                read[name] = tuple(kind(**one) for one in read.get(name, ()))
+        read["prior"] = Prior(**read["prior"]) if read.get("prior") else None
+        read["cost_model"] = CostModel(**read["cost_model"]) if read["cost_model"] else None
+        return cls(**read)
+
+
+_SEQUENCES: Mapping[str, type[Limit | Objective | Target] | None] = {
+    "limits": Limit,
+    "objectives": Objective,
+    "targets": Target,
+    "start": None,
+    "also": None,
+}
+"""Fields of several, and the class of each that is no plain value."""
+
+
+class ProtocolFields(TypedDict, total=False):
+    """The fields of `SearchProtocol` as keywords."""
+
+    budget_evaluations: int | None
+    budget_seconds: float | None
+    metric: str
+    maximize: bool
+    limits: Sequence[Limit]
+    objectives: Sequence[Objective]
+    targets: Sequence[Target]
+    search_recipe: str | None
+    report_recipe: str | None
+    surrogate: str | Path | None
+    training_seed: int | None
+    repeats: str
+    workers: int
+    schedule: str
+    failures: float
+    parameters: Mapping[str, Mapping[str, Any]]
+    cost_model: CostModel | None
+    start: Sequence[int]
+    prior: Prior | None
+    also: Sequence[str | Path]
+
+
+def protocol_with(
+    protocol: SearchProtocol | None, **changes: Unpack[ProtocolFields]
+) -> SearchProtocol:
+    """The protocol with some fields changed; None stands for one of defaults.
+
+    Raises:
+        UnknownName: for what is no field, naming the near ones.
+        NasbenchError: as `SearchProtocol`.
+    """
+    known = [known.name for known in fields(SearchProtocol)]
+    for name in changes:
+        if name not in known:
+            raise unknown("field of a search protocol", name, known)
+    return SearchProtocol(**changes) if protocol is None else replace(protocol, **changes)

@@ -1,0 +1,152 @@
+"""The protocol: one object, the same fields by keyword, read back from what was written."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+
+import nasbench as nb
+from nasbench.errors import NasbenchError, UnknownName
+from nasbench.search import (
+    CostModel,
+    Limit,
+    Objective,
+    SearchProtocol,
+    SurrogateOracle,
+    Target,
+)
+from nasbench.search.prior import Prior
+from nasbench.search.protocol import ProtocolFields
+from nasbench.search.setting import Setting
+from nasbench.surrogate import fit
+from nasbench.table import Table
+
+KEPT = {
+    "table": "/somewhere/t.h5",
+    "surrogate": None,
+    "budget": {"evaluations": 6, "seconds": 50.0},
+    "metric": "valid_accuracy",
+    "maximize": True,
+    "limits": [{"metric": "toy/latency_ms", "at_most": 0.9, "at_least": None}],
+    "search_recipe": "short",
+    "report_recipe": "long",
+    "training_seed": None,
+    "repeats": "free",
+    "workers": 2,
+    "parameters": {"mo_rea": {"population_size": 4}},
+    "cost_model": {"seconds_per_epoch": 2.0, "in_proportion_to": None},
+    "schedule": "synchronous",
+    "failures": 0.1,
+    "also": ["/somewhere/else.h5"],
+    "objectives": [{"metric": "flops", "maximize": False}],
+    "targets": [{"metric": "toy/latency_ms", "at": 0.5, "within": -0.07, "beyond": -0.07}],
+    "start": [3, 4],
+    "prior": {"proxy": "synflow", "keep": 0.5},
+}
+"""A setting as `comparison.json` has had it since there are comparisons."""
+
+
+def test_a_kept_setting_is_read_and_written_back() -> None:
+    setting = Setting.from_json(KEPT)
+    assert setting.protocol == SearchProtocol(
+        budget_evaluations=6,
+        budget_seconds=50.0,
+        limits=[Limit("toy/latency_ms", 0.9)],
+        objectives=[Objective("flops", maximize=False)],
+        targets=[Target("toy/latency_ms", 0.5)],
+        search_recipe="short",
+        report_recipe="long",
+        repeats="free",
+        workers=2,
+        schedule="synchronous",
+        failures=0.1,
+        parameters={"mo_rea": {"population_size": 4}},
+        cost_model=CostModel(2.0),
+        start=[3, 4],
+        prior=Prior("synflow", 0.5),
+        also=["/somewhere/else.h5"],
+    )
+    assert json.loads(json.dumps(setting.to_json())) == KEPT
+
+
+def test_a_setting_of_the_first_version_is_read() -> None:
+    later = ("objectives", "targets", "start", "prior")
+    first = {name: value for name, value in KEPT.items() if name not in later}
+    protocol = Setting.from_json(first).protocol
+    assert (protocol.objectives, protocol.targets, protocol.start, protocol.prior) == (
+        (),
+        (),
+        (),
+        None,
+    )
+
+
+def test_the_keywords_are_the_fields() -> None:
+    assert get_type_hints(ProtocolFields) == get_type_hints(SearchProtocol)
+
+
+def test_a_protocol_says_what_keywords_say(made_up_table: Table) -> None:
+    given: dict[str, Any] = {"budget_evaluations": 4, "search_recipe": "short"}
+    by_keyword = nb.compare(["random_search"], made_up_table, seeds=[1], **given)
+    protocol = SearchProtocol(**given)
+    by_object = nb.compare(["random_search"], made_up_table, protocol, seeds=[1])
+    assert by_object.summary() == by_keyword.summary()
+    changed = nb.compare(
+        ["random_search"], made_up_table, protocol, seeds=[1], budget_evaluations=2
+    )
+    assert changed.protocol == replace(by_keyword.protocol, budget_evaluations=2)
+
+
+def test_unknown_fields_name_the_near_ones(made_up_table: Table) -> None:
+    given: dict[str, Any] = {"budget_secnds": 3}
+    with pytest.raises(UnknownName, match=r"'budget_secnds'; did you mean budget_seconds"):
+        nb.compare(["random_search"], made_up_table, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({}, "needs a budget"),
+        ({"budget_evaluations": 0}, "must be more than 0"),
+        ({"budget_seconds": 1.0, "metric": "test_accuracy"}, "kept for the report"),
+    ],
+)
+def test_what_no_search_could_have_is_no_protocol(given: dict[str, Any], why: str) -> None:
+    with pytest.raises(NasbenchError, match=why):
+        SearchProtocol(**given)
+
+
+def test_every_field_is_documented() -> None:
+    described = SearchProtocol.__doc__ or ""
+    missing = [known.name for known in fields(SearchProtocol) if f"{known.name}:" not in described]
+    assert missing == []
+
+
+def test_files_are_opened_once(
+    made_up_table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(made_up_table, recipe="short", train=40).save(tmp_path / "s.json")
+    opened: Counter[str] = Counter()
+    make = SurrogateOracle.__init__
+
+    def counting(self: SurrogateOracle, *given: Any, **more: Any) -> None:
+        opened["surrogate"] += 1
+        make(self, *given, **more)
+
+    monkeypatch.setattr(SurrogateOracle, "__init__", counting)
+    found = nb.compare(
+        ["random_search", "mo_rea"],
+        made_up_table,
+        surrogate=tmp_path / "s.json",
+        report_recipe="long",
+        objectives=[Objective("toy/latency_ms", maximize=False)],
+        budget_evaluations=4,
+        seeds=range(2),
+    )
+    found.summary()
+    assert opened == {"surrogate": 1}
