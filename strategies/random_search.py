@@ -30,6 +30,8 @@ class RandomSearch:
         self._space = space
         self._goal = goal
         self._rng = rng
+        if not repeats:
+            space.check_listable("drawing each architecture once")
         self._left = None if repeats else iter(rng.permutation(space.size).tolist())
 
     def ask(self) -> Query | None:

@@ -145,6 +145,7 @@ def exists_already(out: Path) -> NasbenchError:
 
 def plan_of(spec: BuildSpec, engine: str) -> dict[str, Any]:
     """What is built, in plain JSON values; a space too large to enumerate is told here."""
+    spec.space.check_listable("a table")
     return {
         "spec": spec.describe(),
         "distinct": spec.space.unique,

@@ -228,7 +228,7 @@ def _engine(table: Table, task: Task) -> tuple[str, str]:
 
 
 def _compare(table: Table, unit: Unit, record: Record) -> Again:
-    row = table.row_of[unit.architecture]
+    row = table.rows_of(unit.architecture)
     column = table.seeds[unit.recipe].index(unit.seed)
 
     def stored(metric: str) -> NDArray[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +21,6 @@ __all__ = [
     "check_writable",
     "complete_proxy",
     "emit",
-    "parse_architecture",
     "parse_settings",
     "progress",
     "read_start",
@@ -122,16 +120,6 @@ def check_folder(path: Path) -> None:
         raise NasbenchError(f"cannot write to {path}: it is a file; name a folder")
 
 
-def parse_architecture(space: Any, text: str) -> int:
-    """An architecture as the space writes it, which may be in digits alone, or as a number."""
-    try:
-        return int(space.index(text))
-    except NasbenchError:
-        if not re.fullmatch("[0-9]{1,18}", text):
-            raise
-    return int(space.check(int(text)))
-
-
 def read_start(path: Path | None, space: Any) -> tuple[int, ...]:
     """The architectures of a text file, one a line; what follows a `#` is a comment."""
     if path is None:
@@ -145,7 +133,7 @@ def read_start(path: Path | None, space: Any) -> tuple[int, ...]:
         text = line.partition("#")[0].strip()
         try:
             if text:
-                found.append(parse_architecture(space, text))
+                found.append(space.parse(text))
         except NasbenchError as error:
             raise NasbenchError(f"{path}, line {number}: {error}") from error
     if not found:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.cli.common import Json, emit, parse_architecture, progress, rows
+from nasbench.cli.common import Json, emit, progress, rows
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def query(
     from nasbench.table import load
 
     opened = load(table)
-    index = parse_architecture(opened.space, architecture)
+    index = opened.space.parse(architecture)
     # A table of devices alone has no recipe.
     chosen = opened.recipe(recipe) if opened.recipes or recipe else None
     last = opened.manifest["recipes"][chosen]["epochs"] if chosen and epoch == -1 else epoch
@@ -247,7 +247,7 @@ def query(
     predicted = [
         metric
         for metric in values
-        if (row := opened.row_of[index]) >= 0 and opened.predicted(metric, recipe=chosen)[row]
+        if (row := opened.rows_of(index)) >= 0 and opened.predicted(metric, recipe=chosen)[row]
     ]
     costs = {
         f"{device}/{metric}": float(opened.cost(device, metric, index))

@@ -12,7 +12,6 @@ from nasbench.cli.common import (
     Json,
     check_writable,
     emit,
-    parse_architecture,
     progress,
     rows,
     say_engine,
@@ -253,7 +252,7 @@ def export(
     from nasbench.train.start import initialize
 
     spec = read_spec(recipe_path(recipe))
-    index = parse_architecture(spec.space, architecture)
+    index = spec.space.parse(architecture)
     check_writable(onnx)  # before the training, which may be long
     by = next(iter(spec.recipes.values()))
     canonical = int(spec.space.canonical(index))

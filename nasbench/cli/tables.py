@@ -132,7 +132,7 @@ def _imported(table: Table) -> str:
     shown += [("licence", source["licence"]), ("cite", source["citation"])]
     shown.append(("next", f"nasbench info {table.path}"))
     searchable = any("valid_accuracy" in metrics for metrics in table.metrics.values())
-    if searchable and (table.row_of >= 0).all():
+    if searchable and len(table.architectures) == table.space.size:
         shown.append(("", _compare(table)))
     return rows(shown)
 

@@ -57,6 +57,7 @@ def read(source: Path, scratch: Scratch, progress: Progress, *, space: str) -> C
         NasbenchError: naming the array that is not as it should be.
     """
     of = get(space)
+    of.check_listable("a table")
     with open_npz(source, progress) as npz:
         return _contents(npz, of, scratch)
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._progress import Progress
-from nasbench.errors import NasbenchError
+from nasbench.errors import BadValue, NasbenchError
 from nasbench.importers.contract import Contents
 from nasbench.importers.quantities import (
     check_name,
@@ -80,9 +80,11 @@ def read(
     """
     if epochs is not None and epochs < 1:
         raise NasbenchError(f"a metric is taken after 1 epoch or more, not after {epochs}")
+    of = get(space)
+    of.check_listable("a table")
     sheet = open_sheet(source)
     layout = lay_out(sheet, recipe, columns)
-    architectures = _Architectures(get(space), source)
+    architectures = _Architectures(of, source)
     groups = _groups(sheet, layout, architectures, progress)
     rows = architectures.rows()
     if not len(rows):
@@ -125,6 +127,7 @@ class _Architectures:
         self.space, self._source = space, source
         self._of: dict[str, int] = {}
         self._of_string: dict[str, int] = {}
+        self._numeric = False
 
     def rows(self) -> NDArray[np.int64]:
         """Those met so far, ascending."""
@@ -154,17 +157,14 @@ class _Architectures:
         """The architecture that a cell of column `architecture`, or else `string`, says."""
         if not may_be_number:
             return self.space.index(cell)
-        numeric = cell.isascii() and cell.isdecimal() and len(cell) < 19
-        if numeric and str(int(cell)) != cell:
-            raise NasbenchError(
-                f"{self._source}: {column} holds {cell}, a string in digits? Call its column "
-                f"`string`: --column {column}=string"
-            )
-        if self._of and numeric != next(iter(self._of)).isdecimal():
-            raise NasbenchError(
+        number = self.space.parse(cell)
+        numeric = str(number) == cell
+        if self._of and numeric != self._numeric:
+            raise BadValue(
                 f"{self._source}: {column} holds numbers and strings; write all of them alike"
             )
-        return int(self.space.check(int(cell))) if numeric else self.space.index(cell)
+        self._numeric = numeric
+        return number
 
 
 @dataclass(slots=True)

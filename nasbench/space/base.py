@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -10,9 +11,9 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.errors import NasbenchError
+from nasbench.errors import BadValue, NasbenchError, Unsupported
 
-__all__ = ["Architectures", "Space"]
+__all__ = ["LISTABLE", "Architectures", "Space"]
 
 Architectures = NDArray[np.int64]
 """Architectures of a space, int64 of any shape."""
@@ -23,8 +24,11 @@ MOST_CHOICES = 256
 FEW = 2**32
 """Below, a number out of so many is drawn from one float of 53 bits: even to 2**-21."""
 
-LISTABLE = 10_000_000
-"""Spaces beyond this size are not listed as a whole."""
+LISTABLE = 2**24
+"""Architectures of the largest space that is listed as a whole; see `Space.check_listable`."""
+
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
+"""An architecture's number: `007` is none, and may be a string of a space."""
 
 
 class Space(ABC):
@@ -117,9 +121,59 @@ class Space(ABC):
         Architectures are in one class where their networks compute the same function with
         the same weights. Unless a space says otherwise, each stands for itself.
         """
-        if self.size > LISTABLE:
-            raise NasbenchError(f"{self.name} has {self.size:,} architectures, too many to list")
+        self.check_listable("finding which of them are the same network")
         return np.arange(self.size)
+
+    def check_listable(self, what: str) -> None:
+        """Raise Unsupported where the space is too large for an array over all of it.
+
+        Args:
+            what: needs the array, as the subject of "lists them all".
+        """
+        if self.size > LISTABLE:
+            raise Unsupported(
+                f"{self.name} has {self.size:,} architectures: {what} lists them all, of which "
+                f"{LISTABLE:,} (2**24) are the most"
+            )
+
+    def parse(self, text: str) -> int:
+        """The architecture that a user's text means: its string, or its number in digits.
+
+        `number:7` and `string:7` say which of the two it is. That is needed where digits are
+        the string of one architecture and the number of another.
+
+        Raises:
+            NasbenchError: where it is neither, or where it is both and they differ.
+
+        Example:
+            >>> from nasbench.space import ChoiceSpace
+            >>> ChoiceSpace("widths", {"stem": [16, 32], "body": [16, 32]}).parse("32:16")
+            2
+            >>> ChoiceSpace("depths", {"depth": [1, 2, 3]}).parse("number:1")
+            1
+        """
+        try:
+            string = self.index(text)
+        except NasbenchError as error:
+            kind, said, rest = text.partition(":")
+            if said and kind == "string":
+                return self.index(rest)
+            number = rest if said and kind == "number" else text
+            if not _NUMBER.fullmatch(number):
+                raise BadValue(str(error)) from None
+            return self._number(number)
+        if _NUMBER.fullmatch(text) and int(text) < self.size and int(text) != string:
+            raise BadValue(
+                f"{text} is the string of architecture {string} of {self.name} and the number of "
+                f"another: write string:{text} or number:{text}"
+            )
+        return string
+
+    def _number(self, text: str) -> int:
+        """An architecture's number in digits, which may be more than an int64 holds."""
+        if int(text) >= self.size:
+            raise BadValue(f"{self.name} has architectures 0 to {self.size - 1}, got {text}")
+        return int(text)
 
     # Architectures as numbers and as decisions.
 
@@ -169,7 +223,8 @@ class Space(ABC):
     def canonical(self, architectures: ArrayLike) -> Architectures: ...
     def canonical(self, architectures: int | ArrayLike) -> int | Architectures:
         """The architecture that stands for the class of each (see `classes`)."""
-        found = self.classes[self.check(architectures)]
+        checked = self.check(architectures)
+        found = checked if self._all_distinct else self.classes[checked]
         return int(found) if np.ndim(found) == 0 else found
 
     @cached_property
@@ -180,7 +235,12 @@ class Space(ABC):
     @property
     def unique(self) -> int:
         """How many classes of equal networks the space has."""
-        return len(self.representatives)
+        return self.size if self._all_distinct else len(self.representatives)
+
+    @property
+    def _all_distinct(self) -> bool:
+        """Whether each architecture stands for itself: then no list is needed to say so."""
+        return type(self).classes is Space.classes
 
     # Moving about.
 

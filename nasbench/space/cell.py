@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import NasbenchError, Unsupported, unknown
 from nasbench.space.base import Architectures, Space
 from nasbench.space.normal import NormalForm, Normalizer
 
@@ -172,9 +172,9 @@ class CellSpace(Space):
         Two cells are in one class exactly where the key of their `normal_form` is equal.
         """
         if self.size > ENUMERABLE:
-            raise NasbenchError(
+            raise Unsupported(
                 f"{self.name} has {self.size:,} architectures, too many to find the classes of "
-                f"all; normal_form(architecture) compares two"
+                f"all ({ENUMERABLE:,} at most); normal_form(architecture) compares two"
             )
         # In lexicographic order, cells that share a prefix follow each other: Normalizer keeps it.
         cheapest: dict[object, tuple[int, int]] = {}

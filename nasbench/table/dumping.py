@@ -167,7 +167,7 @@ _LETTERS = 100
 
 def _npz(table: Table, out: Path, progress: Progress) -> int:
     check_single_numbers(table)
-    architectures = np.flatnonzero(table.row_of >= 0)
+    architectures = table.architectures
     with (
         _with_manifest(table, out) as partial,
         # A metric that is not taken at each epoch is mostly NaN: packed it takes no room.
@@ -248,7 +248,7 @@ def _strings(table: Table, architectures: Architectures) -> _Array:
 
 def _array(table: Table, name: str, architectures: Architectures) -> _Array:
     dataset = table.dataset(name)
-    rows = table.row_of[architectures]
+    rows = table.rows_of(architectures)
     onto = epochs_of(table, recipe_of(name)) if has_seeds(table, name) else None
 
     def part(piece: slice) -> NDArray[Any]:

@@ -231,7 +231,7 @@ def _join(
             f"{' and '.join(having)}: what is not the same needs another name"
         )
     dtype = np.result_type(*stored_as)
-    rows = np.any([table.row_of[architectures] >= 0 for table in having.values()], axis=0)
+    rows = np.any([table.rows_of(architectures) >= 0 for table in having.values()], axis=0)
     values: NDArray[Any]
     if dtype.kind != "f" and onto is None and rows.all():
         values = np.empty((len(architectures), *shape), dtype)
@@ -345,7 +345,7 @@ def _missing(
     for name, rows in dropped.items():
         tell(absent, name, clocks, rows)
     for label, table in labelled.items():
-        row = table.row_of[architectures]
+        row = table.rows_of(architectures)
         mine = {name for name in stored(table) if name in holes}
         for scope in _scopes(mine, holes):
             tell(absent, scope, f"{label} has no row for it", row < 0)

@@ -57,7 +57,7 @@ class Sheet:
             raise unknown("line, per", per, PER)
         check_single_numbers(table)
         self.table = table
-        self.architectures: Architectures = np.flatnonzero(table.row_of >= 0)
+        self.architectures: Architectures = table.architectures
         self._trained: dict[str, Dataset] = {}
         self._once: dict[str, Dataset] = {}
         for name in stored(table):
@@ -103,7 +103,7 @@ class Sheet:
         Returns:
             Each `[n * lines]`: text as objects, whole numbers, or floating ones.
         """
-        rows = self.table.row_of[architectures]
+        rows = self.table.rows_of(architectures)
         strings = [self.table.space.string(a) for a in architectures.tolist()]
         once: list[NDArray[Any]] = [architectures, np.asarray(strings, dtype=object)]
         if self._canonical:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import NasbenchError, unknown
-from nasbench.space import Space, from_description
+from nasbench.space import Architectures, Space, from_description
 from nasbench.table import frames
 from nasbench.table.columns import dataset_of, listed, make_column, reasons
 from nasbench.table.format import LAST, Dataset, TableFile, mark_of
@@ -115,6 +115,24 @@ class Table:
             raise NasbenchError(f"{self.path} is damaged: its rows do not fit its space")
         return row_of
 
+    @cached_property
+    def architectures(self) -> Architectures:
+        """The architectures that the table answers for, ascending: int64 `[n]`."""
+        return np.flatnonzero(self.row_of >= 0)
+
+    def rows_of(self, architectures: ArrayLike) -> NDArray[np.int32]:
+        """The row of each architecture, int32 of the given shape; -1 where the table has none.
+
+        Raises:
+            NasbenchError: for what is no architecture of the table's space.
+
+        Example:
+            >>> import nasbench as nb
+            >>> nb.load("nb201-fashion16").rows_of([0, 1]).shape
+            (2,)
+        """
+        return self.row_of[self.space.check(architectures)]
+
     # Values.
 
     def values(
@@ -203,7 +221,7 @@ class Table:
         """
         stored = self.curves(metric, recipe=recipe)
         known, taken = self.seeds[self.recipe(recipe)], self.epochs(metric, recipe=recipe)
-        rows = self.row_of[self.space.check(architectures)]
+        rows = self.rows_of(architectures)
         found = stored[rows]
         if seeds is not None:
             found = found[..., _places("seeds", seeds, known), :]
@@ -347,7 +365,7 @@ class Table:
         if isinstance(architectures, int) and 0 <= architectures < len(row_of):
             row = row_of[architectures]
             return column[row] if row >= 0 else np.float64("nan")
-        rows = row_of[self.space.check(architectures)]
+        rows = self.rows_of(architectures)
         values: NDArray[np.float64] = np.where(rows >= 0, column[rows], np.nan)
         return values
 

@@ -60,6 +60,7 @@ def write_table(
             f"a table's name is 1 to {LONGEST} printable characters, not {name[:40]!r}: "
             f"give another"
         )
+    space.check_listable("a table")  # so that rows are int32, too
     architectures = space.check(rows)
     if architectures.ndim != 1 or len(np.unique(architectures)) != len(architectures):
         raise NasbenchError(f"the rows of {name} must be distinct architectures")

@@ -313,10 +313,7 @@ def test_strings_in_digits_are_strings(tmp_path):
     table = import_table("csv", sheet, tmp_path / "a.h5", space="nb-macro")
     assert [macro.string(a) for a in table.rows.tolist()] == ["00000012", "01201201"]
     sheet.write_text("architecture,proxy/x\n00000012,1\n")
-    with pytest.raises(NasbenchError, match="--column architecture=string"):
-        import_table("csv", sheet, tmp_path / "b.h5", space="nb-macro")
-    renamed = {"space": "nb-macro", "columns": ["architecture=string"]}
-    table = import_table("csv", sheet, tmp_path / "b.h5", **renamed)
+    table = import_table("csv", sheet, tmp_path / "b.h5", space="nb-macro")
     assert macro.string(int(table.rows[0])) == "00000012"
 
 

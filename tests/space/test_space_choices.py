@@ -12,8 +12,8 @@ from choice_spaces import choice_spaces
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbench.errors import NasbenchError
-from nasbench.space import ChoiceSpace, from_description
+from nasbench.errors import NasbenchError, Unsupported
+from nasbench.space import ChoiceSpace, from_description, get
 
 OWN = ChoiceSpace("own", {"stem": [16, 32], "block": ["conv", "mbconv", "none"], "depth": [1, 2]})
 JOINED = ChoiceSpace("joined", {"first": ["a", "bb"], "second": ["x", "y"]}, separator="")
@@ -64,7 +64,7 @@ def test_whole_numbers_are_choices() -> None:
         (OWN, "16:conv", "expected ':' and a choice of depth, found the end at character 7"),
         (OWN, "16:conv:1:1", "expected the end, found ':' at character 9 of '16:conv:1:1'"),
         (OWN, "", "unknown choice of stem ''; known: 16, 32 at character 0"),
-        (OWN, "x" * 200, r"'x{100}'; known: 16, 32 at character 0 of 'x{117}\.\.\.'"),
+        (OWN, "x" * 200, r"'x{99}\.\.\.; known: 16, 32 at character 0 of 'x{117}\.\.\.'"),
         (JOINED, "bbz", "unknown choice of second 'z'; known: x, y at character 2"),
         (JOINED, "ax ", "expected the end, found ' ' at character 2"),
     ],
@@ -116,5 +116,34 @@ def test_a_space_too_large_to_list_is_still_sampled() -> None:
     space = ChoiceSpace("large", {f"layer{n}": range(10) for n in range(15)})
     architecture = space.sample(np.random.default_rng(0))
     assert space.index(space.string(architecture)) == architecture
-    with pytest.raises(NasbenchError, match="1,000,000,000,000,000 architectures, too many"):
-        space.canonical(architecture)
+    assert space.canonical(architecture) == architecture
+    assert space.unique == space.size
+    for listing in (lambda: space.representatives, lambda: space.check_listable("a table")):
+        with pytest.raises(Unsupported, match=r"1,000,000,000,000,000 architectures.*16,777,216"):
+            listing()
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("24", 23), ("0", 0), ("string:2", 1), ("number:2", 2), ("1", None), ("2", None)],
+)
+def test_digits_mean_one_architecture_or_are_refused(text: str, meant: int | None) -> None:
+    space = ChoiceSpace("depths", {"depth": range(1, 25)})
+    if meant is not None:
+        assert space.parse(text) == meant
+        return
+    with pytest.raises(NasbenchError, match=f"write string:{text} or number:{text}"):
+        space.parse(text)
+
+
+@pytest.mark.parametrize("text", ["007", "7.0", "+7", " 7", "9" * 18, "9" * 30, "number:", "²", ""])
+def test_what_is_neither_a_string_nor_a_number_is_refused(text: str) -> None:
+    with pytest.raises(NasbenchError):
+        get("nb-macro").parse(text)
+
+
+def test_a_number_and_a_string_that_agree_are_one_architecture() -> None:
+    space = ChoiceSpace("depths", {"depth": range(10)}, separator="")
+    assert [space.parse(str(n)) for n in range(10)] == list(range(10))
+    # Strings that look like a prefix stay strings.
+    assert ChoiceSpace("odd", {"number": ["x", "number"], "n": ["1", "0"]}).parse("number:0") == 3

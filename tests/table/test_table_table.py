@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from made_up_table import LOST, NEVER, UNSEEN, made_up, write
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
 from nasbench.table import Dataset, Table
+from nasbench.table.trained import trained_means, trained_values
 
 SEEDS = (7, 2, 5)
 
@@ -227,8 +229,16 @@ def test_devices_and_architectures_are_checked(shared: Table) -> None:
     with pytest.raises(NasbenchError, match="of device cpu 'latency_s'; did you mean latency_ms"):
         shared.cost("cpu", "latency_s", 0)
     for architectures in (125, -1, [0, 125], np.int64(-1)):
-        with pytest.raises(NasbenchError, match="has architectures 0 to 124"):
-            shared.values("parameters", architectures)
+        doors: list[Callable[[Any], object]] = [
+            lambda asked: shared.values("parameters", asked),
+            shared.rows_of,
+            lambda asked: trained_means(shared, "valid_accuracy", asked, recipe="short"),
+            lambda asked: trained_values(shared, "valid_accuracy", asked, recipe="short"),
+            lambda asked: shared.trainings("valid_accuracy", asked, recipe="short"),
+        ]
+        for door in doors:
+            with pytest.raises(NasbenchError, match="has architectures 0 to 124"):
+                door(architectures)
     with pytest.raises(NasbenchError, match="architectures are integers"):
         shared.values("parameters", [0.5])
 
