@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -39,15 +39,25 @@ MOST_JSON = 1 << 28
 """Bytes that a JSON document may have; surrogates are the largest, of some 20 MB."""
 
 _DEEPEST = 32
-"""Brackets within brackets, and parts of a dotted key, of a TOML file."""
+"""Tables and lists within each other in a TOML file, and parts of a dotted key."""
 _LONGEST_NAME = 240
 """Bytes of a file's name: 255 is what file systems take, and ours gets `.build` and `.partial`."""
 
-# Strings and comments say nothing of how deep a TOML file is.
-_TOML_TEXT = re.compile(
-    r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL
+# What TOML's grammar makes of a text, as far as depth goes: a string or comment (which may hold
+# any sign), a quote that nothing closes (no parser gets beyond it), and what nests or ends a key.
+# Possessive throughout, so that the time is linear whatever the text.
+_TOML_TOKENS = re.compile(
+    r"""
+    (?P<text> \"{3} (?> [^"\\]+ | \\. | "(?!"") )*+ "{3,5}
+            | '{3} (?> [^']+ | '(?!'') )*+ '{3,5}
+            | "(?!"") (?> [^"\\\n]+ | \\[^\n] )*+ "
+            | '(?!'') [^'\n]*+ '
+            | \#[^\n]*+ )
+    | (?P<unclosed> ["'] )
+    | (?P<opens> [\[{] ) | (?P<closes> [\]}] ) | (?P<dot> \. ) | (?P<ends> [=,\n] )
+    """,
+    re.VERBOSE | re.DOTALL,
 )
-_TOML_DOTS = re.compile(rf"(?:\.[^.\n=\[\]{{}},]*){{{_DEEPEST},}}")
 
 
 @contextmanager
@@ -70,8 +80,10 @@ def open_file(path: Path, what: str) -> Iterator[BinaryIO]:
     except ValueError as error:  # a NUL in the name, or letters that the locale does not have
         raise BadValue(f"cannot read {what} {str(path)!r}: {error}") from error
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise BadValue(f"cannot read {what} {path}: it is no regular file")
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+            raise BadValue(f"cannot read {what} {path}: it is {kind}")
         with open(descriptor, "rb", closefd=False) as file:
             yield file
     finally:
@@ -99,29 +111,63 @@ def read_text(path: Path, what: str, *, most: int = MOST_JSON) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DamagedFile(f"cannot read {what} {path}: it is no UTF-8 text ({error})") from error
+        raise DamagedFile(
+            f"cannot read {what} {path}: it is no UTF-8 text "
+            f"({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:
     """What a TOML file holds, within `MOST_TOML` bytes and a bounded depth.
 
+    Integers have 64 bits, as TOML says; Python would read a million digits.
+
     Raises:
         NasbenchError: as `read_text`, and where it is not TOML.
     """
     text = read_text(path, what, most=MOST_TOML)
-    bare = _TOML_TEXT.sub("", text)
-    depth = deepest = 0
-    for bracket in re.findall(r"[][{}]", bare):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-    # tomllib recurses once a bracket, and takes quadratic time over the parts of a key.
-    if deepest > _DEEPEST or _TOML_DOTS.search(bare):
-        raise BadValue(f"{path} is nested more than {_DEEPEST} deep: no {what} is")
+    too_deep = BadValue(f"{path} is nested more than {_DEEPEST} deep: no {what} is")
+    if _toml_depth(text) > _DEEPEST:
+        raise too_deep
     try:
-        return tomllib.loads(text)
+        values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also an integer of thousands of digits
         raise DamagedFile(f"{path} is not TOML: {error}") from error
+    depth = 0
+    level: list[Any] = [values]
+    while level := [inner for value in level for inner in _inside(value)]:
+        depth += 1
+        if depth > _DEEPEST:  # dotted keys in tables in lists
+            raise too_deep
+        if any(type(value) is int and not -(2**63) <= value < 2**63 for value in level):
+            raise DamagedFile(f"{path} is not TOML: an integer has more than 64 bits")
+    return values
+
+
+def _toml_depth(text: str) -> int:
+    """Brackets within brackets, or parts of a key: the most of either.
+
+    tomllib recurses once a bracket, and takes quadratic time over the parts of a key.
+    """
+    depth = dots = deepest = 0
+    for token in _TOML_TOKENS.finditer(text):
+        kind = token.lastgroup
+        if kind == "unclosed":
+            break
+        if kind == "dot":
+            dots += 1
+        elif kind != "text":
+            dots = 0
+            depth += (kind == "opens") - (kind == "closes")
+        deepest = max(deepest, depth, dots + 1)
+    return deepest
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def read_json(path: Path, what: str, *, most: int = MOST_JSON) -> Any:

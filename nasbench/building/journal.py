@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from nasbench._files import write_text
 from nasbench.errors import NasbenchError
 
 __all__ = ["BuildFolder", "folder_of", "holds_plan", "line_of", "read_entries", "read_plan"]
@@ -33,7 +34,7 @@ def folder_of(out: Path) -> Path:
 def read_plan(folder: Path) -> dict[str, Any] | None:
     """The plan of the build in a folder; None where a kill came before it."""
     try:
-        plan: dict[str, Any] = json.loads((folder / _PLAN).read_text())
+        plan: dict[str, Any] = json.loads((folder / _PLAN).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -100,7 +101,7 @@ class BuildFolder:
                 self._take_lock()
                 if not holds_plan(out, plan, part):
                     partial = self.path / f"{_PLAN}.partial"
-                    partial.write_text(json.dumps(plan, sort_keys=True, indent=1))
+                    write_text(partial, json.dumps(plan, sort_keys=True, indent=1))
                     os.replace(partial, self.path / _PLAN)
                 if not part:
                     _remove_partial(out)

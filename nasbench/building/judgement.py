@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._files import atomic_path
+from nasbench._files import write_json
 from nasbench.building.pilot import Sample
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Space
@@ -201,5 +200,4 @@ class Judgement:
 
 def write_judgement(found: Judgement, path: Path) -> None:
     """Write all of it as JSON, whole or not at all."""
-    with atomic_path(path) as partial:
-        partial.write_text(json.dumps(found.describe(), indent=1, allow_nan=False) + "\n")
+    write_json(path, found.describe(), indent=1)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nasbench._files import read_toml
 from nasbench.device import DeviceSpec
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import CellSpace, Space
@@ -59,16 +59,11 @@ class BuildSpec:
 
 def read_spec(path: Path) -> BuildSpec:
     """Read a build recipe; an unknown key, name or value is an error that names it."""
-    try:
-        values = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise NasbenchError(f"cannot read recipe {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise NasbenchError(f"{path} is not TOML: {error}") from error
+    values = read_toml(path, "recipe")
     try:
         return _parse(values, path)
     except NasbenchError as error:
-        raise NasbenchError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 def _parse(values: Mapping[str, Any], path: Path) -> BuildSpec:

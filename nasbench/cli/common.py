@@ -12,6 +12,7 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
+from nasbench._files import read_text
 from nasbench.errors import NasbenchError
 
 __all__ = [
@@ -124,12 +125,8 @@ def read_start(path: Path | None, space: Any) -> tuple[int, ...]:
     """The architectures of a text file, one a line; what follows a `#` is a comment."""
     if path is None:
         return ()
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NasbenchError(f"cannot read the start {path}: {error}") from error
     found = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path, "start").splitlines(), 1):
         text = line.partition("#")[0].strip()
         try:
             if text:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -126,7 +125,7 @@ def score(
         return
     if table is not None or metric is not None:
         raise NasbenchError("with --sizes name one table, whose valid_accuracy is predicted")
-    from nasbench._files import atomic_path
+    from nasbench._files import write_json
     from nasbench.report.page import write_sections
     from nasbench.report.predictors import size_section, size_table
     from nasbench.surrogate import score_sizes
@@ -150,8 +149,7 @@ def score(
     document = found.describe()
     if out is not None:
         page = write_sections([size_section(found)], out, f"Predictors on {opened.name}")
-        with atomic_path(out / "scores.json") as partial:
-            partial.write_text(json.dumps(document, indent=2) + "\n")
+        write_json(out / "scores.json", document)
         document["page"] = str(page)
         text += f"\nThe page is at {page.resolve()}"
     emit(document, as_json, text)

@@ -174,7 +174,7 @@ def start(
     Example: `nasbench proxies start scored.h5 --by synflow --k 10 --out start.txt`, then
     `nasbench compare --table scored.h5 --start start.txt ...`
     """
-    from nasbench._files import atomic_path
+    from nasbench._files import atomic_path, write_text
     from nasbench.table import load
     from nasbench.validity.judgement import first_by
 
@@ -182,7 +182,7 @@ def start(
     found = first_by(opened, by, k)
     lines = [f"{opened.space.string(a)}  # {a}" for a in found]
     with atomic_path(out) as partial:
-        partial.write_text("\n".join([f"# by {by} of {opened.name}, the best first", *lines, ""]))
+        write_text(partial, "\n".join([f"# by {by} of {opened.name}, the best first", *lines, ""]))
     document = {"start": str(out), "by": by, "architectures": found}
     emit(document, as_json, f"{out}: the {len(found)} distinct architectures first by {by}")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nasbench._files import atomic_path, write_text
 from nasbench.cli.common import Json, emit, progress, rows
 from nasbench.errors import NasbenchError
 
@@ -273,10 +274,8 @@ def _others(repository: Path, target: Description | None) -> Repository:
 
 
 def _write(path: Path, head: str, strings: list[str]) -> None:
-    try:
-        path.write_text("".join(f"{line}\n" for line in (f"# {head}", *strings)))
-    except OSError as error:
-        raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
+    with atomic_path(path) as partial:
+        write_text(partial, "".join(f"{line}\n" for line in (f"# {head}", *strings)))
 
 
 def register(app: typer.Typer) -> None:

@@ -24,9 +24,9 @@ def import_onnx() -> Any:
     """The onnx package; where it is missing, an error says which extra brings it."""
     try:
         import onnx
-        import onnx.checker
-        import onnx.helper
-        import onnx.numpy_helper
+        import onnx.checker  # noqa: F401
+        import onnx.helper  # noqa: F401
+        import onnx.numpy_helper  # noqa: F401
     except ImportError as error:
         raise NasbenchError(
             "an ONNX graph needs the package onnx; pip install 'nasbench-harness[onnx]'"

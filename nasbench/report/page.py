@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from nasbench._files import atomic_path
+from nasbench._files import atomic_path, write_text
 from nasbench._version import __version__
 from nasbench.errors import NasbenchError
 from nasbench.report.checklist import checklist
@@ -146,7 +146,7 @@ def write_comparison(found: Comparison | Comparisons, out: Path) -> Path:
     write_sheets(tables, out)
     text = json.dumps(found.summary(), indent=2, allow_nan=False) + "\n"
     with atomic_path(out / "summary.json") as partial:
-        partial.write_text(text)
+        write_text(partial, text)
     return page
 
 
@@ -292,22 +292,23 @@ def write_sections(sections: Sequence[Section], out: Path, title: str) -> Path:
             for drawing in section.drawings:
                 name = f"{number}-{drawing.name}"
                 svg = to_svg(drawing.figure)
-                (figures / f"{name}.svg").write_text(svg)
+                write_text(figures / f"{name}.svg", svg)
                 save_pdf(drawing.figure, figures / f"{name}.pdf")
                 label = f"{drawing.title} ({number}, {drawing.name})"
                 shown.append((drawing, inline_svg(svg, label, drawing.tips)))
             rendered.append((section, shown))
         page = out / "index.html"
-        page.write_text(
+        write_text(
+            page,
             environment.get_template("page.html").render(
                 title=title, sections=rendered, version=__version__
-            )
+            ),
         )
         tables = [table for section in sections for table in section.tables]
         text = f"# {title}\n\n" + "\n".join(table.markdown() for table in tables)
-        (out / "report.md").write_text(text)
+        write_text(out / "report.md", text)
         head = "% Needs the package booktabs.\n\n"
-        (out / "report.tex").write_text(head + "\n".join(table.latex() for table in tables))
+        write_text(out / "report.tex", head + "\n".join(table.latex() for table in tables))
     except OSError as error:
         raise NasbenchError(f"cannot write the report to {out}: {error.strerror}") from error
     return page

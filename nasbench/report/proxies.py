@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgba
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
-from nasbench._files import atomic_path
+from nasbench._files import atomic_path, write_text
 from nasbench.report.figures import Drawing
 from nasbench.report.page import Section, write_sections
 from nasbench.report.text import TextTable, estimate_text, number_text
@@ -51,7 +51,7 @@ def write_proxies(found: Judgement, out: Path) -> Path:
     page = write_sections(_sections(found), out, f"Zero-cost proxies on {found.table.name}")
     text = json.dumps(found.describe(), indent=1, allow_nan=False) + "\n"
     with atomic_path(out / "proxies.json") as partial:
-        partial.write_text(text)
+        write_text(partial, text)
     return page
 
 

@@ -99,7 +99,7 @@ def _curves(comparisons: Mapping[str, Comparison]) -> Iterator[Row]:
 
 def _write(path: Path, head: Row, rows: Iterable[Row]) -> None:
     """The whole file appears at once; numbers as Python writes them, NaN as nothing."""
-    with atomic_path(path) as partial, partial.open("w", newline="") as file:
+    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(head)
         writer.writerows([("" if cell != cell else cell) for cell in row] for row in rows)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nasbench._files import atomic_path
+from nasbench._files import atomic_path, write_json
 from nasbench.report.figures import Drawing
 from nasbench.report.page import Section, write_sections
 from nasbench.report.regret import regret_curves
@@ -39,9 +38,11 @@ def write_transfer(found: Evaluation, out: Path) -> Path:
         *(_task_section(name, held) for name, held in found.held.items()),
     ]
     page = write_sections(sections, out, f"What transfer saves over {len(found.held)} tasks")
-    with atomic_path(out / "transfer.json") as partial:
-        partial.write_text(json.dumps(found.describe(), indent=2, allow_nan=False) + "\n")
-    with atomic_path(out / "savings.csv") as partial, partial.open("w", newline="") as file:
+    write_json(out / "transfer.json", found.describe())
+    with (
+        atomic_path(out / "savings.csv") as partial,
+        partial.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_CSV)
         writer.writerows([("" if cell != cell else cell) for cell in row] for row in _lines(found))

@@ -72,7 +72,7 @@ class Comparison:
     def load(cls, folder: Path) -> Comparison:
         """The comparison that `compare` kept in a folder."""
         try:
-            kept = json.loads((folder / "comparison.json").read_text())
+            kept = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
             setting = Setting.from_json(kept["setting"])
             table = Table(setting.table)
             oracle = setting.oracle(table)

@@ -100,7 +100,7 @@ def note(path: Path, notes: Mapping[str, Any]) -> None:
     wall = {"ended": datetime.now(UTC).isoformat(), "host": platform.node(), **notes}
     beside = notes_path(path)
     try:
-        with beside.open("a") as file:
+        with beside.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(wall) + "\n")
     except OSError as error:
         raise NasbenchError(f"cannot write {beside}: {error.strerror}") from error

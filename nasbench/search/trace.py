@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._files import atomic_path
+from nasbench._files import atomic_path, write_text
 from nasbench.errors import NasbenchError
 from nasbench.search.journal import note, notes_path
 
@@ -149,14 +149,14 @@ class KeptTraces:
             # Written anew: what a kill tore off goes.
             text = [header, *(json.dumps(trace.to_json()) for trace in self.traces.values())]
             with atomic_path(path) as partial:
-                partial.write_text("".join(line + "\n" for line in text))
+                write_text(partial, "".join(line + "\n" for line in text))
         except OSError as error:
             raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
 
     def add(self, trace: Trace) -> None:
         """Append a run."""
         try:
-            with self._path.open("a") as file:
+            with self._path.open("a", encoding="utf-8", newline="\n") as file:
                 file.write(json.dumps(trace.to_json()) + "\n")
         except OSError as error:
             raise NasbenchError(f"cannot write {self._path}: {error.strerror}") from error

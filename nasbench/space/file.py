@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import reprlib
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nasbench._files import read_toml
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space.base import Space
 from nasbench.space.cell import CellSpace
@@ -36,17 +36,11 @@ def read_space(path: Path) -> Space:
     Raises:
         NasbenchError: naming the file and the key that is at fault.
     """
-    try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
-    except OSError as error:
-        raise NasbenchError(f"cannot read space {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise NasbenchError(f"{path} is not TOML: {error}") from error
+    values = read_toml(path, "space")
     try:
         return _parse(values)
     except NasbenchError as error:
-        raise NasbenchError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 def _parse(values: Mapping[str, Any]) -> Space:

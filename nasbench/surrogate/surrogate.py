@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench._files import atomic_path
+from nasbench._files import atomic_path, write_text
 from nasbench.errors import NasbenchError
 from nasbench.space import Space, from_description
 from nasbench.surrogate.features import Features
@@ -165,7 +165,7 @@ class Surrogate:
         """Write it whole, as one JSON document."""
         with atomic_path(Path(path)) as partial:
             text = json.dumps({**self.document, "sha256": self.sha256}, sort_keys=True)
-            partial.write_text(text)
+            write_text(partial, text)
 
     @classmethod
     def load(cls, path: str | Path) -> Surrogate:

@@ -57,9 +57,11 @@ class TrialJournal:
         first = json.dumps(header, sort_keys=True)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            told, whole, _ = (path.read_text() if path.exists() else "").rpartition("\n")
+            told, whole, _ = (path.read_text(encoding="utf-8") if path.exists() else "").rpartition(
+                "\n"
+            )
             lines = told.split("\n") if whole else [first]
-            path.write_text("\n".join(lines) + "\n")
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
         except OSError as error:
             raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
         if lines[0] != first:
@@ -76,5 +78,5 @@ class TrialJournal:
     def add(self, trial: Trial) -> None:
         """Append a trial."""
         if self._path is not None:
-            with self._path.open("a") as file:
+            with self._path.open("a", encoding="utf-8", newline="\n") as file:
                 file.write(json.dumps(asdict(trial)) + "\n")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._files import atomic_path
+from nasbench._files import atomic_path, write_text
 from nasbench._progress import Progress
 from nasbench._version import __version__
 from nasbench.errors import NasbenchError, unknown
@@ -107,7 +107,7 @@ def _with_manifest(table: Table, out: Path) -> Iterator[Path]:
         atomic_path(out.with_name(f"{out.name}.json")) as manifest,
         atomic_path(out) as partial,
     ):
-        manifest.write_text(f"{_provenance(table)}\n", encoding="utf-8")
+        write_text(manifest, f"{_provenance(table)}\n")
         yield partial
 
 

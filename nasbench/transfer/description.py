@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbench._files import atomic_path
+from nasbench._files import read_json, write_json
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Space, from_description
 from nasbench.task import Task
@@ -69,11 +68,7 @@ class Description:
             "space": None if space is None else dict(space.describe()),
             "landmarks": landmarks,
         }
-        try:
-            with atomic_path(path) as partial:
-                partial.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
-        except OSError as error:
-            raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
+        write_json(path, values)
 
     @classmethod
     def read(cls, path: Path) -> Description:
@@ -81,10 +76,7 @@ class Description:
 
         Only `name` must be there; unknown keys and features are refused by name.
         """
-        try:
-            values = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise NasbenchError(f"{path} is not a task's description in JSON: {error}") from error
+        values = read_json(path, "description")
         try:
             return cls._parse(values)
         except NasbenchError as error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from pathlib import Path
 
+from nasbench._files import read_text, read_toml
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import from_description
 from nasbench.table import Table, load, shipped_tables, trained_means
@@ -80,10 +80,7 @@ def _of_task(task: Task) -> Description:
 
 
 def _of_recipe(path: Path) -> Description:
-    try:
-        given = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise NasbenchError(f"cannot read recipe {path}: {error}") from error
+    given = read_toml(path, "recipe")
     if "task" not in given:
         raise NasbenchError(f"{path}: 'task' is missing")
     return _of_task(from_spec(given["task"], path.parent))
@@ -92,7 +89,7 @@ def _of_recipe(path: Path) -> Description:
 def _of_journal(path: Path) -> Description:
     """The trainings of a search that went farthest; of a repeated one the last."""
     try:
-        header, *lines = path.read_text().splitlines()
+        header, *lines = read_text(path, "journal").splitlines()
         spec = json.loads(header)["spec"]
         space, oracle = from_description(spec["space"]), spec["oracle"]
         asked = [json.loads(line) for line in lines]

@@ -270,7 +270,7 @@ def measure(peer: type[Peer], folder: Path, cells: int) -> dict[str, float]:
 
 def _resident() -> tuple[float, float]:
     """This process's memory in MB: its own, and pages of mapped files."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     kib = {line.split(":")[0]: int(line.split()[1]) for line in lines if line.startswith("Rss")}
     return kib["RssAnon"] * 1.024e-3, kib["RssFile"] * 1.024e-3
 

@@ -68,7 +68,7 @@ def cells(folder: Path, n: int) -> NDArray[np.int64]:
 def records(journal: Path) -> Iterator[dict[str, Any]]:
     """What the journal holds, a line a cell; a line cut short by a crash is left out."""
     if journal.exists():
-        for line in journal.read_text().splitlines():
+        for line in journal.read_text(encoding="utf-8").splitlines():
             try:
                 yield json.loads(line)
             except json.JSONDecodeError:
@@ -93,7 +93,7 @@ def run(images: Path, folder: Path, journal: Path, n: int) -> None:
                 space, left, task, RECIPE, names,
                 draws=draws, hardware="cpu", group=1, live=False,
             )  # fmt: skip
-            with journal.open("a") as file:
+            with journal.open("a", encoding="utf-8") as file:
                 for i, member in enumerate(left):
                     values = {name: found[i].tolist() for name, found in scores.values.items()}
                     reasons = [reason for reason in scores.reasons if reason[1] == i]

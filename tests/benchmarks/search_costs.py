@@ -112,7 +112,7 @@ def markdown(found: dict[str, list[tuple[float, int]]]) -> str:
 def processor() -> str:
     """The model's name, where the system tells it."""
     known = Path("/proc/cpuinfo")
-    lines = known.read_text().splitlines() if known.exists() else []
+    lines = known.read_text(encoding="utf-8").splitlines() if known.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.processor() or platform.machine())
 

@@ -219,7 +219,10 @@ def test_ctrl_c_while_processes_begin_is_quiet(tmp_path: Path) -> None:
         children = Path(f"/proc/{builder.pid}/task/{builder.pid}/children")
 
         def trainers() -> int:
-            lines = [Path(f"/proc/{c}/cmdline").read_bytes() for c in children.read_text().split()]
+            lines = [
+                Path(f"/proc/{c}/cmdline").read_bytes()
+                for c in children.read_text(encoding="utf-8").split()
+            ]
             return sum(b"spawn_main" in line for line in lines)
 
         _wait_until(lambda: trainers() == 2, builder)

@@ -156,8 +156,8 @@ def test_what_is_wrong_is_one_sentence_that_names_the_file(
 def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     with pytest.raises(NasbenchError, match=r"cannot read recipe .*none\.toml: No such file"):
         read_spec(tmp_path / "none.toml")
-    with pytest.raises(NasbenchError, match=r"cannot read recipe .*: Is a directory"):
+    with pytest.raises(NasbenchError, match=r"cannot read recipe .*: it is a folder"):
         read_spec(tmp_path)
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(NasbenchError, match=r"binary\.toml is not TOML"):
+    with pytest.raises(NasbenchError, match=r"binary\.toml: it is no UTF-8 text"):
         read_spec(tmp_path / "binary.toml")

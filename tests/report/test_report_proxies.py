@@ -117,7 +117,7 @@ def test_every_figure_is_in_the_json(table: Table, page: Path) -> None:
 
 
 def test_the_page_shows_names_as_they_are_and_nothing_twice(table: Table, page: Path) -> None:
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     assert "made &amp; &lt;up&gt;" in text
     assert "&lt;holes&gt;" in text
     assert "<holes>" not in text

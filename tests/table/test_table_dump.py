@@ -31,7 +31,7 @@ def table(request: pytest.FixtureRequest, tmp_path: Path) -> Table:
 
 def read(path: Path) -> pd.DataFrame:
     """Cells as Python reads them: not every version of pandas reads each digit."""
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         names, *lines = csv.reader(file)
     columns = dict(zip(names, zip(*lines, strict=True), strict=True))
     kinds = dict.fromkeys(("string", "recipe"), str)

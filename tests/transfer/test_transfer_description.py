@@ -90,11 +90,11 @@ def test_a_description_comes_back_from_its_file(tmp_path: Path, mini: CellSpace)
     ("text", "why"),
     [
         ("[]", "has a name"),
-        ("{", "not a task's description in JSON"),
+        ("{", "it is not JSON"),
         ('{"name": "a", "clases": 3}', "unknown key 'clases'"),
         ('{"name": "a", "features": {"clases": 3}}', "did you mean classes"),
         ('{"name": "a", "features": {"classes": "3"}}', "classes must be a number"),
-        ('{"name": "a", "features": {"classes": NaN}}', "classes must be a number"),
+        ('{"name": "a", "features": {"classes": NaN}}', "NaN is no JSON"),
         ('{"name": "a", "features": [3]}', "features are numbers by name"),
         ('{"name": "a", "landmarks": {"|none~0|": 3}}', "landmarks are of a space"),
     ],
