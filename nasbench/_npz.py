@@ -114,6 +114,8 @@ class Npz:
     def array(self, key: str) -> NDArray[Any]:
         """A whole array, of one dimension or more."""
         header = self.arrays[key]
+        if not header.shape:
+            raise self.fault(f"holds {key[:80]!r} that is {header}, not a list")
         filled = np.empty(header.shape, header.dtype)
         done = 0
         for block in self.blocks(key):

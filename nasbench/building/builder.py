@@ -279,7 +279,7 @@ def about_build(spec: BuildSpec, engine: str, done: Ledger) -> dict[str, Any]:
         "origin": "built",
         "engine": engine,
         "recipe_file": spec.describe(),
-        "task": spec.task.describe(),
+        "task": spec.task.manifest(),
         "versions": versions(),
         "hardware": describe_hardware(),
         "device_descriptions": done.devices,

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from nasbench._processes import memory
 from nasbench.device.measure import hardware_model
 from nasbench.train.native import instruction_set
 
@@ -48,14 +49,7 @@ def hardware() -> dict[str, str | int | float]:
         **found,
         "processor": hardware_model("cpu"),
         "cores": os.cpu_count() or 0,
-        "memory_gib": round(_memory() / 2**30, 1),
+        "memory_gib": round(memory() / 2**30, 1),
         "instructions": instruction_set(),
         "system": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0

@@ -262,7 +262,7 @@ def _write(
         missing += [m for m in _missing(name, entries, mean) if m["scope"] in datasets]
     about = {
         "origin": "scored",
-        "task": spec.task.describe(),
+        "task": spec.task.manifest(),
         "recipe_file": spec.describe(),
         "versions": versions(),
         "hardware": describe_hardware(),

@@ -103,6 +103,9 @@ def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None])
         need(_integers(task.get("shape", [])), "task")
         splits = task.get("splits", {})
         need(isinstance(splits, dict) and _integers(list(splits.values())), "task")
+        for key in ("classes", "notes"):
+            texts = task.get(key, [])
+            need(isinstance(texts, list) and all(isinstance(t, str) for t in texts), "task")
     for one in manifests(manifest):  # its sources come next, and have been looked at by then
         sources = one.get("sources", [])
         need(isinstance(sources, list) and all(isinstance(s, dict) for s in sources), "sources")

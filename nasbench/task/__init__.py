@@ -1,8 +1,9 @@
 """What architectures are trained on. Readers import scikit-learn, Pillow, torchvision at call."""
 
 from nasbench._callable import make_callable
-from nasbench.task.base import Images, Split, Task, make_task, mean_pool
+from nasbench.task.base import Images, Split, Task, mean_pool
 from nasbench.task.registry import from_spec, get, names
+from nasbench.task.splitting import make_task
 
 __all__ = ["Images", "Split", "Task", "from_spec", "get", "make_task", "mean_pool", "names"]
 

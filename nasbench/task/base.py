@@ -11,9 +11,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.errors import NasbenchError
+from nasbench._names import LONGEST, is_name
+from nasbench._processes import memory
+from nasbench.errors import BadValue, NasbenchError
 
-__all__ = ["Images", "Split", "Task", "as_images", "make_task", "mean_pool"]
+__all__ = [
+    "SPLITS",
+    "Images",
+    "Split",
+    "Task",
+    "as_images",
+    "as_labels",
+    "check_memory",
+    "check_size",
+    "mean_pool",
+]
+
+MOST_SIZE = 4096
+"""Pixels that the side of a square image may have."""
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("valid", "val", "validation"), "valid"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""What people call the three splits, in lower case."""
 
 Images = NDArray[np.uint8]
 """Images, uint8 `[n, channels, height, width]`."""
@@ -51,6 +72,7 @@ class Task:
         test: what the report looks up once the search is over.
         classes: the classes' names; label `k` is `classes[k]`.
         about: where the images come from, their licence, and how they were split.
+        notes: what was not read, or not as it was: a sentence each.
     """
 
     name: str
@@ -59,8 +81,10 @@ class Task:
     test: Split
     classes: tuple[str, ...]
     about: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self._check_names()
         if len(self.classes) < 2:
             known = ", ".join(map(repr, self.classes)) or "none"
             raise NasbenchError(f"task {self.name} needs two classes or more, and has {known}")
@@ -77,7 +101,7 @@ class Task:
                     f"task {self.name}: {name} images are {list(images.shape[1:])}, "
                     f"train images {list(shape)}"
                 )
-            _as_labels(self.name, images, labels, len(self.classes))
+            as_labels(self.name, images, labels, len(self.classes))
             counts = np.bincount(labels, minlength=len(self.classes))
             if (counts == 0).any():
                 empty = self.classes[int(counts.argmin())]
@@ -85,6 +109,20 @@ class Task:
                     f"task {self.name}: class {empty!r} has no {name} image: it needs more images, "
                     f"or a larger share of them there"
                 )
+
+    def _check_names(self) -> None:
+        """Task and classes are named in tables, pages and terminals."""
+        kinds = {"a task's name": [self.name], f"task {self.name}: a class's name": self.classes}
+        for what, names in kinds.items():
+            for name in names:
+                if not is_name(name):
+                    shown = (
+                        repr(name) if len(repr(name)) <= LONGEST else f"{repr(name)[:LONGEST]}..."
+                    )
+                    raise BadValue(f"{what} has 1 to {LONGEST} printable letters, got {shown}")
+        if len(set(self.classes)) < len(self.classes):
+            twice = max(self.classes, key=self.classes.count)
+            raise BadValue(f"task {self.name}: two classes are called {twice!r}")
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
@@ -112,7 +150,7 @@ class Task:
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """What a manifest says of the task; plain JSON values."""
+        """What the task is; plain JSON values."""
         return {
             "name": self.name,
             "hash": self.hash,
@@ -122,94 +160,32 @@ class Task:
             "about": self.about,
         }
 
+    def manifest(self) -> dict[str, Any]:
+        """What a manifest says of the task: what it is, and what was not read where it was.
 
-def make_task(
-    name: str,
-    images: Images,
-    labels: ArrayLike,
-    *,
-    classes: tuple[str, ...],
-    test: tuple[Images, ArrayLike] | None = None,
-    train: int = 0,
-    valid: int | float = 0.2,
-    test_share: float = 0.2,
-    seed: int = 0,
-    about: dict[str, Any] | None = None,
-) -> Task:
-    """Split images into train and valid, and test where none are given; stratified and seeded.
-
-    Args:
-        name: the task's name.
-        images: uint8 `[n, channels, height, width]`.
-        labels: integers `[n]`.
-        classes: the classes' names.
-        test: test images and labels that come apart; without them `test_share` is split off.
-        train: training images to keep; 0 keeps what valid (and test) leave.
-        valid: how many images, or which share of them, select architectures.
-        test_share: the share that becomes the test split where `test` is None.
-        seed: of the split.
-        about: source and licence.
-    """
-    labels = _as_labels(name, images, labels, len(classes))
-    if seed < 0:
-        raise NasbenchError(f"task {name}: the seed of a split is 0 or more, got {seed}")
-    if test is None and not 0 < test_share < 1:
-        raise NasbenchError(f"task {name}: test_share must lie between 0 and 1, got {test_share}")
-    rng = np.random.default_rng(seed)
-    order = _stratified_order(labels, rng)
-    if test is None:
-        n_test = round(test_share * len(order))
-        order, held = order[n_test:], order[:n_test]
-        held_out = Split(images[held], labels[held])
-    else:
-        test_labels = _as_labels(name, test[0], test[1], len(classes))
-        shuffled = _stratified_order(test_labels, rng)
-        held_out = Split(test[0][shuffled], test_labels[shuffled])
-    n_valid = valid if isinstance(valid, int) else round(valid * len(order))
-    n_train = train or len(order) - n_valid
-    if n_valid < 1 or n_train < 1 or n_valid + n_train > len(order):
-        raise NasbenchError(
-            f"task {name}: {len(order)} images cannot give {n_train} train and {n_valid} valid"
-        )
-    chosen, picked = order[:n_valid], order[n_valid : n_valid + n_train]
-    split = {"seed": seed, "stratified": True}
-    return Task(
-        name=name,
-        train=Split(images[picked], labels[picked]),
-        valid=Split(images[chosen], labels[chosen]),
-        test=held_out,
-        classes=classes,
-        about={**(about or {}), "split": split},
-    )
+        The latter may change while the task stays what it is.
+        """
+        notes = {"notes": list(self.notes)} if self.notes else {}
+        return {**self.describe(), **notes}
 
 
-def _as_labels(name: str, images: Images, labels: ArrayLike, classes: int) -> NDArray[np.int64]:
+def as_labels(
+    name: str, images: Images, labels: ArrayLike, classes: int, what: str = "labels"
+) -> NDArray[np.int64]:
+    """Labels as int64 `[n]`: as many as images, all below the number of classes."""
     given = np.asarray(labels)
     if given.ndim != 1 or given.dtype.kind not in "iu":
         raise NasbenchError(
-            f"task {name}: labels must be integers [n], got {given.dtype} {list(given.shape)}"
+            f"task {name}: {what} must be integers [n], got {given.dtype} {list(given.shape)}"
         )
     if len(given) != len(images):
-        raise NasbenchError(f"task {name}: {len(images)} images but {len(given)} labels")
+        raise NasbenchError(f"task {name}: {len(images)} images but {len(given)} {what}")
     if len(given) and not 0 <= given.min() <= given.max() < classes:
         raise NasbenchError(
-            f"task {name}: labels run from {given.min()} to {given.max()}; "
+            f"task {name}: {what} run from {given.min()} to {given.max()}; "
             f"with {classes} classes they must lie in 0 to {classes - 1}"
         )
     return given.astype(np.int64)
-
-
-def _stratified_order(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """A random order in which every first part holds the classes in their shares.
-
-    The i-th of a class's n images, in random order, goes to the place (i + u) / n with u
-    uniform: each class is spread evenly over the order.
-    """
-    place = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        place[members] = (np.arange(len(members)) + rng.random(len(members))) / len(members)
-    return np.argsort(place, kind="stable")
 
 
 def as_images(name: str, array: ArrayLike) -> Images:
@@ -229,11 +205,28 @@ def as_images(name: str, array: ArrayLike) -> Images:
     )
 
 
+def check_size(size: int) -> None:
+    """Refuse a number that no image's side has."""
+    if size < 1 or size > MOST_SIZE:
+        bound = "1 or more" if size < 1 else f"{MOST_SIZE:,} at most"
+        raise BadValue(f"an image size is {bound}, got {size}")
+
+
+def check_memory(n: int, channels: int, size: int) -> None:
+    """Refuse more images of this size than memory holds twice: as they are read, and split."""
+    needed, there = 2 * n * channels * size**2, memory()
+    if there and needed > there:
+        raise BadValue(
+            f"{n:,} images of {channels} x {size} x {size} take {needed / 2**30:,.1f} GiB while "
+            f"they are split, and this machine has {there / 2**30:,.1f}: give a smaller size"
+        )
+
+
 def mean_pool(images: Images, size: int) -> Images:
     """Square images of `size`: zero-padded to a multiple of it, then mean-pooled, rounded."""
-    if size < 1:
-        raise NasbenchError(f"an image size is 1 or more, got {size}")
+    check_size(size)
     n, channels, height, width = images.shape
+    check_memory(n, channels, size)
     factor = -(-max(height, width) // size)
     pad = [(size * factor - side) for side in (height, width)]
     padded = np.pad(images, ((0, 0), (0, 0), *((p // 2, p - p // 2) for p in pad)))

@@ -12,7 +12,8 @@ from nasbench._files import open_file
 from nasbench._pickles import load_pickle
 from nasbench.errors import DamagedFile, NasbenchError, Unsupported
 from nasbench.task.arrays import npz
-from nasbench.task.base import Images, Task, make_task, mean_pool
+from nasbench.task.base import Images, Task, mean_pool
+from nasbench.task.splitting import make_task
 
 __all__ = ["CIFAR10_CLASSES", "cifar10"]
 

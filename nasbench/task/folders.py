@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from nasbench.errors import NasbenchError
-from nasbench.task.base import Images, Task, make_task
+from nasbench.task.base import Images, Task
+from nasbench.task.splitting import make_task
 
 __all__ = ["folder"]
 

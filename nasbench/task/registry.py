@@ -6,9 +6,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import BadValue, unknown
 from nasbench.task.base import Task
 from nasbench.task.readers import cifar10, digits, fashion16, folder, npz
 
@@ -17,6 +16,23 @@ __all__ = ["from_spec", "get", "names"]
 _TASKS: Mapping[str, Callable[[], Task]] = {"fashion16": fashion16, "digits": digits}
 _SOURCES: Mapping[str, Callable[..., Task]] = {"cifar10": cifar10, "npz": npz, "folder": folder}
 _SPLIT = {"train", "valid", "test_share", "seed"}
+_NEEDED = {
+    "path": "a path",
+    "size": "a size, as in size = 32: so many pixels wide and high images are made",
+}
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "path": ((str,), "a file or a folder, in quotes"),
+    "name": ((str,), "a name, in quotes"),
+    "size": ((int,), "a whole number of pixels"),
+    "channels": ((int,), "1 (grey) or 3 (colour)"),
+    "background": ((str, int, list), 'a colour, as in "white", "#808080" or [255, 255, 255]'),
+    "classes": ((list,), 'a list of names, as in ["cat", "dog"]'),
+    "train": ((int,), "a number of images"),
+    "valid": ((int, float), "a number of images, or a share of them"),
+    "test_share": ((int, float), "a share of the images"),
+    "seed": ((int,), "a whole number"),
+}
+"""Which types the values of [task] have, and what they are."""
 
 
 def names() -> tuple[str, ...]:
@@ -32,30 +48,48 @@ def get(name: str) -> Task:
     return _TASKS[name]()
 
 
-def from_spec(spec: str | Mapping[str, Any], base: Path = Path()) -> Task:
+def from_spec(spec: object, base: Path = Path()) -> Task:
     """The task that a recipe file names: a shipped one's name, or a table of its source.
 
     Args:
         spec: a name, or `{"source": "cifar10" | "npz" | "folder", "path": ..., ...}` with the
             reader's other arguments.
         base: the folder that a relative path starts from.
+
+    Raises:
+        NasbenchError: where a key or a value is none of these, in one sentence.
     """
     if isinstance(spec, str):
         return get(spec)
+    if not isinstance(spec, Mapping):
+        raise BadValue(f"task is a name or a table [task], got {spec!r:.99}")
     options = dict(spec)
     source = options.pop("source", None)
-    if source not in _SOURCES:
+    if not isinstance(source, str) or source not in _SOURCES:
         raise unknown("task source", source, _SOURCES)
     reader = _SOURCES[source]
-    known = (set(inspect.signature(reader).parameters) | _SPLIT) - {"split", "about"}
-    for key in options:
+    parameters = inspect.signature(reader).parameters
+    known = (set(parameters) | _SPLIT) - {"split", "about"}
+    for key, value in options.items():
         if key not in known:
             raise unknown("key of [task]", key, known)
-    if "path" not in options:
-        raise NasbenchError(f"[task] with source {source!r} needs a path")
+        _check_kind(key, value)
+    for key, needed in _NEEDED.items():
+        required = key in parameters and parameters[key].default is inspect.Parameter.empty
+        if required and key not in options:
+            raise BadValue(f"[task] with source {source!r} needs {needed}")
     if "classes" in options:
         options["classes"] = tuple(options["classes"])
-    try:
-        return reader(base / options.pop("path"), **options)
-    except TypeError as error:
-        raise NasbenchError(f"[task]: {error}") from error
+    return reader(base / options.pop("path"), **options)
+
+
+def _check_kind(key: str, value: object) -> None:
+    kinds, told = _KINDS[key]
+    sound = isinstance(value, kinds) and not isinstance(value, bool)
+    if isinstance(value, list):
+        kind = str if key == "classes" else int
+        sound = sound and bool(value) and all(type(one) is kind for one in value)
+    elif value == "" or (isinstance(value, str) and "\0" in value):
+        sound = False
+    if not sound:
+        raise BadValue(f"[task]: {key} is {told}, got {value!r:.99}")

@@ -154,7 +154,7 @@ def test_the_hash_sees_every_pixel_label_and_class() -> None:
         ({"test_share": 1.0}, "test_share must lie between 0 and 1, got 1.0"),
         ({"seed": -1}, "seed of a split is 0 or more, got -1"),
         ({"test": (numbered(4, 3), np.arange(4) % 2)}, r"test images are \[1, 3, 3\], train"),
-        ({"test": (numbered(4), np.arange(3) % 2)}, "4 images but 3 labels"),
+        ({"test": (numbered(4), np.arange(3) % 2)}, "4 images but 3 test labels"),
         ({"test": (numbered(4), np.zeros(4, int))}, "class 'b' has no test image"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -47,19 +48,71 @@ def test_a_source_is_read_from_beside_the_recipe_file(mine: Path) -> None:
         ({"sise": 3}, "unknown key of \\[task\\] 'sise'; did you mean size"),
         ({"about": {}}, "unknown key of \\[task\\] 'about'"),
         ({"split": {}}, "unknown key of \\[task\\] 'split'"),
-        ({"path": 5}, "\\[task\\]: "),
-        ({"valid": "many"}, "\\[task\\]: "),
-        ({"size": "8"}, "\\[task\\]: "),
+        ({"source": ["npz"]}, r"unknown task source \['npz'\]; did you mean npz\?"),
+        ({"source": {"a": 1}}, "unknown task source {'a': 1}; known: "),
+        ({"path": 5}, r"\[task\]: path is a file or a folder, in quotes, got 5"),
+        ({"path": ""}, r"\[task\]: path is a file or a folder, in quotes, got ''"),
+        ({"path": "a\0b"}, r"\[task\]: path is a file or a folder, in quotes, got 'a\\x00b'"),
+        ({"path": "absent.npz"}, r"cannot read \.npz file .*absent\.npz: No such file"),
+        ({"path": "n" * 300}, "cannot read .*: File name too long"),
+        ({"valid": "many"}, r"\[task\]: valid is a number of images, or a share of them, got 'm"),
+        ({"valid": True}, r"\[task\]: valid is a number of images, or a share of them, got True"),
+        ({"valid": math.inf}, "valid is a number of images, or a share between 0 and 1; got inf"),
+        ({"valid": math.nan}, "valid is a number of images, or a share between 0 and 1; got nan"),
+        ({"valid": -0.5}, "valid is a number of images, or a share between 0 and 1; got -0.5"),
+        ({"valid": -5}, "32 images cannot give 37 train and -5 valid"),
+        ({"valid": 10**30}, "32 images cannot give"),
+        ({"train": 10**30}, "32 images cannot give"),
+        ({"train": 1.5}, r"\[task\]: train is a number of images, got 1.5"),
+        ({"test_share": math.nan}, "test_share must lie between 0 and 1, got nan"),
+        ({"test_share": 5}, "test_share must lie between 0 and 1, got 5"),
+        ({"size": "8"}, r"\[task\]: size is a whole number of pixels, got '8'"),
+        ({"size": 8.5}, r"\[task\]: size is a whole number of pixels, got 8.5"),
+        ({"size": -1}, "an image size is 1 or more, got -1"),
+        ({"size": 100_000}, "an image size is 4,096 at most, got 100000"),
         ({"seed": -1}, "seed of a split is 0 or more"),
+        ({"seed": 2**63}, "seed of a split is below 2\\*\\*63"),
+        ({"seed": [1]}, r"\[task\]: seed is a whole number, got \[1\]"),
+        ({"classes": 5}, r"\[task\]: classes is a list of names, as in .*, got 5"),
+        ({"classes": "ab"}, r"\[task\]: classes is a list of names, as in .*, got 'ab'"),
+        ({"classes": []}, r"\[task\]: classes is a list of names, as in .*, got \[\]"),
+        ({"classes": ["a", 5]}, r"\[task\]: classes is a list of names, as in"),
+        ({"classes": ["a", ["b"]]}, r"\[task\]: classes is a list of names, as in"),
+        (
+            {"classes": ["a", ""]},
+            "task mine: a class's name has 1 to 200 printable letters, got ''",
+        ),
+        ({"classes": ["a", "b\n"]}, r"a class's name has 1 to 200 printable .* got 'b\\n'"),
+        ({"classes": ["a", "b" * 201]}, "a class's name has 1 to 200 printable letters, got 'bb"),
+        ({"classes": ["a", "a"]}, "task mine: two classes are called 'a'"),
+        ({"classes": ["a", "b", "c"]}, "class 'c' has no train image"),
+        ({"name": 5}, r"\[task\]: name is a name, in quotes, got 5"),
+        ({"name": ""}, r"\[task\]: name is a name, in quotes, got ''"),
+        ({"name": "a\nb"}, r"a task's name has 1 to 200 printable letters, got 'a\\nb'"),
+        ({"name": "a" * 201}, "a task's name has 1 to 200 printable letters, got 'aa"),
     ],
 )
 def test_a_source_that_makes_no_sense_is_refused(
     mine: Path, changes: dict[str, Any], told: str
 ) -> None:
-    with pytest.raises(NasbenchError, match=told):
+    with pytest.raises(NasbenchError, match=told) as refused:
         from_spec({"source": "npz", "path": "mine.npz", **changes}, base=mine)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 700
 
 
 def test_a_source_needs_a_path() -> None:
     with pytest.raises(NasbenchError, match="with source 'npz' needs a path"):
         from_spec({"source": "npz"})
+
+
+def test_a_folder_needs_a_size_and_says_what_it_is() -> None:
+    told = r"with source 'folder' needs a size, as in size = 32: so many pixels wide and high"
+    with pytest.raises(NasbenchError, match=told):
+        from_spec({"source": "folder", "path": "images"})
+
+
+@pytest.mark.parametrize("spec", [5, ["fashion16"], None, True])
+def test_what_is_neither_a_name_nor_a_table_is_refused(spec: object) -> None:
+    with pytest.raises(NasbenchError, match=r"task is a name or a table \[task\], got"):
+        from_spec(spec)
