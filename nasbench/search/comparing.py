@@ -10,7 +10,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
-from threading import current_thread, main_thread
 
 import numpy as np
 
@@ -28,9 +27,6 @@ from nasbench.stats import hypervolume
 from nasbench.table import Table, load
 
 __all__ = ["Progress", "compare_on"]
-
-PATIENCE = 600.0
-"""So many seconds of wall time without an evaluation end a strategy."""
 
 Progress = Callable[[int, int], None]
 """Called with the runs that are done and the runs in all."""
@@ -217,8 +213,7 @@ def _run_chunk(strategy: str, seeds: Sequence[int]) -> list[Trace]:
 
 
 def _run_one(setting: Setting, strategy: str, seed: int, oracle: Oracle) -> Trace:
-    with _patience(strategy) as wait:
-        run = search(setting.spec(strategy, seed, oracle), oracle, progress=wait)
+    run = search(setting.spec(strategy, seed, oracle), oracle)
     if not run.evaluations:
         if run.ended == "nothing left to ask":
             raise StrategyError(f"strategy {strategy} asked for nothing with seed {seed}")
@@ -226,28 +221,3 @@ def _run_one(setting: Setting, strategy: str, seed: int, oracle: Oracle) -> Trac
             f"{strategy} finished no evaluation with seed {seed}: the budget is too small"
         )
     return run.trace()
-
-
-@contextmanager
-def _patience(strategy: str) -> Iterator[Callable[[object], None]]:
-    """What, called again and again, keeps a strategy from being ended as one that never answers.
-
-    Only where there are alarms: in the main thread, and not on Windows.
-    """
-    if not hasattr(signal, "SIGALRM") or current_thread() is not main_thread():
-        yield lambda _: None
-        return
-
-    def give_up(number: int, frame: object) -> None:
-        raise StrategyError(f"strategy {strategy} gave no answer for {PATIENCE:g} s")
-
-    def wait(_: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    try:
-        wait(None)
-        yield wait
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

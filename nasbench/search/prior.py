@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
+from nasbench.search.arrival import arrived
 from nasbench.search.strategy import Goal, Outcome, Query, Strategy, strategy_class
 from nasbench.search.warm_start import begin, sampled_by
 from nasbench.space import Architectures, Space
@@ -122,7 +123,7 @@ class Screened:
     def ask(self) -> Query | None:
         """The next query that is kept; None after a long row of others, too."""
         for _ in range(PATIENCE):
-            query = self._strategy.ask()
+            query = arrived(self._strategy.ask())
             if query is None or self._kept[query.architecture]:
                 return query
             self._strategy.tell(query, self._diverged)

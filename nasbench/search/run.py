@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nasbench.errors import NasbenchError, StrategyError, unknown
+from nasbench.search.arrival import NotAQuery, arrived
 from nasbench.search.clock import Clock
+from nasbench.search.guard import Watch, failed
 from nasbench.search.journal import Journal
 from nasbench.search.oracle import Oracle
 from nasbench.search.run_spec import RunSpec
-from nasbench.search.strategy import Outcome, Query, Strategy, failed
+from nasbench.search.strategy import Outcome, Query, Strategy
 from nasbench.search.trace import Trace
 from nasbench.stats import non_dominated
 
@@ -127,17 +129,20 @@ def search(
         strategy: runs this one instead of the registered one, without a start.
         progress: called after each evaluation.
     """
-    if strategy is None:
-        strategy = spec.begin(oracle)
-    elif spec.start or spec.prior:
+    if strategy and (spec.start or spec.prior):
         raise NasbenchError("starts and priors are for registered strategies: leave strategy out")
-    kept = Journal(journal, spec.describe(oracle)) if journal else None
-    try:
-        loop = _Loop(spec, oracle, strategy, kept, progress)
-        ended = loop.run()
-    finally:
-        if kept:
-            kept.close()
+    with Watch(spec.strategy) as watch:
+        if strategy is None:
+            watch.since = time.perf_counter()
+            strategy = spec.begin(oracle)
+            watch.since = math.inf
+        kept = Journal(journal, spec.describe(oracle)) if journal else None
+        try:
+            loop = _Loop(spec, oracle, strategy, watch, kept, progress)
+            ended = loop.run()
+        finally:
+            if kept:
+                kept.close()
     if kept:
         kept.note({"ended_by": ended, "thinking_seconds": round(loop.thinking_seconds, 6)})
     return Run(spec, loop.evaluations, ended, loop.thinking_seconds)
@@ -168,12 +173,14 @@ class _Loop:
         spec: RunSpec,
         oracle: Oracle,
         strategy: Strategy,
+        watch: Watch,
         journal: Journal | None,
         progress: Callable[[Evaluation], None] | None,
     ) -> None:
         self.spec = spec
         self.oracle = oracle
         self.strategy = strategy
+        self.watch = watch
         self.journal = journal
         self.progress = progress
         self.evaluations: list[Evaluation] = []
@@ -213,12 +220,18 @@ class _Loop:
 
     def _start(self) -> bool:
         """Ask for a query and give it to a worker; False where there is none to ask."""
-        before = time.perf_counter()
+        watch = self.watch
+        watch.since = before = time.perf_counter()
         try:
-            query = self.strategy.ask()
-        except Exception as error:  # a third party's code can fail in any way
+            query = arrived(self.strategy.ask())
+        except NotAQuery as error:
+            raise self._no_query(str(error)) from None
+        except BaseException as error:  # a third party's code can fail in any way
             raise failed(self.spec.strategy, "ask", error) from error
+        watch.since = math.inf
         self.thinking_seconds += time.perf_counter() - before
+        if watch.flagged:
+            watch.settle()
         if query is None:
             return False
         self._check(query)
@@ -266,27 +279,21 @@ class _Loop:
         dies, part = self._failures.random(2).tolist()
         return dies < self.spec.failures, part
 
-    def _check(self, query: object) -> None:
-        space = self.oracle.space
-        if (
-            not isinstance(query, Query)
-            or not isinstance(query.architecture, (int, np.integer))
-            or not 0 <= query.architecture < space.size
-        ):
-            raise StrategyError(
-                f"strategy {self.spec.strategy} asked for {query!r}, "
-                f"which is no query of {space.name}"
-            )
-        if (
-            not isinstance(query.recipe, str)
-            or not isinstance(query.epochs, (int, np.integer))
-            or not 1 <= query.epochs <= self._epochs.get(query.recipe, 0)
-        ):
+    def _check(self, query: Query) -> None:
+        if not 0 <= query.architecture < self.oracle.space.size:
+            raise self._no_query(repr(query))
+        if not 1 <= query.epochs <= self._epochs.get(query.recipe, 0):
             recipes = " or ".join(f"{name} for 1 to {most}" for name, most in self._epochs.items())
             raise StrategyError(
                 f"strategy {self.spec.strategy} asked for {query.epochs!r} epochs of recipe "
                 f"{query.recipe!r}: this search trains {recipes} epochs"
             )
+
+    def _no_query(self, shown: str) -> StrategyError:
+        return StrategyError(
+            f"strategy {self.spec.strategy} asked for {shown}, "
+            f"which is no query of {self.oracle.space.name}"
+        )
 
     def _evaluate(self, query: Query, paid_before: float, free: bool) -> Outcome:
         """What the oracle shows, at the price of what it trains anew."""
@@ -329,14 +336,18 @@ class _Loop:
 
     def _finish(self, evaluation: Evaluation) -> None:
         """Tell the strategy, and keep the evaluation."""
-        before = time.perf_counter()
+        watch = self.watch
         values, seconds = evaluation.outcome
+        watch.since = before = time.perf_counter()
         try:
-            # What was seen is the run's: a strategy may read it.
-            self.strategy.tell(evaluation.query, Outcome(MappingProxyType(values), seconds))
-        except Exception as error:
+            # A copy that can be read: what was seen is the run's.
+            self.strategy.tell(evaluation.query, Outcome(MappingProxyType(dict(values)), seconds))
+        except BaseException as error:
             raise failed(self.spec.strategy, "tell", error) from error
+        watch.since = math.inf
         self.thinking_seconds += time.perf_counter() - before
+        if watch.flagged:
+            watch.settle()
         self.evaluations.append(evaluation)
         if self.progress:
             self.progress(evaluation)

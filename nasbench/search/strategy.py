@@ -6,7 +6,8 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple, Protocol, overload, runtime_checkable
@@ -14,7 +15,8 @@ from typing import Any, NamedTuple, Protocol, overload, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import NasbenchError, StrategyError, unknown
+from nasbench.errors import NasbenchError, unknown
+from nasbench.search.guard import failed, in_a_sentence, place
 from nasbench.space import Space
 
 __all__ = [
@@ -328,8 +330,11 @@ def strategy_class(name: str) -> type[Strategy]:
         raise unknown("strategy", name, found)
     try:
         loaded: type[Strategy] = found[name].load()
-    except Exception as error:  # a third party's module can fail in any way
-        raise NasbenchError(f"strategy {name} cannot be loaded: {error}") from error
+    except BaseException as error:  # a third party's module can fail in any way
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        why = in_a_sentence(error) or type(error).__name__
+        raise NasbenchError(f"strategy {name} cannot be loaded: {why}{place(error)}") from error
     return loaded
 
 
@@ -347,22 +352,30 @@ def make_strategy(
         for key in parameters:
             if key not in own:
                 raise unknown(f"parameter of {name}", key, own)
+    own_goal = _copied(goal)
+    own_parameters = deepcopy(dict(parameters)) if parameters else {}
     try:
-        return cls(space, goal, rng, **(parameters or {}))
+        return cls(space, own_goal, rng, **own_parameters)
     except TypeError as error:
+        if place(error) and not parameters:
+            raise failed(name, "its __init__", error) from error
         given = ", ".join(f"{key}={value!r}" for key, value in (parameters or {}).items())
-        raise NasbenchError(f"strategy {name} does not take {given or space}: {error}") from error
+        raise NasbenchError(
+            f"strategy {name} does not take {given or space}: {in_a_sentence(error)}{place(error)}"
+        ) from error
     except NasbenchError:
         raise
-    except Exception as error:  # a third party's code can fail in any way
+    except BaseException as error:  # a third party's code can fail in any way
         raise failed(name, "its __init__", error) from error
 
 
-def failed(name: str, where: str, error: Exception) -> StrategyError:
-    """What a strategy of that name raised, in one sentence."""
-    said = " ".join(str(error).split())
-    if isinstance(error, StrategyError):
-        return error
-    if not isinstance(error, NasbenchError):
-        said = f"{type(error).__name__}{': ' if said else ''}{said}"
-    return StrategyError(f"strategy {name} failed in {where}: {said}")
+def _copied(goal: Goal) -> Goal:
+    """A goal of the strategy's own: what it does to it changes nothing for anybody else."""
+    return replace(
+        goal,
+        budget=replace(goal.budget),
+        recipes=tuple(map(replace, goal.recipes)),
+        limits=tuple(map(replace, goal.limits)),
+        objectives=tuple(map(replace, goal.objectives)),
+        targets=tuple(map(replace, goal.targets)),
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nasbench.errors import NasbenchError
+from nasbench.search.arrival import arrived
 from nasbench.search.strategy import (
     Goal,
     Outcome,
@@ -108,7 +109,7 @@ class WarmStart:
             if self._running:
                 return None
             self._strategy = self._make()
-        while (query := self._strategy.ask()) is not None:
+        while (query := arrived(self._strategy.ask())) is not None:
             # Once each: a strategy that asks again pays as in any other search.
             outcome = self._known.pop(query._replace(resume=False), None)
             if outcome is None:

@@ -1,0 +1,219 @@
+"""What stands between a run and its strategy's code, which can be a stranger's.
+
+Whatever that code raises becomes one sentence, `StrategyError`, and code that never answers is
+stopped. In one process this holds against faults, not against malice: a loop in C that never
+returns to Python, or code that ends the process, is out of its reach. See `isolation`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import math
+import os
+import signal
+import threading
+import time
+import traceback
+from multiprocessing import parent_process
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from nasbench.errors import NasbenchError, StrategyError
+
+__all__ = ["Overdue", "Watch", "failed", "in_a_sentence", "place"]
+
+PATIENCE = 600.0
+"""So many seconds of wall time in one call of a strategy end it."""
+
+LOOKS = 8
+"""So often within the patience is looked at a running call."""
+
+LONGEST = 400
+"""Letters of a stranger's text that a sentence repeats."""
+
+NOT_ITS_OWN = (
+    "<frozen ",
+    os.path.join(os.path.dirname(importlib.__file__), ""),
+    os.path.join(str(Path(__file__).resolve().parents[1]), ""),
+)
+"""How the files begin that call a strategy: this package and Python's imports."""
+
+_interrupted = False  # whether Ctrl-C came in while a strategy ran
+
+
+class Overdue(BaseException):
+    """Ends a call that takes too long; no Exception, so that strategies do not catch it."""
+
+
+class Watch:
+    """Watches the calls of one strategy while a search runs.
+
+    A thread looks at the call that is running. Once that took longer than the patience, it is
+    interrupted: by a signal in the main thread, which also ends a sleep, and then, wherever it
+    runs and whatever it did to signals and timers, by an exception, again and again.
+
+    Around each call its owner sets `since`, and calls `settle` where `flagged`:
+
+        with Watch("mine") as watch:
+            watch.since = time.perf_counter()
+            strategy.ask()
+            watch.since = math.inf
+            if watch.flagged:
+                watch.settle()
+
+    Args:
+        name: of the strategy.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.since = math.inf
+        self.flagged = False
+        self._late = 0
+        self._thread = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        global _interrupted
+        _interrupted = False
+        self._thread = threading.get_ident()
+        if threading.current_thread() is threading.main_thread():
+            if hasattr(signal, "SIGALRM") and signal.getsignal(signal.SIGALRM) is not None:
+                self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._alarm)
+            if callable(signal.getsignal(signal.SIGINT)):
+                self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
+        _watchdog.add(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.since = math.inf
+        _watchdog.watched.discard(self)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        if isinstance(error, Overdue):  # it came as the call had just ended
+            raise self._overdue() from None
+
+    def settle(self) -> None:
+        """Raise what a call of the strategy swallowed: Ctrl-C, or that it took too long."""
+        self.flagged = False
+        if _interrupted:
+            raise KeyboardInterrupt
+        if self._late:
+            raise self._overdue()
+
+    def look(self, now: float) -> None:
+        """Interrupt the running call, where it takes too long. From the watching thread."""
+        if now - self.since <= PATIENCE:
+            return
+        self._late += 1
+        self.flagged = True
+        if self._late > LOOKS and parent_process() is not None:
+            os._exit(1)  # it swallows what interrupts it: who waits for this process is told
+        if self._late == 1 and signal.SIGALRM in self._before:
+            signal.pthread_kill(self._thread, signal.SIGALRM)
+        else:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._thread), ctypes.py_object(Overdue)
+            )
+
+    def _overdue(self) -> StrategyError:
+        return StrategyError(f"strategy {self.name} gave no answer for {PATIENCE:g} s")
+
+    def _alarm(self, number: int, frame: FrameType | None) -> None:
+        if self._late and self.since < math.inf:
+            raise Overdue
+        before = self._before[signal.SIGALRM]
+        if callable(before):  # somebody else's alarm
+            before(number, frame)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        global _interrupted
+        _interrupted = self.flagged = True
+        self._before[signal.SIGINT](number, frame)
+
+
+class _Watchdog:
+    """The thread that looks at every watched search of this process; none runs without one."""
+
+    def __init__(self) -> None:
+        self.watched: set[Watch] = set()
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._between = math.inf
+
+    def add(self, watch: Watch) -> None:
+        with self._lock:
+            self.watched.add(watch)
+            if self._thread is None or not self._thread.is_alive():  # also after a fork
+                self._between = math.inf
+                self._thread = threading.Thread(target=self._run, daemon=True, name="watchdog")
+                self._thread.start()
+            elif self._between > PATIENCE / LOOKS:
+                self._wake.set()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self.watched:
+                    self._thread = None
+                    return
+                self._between = PATIENCE / LOOKS
+            self._wake.wait(self._between)
+            self._wake.clear()
+            now = time.perf_counter()
+            for watch in tuple(self.watched):
+                watch.look(now)
+
+
+_watchdog = _Watchdog()
+
+
+def failed(name: str, where: str, error: BaseException) -> StrategyError:
+    """What a strategy of that name raised, in one sentence with its file and line.
+
+    Raises:
+        KeyboardInterrupt: where that was a real Ctrl-C, which ends the search.
+    """
+    if isinstance(error, KeyboardInterrupt) and (_interrupted or not _watchdog.watched):
+        raise error
+    if isinstance(error, StrategyError):
+        return error
+    if isinstance(error, Overdue):
+        return StrategyError(f"strategy {name} gave no answer for {PATIENCE:g} s")
+    said = in_a_sentence(error)
+    if not isinstance(error, NasbenchError):
+        said = f"{type(error).__name__}{': ' if said else ''}{said}"
+    return StrategyError(f"strategy {name} failed in {where}: {said}{place(error)}")
+
+
+def in_a_sentence(said: object) -> str:
+    """Another's text in one line, cut where it is long; empty where it has none to give."""
+    try:
+        text = " ".join(str(said)[: 10 * LONGEST].split())
+    except BaseException:  # an exception's own `__str__` can raise anything
+        return ""
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def place(error: BaseException) -> str:
+    """The file and line of the strategy's own code that raised, in brackets; empty without.
+
+    Of what the harness called, that is the first file outside this package, and the last line
+    of it: what it called in turn, numpy say, is not where one has to look.
+    """
+    frames = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if not frame.f_code.co_filename.startswith(NOT_ITS_OWN)
+    ]
+    own = [line for file, line in frames if file == frames[0][0]]
+    return f" ({Path(frames[0][0]).name}, line {own[-1]})" if own else ""

@@ -1,0 +1,157 @@
+"""Strategies that cheat, in one process with the harness: told in a sentence, harming nobody."""
+
+from __future__ import annotations
+
+import re
+import signal
+from dataclasses import asdict
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cheating
+import numpy as np
+import pytest
+
+from nasbench.errors import StrategyError
+from nasbench.search import Budget, Goal, RunSpec, TableOracle, compare, guard, search, strategy
+from nasbench.search.arrival import NotAQuery, arrived
+from nasbench.search.strategy import Query
+from nasbench.table import Table
+
+COMMON: dict[str, Any] = {"budget_evaluations": 8, "seeds": range(3), "search_recipe": "short"}
+HERE = r" \(cheating.py, line \d+\)"
+LATE = "gave no answer for 0.1 s"
+SAYS = {
+    cheating.ExitsInInit: "failed in its __init__: SystemExit: 0" + HERE,
+    cheating.ExitsInAsk: "failed in ask: SystemExit: 0" + HERE,
+    cheating.ExitsInTell: "failed in tell: SystemExit: 0" + HERE,
+    cheating.Interrupts: "failed in ask: KeyboardInterrupt" + HERE,
+    cheating.RaisesItsOwn: "failed in ask: Own" + HERE,
+    cheating.ArrayResume: r"asked for Query\(.* resume=array\(\[1, 2\]\)\), which is no query .*",
+    cheating.LiesOfNumbers: r"asked for Query\(architecture=1000000, .* no query of nb201-mini",
+    cheating.Swallows: LATE,
+    cheating.StopsTheAlarm: LATE,
+    cheating.SwallowsOnce: LATE,
+}
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    classes = [one for one in vars(cheating).values() if isinstance(one, type)]
+    points = {one.__name__: SimpleNamespace(load=lambda one=one: one) for one in classes}
+    monkeypatch.setattr(strategy, "_registered", lambda: points)
+    monkeypatch.setattr(guard, "PATIENCE", 0.1)
+
+
+@pytest.fixture
+def oracle(made_up_table: Table) -> TableOracle:
+    return TableOracle(made_up_table, recipe="short")
+
+
+def spec_of(name: str, oracle: TableOracle, evaluations: int = 8, **given: Any) -> RunSpec:
+    goal = Goal("valid_accuracy", Budget(evaluations=evaluations), oracle.fidelities)
+    return RunSpec(name, goal, 0, **given)
+
+
+@pytest.mark.parametrize("cheat", SAYS, ids=lambda cheat: cheat.__name__)
+def test_a_search_says_it_in_a_sentence(cheat: type, oracle: TableOracle) -> None:
+    alarm = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(StrategyError) as told:
+        search(spec_of(cheat.__name__, oracle), oracle)
+    assert re.fullmatch(f"strategy {cheat.__name__} {SAYS[cheat]}", str(told.value))
+    assert signal.getsignal(signal.SIGALRM) is alarm
+
+
+def test_a_comparison_goes_on_without_them(made_up_table: Table, tmp_path: Path) -> None:
+    names = [*(cheat.__name__ for cheat in SAYS), "Honest"]
+    found = compare(names, made_up_table, out=tmp_path, **COMMON)
+    alone = compare(["Honest"], made_up_table, **COMMON)
+    assert found.summary()["strategies"] == alone.summary()["strategies"]
+    for cheat in SAYS:
+        said = f"strategy {cheat.__name__} {SAYS[cheat]}"
+        assert re.fullmatch(said, found.broken[cheat.__name__])
+
+
+def test_a_budget_is_nobody_elses(made_up_table: Table) -> None:
+    found = compare(["WantsMore", "Honest"], made_up_table, **COMMON)
+    alone = compare(["Honest"], made_up_table, **COMMON)
+    assert [trace.evaluations for trace in found.traces["WantsMore"]] == [8, 8, 8]
+    assert found.setting.budget == Budget(evaluations=8)
+    assert found.summary()["strategies"]["Honest"] == alone.summary()["strategies"]["Honest"]
+
+
+def test_a_run_keeps_its_own_goal_and_parameters(oracle: TableOracle) -> None:
+    of = spec_of("WantsMore", oracle)
+    before = asdict(of.goal)
+    run = search(of, oracle)
+    assert len(run.evaluations) == 8
+    assert asdict(of.goal) == before
+
+
+def test_what_a_query_says_later_counts_for_nothing(oracle: TableOracle) -> None:
+    of = spec_of("one", oracle, 5, repeats="free")
+    made = [one(oracle.space, of.goal, of.rng()) for one in (cheating.Honest, cheating.Lies)]
+    honest, lied = (search(of, oracle, strategy=one) for one in made)
+    assert lied.evaluations == honest.evaluations
+    assert {type(e.query) for e in lied.evaluations} == {Query}
+
+
+def test_arrived_queries_are_made_of_exact_types() -> None:
+    class Text(str):
+        pass
+
+    numbers = Query(np.int64(3), Text("r"), np.uint8(4), np.True_)  # type: ignore[arg-type]
+    assert arrived(numbers) == (3, "r", 4, True)
+    found = arrived(cheating.LyingQuery(cheating.LyingInt(3), "r", cheating.LyingInt(4), 1))
+    assert found is not None
+    assert [type(value) for value in found] == [int, str, int, bool]
+    assert tuple(found) == (3, "r", 4, True)
+    exact = Query(3, "r", 4)
+    assert arrived(exact) is exact
+    assert arrived(None) is None
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        7,
+        (1, "r", 4, False),
+        Query(1.0, "r", 4),  # type: ignore[arg-type]
+        Query(1, b"r", 4),  # type: ignore[arg-type]
+        Query(1, "r", None),  # type: ignore[arg-type]
+        Query(1, "r", 4, "yes"),  # type: ignore[arg-type]
+        Query(1, "r", np.array([4])),  # type: ignore[arg-type]
+        tuple.__new__(Query, (1, "r")),
+        SimpleNamespace(architecture=1, recipe="r", epochs=4, resume=False, __class__=Query),
+    ],
+)
+def test_what_has_no_plain_values_is_no_query(nonsense: Any) -> None:
+    with pytest.raises(NotAQuery):
+        arrived(nonsense)
+
+
+class Stopped(cheating.Honest):
+    """Ctrl-C comes while it thinks; as other code may, it catches what it can."""
+
+    swallows = False
+
+    def third(self, query: Query) -> Any:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except BaseException:
+            if not self.swallows:
+                raise
+        return query
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+def test_ctrl_c_ends_a_search_and_is_no_fault_of_the_strategy(
+    swallows: bool, oracle: TableOracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stopped, "swallows", swallows)
+    of = spec_of("Stopped", oracle)
+    made = Stopped(oracle.space, of.goal, of.rng())
+    with pytest.raises(KeyboardInterrupt):
+        search(of, oracle, strategy=made)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
