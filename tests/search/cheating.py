@@ -253,7 +253,7 @@ def _paths() -> Any:
                 for word in (folder / name).read_bytes().split(b"\0"):
                     yield word.decode(errors="replace").rpartition("=")[2]
             yield from (os.readlink(fd) for fd in (folder / "fd").iterdir())
-            stat = (folder / "stat").read_text()
+            stat = (folder / "stat").read_text(encoding="utf-8")
         except OSError:
             return
         process = int(stat.rpartition(")")[2].split()[1])
@@ -275,7 +275,7 @@ class ReadsItsParent(LooksForTheTable):
     def table(self) -> Any:
         for process in (os.getppid(),):
             with Path(f"/proc/{process}/mem").open("rb") as memory:
-                for line in Path(f"/proc/{process}/maps").read_text().splitlines():
+                for line in Path(f"/proc/{process}/maps").read_text(encoding="utf-8").splitlines():
                     if "[heap]" in line:
                         memory.seek(int(line.split("-")[0], 16))
                         if memory.read(64):
