@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import CellSpace, Space
 from nasbench.surrogate.columns import TABLE_FEATURES, table_columns
+from nasbench.surrogate.document import ascending, need
 from nasbench.table import Table
 
 __all__ = [
@@ -39,6 +40,9 @@ MOST_NODES = 5
 
 MOST_PATHS = 2_000
 """Cells that more paths can run through are seen without: their number grows as a power."""
+
+MOST_SETS = 4_096
+"""Cells of more sets of operations are seen without `graph`: it looks at each."""
 
 
 def stand_ins(space: Space, architectures: ArrayLike) -> NDArray[np.int64]:
@@ -91,7 +95,7 @@ def _usable(space: Space) -> tuple[str, ...]:
     alive = len(set(space.operations) - {"none"})
     if sum(alive**length for length in range(1, space.nodes)) > MOST_PATHS:
         return STRUCTURE[:3]
-    return STRUCTURE
+    return STRUCTURE if 2**alive <= MOST_SETS else STRUCTURE[:4]
 
 
 def _edges(space: CellSpace, architectures: NDArray[np.int64]) -> Floats:
@@ -224,8 +228,25 @@ class Features:
 
     @classmethod
     def from_description(cls, space: Space, said: Mapping[str, Any]) -> Features:
-        """What `describe` says, for the same space."""
-        values = np.frombuffer(base64.b64decode(said["values"], validate=True), "<f4")
-        known = np.asarray(said["known"], dtype=np.int64)
-        shaped = values.astype(np.float32).reshape(len(known), int(said["columns"]))
-        return cls(space, tuple(said["names"]), known, shaped)
+        """What `describe` says, for the same space.
+
+        Raises:
+            ValueError: where it is not what `describe` says.
+        """
+        names: Any = said.get("names")
+        columns: Any = said.get("columns")
+        sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        need(sound and 0 < len(names) == len(set(names)), "names of features")
+        others = [name for name in names if name not in _usable(space)]
+        need(all(n.split(":")[0] in TABLE_FEATURES and n.isprintable() for n in others), "features")
+        rows = ascending(said.get("known"), space.size, "rows of features")
+        need(type(columns) is int and columns >= 0, "columns of features")
+        need(bool(others) == bool(columns) == bool(len(rows)), "columns of features")
+        try:
+            stored = np.frombuffer(base64.b64decode(said["values"], validate=True), "<f4")
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError("it has no sound values of features") from error
+        values = stored.astype(np.float32)
+        need(len(values) == len(rows) * columns, "number of values of features")
+        need(not np.isinf(values).any(), "values of features")
+        return cls(space, tuple(names), rows, values.reshape(len(rows), columns))

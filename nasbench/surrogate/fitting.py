@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from nasbench._version import __version__
 from nasbench.errors import NasbenchError
+from nasbench.surrogate.document import FORMAT, VERSION
 from nasbench.surrogate.features import Features, stand_ins
 from nasbench.surrogate.predictors import predictor
-from nasbench.surrogate.surrogate import FORMAT, VERSION, Surrogate, pack_model
+from nasbench.surrogate.surrogate import Surrogate
 from nasbench.surrogate.targets import to_scale
+from nasbench.surrogate.trees import pack_model
 from nasbench.surrogate.tuning import fit_members, tune
 from nasbench.surrogate.uncertainty import Calibration, LocalSpread
 from nasbench.table import Table, trained_column, trained_values

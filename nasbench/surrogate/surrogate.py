@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import math
-import zlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,22 +13,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench._files import atomic_path, write_text
-from nasbench.errors import NasbenchError
+from nasbench.errors import DamagedFile, NasbenchError
 from nasbench.space import Space, from_description
+from nasbench.surrogate.document import ascending, check_document, hash_of, need, read_document
 from nasbench.surrogate.features import Features
 from nasbench.surrogate.targets import from_scale
+from nasbench.surrogate.trees import unpack_model
 from nasbench.surrogate.uncertainty import Calibration, LocalSpread
 
 if TYPE_CHECKING:
     import xgboost
 
-__all__ = ["FORMAT", "VERSION", "Surrogate", "pack_model"]
-
-FORMAT = "nasbench-surrogate"
-VERSION = 2
-
-LARGEST_MODEL = 1 << 28
-"""Bytes of a model's text; a packed one may claim any size."""
+__all__ = ["Surrogate"]
 
 Floats = NDArray[np.float64]
 
@@ -48,17 +41,29 @@ class Surrogate:
         document: all there is to it, plain JSON values.
         space: of its architectures.
         features: what its models see.
+        trained_on: the architectures it was fitted on, int64, ascending.
+
+    Args:
+        document: as `fit` makes it.
+
+    Raises:
+        ValueError: naming what is not sound: a document may come from anyone.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
+        check_document(document)
         self.document = document
         self.space: Space = from_description(document["space"])
         self.features = Features.from_description(self.space, document["features"])
+        rows = document.get("trained_on")
+        self.trained_on = ascending(rows, self.space.size, "rows it was fitted on")
+        need(len(self.trained_on), "rows it was fitted on")
+        width = self.features.of(self.trained_on[:1]).shape[1]
         self._models: dict[str, list[xgboost.Booster]] = {}
         self._noise: dict[str, LocalSpread] = {}
         self._calibrations: dict[str, Calibration] = {}
         for metric, said in document["metrics"].items():
-            self._models[metric] = [_unpack_model(text) for text in said["members"]]
+            self._models[metric] = [unpack_model(text, width) for text in said["members"]]
             self._noise[metric] = LocalSpread.from_description(said["seed_noise"])
             self._calibrations[metric] = Calibration.from_description(said["calibration"])
 
@@ -82,11 +87,6 @@ class Surrogate:
         """What it predicts."""
         return tuple(self._models)
 
-    @property
-    def trained_on(self) -> NDArray[np.int64]:
-        """The architectures it was fitted on."""
-        return np.asarray(self.document["trained_on"], dtype=np.int64)
-
     def out_of_fold_kendall(self, metric: str) -> float:
         """Kendall's tau on rows that it was fitted on, each predicted by the other folds.
 
@@ -99,7 +99,7 @@ class Surrogate:
     @cached_property
     def sha256(self) -> str:
         """The hash of the document; `save` writes it beside, `load` checks it."""
-        return _hash(self.document)
+        return hash_of(self.document)
 
     def predict(self, metric: str, architectures: ArrayLike) -> Floats:
         """The predicted mean of a metric over seeds, float64 `[n]`."""
@@ -163,59 +163,22 @@ class Surrogate:
 
     def save(self, path: str | Path) -> None:
         """Write it whole, as one JSON document."""
+        document = {**self.document, "sha256": self.sha256}
         with atomic_path(Path(path)) as partial:
-            text = json.dumps({**self.document, "sha256": self.sha256}, sort_keys=True)
-            write_text(partial, text)
+            write_text(partial, json.dumps(document, sort_keys=True, allow_nan=False))
 
     @classmethod
     def load(cls, path: str | Path) -> Surrogate:
-        """The surrogate that `save` wrote; raises NasbenchError for anything else."""
-        from xgboost.core import XGBoostError
+        """The surrogate that `save` wrote, checked before XGBoost sees it.
 
+        Raises:
+            NasbenchError: for anything else, also where the file's author knew the format.
+        """
+        document = read_document(Path(path))
         try:
-            document = json.loads(Path(path).read_bytes())
-            if document["format"] != FORMAT:
-                raise ValueError(f"its format is {document['format']!r}")
-            if document["version"] != VERSION:
-                raise NasbenchError(
-                    f"{path} has surrogate format {document['version']}, "
-                    f"this release reads format {VERSION}: fit it again"
-                )
-            if document.pop("sha256") != _hash(document):
-                raise NasbenchError(f"{path} is damaged: it does not have the hash it states")
             return cls(document)
-        except OSError as error:
-            raise NasbenchError(f"cannot open surrogate {path}: {error.strerror}") from error
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-            zlib.error,
-            XGBoostError,
-        ) as error:
-            if isinstance(error, NasbenchError):
-                raise
-            raise NasbenchError(f"{path} is not a surrogate of this project") from error
-
-
-def _hash(document: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-
-
-def pack_model(model: Any) -> str:
-    """A fitted XGBRegressor as text: its JSON, made ten times as short."""
-    return base64.b64encode(zlib.compress(model.get_booster().save_raw("json"))).decode()
-
-
-def _unpack_model(text: str) -> xgboost.Booster:
-    import xgboost
-
-    unpacker = zlib.decompressobj()
-    model = unpacker.decompress(base64.b64decode(text, validate=True), LARGEST_MODEL)
-    if not unpacker.eof:
-        raise ValueError("a model is cut short or too large")
-    booster = xgboost.Booster({"nthread": 1})
-    booster.load_model(bytearray(model))
-    return booster
+        except NasbenchError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            why = str(error) if type(error) is ValueError else "an entry is missing"
+            raise DamagedFile(f"{path} is not a surrogate of this project: {why}") from error

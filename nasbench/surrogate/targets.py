@@ -13,6 +13,9 @@ FLOOR = 0.5
 SHORTEST = 1e-6
 """Seconds; a time of 0 has no logarithm."""
 
+LONGEST = 60.0
+"""Logarithm of seconds; beyond, what a model predicts would overflow."""
+
 
 def to_scale(metric: str, values: ArrayLike) -> NDArray[np.float64]:
     """Values as models fit them: larger stays larger, spreads become more even.
@@ -37,5 +40,5 @@ def from_scale(metric: str, values: ArrayLike) -> NDArray[np.float64]:
         # What a linear model predicts far from its rows would overflow; it is 0 % either way.
         return np.clip(100 + FLOOR - np.exp(np.minimum(-given, 10)), 0, 100)
     if metric.endswith("_seconds"):
-        return np.asarray(np.exp(given))
+        return np.asarray(np.exp(np.minimum(given, LONGEST)))
     return given

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nasbench.surrogate.document import need
+
 __all__ = ["Calibration", "LocalSpread", "covered"]
 
 Floats = NDArray[np.float64]
@@ -17,6 +19,11 @@ WINDOW = 15
 """A local spread is of so many rows, or of an eighth of them where that is more."""
 
 KNOTS = 17
+MOST = 1_000
+"""Numbers of a description."""
+LARGEST = 1e30
+"""Of them: what is multiplied by another stays finite."""
+
 LEVELS = np.linspace(0.005, 0.995, 199)
 """At which a calibration keeps the quantiles of its errors."""
 
@@ -71,8 +78,11 @@ class LocalSpread:
 
     @classmethod
     def from_description(cls, said: Mapping[str, Any]) -> LocalSpread:
-        """What `describe` says."""
-        return cls(*(np.asarray(said[key], dtype=np.float64) for key in ("knots", "spreads")))
+        """What `describe` says; raises ValueError for anything else."""
+        knots, spreads = (_numbers(said, key) for key in ("knots", "spreads"))
+        need(len(knots) == len(spreads) and (np.diff(knots) > 0).all(), "knots of a spread")
+        need((spreads >= 0).all(), "spreads")
+        return cls(knots, spreads)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -120,9 +130,23 @@ class Calibration:
 
     @classmethod
     def from_description(cls, said: Mapping[str, Any]) -> Calibration:
-        """What `describe` says."""
-        quantiles = np.asarray(said["quantiles"], dtype=np.float64)
+        """What `describe` says; raises ValueError for anything else."""
+        quantiles = _numbers(said, "quantiles")
+        need(len(quantiles) == len(LEVELS), "number of quantiles")
+        need((np.diff(quantiles) >= 0).all(), "order of quantiles")
         return cls(LocalSpread.from_description(said["spread"]), quantiles)
+
+
+def _numbers(said: Mapping[str, Any], key: str) -> Floats:
+    """Finite numbers of a description, float64 `[n]`."""
+    found: Any = said.get(key)
+    need(
+        isinstance(found, list) and len(found) <= MOST and set(map(type, found)) <= {int, float},
+        key,
+    )
+    values = np.asarray(found, dtype=np.float64)
+    need((np.abs(values) <= LARGEST).all(), key)
+    return values
 
 
 def _quantiles(errors: Floats, weights: Floats, n: int) -> Floats:

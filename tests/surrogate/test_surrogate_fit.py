@@ -362,9 +362,9 @@ def test_no_flipped_bit_goes_unseen(
 
 
 def test_places_that_cannot_be_read_or_written_are_told(table: Table, tmp_path: Path) -> None:
-    with pytest.raises(NasbenchError, match=r"cannot open surrogate .*: No such file"):
+    with pytest.raises(NasbenchError, match=r"cannot read surrogate .*: No such file"):
         Surrogate.load(tmp_path / "none.json")
-    with pytest.raises(NasbenchError, match=r"cannot open surrogate .*: Is a directory"):
+    with pytest.raises(NasbenchError, match=r"cannot read surrogate .*: Is a directory"):
         Surrogate.load(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(NasbenchError, match=r"cannot write .*file/s\.json: Not a directory"):
