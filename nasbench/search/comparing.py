@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -163,19 +163,20 @@ def _run_all(
 ) -> Iterator[Trace]:
     """The runs of one strategy in the order of the seeds, each kept as soon as it is done."""
     header = header_of(setting, strategy, oracle)
-    kept = KeptTraces(out / "runs" / f"{strategy}.jsonl", header) if out else None
+    kept = KeptTraces(out / "runs" / f"{strategy}.jsonl", header, oracle) if out else None
     have = kept.traces if kept else {}
     missing = [seed for seed in seeds if seed not in have]
     here = (_run_one(setting, strategy, seed, oracle) for seed in missing)
     made = _run_in(pool, strategy, missing) if pool else here
-    for seed in seeds:
-        if seed in have:
-            yield have[seed]
-            continue
-        trace = next(made)
-        if kept:
-            kept.add(trace)
-        yield trace
+    with closing(kept) if kept else nullcontext():
+        for seed in seeds:
+            if seed in have:
+                yield have[seed]
+                continue
+            trace = next(made)
+            if kept:
+                kept.add(trace)
+            yield trace
 
 
 def _run_in(pool: ProcessPoolExecutor, strategy: str, seeds: Sequence[int]) -> Iterator[Trace]:

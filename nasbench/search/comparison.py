@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -13,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import NasbenchError
+from nasbench._files import read_json
+from nasbench._journal import integer
+from nasbench.errors import DamagedFile, NasbenchError
 from nasbench.search.curves import Curves, common_grid
 from nasbench.search.fronts import Fronts
 from nasbench.search.oracle import Oracle, column_of
@@ -71,33 +72,31 @@ class Comparison:
     @classmethod
     def load(cls, folder: Path) -> Comparison:
         """The comparison that `compare` kept in a folder."""
+        path = folder / "comparison.json"
+        several = [] if path.exists() else sorted(folder.glob("tables/*/comparison.json"))
+        if several:
+            raise NasbenchError(
+                f"{folder} compares on several tables: name one of them, such as "
+                f"{several[0].parent}"
+            )
+        if not path.exists():
+            raise NasbenchError(f"{folder} holds no comparison")
+        kept = read_json(path, "comparison")
         try:
-            kept = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+            names, seeds, broken = _kept_runs(kept)
             setting = Setting.from_json(kept["setting"])
             table = Table(setting.table)
             oracle = setting.oracle(table)
             traces = {}
-            for name in kept["strategies"]:
-                header, found = read_traces(folder / "runs" / f"{name}.jsonl")
-                if header != header_of(setting, name, oracle):
-                    raise NasbenchError(
-                        f"the runs of {name} in {folder} are of another setting, table or version "
-                        f"than its comparison: run nasbench compare again"
-                    )
-                traces[name] = [found[seed] for seed in kept["seeds"]]
+            for name in names:
+                runs = folder / "runs" / f"{name}.jsonl"
+                found = read_traces(runs, header_of(setting, name, oracle), oracle)
+                traces[name] = [found[seed] for seed in seeds]
         except NasbenchError:
             raise
-        except OSError as error:
-            several = sorted(folder.glob("tables/*/comparison.json"))
-            if several:
-                raise NasbenchError(
-                    f"{folder} compares on several tables: name one of them, such as "
-                    f"{several[0].parent}"
-                ) from error
-            raise NasbenchError(f"{folder} holds no comparison: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise NasbenchError(f"the comparison in {folder} is not finished or damaged") from error
-        return cls(table, setting, traces, kept.get("broken"), oracle)
+            raise DamagedFile(f"the comparison in {folder} is not finished or damaged") from error
+        return cls(table, setting, traces, broken, oracle)
 
     @property
     def protocol(self) -> SearchProtocol:
@@ -383,6 +382,16 @@ class Comparison:
             "fronts": self.fronts.describe() if self.fronts else None,
             "broken": dict(self.broken),
         }
+
+
+def _kept_runs(kept: Any) -> tuple[list[str], list[int], dict[str, str]]:
+    """The strategies that ran, their seeds, and what is broken; ValueError for anything else."""
+    names, seeds, broken = kept["strategies"], kept["seeds"], kept.get("broken", {})
+    if not (type(names) is type(seeds) is list and type(broken) is dict and names and seeds):
+        raise ValueError
+    if set(map(type, [*names, *broken, *broken.values()])) != {str}:
+        raise ValueError
+    return names, [integer(seed) for seed in seeds], broken
 
 
 def _worth(

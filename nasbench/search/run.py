@@ -18,8 +18,8 @@ from nasbench.errors import NasbenchError, StrategyError, unknown
 from nasbench.search.arrival import NotAQuery, arrived
 from nasbench.search.clock import Clock
 from nasbench.search.guard import Watch, failed
-from nasbench.search.journal import Journal
-from nasbench.search.oracle import Oracle
+from nasbench.search.journal import RunJournal
+from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle, TrainerOracle
 from nasbench.search.run_spec import RunSpec
 from nasbench.search.strategy import Outcome, Query, Strategy
 from nasbench.search.trace import Trace
@@ -52,7 +52,7 @@ class Evaluation(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; NaN is null."""
-        values = {k: None if math.isnan(v) else v for k, v in self.outcome.values.items()}
+        values = {k: None if math.isnan(v) else float(v) for k, v in self.outcome.values.items()}
         return {
             "ask": self.ask,
             **self.query._asdict(),
@@ -124,22 +124,26 @@ def search(
         spec: what to run.
         oracle: answers the queries.
         journal: a file that keeps every evaluation, told or still running. Where it holds a
-            part of this very run already, that part is not evaluated again but replayed
-            through the strategy.
+            part of this very run already, or all of one that differs in nothing but a smaller
+            budget, that part is not trained again but replayed through the strategy, which must
+            ask for the same: one that plans by its budget does not with a larger one.
         strategy: runs this one instead of the registered one, without a start.
         progress: called after each evaluation.
     """
     if strategy and (spec.start or spec.prior):
         raise NasbenchError("starts and priors are for registered strategies: leave strategy out")
+    trains = isinstance(oracle, TrainerOracle)
     with Watch(spec.strategy) as watch:
         if strategy is None:
             watch.since = time.perf_counter()
             strategy = spec.begin(oracle)
             watch.since = math.inf
-        kept = Journal(journal, spec.describe(oracle)) if journal else None
+        kept = RunJournal(journal, spec.describe(oracle), sync=trains) if journal else None
         try:
             loop = _Loop(spec, oracle, strategy, watch, kept, progress)
             ended = loop.run()
+            if kept:
+                kept.finish()
         finally:
             if kept:
                 kept.close()
@@ -174,7 +178,7 @@ class _Loop:
         oracle: Oracle,
         strategy: Strategy,
         watch: Watch,
-        journal: Journal | None,
+        journal: RunJournal | None,
         progress: Callable[[Evaluation], None] | None,
     ) -> None:
         self.spec = spec
@@ -187,6 +191,8 @@ class _Loop:
         self.thinking_seconds = 0.0
         self._clock: Clock[Evaluation] = Clock(spec.workers)
         self._metrics = spec.goal.metrics
+        # What is looked up is looked up again, and so the journal is checked.
+        self._looks_up = isinstance(oracle, (TableOracle, SurrogateOracle))
         self._epochs = {fidelity.recipe: fidelity.epochs for fidelity in oracle.fidelities}
         self._limit = spec.goal.budget.seconds or math.inf
         self._most = spec.goal.budget.evaluations or math.inf
@@ -264,8 +270,8 @@ class _Loop:
                 training.epochs, training.seconds = query.epochs, paid_before + outcome.seconds
                 training.farthest = max(training.farthest, query.epochs)
         evaluation = Evaluation(self._asks, query, outcome, now, finished, repeat)
-        if self.journal and recalled is None:
-            self.journal.add(evaluation.to_json())
+        if self.journal:
+            self.journal.keep(evaluation.to_json())
         self._clock.start(evaluation, finished)
         self._asks += 1
         return True
@@ -316,23 +322,14 @@ class _Loop:
         return outcome if paid == outcome.seconds else Outcome(outcome.values, paid)
 
     def _recall(self, query: Query) -> Outcome | None:
-        """What the journal knows of this ask; the strategy must ask what it asked then."""
-        if not self.journal or self._asks >= len(self.journal.evaluations):
+        """What the journal knows of this ask, where that took a training."""
+        if not self.journal:
             return None
-        known = self.journal.evaluations[self._asks]
-        try:
-            if all(known[name] == value for name, value in query._asdict().items()):
-                values = {k: math.nan if v is None else v for k, v in known["values"].items()}
-                return Outcome(values, float(known["seconds"]))
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise NasbenchError(
-                f"{self.journal.path} is damaged in line {self._asks + 2}: give another --out "
-                f"or remove it"
-            ) from error
-        raise NasbenchError(
-            f"cannot resume {self.journal.path}: the strategy asks for something else than it "
-            f"did then; start anew"
-        )
+        known = self.journal.recall(query._asdict(), self._metrics)
+        if known is None or self._looks_up:
+            return None
+        values = {k: math.nan if v is None else v for k, v in known["values"].items()}
+        return Outcome(values, float(known["seconds"]))
 
     def _finish(self, evaluation: Evaluation) -> None:
         """Tell the strategy, and keep the evaluation."""

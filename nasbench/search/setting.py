@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,6 +81,6 @@ class Setting:
         return cls(rest.pop("table"), SearchProtocol.from_json(rest))
 
 
-def header_of(setting: Setting, strategy: str, oracle: Oracle) -> str:
+def header_of(setting: Setting, strategy: str, oracle: Oracle) -> dict[str, Any]:
     """What the runs of a strategy share, with the hash of what they search."""
-    return json.dumps(setting.spec(strategy, 0, oracle).describe(oracle), sort_keys=True)
+    return setting.spec(strategy, 0, oracle).describe(oracle)

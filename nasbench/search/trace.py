@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._files import atomic_path, write_text
+from nasbench._files import read_text
+from nasbench._journal import Journal, Kind, checked, integer, number, read_journal
 from nasbench.errors import NasbenchError
 from nasbench.search.journal import note, notes_path
+from nasbench.search.oracle import Oracle
 
 __all__ = ["KeptTraces", "Trace", "read_traces"]
 
@@ -88,31 +91,72 @@ class Trace:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Trace:
-        """The trace that `to_json` wrote."""
-        rewards = [-math.inf if r is None else r for r in values["rewards"]]
-        return cls(
-            seed=values["seed"],
-            architectures=np.asarray(values["architectures"], dtype=np.int64),
-            epochs=np.asarray(values["epochs"], dtype=np.int64),
-            rewards=np.asarray(rewards, dtype=np.float64),
-            finished=np.asarray(values["finished"], dtype=np.float64),
-            repeats=np.asarray(values["repeats"], dtype=bool),
+    def from_json(cls, values: Mapping[str, Any], oracle: Oracle) -> Trace:
+        """The trace that `to_json` wrote; ValueError and its like for what no run can be.
+
+        Args:
+            values: what it wrote.
+            oracle: that was searched: architectures are of its space, epochs of its recipes.
+        """
+        finished = _numbers(values["finished"])
+        trace = cls(
+            seed=integer(values["seed"]),
+            architectures=_integers(values["architectures"], 0, oracle.space.size - 1),
+            epochs=_integers(values["epochs"], 1, max(f.epochs for f in oracle.fidelities)),
+            rewards=_numbers([-math.inf if r is None else r for r in values["rewards"]]),
+            finished=finished,
+            repeats=_integers(values["repeats"], 0, 1).astype(bool),
             free=values["free"],
         )
+        columns = (trace.architectures, trace.epochs, trace.rewards, finished, trace.repeats)
+        falls = finished[0] < 0 or (np.diff(finished) < 0).any()
+        if falls or len(set(map(len, columns))) > 1 or type(trace.free) is not bool:
+            raise ValueError
+        return trace
 
 
-def read_traces(path: Path) -> tuple[str, dict[int, Trace]]:
-    """The header of a file of runs, and its whole runs by seed."""
-    lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last newline is torn
-    header = lines[0].decode(errors="replace") if lines else ""
+def _integers(values: Sequence[Any], least: int, most: int) -> NDArray[np.int64]:
+    """A column of whole numbers within bounds; ValueError for anything else, or none."""
+    if set(map(type, values)) != {int} or min(values) < least or max(values) > most:
+        raise ValueError
+    return np.asarray(values, dtype=np.int64)
+
+
+def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:
+    """A column of numbers; ValueError for anything else, NaN or infinity above, or none."""
+    if not values or not set(map(type, values)) <= {int, float}:
+        raise ValueError
+    column = np.asarray(values, dtype=np.float64)
+    if not (column < math.inf).all():
+        raise ValueError
+    return column
+
+
+_RUNS = Kind(
+    "runs of another setting (budget, table, parameters or version differ)",
+    "give another --out or remove the folder",
+)
+
+
+def read_traces(path: Path, header: Mapping[str, Any], oracle: Oracle) -> dict[int, Trace]:
+    """The runs that a file holds, by seed.
+
+    Args:
+        path: of the file.
+        header: what they share.
+        oracle: that was searched.
+
+    Raises:
+        NasbenchError: where it cannot be read, is of another header, or says what no run can be.
+    """
+    lines = read_journal(path, header, _RUNS)
+    return _by_seed(path, checked(lines, partial(Trace.from_json, oracle=oracle), path, _RUNS))
+
+
+def _by_seed(path: Path, traces: Iterable[Trace]) -> dict[int, Trace]:
     thinking = _thinking(path)
-    try:
-        traces = [Trace.from_json(json.loads(line)) for line in lines[1:]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise NasbenchError(f"{path} is damaged: remove it to run its searches again") from error
     timed = (replace(t, thinking_seconds=thinking.get(t.seed, math.nan)) for t in traces)
-    return header, {trace.seed: trace for trace in timed}
+    return {trace.seed: trace for trace in timed}
 
 
 def _thinking(path: Path) -> dict[int, float]:
@@ -122,43 +166,42 @@ def _thinking(path: Path) -> dict[int, float]:
     """
     found = {}
     notes = notes_path(path)
-    for line in notes.read_bytes().splitlines() if notes.exists() else ():
+    try:
+        told = read_text(notes, "notes").splitlines() if notes.exists() else []
+    except NasbenchError:
+        return {}
+    for line in told:
         try:
             note = json.loads(line)
-            found[int(note["seed"])] = float(note["thinking_seconds"])
-        except (ValueError, KeyError, TypeError):
+            found[integer(note["seed"])] = number(note["thinking_seconds"], 0)
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
     return found
 
 
 class KeptTraces:
-    """The finished runs of one strategy in a file: its header says what they share."""
+    """The finished runs of one strategy in a file: its header says what they share.
 
-    def __init__(self, path: Path, header: str) -> None:
+    Args:
+        path: of the file; its folder is made.
+        header: what the runs share; plain JSON values. A file of another is refused.
+        oracle: that is searched.
+
+    Attributes:
+        traces: the runs that the file held, by seed.
+    """
+
+    def __init__(self, path: Path, header: Mapping[str, Any], oracle: Oracle) -> None:
         self._path = path
-        self.traces: dict[int, Trace] = {}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            found, traces = read_traces(path) if path.exists() else ("", {})
-            if found not in ("", header):
-                raise NasbenchError(
-                    f"{path} holds runs of another setting (budget, table, parameters or version "
-                    f"differ): give another --out or remove the folder"
-                )
-            self.traces = traces
-            # Written anew: what a kill tore off goes.
-            text = [header, *(json.dumps(trace.to_json()) for trace in self.traces.values())]
-            with atomic_path(path) as partial:
-                write_text(partial, "".join(line + "\n" for line in text))
-        except OSError as error:
-            raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
+        self._file = Journal(path, header, _RUNS)
+        self.traces = _by_seed(path, self._file.read(partial(Trace.from_json, oracle=oracle)))
 
     def add(self, trace: Trace) -> None:
         """Append a run."""
-        try:
-            with self._path.open("a", encoding="utf-8", newline="\n") as file:
-                file.write(json.dumps(trace.to_json()) + "\n")
-        except OSError as error:
-            raise NasbenchError(f"cannot write {self._path}: {error.strerror}") from error
+        self._file.add(trace.to_json())
         if math.isfinite(trace.thinking_seconds):
             note(self._path, {"seed": trace.seed, "thinking_seconds": trace.thinking_seconds})
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()

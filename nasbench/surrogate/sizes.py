@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,13 @@ from nasbench.surrogate.features import Features, stand_ins
 from nasbench.surrogate.predictors import predictor
 from nasbench.surrogate.scoring import LEVEL, ceiling_of
 from nasbench.surrogate.targets import from_scale, to_scale
-from nasbench.surrogate.trials import Trial, TrialJournal
+from nasbench.surrogate.trials import MEASURES, REGIONS, Trial, TrialJournal
 from nasbench.surrogate.tuning import fit_members, mean_prediction, tune
 from nasbench.surrogate.uncertainty import Calibration, covered
 from nasbench.table import Table, trained_column, trained_values
 
 __all__ = ["MEASURES", "REGIONS", "SizeScores", "score_sizes"]
 
-MEASURES = ("kendall", "spearman", "sparse_kendall", "r2", "mae", "coverage")
-REGIONS = ("all", "best half")
 FEWEST = 20
 """Rows that are scored on, at the least."""
 
@@ -162,18 +161,19 @@ def score_sizes(
     kept = TrialJournal(journal, {key: about[key] for key in ("sha256", "recipe", "seed", "level")})
     total = len(plans) * len(sizes) * draws
     trials = []
-    for name, chosen in plans:
-        made: Features | None = None
-        for size in sizes:
-            for draw in range(draws):
-                trial = kept.trials.get((name, ",".join(chosen), size, draw))
-                if trial is None:
-                    made = made or Features.make(table, chosen, recipe)
-                    trial = _trial(data, made, name, size, draw, seed)
-                    kept.add(trial)
-                trials.append(trial)
-                if progress:
-                    progress(len(trials), total)
+    with closing(kept):
+        for name, chosen in plans:
+            made: Features | None = None
+            for size in sizes:
+                for draw in range(draws):
+                    trial = kept.trials.get((name, ",".join(chosen), size, draw))
+                    if trial is None:
+                        made = made or Features.make(table, chosen, recipe)
+                        trial = _trial(data, made, name, size, draw, seed)
+                        kept.add(trial)
+                    trials.append(trial)
+                    if progress:
+                        progress(len(trials), total)
     best = data.mean >= np.median(data.mean)
     ceilings = {"all": ceiling_of(trained), "best half": ceiling_of(trained[best])}
     return SizeScores(about, ceilings, tuple(trials))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nasbench.errors import NasbenchError
+from nasbench._journal import Journal, Kind, integer, number
 
-__all__ = ["Trial", "TrialJournal"]
+__all__ = ["MEASURES", "REGIONS", "Trial", "TrialJournal"]
+
+MEASURES = ("kendall", "spearman", "sparse_kendall", "r2", "mae", "coverage")
+REGIONS = ("all", "best half")
+
+_TRIALS = Kind("trials of another table, recipe or seed", "give another folder or remove it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,48 +39,51 @@ class Trial:
     fit_seconds: float
     predict_seconds: float
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Trial:
+        """The trial whose fields were written as JSON; ValueError and its like for others."""
+        trial = cls(**values)
+        integer(trial.size, 1)
+        integer(trial.draw)
+        number(trial.fit_seconds, 0)
+        number(trial.predict_seconds, 0)
+        if type(trial.predictor) is not str or type(trial.features) is not str:
+            raise TypeError
+        if sorted(trial.measures) != sorted(REGIONS):
+            raise ValueError
+        for found in trial.measures.values():
+            # A measure may be NaN: of a predictor that says the same of all, say.
+            if sorted(found) != sorted(MEASURES) or set(map(type, found.values())) != {float}:
+                raise ValueError
+        return trial
+
 
 class TrialJournal:
-    """Trials in a file: the first line says of what they are, then one line a trial.
-
-    Half a line that a kill left at the end is dropped.
+    """Trials in a file: the first line says what they belong to, then one line a trial.
 
     Args:
         path: of the file, which is made; None keeps nothing.
-        header: what the trials are of; a file of another is refused.
+        header: what the trials belong to; a file of another is refused.
 
     Attributes:
         trials: by predictor, features, size and draw.
     """
 
     def __init__(self, path: Path | None, header: Mapping[str, Any]) -> None:
-        self._path = path
         self.trials: dict[tuple[str, str, int, int], Trial] = {}
+        self._file: Journal | None = None
         if path is None:
             return
-        first = json.dumps(header, sort_keys=True)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            told, whole, _ = (path.read_text(encoding="utf-8") if path.exists() else "").rpartition(
-                "\n"
-            )
-            lines = told.split("\n") if whole else [first]
-            path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
-        if lines[0] != first:
-            raise NasbenchError(
-                f"{path} holds trials of another table, recipe or seed: give another folder"
-            )
-        try:
-            trials = [Trial(**json.loads(line)) for line in lines[1:]]
-        except (ValueError, TypeError) as error:
-            raise NasbenchError(f"{path} is damaged: remove it") from error
-        for trial in trials:
+        self._file = Journal(path, header, _TRIALS, sync=True)
+        for trial in self._file.read(Trial.from_json):
             self.trials[trial.predictor, trial.features, trial.size, trial.draw] = trial
 
     def add(self, trial: Trial) -> None:
-        """Append a trial."""
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8", newline="\n") as file:
-                file.write(json.dumps(asdict(trial)) + "\n")
+        """Append a trial: it is on disk when this returns."""
+        if self._file is not None:
+            self._file.add(asdict(trial))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -142,17 +142,18 @@ class _Trial:
         variants = (*self.starts, GOOD)
         for place, strategy in enumerate(strategies):
             traces: dict[str, list[Trace]] = {variant: [] for variant in variants}
-            kept = {variant: self._kept(strategy, variant) for variant in variants}
-            for done, seed in enumerate(seeds, 1):
-                for variant in variants:
-                    known = kept[variant]
-                    trace = known.traces.get(seed) if known else None
-                    if trace is None:
-                        trace = self._search(strategy, variant, seed)
-                        if known:
-                            known.add(trace)
-                    traces[variant].append(trace)
-                tell(place * len(seeds) + done)
+            with ExitStack() as stack:
+                kept = {variant: self._kept(strategy, variant, stack) for variant in variants}
+                for done, seed in enumerate(seeds, 1):
+                    for variant in variants:
+                        known = kept[variant]
+                        trace = known.traces.get(seed) if known else None
+                        if trace is None:
+                            trace = self._search(strategy, variant, seed)
+                            if known:
+                                known.add(trace)
+                        traces[variant].append(trace)
+                    tell(place * len(seeds) + done)
             comparisons[strategy] = Comparison(
                 self.task.table, self.setting, traces, oracle=self.oracle
             )
@@ -188,7 +189,7 @@ class _Trial:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
         return tuple(rng.permutation(self._best)[: self.top].tolist())
 
-    def _kept(self, strategy: str, variant: str) -> KeptTraces | None:
+    def _kept(self, strategy: str, variant: str, stack: ExitStack) -> KeptTraces | None:
         if self.out is None:
             return None
         protocol = replace(self.setting.protocol, start=self.starts.get(variant, ()))
@@ -200,7 +201,7 @@ class _Trial:
         }
         name = f"{strategy}-{variant.replace(' ', '-')}.jsonl"
         path = self.out / "runs" / self.task.name / name
-        return KeptTraces(path, json.dumps(header, sort_keys=True))
+        return stack.enter_context(closing(KeptTraces(path, header, self.oracle)))
 
 
 def _agreement(first: EarlierTask, second: EarlierTask) -> tuple[float, float | None]:

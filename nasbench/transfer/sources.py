@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
-from nasbench._files import read_text, read_toml
-from nasbench.errors import NasbenchError, unknown
+from nasbench._files import read_toml
+from nasbench.errors import DamagedFile, NasbenchError, unknown
+from nasbench.search.journal import read_run
 from nasbench.space import from_description
 from nasbench.table import Table, load, shipped_tables, trained_means
 from nasbench.task import Task, from_spec
@@ -88,19 +88,17 @@ def _of_recipe(path: Path) -> Description:
 
 def _of_journal(path: Path) -> Description:
     """The trainings of a search that went farthest; of a repeated one the last."""
+    spec, asked = read_run(path)
     try:
-        header, *lines = read_text(path, "journal").splitlines()
-        spec = json.loads(header)["spec"]
         space, oracle = from_description(spec["space"]), spec["oracle"]
-        asked = [json.loads(line) for line in lines]
         farthest = max((e["epochs"] for e in asked), default=0)
         values = {e["architecture"]: e["values"] for e in asked if e["epochs"] == farthest}
         landmarks = {a: v[METRIC] for a, v in values.items() if v[METRIC] is not None}
+        if not all(a < space.size and math.isfinite(v) for a, v in landmarks.items()):
+            raise ValueError
         name = str(oracle.get("task", oracle["name"]))
         return Description(name, {}, oracle.get("task_hash"), space, landmarks)
     except NasbenchError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NasbenchError(
-            f"{path} is not the journal of a search that showed {METRIC}"
-        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedFile(f"{path} is not the journal of a search that showed {METRIC}") from error

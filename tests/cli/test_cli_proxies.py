@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nasbench.proxy import names
+from nasbench.search.journal import read_run
 
 Cli = Callable[..., Any]
 SEARCH = ("search", "--table", "SCORED", "--budget-evaluations", "3")
@@ -92,7 +93,7 @@ def test_a_start_is_what_searches_begin_with(cli: Cli, scored: Path, tmp_path: P
     journal = tmp_path / "run.jsonl"
     words = ("--budget-evaluations", 5, "--start", start, "--out", journal)
     assert cli("search", "random_search", "--table", scored, *words).status == 0
-    asked = [json.loads(line) for line in journal.read_text().splitlines()[1:4]]
+    asked = read_run(journal)[1][:3]
     assert [line["architecture"] for line in asked] == first
 
 
@@ -103,7 +104,7 @@ def test_a_search_trains_only_what_a_proxy_puts_first(
     words = ("--budget-evaluations", 6, "--proxy", "params", "--keep", 0.2, "--out", journal)
     told = json.loads(cli("search", "random_search", "--table", scored, *words, "--json").out)
     assert told["spec"]["prior"] == {"proxy": "params", "keep": 0.2}
-    asked = [json.loads(line)["architecture"] for line in journal.read_text().splitlines()[1:]]
+    asked = [evaluation["architecture"] for evaluation in read_run(journal)[1]]
     from nasbench.table import Table
 
     sizes = Table(scored).values("proxy/params", range(27))

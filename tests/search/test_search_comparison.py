@@ -375,14 +375,21 @@ def test_a_killed_process_is_told_and_the_rest_is_kept(
     assert _same(found, nb.compare(["reinforce"], made_up_table, **many))
 
 
-def test_damaged_runs_are_told(made_up_table: Table, tmp_path: Path) -> None:
+def test_damaged_runs_are_made_again(
+    made_up_table: Table, comparison: Comparison, counted: list[tuple[str, int]], tmp_path: Path
+) -> None:
     path = tmp_path / "runs" / "reinforce.jsonl"
     nb.compare(["reinforce"], made_up_table, out=tmp_path, **COMMON)
-    path.write_bytes(path.read_bytes().replace(b'"seed"', b'"sead"'))
-    header = path.read_bytes().replace(b'"sead"', b'"seed"', 1)
-    path.write_bytes(header)
-    with pytest.raises(NasbenchError, match=r"reinforce\.jsonl is damaged: remove it"):
-        nb.compare(["reinforce"], made_up_table, out=tmp_path, **COMMON)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], lines[2].replace(b'"seed"', b'"sead"'), *lines[3:]]))
+    with pytest.raises(NasbenchError, match="is not finished or damaged"):
+        Comparison.load(tmp_path)
+    counted.clear()
+    found = nb.compare(["reinforce"], made_up_table, out=tmp_path, **COMMON)
+    assert len(counted) == 1
+    assert _same(found, Comparison.load(tmp_path))
+    expected = comparison.summary()["strategies"]["reinforce"]
+    assert found.summary()["strategies"]["reinforce"] == expected
 
 
 def test_a_folder_that_cannot_be_written_is_told(made_up_table: Table, tmp_path: Path) -> None:

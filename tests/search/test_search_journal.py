@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,16 @@ def _oracle() -> ToyOracle:
     return ToyOracle(get("nb201-mini"), diverging=0.2)
 
 
+def _entries(path: Path) -> list[dict[str, Any]]:
+    """What the lines of a journal say, each behind its checksum."""
+    found = []
+    for line in path.read_bytes().splitlines():
+        checksum, text = line.split(b" ", 1)
+        assert int(checksum, 16) == zlib.crc32(text)
+        found.append(json.loads(text))
+    return found
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("repeats", ["paid", "free"])
@@ -43,7 +54,7 @@ def test_two_runs_of_one_spec_leave_the_same_bytes(
     runs = [search(of, _oracle(), journal=tmp_path / name / "j") for name in ("a", "b")]
     first, second = ((tmp_path / name / "j").read_bytes() for name in ("a", "b"))
     assert first == second
-    header, *lines = [json.loads(line) for line in first.splitlines()]
+    header, *lines = _entries(tmp_path / "a" / "j")
     assert header["spec"]["strategy"] == strategy
     # All that was told is there, as it was told.
     kept = {line["ask"]: line for line in lines}
@@ -164,7 +175,7 @@ def test_no_finished_training_is_lost_or_repeated(
     run = search(of, second, journal=path)
     assert path.read_bytes().startswith(before)
     assert len(first.asked) + len(second.asked) == 30
-    kept = [json.loads(line) for line in path.read_bytes().splitlines()[1:]]
+    kept = _entries(path)[1:]
     assert [line["ask"] for line in kept] == list(range(30))
     assert sorted(e.ask for e in run.evaluations) == list(range(30))
     # The order of telling follows the seconds that the journal holds.
@@ -182,7 +193,6 @@ def test_no_finished_training_is_lost_or_repeated(
         _spec("random_search"),
         _spec(workers=2),
         _spec(repeats="free"),
-        _spec(budget=Budget(evaluations=26)),
         _spec(parameters={"learning_rate": 0.02}),
     ],
 )
@@ -207,7 +217,7 @@ def test_the_journal_of_another_oracle_is_refused(tmp_path: Path) -> None:
 def test_files_of_others_are_not_written_over(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / "thesis.txt"
     path.write_bytes(text)
-    with pytest.raises(NasbenchError, match="holds another run"):
+    with pytest.raises(NasbenchError, match=r"holds (another run|lines without checksums)"):
         search(_spec(), _oracle(), journal=path)
     assert path.read_bytes() == text
 
@@ -223,10 +233,9 @@ def _drop(line: bytes) -> bytes:
         lambda line: b"5\n",
         lambda line: b"null\n",
         lambda line: b"\0" * len(line) + b"\n",
-        lambda line: line.replace(b'"ask": 3', b'"ask": 9'),
-        lambda line: line.replace(b'"epochs"', b'"epoch"'),
-        lambda line: line.replace(b'"values": {', b'"values": 3, "rest": {'),
-        lambda line: line.replace(b'"seconds": ', b'"seconds": "x", "s": '),
+        lambda line: line.replace(b'"ask":3', b'"ask":9'),
+        lambda line: line.replace(b'"epochs":4', b'"epochs":3'),
+        lambda line: line.replace(b'"valid_accuracy":', b'"valid_accuracy":1'),
     ],
 )
 def test_damage_inside_a_journal_is_told_by_line(
@@ -238,7 +247,7 @@ def test_damage_inside_a_journal_is_told_by_line(
     changed = damage(lines[4])
     assert changed != lines[4]
     path.write_bytes(b"".join((*lines[:4], changed, *lines[5:])))
-    with pytest.raises(NasbenchError, match="damaged in line 5: give another --out"):
+    with pytest.raises(NasbenchError, match=r"damaged in line 5: (its .*; )?give another --out"):
         search(_spec(), _oracle(), journal=path)
 
 
@@ -251,7 +260,7 @@ def test_a_strategy_that_forgot_what_it_asked_cannot_resume(tmp_path: Path) -> N
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(NasbenchError, match=r"cannot write journal .*file/run\.jsonl"):
+    with pytest.raises(NasbenchError, match=r"cannot write .*file/run\.jsonl"):
         search(_spec(), _oracle(), journal=tmp_path / "file" / "run.jsonl")
 
 
@@ -267,7 +276,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(tmp_path: Pa
                     with open("/dev/full", "wb") as full:
                         os.dup2(full.fileno(), int(fd))
 
-    with pytest.raises(NasbenchError, match="No space left on device; what it holds is whole"):
+    with pytest.raises(NasbenchError, match="No space left on device; what is finished is kept"):
         search(_spec(), _oracle(), journal=path, progress=fill_disk)
     assert path.read_bytes().count(b"\n") == 1 + 10
     search(_spec(), _oracle(), journal=path)

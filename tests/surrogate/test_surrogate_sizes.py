@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +16,12 @@ from known_truth import noisy
 from scipy import stats
 
 import nasbench.surrogate.sizes as module
+from nasbench._journal import line_of
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
 from nasbench.stats import noise_ceiling, summarize
 from nasbench.surrogate import score_sizes
+from nasbench.surrogate.trials import MEASURES, REGIONS, Trial, TrialJournal
 from nasbench.table import Table
 
 MakeTable = Callable[..., Table]
@@ -107,6 +112,79 @@ def test_a_journal_goes_on(table: Table, tmp_path: Path, monkeypatch: Any) -> No
     assert len(path.read_text().splitlines()) == 4
     with pytest.raises(NasbenchError, match="holds trials of another table, recipe or seed"):
         score_sizes(table, [10], draws=2, seed=1, **given)
+
+
+@pytest.mark.parametrize(
+    "text", [b"my thesis", b"one\ntwo", b'{"seed": 0}\n{"a', b"\0" * 99, b"\n"]
+)
+def test_files_of_others_keep_every_byte(table: Table, tmp_path: Path, text: bytes) -> None:
+    path = tmp_path / "trials.jsonl"
+    path.write_bytes(text)
+    with pytest.raises(NasbenchError, match=r"holds (trials of another|lines without checksums)"):
+        score_sizes(table, [10], draws=1, predictors=["ridge"], journal=path)
+    assert path.read_bytes() == text
+
+
+TRIAL = Trial(
+    *("ridge", "one_hot", 10, 0),
+    {region: dict.fromkeys(MEASURES, 0.5) for region in REGIONS},
+    *(1.0, 2.0),
+)
+
+
+def test_trials_are_kept_at_once_and_none_is_lost_to_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "trials.jsonl"
+    kept = TrialJournal(path, {"seed": 0})
+    texts = [path.read_bytes()]
+    for draw in range(3):
+        kept.add(replace(TRIAL, draw=draw))
+        texts.append(path.read_bytes())
+    kept.close()
+    for cut in {*range(0, len(texts[-1]), 37), *(len(text) - 1 for text in texts)}:
+        path.write_bytes(texts[-1][:cut])
+        again = TrialJournal(path, {"seed": 0})
+        again.close()
+        whole = max((text for text in texts if len(text) <= cut), key=len, default=texts[0])
+        assert path.read_bytes() == whole
+        assert len(again.trials) == texts.index(whole)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    kept = TrialJournal(tmp_path / "trials.jsonl", {"seed": 0})
+    for fd in os.listdir("/proc/self/fd"):
+        if os.path.realpath(f"/proc/self/fd/{fd}") == str(tmp_path / "trials.jsonl"):
+            with open("/dev/full", "wb") as full:
+                os.dup2(full.fileno(), int(fd))
+    with pytest.raises(NasbenchError, match=r"trials\.jsonl: No space left on device"):
+        kept.add(TRIAL)
+    kept.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": "10"},
+        {"draw": -1},
+        {"fit_seconds": math.nan},
+        {"predict_seconds": None},
+        {"measures": []},
+        {"measures": {"all": dict.fromkeys(MEASURES, 0.5)}},
+        {"measures": dict.fromkeys(REGIONS, dict.fromkeys(MEASURES, "x"))},
+        {"measures": {region: {} for region in REGIONS}},
+        {"further": 1},
+        {"predictor": None},
+    ],
+)
+def test_forged_trials_whose_checksum_is_right_are_told(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    path = tmp_path / "trials.jsonl"
+    text = line_of({"seed": 0}) + line_of(asdict(TRIAL)) + line_of({**asdict(TRIAL), **change})
+    path.write_bytes(text)
+    with pytest.raises(NasbenchError, match=r"is damaged in line 3: its checksum is right"):
+        TrialJournal(path, {"seed": 0})
+    assert path.read_bytes() == text
 
 
 def test_test_accuracy_changes_nothing(make_table: MakeTable) -> None:
