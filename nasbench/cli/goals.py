@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Limits",
+    "Maximize",
     "Metric",
-    "Minimize",
     "Objectives",
     "Targets",
     "parse_limits",
@@ -24,14 +24,20 @@ __all__ = [
 ]
 
 Metric = Annotated[str, typer.Option(help="What to optimise, or DEVICE/METRIC.")]
-Minimize = Annotated[bool, typer.Option("--minimize", help="Less of the metric is better.")]
+Maximize = Annotated[
+    bool | None,
+    typer.Option("--maximize/--minimize", help="What is better; else what its name says."),
+]
 Limits = Annotated[
     list[str] | None,
     typer.Option("--limit", help="METRIC<=NUMBER or METRIC>=NUMBER that must be kept."),
 ]
 Objectives = Annotated[
     list[str] | None,
-    typer.Option("--objective", help="A further one: METRIC:min or METRIC:max, as raspi4/...:min."),
+    typer.Option(
+        "--objective",
+        help="A further one, as raspi4/latency_ms; METRIC:min or :max where its name misleads.",
+    ),
 ]
 Targets = Annotated[
     list[str] | None,
@@ -56,15 +62,18 @@ def parse_limits(texts: Sequence[str] | None) -> tuple[Limit, ...]:
 
 
 def parse_objectives(texts: Sequence[str] | None) -> tuple[Objective, ...]:
-    """`raspi4/latency_ms:min` as an objective."""
+    """`raspi4/latency_ms:min` as an objective; without `:min` its name must say what is better."""
     from nasbench.search import Objective
+    from nasbench.table import direction
 
     found = []
     for text in texts or ():
-        metric, _, way = text.rpartition(":")
-        if way.strip() not in ("min", "max"):
+        metric, colon, way = (part.strip() for part in text.rpartition(":"))
+        if not colon:
+            metric, way = text.strip(), direction(text) or ""
+        if not metric or way not in ("min", "max"):
             raise _malformed("objective", text)
-        found.append(Objective(metric.strip(), way.strip() == "max"))
+        found.append(Objective(metric, way == "max"))
     return tuple(found)
 
 
@@ -87,7 +96,7 @@ def parse_targets(texts: Sequence[str] | None) -> tuple[Target, ...]:
 
 _FORMS = {
     "limit": "METRIC<=NUMBER or METRIC>=NUMBER",
-    "objective": "METRIC:min or METRIC:max",
+    "objective": "METRIC:min or METRIC:max (METRIC alone where its name says which)",
     "soft": "METRIC<=TARGET, METRIC<=TARGET^W or METRIC<=TARGET^WITHIN,BEYOND",
 }
 

@@ -14,8 +14,8 @@ import typer
 from nasbench.cli.common import read_start
 from nasbench.cli.goals import (
     Limits,
+    Maximize,
     Metric,
-    Minimize,
     Objectives,
     Targets,
     parse_limits,
@@ -41,7 +41,7 @@ class ProtocolOptions:
     )
     budget_evaluations: Annotated[int | None, typer.Option(help="Evaluations.")] = None
     metric: Metric = "valid_accuracy"
-    minimize: Minimize = False
+    maximize: Maximize = None
     limits: Limits = None
     objectives: Objectives = None
     soft: Targets = None
@@ -85,7 +85,7 @@ class ProtocolOptions:
             budget_evaluations=self.budget_evaluations,
             budget_seconds=self.budget_seconds,
             metric=self.metric,
-            maximize=not self.minimize,
+            maximize=self.maximize,
             limits=parse_limits(self.limits),
             objectives=parse_objectives(self.objectives),
             targets=parse_targets(self.soft),

@@ -111,6 +111,7 @@ def search(
     }
     shown = [
         ("strategy", f"{strategy}, seed {seed}"),
+        ("goal", f"{goal.metric}, {'more' if goal.maximize else 'less'} is better"),
         (
             "evaluations",
             f"{trace.evaluations} paid, {distinct} distinct architectures; "
@@ -267,8 +268,10 @@ def compare(
             progress=lambda done, total: tell("searching", done, total),
         )
     page = write_comparison(comparison, out)
+    goal = protocol.goal()
+    said = f"goal: {goal.metric}, {'more' if goal.maximize else 'less'} is better"
     shown = comparison_table(comparison).plain()
-    emit(comparison.summary(), as_json, f"{shown}\n{page}")
+    emit(comparison.summary(), as_json, f"{shown}\n{said}\n{page}")
     if comparison.broken:
         raise NasbenchError("; ".join(comparison.broken.values()) + "; the others ran")
 

@@ -17,7 +17,7 @@ from nasbench._files import atomic_path, write_text
 from nasbench._processes import leave_with_parent
 from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
 from nasbench.search.comparison import Comparison
-from nasbench.search.oracle import Oracle, column_of
+from nasbench.search.oracle import ListedOracle, Oracle, column_of
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run import search
 from nasbench.search.setting import Setting, header_of
@@ -51,9 +51,9 @@ def compare_on(
     _check_runs(names, numbers, protocol, processes)
     setting = Setting.of(table, protocol)
     oracle = setting.oracle(table)
-    _check_strategies(setting, names, oracle)
-    _check_goal(setting, table)
     _check_spaces(setting, table, oracle)
+    _check_strategies(setting, names, oracle)
+    _check_goal(setting, table, oracle)
     traces: dict[str, list[Trace]] = {}
     broken: dict[str, str] = {}
     with _pool(setting, processes if len(numbers) > 1 else 1) as pool:
@@ -112,9 +112,11 @@ def _check_strategies(setting: Setting, names: Sequence[str], oracle: Oracle) ->
             setting.spec(name, 0, oracle).begin(oracle)
 
 
-def _check_goal(setting: Setting, table: Table) -> None:
-    """What the report recipe lacks of the goal is said now, and whether a library is missing."""
-    goal = setting.protocol.goal()
+def _check_goal(setting: Setting, table: Table, oracle: Oracle) -> None:
+    """A goal that nothing can meet is refused, and so is a metric that the report recipe lacks."""
+    goal = setting.protocol.goal(oracle.fidelities)
+    if isinstance(oracle, ListedOracle):
+        oracle.check(goal)
     recipe = table.recipe(setting.protocol.report_recipe)
     for judged in goal.judged:
         column_of(table, judged, recipe)

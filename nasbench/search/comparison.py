@@ -121,7 +121,7 @@ class Comparison:
     @cached_property
     def optimum(self) -> float:
         """The goal's metric at its best among rows within the limits; softened by its targets."""
-        return self._best if self.protocol.maximize else -self._best
+        return self._best if self.goal.maximize else -self._best
 
     @cached_property
     def _best(self) -> float:
@@ -206,13 +206,16 @@ class Comparison:
     @property
     def of_accuracy(self) -> bool:
         """Whether regret is of validation accuracy, in points."""
-        return (self.goal.metric, self.goal.targets) == ("valid_accuracy", ())
+        goal = self.goal
+        return (goal.metric, goal.targets, goal.maximize) == ("valid_accuracy", (), True)
 
     @property
     def rewarded(self) -> str:
-        """What regret is of, in words."""
-        metric = "validation accuracy" if self.of_accuracy else self.goal.metric
-        return " × ".join([metric, *map(str, self.goal.targets)])
+        """What regret is of, in words, and which of it is better where that may be asked."""
+        if self.of_accuracy:
+            return "validation accuracy"
+        rewarded = " × ".join([self.goal.metric, *map(str, self.goal.targets)])
+        return f"{rewarded} ({'more' if self.goal.maximize else 'less'} is better)"
 
     @property
     def judged(self) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, unknown
 from nasbench.search.cost_model import CostModel
-from nasbench.search.strategy import Fidelity, Outcome, Query, is_test
+from nasbench.search.feasibility import check_feasible
+from nasbench.search.goal import Fidelity, Goal, Limit, Outcome, Query, is_test
 from nasbench.space import Space
 from nasbench.table import Table
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from nasbench.train.recipe import Recipe
     from nasbench.train.reference import Epoch
 
-__all__ = ["Oracle", "SurrogateOracle", "TableOracle", "TrainerOracle", "column_of"]
+__all__ = ["ListedOracle", "Oracle", "SurrogateOracle", "TableOracle", "TrainerOracle", "column_of"]
 
 
 class Oracle(Protocol):
@@ -46,7 +48,30 @@ class Oracle(Protocol):
         """What it is, with the hash of what it reads; plain JSON values."""
 
 
-class TableOracle:
+class ListedOracle(ABC):
+    """An oracle that knows all its answers beforehand, and so whether a goal can be met."""
+
+    name: str
+
+    def __init__(self) -> None:
+        self._feasible: set[tuple[tuple[str, ...], tuple[Limit, ...]]] = set()
+
+    @abstractmethod
+    def column(self, metric: str) -> NDArray[np.float64]:
+        """What the end of the whole training shows of everything that can be found."""
+
+    def check(self, goal: Goal) -> None:
+        """Refuse a goal that nothing can meet: `BadValue` says why.
+
+        What was found to be feasible is remembered: the runs of a comparison share their goal.
+        """
+        asked = (goal.judged, goal.limits)
+        if asked not in self._feasible:
+            check_feasible(goal, self.column, self.name)
+            self._feasible.add(asked)
+
+
+class TableOracle(ListedOracle):
     """Answers from a table: the price is what the training took when the table was made.
 
     Args:
@@ -69,7 +94,9 @@ class TableOracle:
         training_seed: int | None = None,
         cost_model: CostModel | None = None,
     ) -> None:
+        super().__init__()
         self.table = table
+        self.name = table.name
         self.space = table.space
         name = table.recipe(recipe)
         self.fidelities: tuple[Fidelity, ...] = (_fidelity(table, name),)
@@ -110,6 +137,12 @@ class TableOracle:
             )
         shown = {metric: column[row] for metric, column in values.items()}
         return Outcome(shown, seconds[row])
+
+    def column(self, metric: str) -> NDArray[np.float64]:
+        """What the whole training shows of each row, float64 `[rows]`."""
+        epochs = self.fidelities[0].epochs
+        shown, _ = self._columns.get(epochs) or self._read(epochs)
+        return _known_column(metric, shown)
 
     def _read(self, epochs: int) -> tuple[dict[str, list[float]], list[float]]:
         """The columns at an epoch: what is shown, and cumulative seconds."""
@@ -172,7 +205,7 @@ def _fidelity(table: Table, recipe: str) -> Fidelity:
     return Fidelity(recipe, epochs, () if everywhere else tuple(shown))
 
 
-class SurrogateOracle:
+class SurrogateOracle(ListedOracle):
     """Answers from a surrogate: predicted values at the predicted price of one training.
 
     Args:
@@ -192,7 +225,9 @@ class SurrogateOracle:
         table: Table | None = None,
         costs: Sequence[str] = (),
     ) -> None:
+        super().__init__()
         self.surrogate = surrogate
+        self.name = surrogate.name
         self.table = table
         self.space = surrogate.space
         self.fidelities: tuple[Fidelity, ...] = (
@@ -231,6 +266,16 @@ class SurrogateOracle:
             )
         shown = {metric: column[query.architecture] for metric, column in self._shown.items()}
         return Outcome(shown, self._seconds[query.architecture])
+
+    def column(self, metric: str) -> NDArray[np.float64]:
+        """What is predicted of each architecture, float64 `[space.size]`."""
+        return _known_column(metric, self._shown)
+
+
+def _known_column(metric: str, shown: Mapping[str, list[float]]) -> NDArray[np.float64]:
+    if metric not in shown:
+        raise unknown("metric", metric, shown)
+    return np.asarray(shown[metric], dtype=np.float64)
 
 
 class TrainerOracle:

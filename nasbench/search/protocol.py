@@ -9,10 +9,18 @@ from typing import Any, TypedDict, Unpack
 
 from nasbench.errors import unknown
 from nasbench.search.cost_model import CostModel
+from nasbench.search.goal import (
+    Budget,
+    Fidelity,
+    Goal,
+    Limit,
+    Objective,
+    Target,
+    more_is_better,
+)
 from nasbench.search.oracle import Oracle
 from nasbench.search.prior import Prior
 from nasbench.search.run_spec import RunSpec, plain
-from nasbench.search.strategy import Budget, Fidelity, Goal, Limit, Objective, Target
 
 __all__ = ["ProtocolFields", "SearchProtocol", "protocol_with"]
 
@@ -25,7 +33,8 @@ class SearchProtocol:
         budget_evaluations: evaluations of each run.
         budget_seconds: simulated seconds of each run. One of the budgets is needed.
         metric: what is optimised.
-        maximize: False where less of it is better.
+        maximize: whether more of it is better; None is what its name says, see
+            `nasbench.table.direction`, and more where the name does not say.
         limits: bounds that architectures must keep.
         objectives: what is optimised beside the metric, by strategies of several objectives.
         targets: soft bounds, for strategies of one objective.
@@ -56,7 +65,7 @@ class SearchProtocol:
     budget_evaluations: int | None = None
     budget_seconds: float | None = None
     metric: str = "valid_accuracy"
-    maximize: bool = True
+    maximize: bool | None = None
     limits: Sequence[Limit] = ()
     objectives: Sequence[Objective] = ()
     targets: Sequence[Target] = ()
@@ -119,7 +128,7 @@ class SearchProtocol:
         """What is optimised, within which limits: plain JSON values."""
         return {
             "metric": self.metric,
-            "maximize": self.maximize,
+            "maximize": self.goal().maximize,
             "limits": [asdict(limit) for limit in self.limits],
             "objectives": [asdict(objective) for objective in self.objectives],
             "targets": [asdict(target) for target in self.targets],
@@ -127,7 +136,7 @@ class SearchProtocol:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values that `from_json` reads back; both budgets stand in `budget`."""
-        values = asdict(self)
+        values = {**asdict(self), "maximize": self.goal().maximize}
         budget = {name: values.pop(f"budget_{name}") for name in asdict(self.budget)}
         return {"budget": budget, **values}
 
@@ -139,6 +148,8 @@ class SearchProtocol:
         for name, kind in _SEQUENCES.items():
             if kind is not None:
                 read[name] = tuple(kind(**one) for one in read.get(name, ()))
+        if read["maximize"] == more_is_better(read["metric"]):
+            read["maximize"] = None  # so that it follows another metric
         read["prior"] = Prior(**read["prior"]) if read.get("prior") else None
         read["cost_model"] = CostModel(**read["cost_model"]) if read["cost_model"] else None
         return cls(**read)
@@ -160,7 +171,7 @@ class ProtocolFields(TypedDict, total=False):
     budget_evaluations: int | None
     budget_seconds: float | None
     metric: str
-    maximize: bool
+    maximize: bool | None
     limits: Sequence[Limit]
     objectives: Sequence[Objective]
     targets: Sequence[Target]

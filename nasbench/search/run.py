@@ -19,7 +19,7 @@ from nasbench.search.arrival import NotAQuery, arrived
 from nasbench.search.clock import Clock
 from nasbench.search.guard import Watch, failed
 from nasbench.search.journal import RunJournal
-from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle, TrainerOracle
+from nasbench.search.oracle import ListedOracle, Oracle, TrainerOracle
 from nasbench.search.run_spec import RunSpec
 from nasbench.search.strategy import Outcome, Query, Strategy
 from nasbench.search.trace import Trace
@@ -129,7 +129,13 @@ def search(
             ask for the same: one that plans by its budget does not with a larger one.
         strategy: runs this one instead of the registered one, without a start.
         progress: called after each evaluation.
+
+    Raises:
+        NasbenchError: also, before anything is asked, for limits that nothing of an oracle
+            which knows all its answers can keep.
     """
+    if isinstance(oracle, ListedOracle):
+        oracle.check(spec.goal)
     if strategy and (spec.start or spec.prior):
         raise NasbenchError("starts and priors are for registered strategies: leave strategy out")
     trains = isinstance(oracle, TrainerOracle)
@@ -192,7 +198,7 @@ class _Loop:
         self._clock: Clock[Evaluation] = Clock(spec.workers)
         self._metrics = spec.goal.metrics
         # What is looked up is looked up again, and so the journal is checked.
-        self._looks_up = isinstance(oracle, (TableOracle, SurrogateOracle))
+        self._looks_up = isinstance(oracle, ListedOracle)
         self._epochs = {fidelity.recipe: fidelity.epochs for fidelity in oracle.fidelities}
         self._limit = spec.goal.budget.seconds or math.inf
         self._most = spec.goal.budget.evaluations or math.inf

@@ -22,6 +22,7 @@ def test_words_are_read():
         Limit("a/b_ms", at_most=5.0),
         Limit("valid_accuracy", at_least=90.0),
     )
+    assert parse_objectives(["a/b_ms", "top1"]) == (Objective("a/b_ms", False), Objective("top1"))
     assert parse_objectives(["a/b_ms:min", "valid_loss : max"]) == (
         Objective("a/b_ms", maximize=False),
         Objective("valid_loss", maximize=True),
@@ -76,10 +77,28 @@ def test_the_least_latency_of_what_is_accurate_enough(cli, table):
     cost = opened.cost(DEVICE, "latency_ms", np.arange(27))
     accuracy = opened.values("valid_accuracy", np.arange(27))
     bound = float(np.median(accuracy))
-    words = ("--metric", LATENCY, "--minimize", "--limit", f"valid_accuracy>={bound}")
-    words += ("--budget-evaluations", 27, "--set", "repeats=false", "--json")
-    found = json.loads(cli("search", "random_search", "--table", table, *words).out)
-    assert found[LATENCY] == cost[accuracy >= bound].min()
+    words = ("--metric", LATENCY, "--limit", f"valid_accuracy>={bound}")
+    words += ("--budget-evaluations", 27, "--set", "repeats=false")
+    done = cli("search", "random_search", "--table", table, *words, "--json")
+    assert json.loads(done.out)[LATENCY] == cost[accuracy >= bound].min()
+    done = cli("search", "random_search", "--table", table, *words)
+    assert f" {LATENCY}, less is better\n" in done.out
+    done = cli("search", "random_search", "--table", table, *words, "--maximize", "--json")
+    assert json.loads(done.out)[LATENCY] == cost[accuracy >= bound].max()
+
+
+@pytest.mark.parametrize("command", ["search", "compare"])
+def test_a_limit_that_no_row_keeps_is_refused_before_any_search(cli, table, tmp_path, command):
+    out = tmp_path / "out"
+    strategies = ("random_search",) if command == "search" else ("--strategies", "random_search")
+    words = ("--table", table, "--budget-evaluations", 3, "--out", out)
+    done = cli(command, *strategies, *words, "--limit", f"{LATENCY}<=1e-9")
+    assert done.status == 2
+    assert f"keeps the limit {LATENCY} <= 1e-09: its values are from " in done.err
+    assert done.err.count("\n") == 1
+    assert not out.exists()
+    done = cli(command, *strategies, *words, "--limit", "flops<=3", "--limit", "flops>=4")
+    assert (done.status, "contradict each other" in done.err) == (2, True)
 
 
 def test_a_limit_on_the_network(cli, table):

@@ -235,11 +235,11 @@ def no_nan(out: Path) -> None:
         {"seeds": [0]},
         {"strategies": ["reinforce"]},
         {"strategies": ["reinforce"], "seeds": [4], "budget_evaluations": 1},
-        {"limits": [Limit("toy/latency_ms", -1.0)]},
+        {"failures": 0.9999},
         {"limits": [Limit("toy/latency_ms", 1.5)], "budget_evaluations": 3},
         {"metric": "toy/latency_ms", "maximize": False},
     ],
-    ids=["one seed", "one strategy", "one evaluation", "no way", "some fail", "latency"],
+    ids=["one seed", "one strategy", "one evaluation", "all lost", "some fail", "latency"],
 )
 def test_odd_comparisons_have_pages_too(table: Table, tmp_path: Path, given: Any) -> None:
     common = {"strategies": STRATEGIES, "budget_evaluations": 8, "seeds": range(4), **given}

@@ -299,9 +299,10 @@ def test_what_breaks_a_limit_is_never_found(made_up_table: Table) -> None:
         known = [a for a in trace.incumbents().tolist() if a >= 0]
         kept = made_up_table.cost("toy", "latency_ms", np.asarray(known, dtype=int))
         assert (kept <= bound).all()
-    nothing = nb.compare(
-        ["random_search"], made_up_table, limits=[Limit("toy/latency_ms", -1.0)], **COMMON
-    ).summary()
+
+
+def test_runs_whose_every_training_is_lost_have_failed(made_up_table: Table) -> None:
+    nothing = nb.compare(["random_search"], made_up_table, failures=0.9999, **COMMON).summary()
     assert nothing["failed"] == {"random_search": nothing["strategies"]["random_search"]["n"]}
     assert nothing["strategies"]["random_search"]["regret"] is None
 
@@ -323,6 +324,16 @@ def test_what_breaks_a_limit_is_never_found(made_up_table: Table) -> None:
         (["reinforce"], {"metric": "test_accuracy"}, "test_accuracy is kept for the report"),
         (["reinforce"], {"metric": "toy/latency"}, "did you mean latency_ms"),
         (["reinforce"], {"limits": [Limit("test_accuracy", 1)]}, "is kept for the report"),
+        (
+            ["reinforce"],
+            {"limits": [Limit("toy/latency_ms", -1.0)]},
+            r"nothing in made-up keeps the limit toy/latency_ms <= -1: its values are from 0\.",
+        ),
+        (
+            ["reinforce"],
+            {"limits": [Limit("flops", 3e6), Limit("flops", at_least=5e6)]},
+            r"limits of flops contradict each other: at least 5e\+06 and at most 3e\+06",
+        ),
         (["reinforce"], {"repeats": "cheap"}, "unknown way to count repeats 'cheap'"),
         (["reinforce"], {"workers": 0}, "1 worker or more"),
         (["reinforce"], {"processes": 0}, "1 process or more"),

@@ -12,7 +12,7 @@ from scipy import stats
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
-from nasbench.search import Comparison, Comparisons, Limit
+from nasbench.search import Comparison, Comparisons
 from nasbench.search.curves import Curves, common_grid
 from nasbench.table import Table
 
@@ -116,9 +116,7 @@ def test_the_summary_adds_and_renames_nothing(comparison: Comparison) -> None:
 
 
 def test_nothing_found_is_none_not_nan(made_up_table: Table) -> None:
-    nothing = nb.compare(
-        STRATEGIES, made_up_table, limits=[Limit("toy/latency_ms", -1.0)], **COMMON
-    )
+    nothing = nb.compare(STRATEGIES, made_up_table, failures=0.9999, **COMMON)
     summary = json.loads(json.dumps(nothing.summary(), allow_nan=False))
     assert summary["areas"]["reinforce"] == {"seconds": None, "evaluations": None}
     assert summary["quartiles"]["reinforce"]["regret"] is None

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbench.errors import NasbenchError
-from nasbench.search import Budget, Fidelity, Goal, Limit, Objective, Outcome, RunSpec, Target
+from nasbench.errors import BadValue, NasbenchError
+from nasbench.search import (
+    Budget,
+    Fidelity,
+    Goal,
+    Limit,
+    Objective,
+    Outcome,
+    RunSpec,
+    SearchProtocol,
+    Target,
+)
+from nasbench.search.feasibility import check_feasible
+from nasbench.search.protocol import protocol_with
 from nasbench.search.testing import ToyOracle
 from nasbench.space import get
 
@@ -85,7 +98,7 @@ def test_a_negative_metric_cannot_be_weighed() -> None:
 
 @given(NUMBERS, NUMBERS, NUMBERS)
 def test_rewards_are_the_signed_values_or_all_minus_infinity(a: float, b: float, c: float) -> None:
-    objectives = (Objective("pi/latency_ms", maximize=False), Objective("energy"))
+    objectives = (Objective("pi/latency_ms"), Objective("energy", maximize=True))
     of = goal(objectives=objectives, limits=(Limit("pi/latency_ms", 1e3),))
     expected = (a, -b, c)
     if any(map(math.isnan, expected)) or b > 1e3:
@@ -174,3 +187,73 @@ def test_a_goal_of_one_objective_is_written_as_before() -> None:
     several = goal(objectives=(Objective("a"),), targets=(Target("b", 1.0),)).describe()
     assert several["objectives"] == ({"metric": "a", "maximize": True},)
     assert several["targets"] == ({"metric": "b", "at": 1.0, "within": -0.07, "beyond": -0.07},)
+
+
+# Which way is better, and what nothing can meet.
+
+
+@pytest.mark.parametrize(
+    ("metric", "more"),
+    [
+        ("valid_accuracy", True),
+        ("valid_miou", True),
+        ("valid_loss", False),
+        ("valid_error", False),
+        ("raspi4/latency_ms", False),
+        ("raspi4/energy_mj", False),
+        ("parameters", False),
+        ("what_nobody_knows", True),
+    ],
+)
+def test_the_name_says_which_way_is_better_unless_told(metric: str, more: bool) -> None:
+    assert goal(metric).maximize is more
+    assert Objective(metric).maximize is more
+    assert goal(metric).reward(Outcome({metric: 3.0}, 1.0)) == (3.0 if more else -3.0)
+    assert goal(metric, maximize=not more).maximize is not more
+    assert SearchProtocol(budget_evaluations=1, metric=metric).goal() == Goal(
+        metric, Budget(1), (), more
+    )
+
+
+def test_the_way_follows_a_metric_that_is_changed() -> None:
+    first = SearchProtocol(budget_evaluations=1)
+    assert protocol_with(first, metric="valid_loss").goal().maximize is False
+    read = SearchProtocol.from_json(first.to_json())
+    assert protocol_with(read, metric="valid_loss").goal().maximize is False
+    told = SearchProtocol(budget_evaluations=1, metric="valid_loss", maximize=True)
+    assert SearchProtocol.from_json(told.to_json()).goal().maximize is True
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        ([Limit("cost", -1.0)], r"keeps the limit cost <= -1: its values are from 1 to 3"),
+        ([Limit("cost", at_least=9.0)], r"keeps the limit cost >= 9: its values are from 1 to 3"),
+        ([Limit("cost", 1.9, 1.1)], "keeps the limit cost >= 1.1 and cost <= 1.9"),
+        ([Limit("lost", 1.0)], "lost has no value there"),
+        ([Limit("cost", 1.5), Limit("size", 1.5)], "keeps cost <= 1.5 and keeps size <= 1.5"),
+        ([Limit("cost", at_least=2.5)], "has a value of worth and keeps cost >= 2.5"),
+    ],
+)
+def test_limits_that_nothing_keeps_are_refused(limits: list[Limit], why: str) -> None:
+    nan = math.nan
+    columns = {
+        "worth": np.asarray([1.0, 2.0, nan]),
+        "cost": np.asarray([1.0, 2.0, 3.0]),
+        "size": np.asarray([2.0, 1.0, 1.0]),
+        "lost": np.full(3, nan),
+    }
+    with pytest.raises(BadValue, match=why):
+        check_feasible(goal("worth", limits=tuple(limits)), columns.__getitem__, "t")
+    check_feasible(goal("worth", limits=(Limit("cost", 2.0, 2.0),)), columns.__getitem__, "t")
+    with pytest.raises(BadValue, match="t has no value of lost"):
+        check_feasible(goal("lost"), columns.__getitem__, "t")
+
+
+@pytest.mark.parametrize("low", [math.nextafter(5.0, 6.0), 7.0])
+def test_limits_that_contradict_each_other_are_no_goal(low: float) -> None:
+    both = (Limit("ms", 5.0), Limit("ms", at_least=low))
+    for limits in (both, both[::-1], (Limit("ms", 5.0, low),)):
+        with pytest.raises(BadValue, match="limits of ms contradict each other"):
+            goal(limits=limits)
+    goal(limits=(Limit("ms", 5.0), Limit("ms", at_least=5.0)))
