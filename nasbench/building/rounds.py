@@ -267,10 +267,10 @@ class _Learner:
 
 
 def _known(values: Floats) -> NDArray[np.bool_]:
-    """Which architectures have a seed that did not diverge, of `[n, seeds]`."""
-    return np.asarray(np.isfinite(values).any(1))
+    """Of which architectures no training diverged, `[n, seeds]`: the others have no mean."""
+    return np.asarray(np.isfinite(values).all(1))
 
 
 def _mean(values: Floats) -> Floats:
-    """Over the seeds that did not diverge, `[n, seeds]` to `[n]`."""
-    return np.asarray(np.nanmean(values, axis=1))
+    """Over the seeds, `[n, seeds]` to `[n]`; NaN where one diverged, as in the table."""
+    return np.asarray(np.mean(values, axis=1))

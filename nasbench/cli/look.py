@@ -255,7 +255,9 @@ def query(
         for metric in opened.manifest["devices"][device]["kinds"]
     }
     unknown = {
-        name: _why(opened, name, chosen if name in values else None, index)
+        name: opened.why(name, index, recipe=chosen, epoch=last, seed=seed)
+        if name in values
+        else opened.why(name, index)
         for name, value in {**values, **costs}.items()
         if math.isnan(value)
     }
@@ -283,16 +285,6 @@ def query(
         ),
     ]
     emit(document, as_json, rows(shown))
-
-
-def _why(table: Table, name: str, recipe: str | None, architecture: int) -> str:
-    """What a table says of a value that it does not have; a device's is of no recipe."""
-    if recipe is not None:
-        reason = table.missing(name, recipe=recipe).get(architecture)
-    else:
-        device, _, metric = name.rpartition("/")
-        reason = table.missing_cost(device, metric).get(architecture)
-    return reason or ""
 
 
 def _of(seed: int | None) -> str:

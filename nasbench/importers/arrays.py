@@ -19,6 +19,7 @@ Values are float32 or float64 and stay so, bit for bit; integers become float64.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,13 @@ from nasbench.importers.quantities import (
     NETWORK,
     check_name,
     check_values,
-    fewer_seeds,
+    seed_gaps,
     unit,
     when_taken,
 )
 from nasbench.space import Space, get
 from nasbench.table.format import Dataset
+from nasbench.table.reasons import ENDED
 from nasbench.table.scratch import Scratch
 
 __all__ = ["read"]
@@ -94,7 +96,12 @@ def _contents(npz: Npz, space: Space, scratch: Scratch) -> Contents:
             if values.ndim == 3:
                 values, described["epochs"] = when_taken(values, recipe.epochs)
         datasets[name] = Dataset(values, described)
-        missing += _reasons(name, values, rows, said)
+    for name, dataset in datasets.items():
+        room = name.rpartition("/")[0]
+        others = [
+            of.values for key, of in datasets.items() if key.startswith(f"{room}/") and key != name
+        ]
+        missing += _reasons(name, dataset, rows, others)
     for key in about:
         if key.startswith(("recipe/", "device/", "proxy/")) and key not in npz.arrays:
             raise npz.fault(f"has a sentence about {key[:80]!r}, which it does not hold")
@@ -199,11 +206,19 @@ def _describe(name: str, said: str) -> dict[str, Any]:
 
 
 def _reasons(
-    name: str, values: NDArray[np.floating], rows: NDArray[np.int64], said: str
+    name: str,
+    dataset: Dataset,
+    rows: NDArray[np.int64],
+    others: Sequence[NDArray[np.floating]],
 ) -> list[dict[str, Any]]:
-    """Why values are missing, as far as the file tells."""
+    """Why values are missing, as far as the file tells; curves that end tell it themselves."""
+    values, said = dataset.values, str(dataset.about.get("note", ""))
+    gaps = seed_gaps(name, values, rows, others) if values.ndim == 3 else []
     absent = np.isnan(values).reshape(len(rows), -1).any(axis=1)
-    if said.startswith("missing:") and absent.any():
-        reason = said.removeprefix("missing:").strip()
-        return [{"scope": name, "reason": reason, "architectures": rows[absent].tolist()}]
-    return fewer_seeds(name, values, rows) if values.ndim == 3 else []
+    if not said.startswith("missing:") or not absent.any():
+        return gaps
+    ended = [gap for gap in gaps if gap["reason"] == ENDED]
+    absent &= ~np.isin(rows, [row for gap in ended for row in gap["architectures"]])
+    reason = said.removeprefix("missing:").strip()
+    told = {"scope": name, "reason": reason, "architectures": rows[absent].tolist()}
+    return [*([told] if absent.any() else []), *ended]

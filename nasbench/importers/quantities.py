@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, unknown
+from nasbench.table.endings import curve_ends
+from nasbench.table.reasons import ENDED
 
 __all__ = [
     "NETWORK",
     "RECIPE",
     "check_name",
     "check_values",
-    "fewer_seeds",
     "is_metric",
+    "seed_gaps",
     "unit",
     "when_taken",
 ]
@@ -133,16 +135,33 @@ def when_taken(
     return values[:, :, known], [epochs[i] for i in known]
 
 
-def fewer_seeds(
-    name: str, values: NDArray[np.floating], architectures: NDArray[np.integer]
+def seed_gaps(
+    name: str,
+    values: NDArray[np.floating],
+    architectures: NDArray[np.integer],
+    others: Iterable[NDArray[np.floating]] = (),
 ) -> list[dict[str, Any]]:
-    """The reason why some seeds of `values`, `[rows, seeds, epochs]`, are missing, if any are."""
-    lost = np.isnan(values).all(axis=2)
-    fewer = lost.any(axis=1) & ~lost.all(axis=1)
-    if not fewer.any():
-        return []
-    reason = "the source has fewer seeds of this architecture"
-    return [{"scope": name, "reason": reason, "architectures": architectures[fewer].tolist()}]
+    """Why some trainings lack values: the source has fewer seeds, or their curves end early.
+
+    Args:
+        name: of the data set.
+        values: `[rows, seeds, epochs]`.
+        architectures: of the rows.
+        others: the recipe's other metrics, likewise: one of them may tell that a training of
+            which `values` has nothing was run.
+    """
+    ends = curve_ends(values, others)
+    whole = ends == values.shape[2]
+    lost = whole & np.isnan(values[:, :, -1])
+    found = {
+        "the source has fewer seeds of this architecture": lost.any(axis=1) & ~lost.all(axis=1),
+        ENDED: ~whole.all(axis=1),
+    }
+    return [
+        {"scope": name, "reason": reason, "architectures": architectures[rows].tolist()}
+        for reason, rows in found.items()
+        if rows.any()
+    ]
 
 
 def _refuse(

@@ -31,7 +31,7 @@ from nasbench.importers.contract import Contents
 from nasbench.importers.quantities import (
     check_name,
     check_values,
-    fewer_seeds,
+    seed_gaps,
     unit,
     when_taken,
 )
@@ -102,7 +102,9 @@ def read(
                 if all(np.isnan(values[:, :, i]).all() for i in range(len(taken))):
                     continue  # a column that other recipes fill
                 values, about["epochs"] = when_taken(values, taken)
-                missing += fewer_seeds(name, values, rows)
+                room = name.rpartition("/")[0] + "/"
+                others = (of for key, of in arrays.items() if key.startswith(room) and key != name)
+                missing += seed_gaps(name, values, rows, others)
         check_values(name, values, rows)
         datasets[name] = Dataset(values, about)
     seedless = [name for name, recipe_ in recipes.items() if recipe_.seedless]

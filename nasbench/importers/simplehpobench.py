@@ -30,7 +30,7 @@ from nasbench._pickles.load import load_pickle
 from nasbench._progress import Progress
 from nasbench.errors import NasbenchError, unknown
 from nasbench.importers.contract import Contents
-from nasbench.importers.quantities import check_values, fewer_seeds, unit
+from nasbench.importers.quantities import check_values, seed_gaps, unit
 from nasbench.space import get
 from nasbench.table.format import Dataset
 from nasbench.table.scratch import Scratch
@@ -103,7 +103,7 @@ def read(source: Path, scratch: Scratch, progress: Progress, *, dataset: str) ->
         check_values(name, values, rows)
         at = {"epochs": [_EPOCHS]} if name.startswith("recipe/") else {}
         datasets[name] = Dataset(values, {"kind": "imported", **unit(name), **at})
-    missing = fewer_seeds("recipe/200ep/valid_accuracy", accuracy[:, :, None], rows)
+    missing = seed_gaps("recipe/200ep/valid_accuracy", accuracy[:, :, None], rows)
     if np.isnan(parameters).any():
         reason = "the source gives different numbers of parameters for its trainings"
         unclear = rows[np.isnan(parameters)].tolist()

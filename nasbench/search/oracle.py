@@ -376,6 +376,5 @@ class _Aside:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """The mean over the trainings that did not diverge; NaN where all did."""
-    known = [value for value in values if not math.isnan(value)]
-    return float(np.mean(known)) if known else math.nan
+    """The mean over the trainings; NaN where one diverged, as in a table."""
+    return float(np.mean(values))

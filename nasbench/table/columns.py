@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, unknown
+from nasbench.table.endings import mean_over_seeds
 from nasbench.table.format import LAST, TableFile
-from nasbench.table.schema import covers
 
-__all__ = ["dataset_of", "listed", "make_column", "mean_of_seeds", "reasons"]
+__all__ = ["dataset_of", "listed", "make_column"]
 
 
 def dataset_of(datasets: Iterable[str], metric: str, recipe: str | None) -> str:
@@ -27,8 +26,25 @@ def dataset_of(datasets: Iterable[str], metric: str, recipe: str | None) -> str:
     return wanted
 
 
-def make_column(file: TableFile, name: str, epoch: int, seed: int | None) -> NDArray[np.float64]:
-    """A data set at an epoch, of a seed or their mean: float64 `[rows]`, not to be written."""
+def make_column(
+    file: TableFile,
+    name: str,
+    epoch: int,
+    seed: int | None,
+    ends: Callable[[], NDArray[np.int32]],
+) -> NDArray[np.float64]:
+    """A data set at an epoch, of a seed or their mean: float64 `[rows]`, not to be written.
+
+    Seconds of a training that ended stay what they were: it took no more. Of anything else it
+    has no value from there on, and its row no mean.
+
+    Args:
+        file: the table.
+        name: of the data set.
+        epoch: after how many epochs; -1 is the recipe's last.
+        seed: None is the mean over the seeds that exist.
+        ends: tells where the curves end, see `curve_ends`.
+    """
     if not name.startswith("recipe/"):
         return _frozen(file.array(name))
     recipe, metric = name.removeprefix("recipe/").rsplit("/", 1)
@@ -53,41 +69,30 @@ def make_column(file: TableFile, name: str, epoch: int, seed: int | None) -> NDA
             return _frozen(stored)
         at_epoch = stored[:, :, epochs.index(wanted)].copy()
         file.let_go(name)
+    lost: NDArray[np.bool_] | None = None
+    if np.isnan(at_epoch).any():
+        lost = ends() <= epochs.index(wanted)
+        if metric.endswith("_seconds"):
+            at_epoch, lost = _held(at_epoch, file.array(name), ends(), lost), None
     if seed is None:
-        return _frozen(mean_of_seeds(at_epoch))
+        return _frozen(mean_over_seeds(at_epoch, lost))
     seeds = about["seeds"]
     if seed not in seeds:
         raise NasbenchError(f"recipe {recipe} was trained with seeds {listed(seeds)}, not {seed}")
     return _frozen(at_epoch[:, seeds.index(seed)])
 
 
-def mean_of_seeds(values: NDArray[Any]) -> NDArray[np.float64]:
-    """The mean over the seeds that exist, `[rows, seeds]` to float64 `[rows]`."""
-    with warnings.catch_warnings():  # a row without any seed is NaN, no news
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.asarray(np.nanmean(values, axis=1, dtype=np.float64))
-
-
-def reasons(
-    manifest: Mapping[str, Any],
-    dataset: str,
-    column: NDArray[np.float64],
-    rows: Sequence[int],
-    row_of: Sequence[int],
-) -> dict[int, str]:
-    """Why a data set's column is NaN: architecture to reason."""
-    told: dict[int, str] = {}
-    for entry in manifest["missing"]:
-        if covers(entry["scope"], dataset):
-            for architecture in entry["architectures"] or rows:
-                told[architecture] = entry["reason"]
-    absent = [told.get(row, "the source gives no reason") for row in rows]
-    isnan = np.isnan(column).tolist()
-    return {
-        architecture: "not in the table" if row < 0 else absent[row]
-        for architecture, row in enumerate(row_of)
-        if row < 0 or isnan[row]
-    }
+def _held(
+    at_epoch: NDArray[Any],
+    curves: NDArray[Any],
+    ends: NDArray[np.int32],
+    lost: NDArray[np.bool_],
+) -> NDArray[Any]:
+    """Values `[rows, seeds]` at an epoch, the last ones where a curve has ended before."""
+    held = np.array(at_epoch)
+    row, seed = np.nonzero(lost & (ends > 0))
+    held[row, seed] = curves[row, seed, ends[row, seed] - 1]
+    return held
 
 
 def listed(numbers: Sequence[int]) -> str:

@@ -79,7 +79,16 @@ def curve(
 ) -> pd.DataFrame:
     """See `Table.curve`."""
     whole = frame(table, "epoch", recipe=recipe, seed=seed, architectures=[architecture])
-    return whole.drop(columns=["architecture", "string", "seed"]).groupby("epoch").mean()
+    means = whole.drop(columns=["architecture", "string", "seed"]).groupby("epoch").mean()
+    row, name = table.rows_of(architecture), table.recipe(recipe)
+    for metric in means.columns if row >= 0 else ():
+        taken = table.epochs(metric, recipe=name)
+        over = [e for e in taken if table.ended(metric, recipe=name, epoch=e)[row].any()]
+        means.loc[over, metric] = [
+            float(table.values(metric, architecture, recipe=name, epoch=epoch, seed=seed))
+            for epoch in over
+        ]
+    return means
 
 
 def top(

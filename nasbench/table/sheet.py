@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Architectures
 from nasbench.table.alignment import has_seeds, recipe_of, stored
-from nasbench.table.columns import mean_of_seeds
 from nasbench.table.format import Dataset
 from nasbench.table.table import Table
 
@@ -108,9 +107,9 @@ class Sheet:
         once: list[NDArray[Any]] = [architectures, np.asarray(strings, dtype=object)]
         if self._canonical:
             once.append(self.table.rows[rows])
-        means = () if self._spans else self._trained.values()
+        means = () if self._spans else self._trained
         found = [
-            *(_mean_at_last(dataset, rows) for dataset in means),
+            *(self._mean_at_last(name, rows) for name in means),
             *(dataset.values[rows] for dataset in self._once.values()),
         ]
         return [
@@ -130,6 +129,11 @@ class Sheet:
         ]
         types: tuple[type, ...] = (object, np.int64, np.int64)
         return [np.asarray(k, t) for k, t in zip(zip(*keys, strict=True), types, strict=False)]
+
+    def _mean_at_last(self, name: str, rows: NDArray[np.int32]) -> NDArray[np.float64]:
+        """The mean over the seeds that exist at a recipe's last epoch."""
+        column = self.table.column(name.rpartition("/")[2], recipe=recipe_of(name))
+        return column[rows]
 
     def _by_line(self, metric: str, rows: NDArray[np.int32]) -> NDArray[Any]:
         """A metric of all recipes, NaN in the lines at which it was not taken."""
@@ -177,8 +181,3 @@ def spread(
     places = [epochs.index(epoch) for epoch in both]
     whole[:, :, places] = values[:, :, [taken.index(epoch) for epoch in both]]
     return whole
-
-
-def _mean_at_last(dataset: Dataset, rows: NDArray[np.int32]) -> NDArray[np.float64]:
-    """The mean over the seeds that exist at a recipe's last epoch."""
-    return mean_of_seeds(dataset.values[rows, :, -1])

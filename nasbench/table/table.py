@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Architectures, Space, from_description
-from nasbench.table import frames
-from nasbench.table.columns import dataset_of, listed, make_column, reasons
+from nasbench.table import frames, reasons
+from nasbench.table.columns import dataset_of, listed, make_column
+from nasbench.table.endings import curve_ends
 from nasbench.table.format import LAST, Dataset, TableFile, mark_of
 from nasbench.table.schema import check_manifest
 
@@ -49,6 +50,7 @@ class Table:
         self.path = self._file.path
         self.manifest = self._file.manifest
         self._columns: dict[_Key, NDArray[np.float64]] = {}
+        self._ends: dict[str, NDArray[np.int32]] = {}
         check_manifest(path, self.manifest)
 
     def __repr__(self) -> str:
@@ -174,7 +176,7 @@ class Table:
         """What `values` says of every row, float64 `[rows]`; kept once made, not to be written."""
         key = (metric, recipe, epoch, seed)
         kept = self._columns.get(key)
-        return self._keep(key, self._dataset(metric, recipe)) if kept is None else kept
+        return self._keep(key, self.dataset_of(metric, recipe)) if kept is None else kept
 
     def device_column(self, device: str, metric: str) -> NDArray[np.float64]:
         """What `cost` says of every row, float64 `[rows]`; kept once made, not to be written."""
@@ -258,6 +260,27 @@ class Table:
             return np.zeros(len(self.rows), dtype=np.bool_)
         return self._file.array(mark).astype(np.bool_)
 
+    def ended(
+        self, metric: str, *, recipe: str | None = None, epoch: int = -1
+    ) -> NDArray[np.bool_]:
+        """Which trainings ended before an epoch, so that they diverged or were cut.
+
+        That is bool `[rows, seeds]`, or `[rows, 1]` for a metric without seeds, False there. A
+        seed that was never run did not end. From where a training ended on its row has no mean
+        over seeds: `values` and `column` are NaN there.
+
+        Args:
+            metric: of a recipe.
+            recipe: may be left out where the table has one.
+            epoch: after how many; -1 is the recipe's last at which the metric was taken.
+        """
+        name = self.recipe(recipe)
+        taken = self.epochs(metric, recipe=name)
+        if not self.has_seeds(metric, recipe=name):
+            return np.zeros((len(self.rows), 1), dtype=np.bool_)
+        place = len(taken) - 1 if epoch == -1 else int(_places("epochs", [epoch], taken)[0])
+        return np.asarray(self._curve_ends(f"recipe/{name}/{metric}") <= place)
+
     def recipe(self, name: str | None) -> str:
         """The recipe of that name; None stands for the only one."""
         if name is None:
@@ -271,13 +294,49 @@ class Table:
             raise unknown("recipe", name, self.recipes)
         return name
 
-    def missing(self, metric: str, *, recipe: str | None = None) -> dict[int, str]:
-        """Why a metric is NaN, a recipe's at its last epoch: architecture to reason."""
-        return self._reasons(self._dataset(metric, recipe), self.column(metric, recipe=recipe))
+    def missing(
+        self, metric: str, *, recipe: str | None = None, epoch: int = -1, seed: int | None = None
+    ) -> dict[int, str]:
+        """Why what `values` says is NaN: architecture to reason.
+
+        Args:
+            metric: as in `values`.
+            recipe: as in `values`.
+            epoch: as in `values`.
+            seed: as in `values`.
+        """
+        told = reasons.of_metric(self, metric, recipe=recipe, epoch=epoch, seed=seed)
+        return reasons.by_architecture(self, told)
 
     def missing_cost(self, device: str, metric: str) -> dict[int, str]:
         """Why a device's metric is NaN: architecture to reason."""
-        return self._reasons(f"device/{device}/{metric}", self.device_column(device, metric))
+        return reasons.by_architecture(self, reasons.of_cost(self, device, metric))
+
+    def why(
+        self,
+        metric: str,
+        architecture: int,
+        *,
+        recipe: str | None = None,
+        epoch: int = -1,
+        seed: int | None = None,
+    ) -> str:
+        """Why a metric of one architecture is NaN, "" where it is not.
+
+        Args:
+            metric: as in `values`, or `<device>/<metric_unit>`.
+            architecture: of the table's space.
+            recipe: as in `values`.
+            epoch: as in `values`.
+            seed: as in `values`.
+        """
+        row = int(self.rows_of(architecture))
+        if row < 0:
+            return reasons.ABSENT
+        device, _, cost = metric.rpartition("/")
+        if device and device != "proxy":
+            return reasons.of_cost(self, device, cost)[row]
+        return reasons.of_metric(self, metric, recipe=recipe, epoch=epoch, seed=seed)[row]
 
     def verify(self) -> None:
         """Check the hashes of the file and of every data set; raises NasbenchError.
@@ -357,9 +416,6 @@ class Table:
 
     # How it is done.
 
-    def _reasons(self, dataset: str, column: NDArray[np.float64]) -> dict[int, str]:
-        return reasons(self.manifest, dataset, column, self.rows.tolist(), self.row_of.tolist())
-
     def _gather(self, column: NDArray[np.float64], architectures: ArrayLike) -> NDArray[np.float64]:
         row_of = self.row_of
         if isinstance(architectures, int) and 0 <= architectures < len(row_of):
@@ -372,13 +428,26 @@ class Table:
     def _keep(self, key: _Key, dataset: str) -> NDArray[np.float64]:
         """A column that is made and kept for the next time; the oldest goes for it."""
         _, _, epoch, seed = key
-        column = make_column(self._file, dataset, epoch, seed)
+        column = make_column(self._file, dataset, epoch, seed, lambda: self._curve_ends(dataset))
         if len(self._columns) >= MOST_COLUMNS:
             del self._columns[next(iter(self._columns))]
         self._columns[key] = column
         return column
 
-    def _dataset(self, metric: str, recipe: str | None) -> str:
+    def _curve_ends(self, dataset: str) -> NDArray[np.int32]:
+        """Where the curves of a recipe's metric end, int32 `[rows, seeds]`; kept once found."""
+        if dataset not in self._ends:
+            room = dataset.rpartition("/")[0] + "/"
+            others = (
+                self._file.array(name)
+                for name in self.manifest["datasets"]
+                if name.startswith(room) and name != dataset
+            )
+            self._ends[dataset] = curve_ends(self._file.array(dataset), others)
+        return self._ends[dataset]
+
+    def dataset_of(self, metric: str, recipe: str | None) -> str:
+        """The data set of a metric that `values` takes."""
         datasets = self.manifest["datasets"]
         alone = metric.startswith("proxy/") or f"network/{metric}" in datasets
         chosen = None if alone and recipe is None else self.recipe(recipe)

@@ -1,0 +1,68 @@
+"""Why values are missing: what the manifest says of them, and what the curves show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.table.schema import covers
+
+if TYPE_CHECKING:
+    from nasbench.table.table import Table
+
+__all__ = ["ABSENT", "ENDED", "by_architecture", "of_cost", "of_metric"]
+
+ABSENT = "not in the table"
+ENDED = "a training ended early: it diverged or was cut"
+"""Why there is no mean, and nothing of that training, where a curve has ended."""
+_UNTOLD = "the source gives no reason"
+
+
+def of_metric(
+    table: Table, metric: str, *, recipe: str | None, epoch: int, seed: int | None
+) -> list[str]:
+    """Why `Table.column` is NaN, for each row; "" where it is not."""
+    dataset = table.dataset_of(metric, recipe)
+    column = table.column(metric, recipe=recipe, epoch=epoch, seed=seed)
+    ended = np.zeros(len(column), dtype=np.bool_)
+    if dataset.startswith("recipe/") and np.isnan(column).any():
+        name = table.recipe(recipe)
+        of_seeds = table.ended(metric, recipe=name, epoch=epoch)
+        if seed is not None and table.has_seeds(metric, recipe=name):
+            of_seeds = of_seeds[:, [table.seeds[name].index(seed)]]
+        ended = np.asarray(of_seeds.any(axis=1))
+    return _told(table, dataset, column, ended)
+
+
+def of_cost(table: Table, device: str, metric: str) -> list[str]:
+    """Why `Table.device_column` is NaN, for each row; "" where it is not."""
+    column = table.device_column(device, metric)
+    return _told(table, f"device/{device}/{metric}", column, np.zeros(len(column), dtype=np.bool_))
+
+
+def by_architecture(table: Table, told: Sequence[str]) -> dict[int, str]:
+    """The reasons of the rows for every architecture of the space that has one."""
+    return {
+        architecture: told[row] if row >= 0 else ABSENT
+        for architecture, row in enumerate(table.row_of.tolist())
+        if row < 0 or told[row]
+    }
+
+
+def _told(
+    table: Table, dataset: str, column: NDArray[np.float64], ended: NDArray[np.bool_]
+) -> list[str]:
+    """What the manifest says has precedence over what curves show."""
+    rows = table.rows.tolist()
+    said: dict[int, str] = {}
+    for entry in table.manifest["missing"]:
+        if covers(entry["scope"], dataset):
+            for architecture in entry["architectures"] or rows:
+                said[architecture] = entry["reason"]
+    return [
+        said.get(row, ENDED if over else _UNTOLD) if missing else ""
+        for row, missing, over in zip(rows, np.isnan(column).tolist(), ended.tolist(), strict=True)
+    ]
