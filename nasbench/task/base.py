@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,6 +25,7 @@ __all__ = [
     "as_images",
     "as_labels",
     "check_memory",
+    "check_names",
     "check_size",
     "mean_pool",
 ]
@@ -84,10 +87,7 @@ class Task:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        self._check_names()
-        if len(self.classes) < 2:
-            known = ", ".join(map(repr, self.classes)) or "none"
-            raise NasbenchError(f"task {self.name} needs two classes or more, and has {known}")
+        check_names(self.name, self.classes)
         shape = self.train.images.shape[1:]
         for name, split in self.splits.items():
             images, labels = split.images, split.labels
@@ -109,20 +109,6 @@ class Task:
                     f"task {self.name}: class {empty!r} has no {name} image: it needs more images, "
                     f"or a larger share of them there"
                 )
-
-    def _check_names(self) -> None:
-        """Task and classes are named in tables, pages and terminals."""
-        kinds = {"a task's name": [self.name], f"task {self.name}: a class's name": self.classes}
-        for what, names in kinds.items():
-            for name in names:
-                if not is_name(name):
-                    shown = (
-                        repr(name) if len(repr(name)) <= LONGEST else f"{repr(name)[:LONGEST]}..."
-                    )
-                    raise BadValue(f"{what} has 1 to {LONGEST} printable letters, got {shown}")
-        if len(set(self.classes)) < len(self.classes):
-            twice = max(self.classes, key=self.classes.count)
-            raise BadValue(f"task {self.name}: two classes are called {twice!r}")
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
@@ -167,6 +153,25 @@ class Task:
         """
         notes = {"notes": list(self.notes)} if self.notes else {}
         return {**self.describe(), **notes}
+
+
+def check_names(name: str, classes: Sequence[str]) -> None:
+    """Refuse a task that cannot be called so, or learned: names stand in tables, pages, terminals.
+
+    Raises:
+        NasbenchError: where a name is too long or not printable, or classes are too few or alike.
+    """
+    for what, given in (("a task's name", [name]), (f"task {name}: a class's name", classes)):
+        for one in given:
+            if not is_name(one):
+                raise BadValue(f"{what} has 1 to {LONGEST} printable letters, got {one!r:.99}")
+    if len(set(classes)) < len(classes):
+        raise BadValue(
+            f"task {name}: two classes are called {Counter(classes).most_common(1)[0][0]!r}"
+        )
+    if len(classes) < 2:
+        known = ", ".join(map(repr, classes)) or "none"
+        raise BadValue(f"task {name} needs two classes or more, and has {known}")
 
 
 def as_labels(

@@ -2,66 +2,152 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nasbench.errors import NasbenchError
-from nasbench.task.base import Images, Task
+from nasbench.errors import BadValue
+from nasbench.task.base import Images, Task, check_memory, check_names, check_size
+from nasbench.task.images import Picture, Style, parse_colour, read_image
+from nasbench.task.listing import Listing, list_images
 from nasbench.task.splitting import make_task
+from nasbench.task.unread import counted
 
 __all__ = ["folder"]
 
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 
-
-def folder(path: str | Path, *, size: int, channels: int = 3, name: str = "", **split: Any) -> Task:
+def folder(
+    path: str | Path,
+    *,
+    size: int,
+    channels: int = 3,
+    name: str = "",
+    background: str | int | Sequence[int] = "white",
+    **split: Any,
+) -> Task:
     """A folder with one folder of images a class; each is resized to `size` x `size`.
 
-    Folders that systems leave behind (`.git`, `__MACOSX`) are no classes.
+    With `train/` in it and `valid/` or `test/` beside that (or `val/`, `Validation/`, `Test/`:
+    in any case), each with the class folders, those splits are used as they are. What is in the
+    folder and not read, and what had to be done to images, is in the task's notes.
 
-    With `train/` and `test/` in it, each with the class folders, the test images are those;
-    `split` is as for `npz`.
+    Args:
+        path: of the folder.
+        size: pixels, wide and high.
+        channels: 1 (grey) or 3 (colour).
+        name: the task's name; the folder's by default.
+        background: that transparent images are laid on: a colour's name or `#rrggbb`, a grey
+            level, or red, green and blue.
+        **split: `make_task`'s `train`, `valid`, `test_share` and `seed`.
+
+    Raises:
+        NasbenchError: where there are no class folders, a class has no images, or a file that is
+            called an image cannot be read as one.
     """
     path = Path(path)
-    name = name or path.name
     if channels not in (1, 3):
-        raise NasbenchError(f"images have 1 or 3 channels, got {channels}")
-    if size < 1:
-        raise NasbenchError(f"an image size is 1 or more, got {size}")
-    apart = (path / "train").is_dir() and (path / "test").is_dir()
-    root = path / "train" if apart else path
-    if not root.is_dir():
-        raise NasbenchError(f"{path} is not a folder of class folders")
-    classes = tuple(
-        sorted(s.name for s in root.iterdir() if s.is_dir() and not s.name.startswith((".", "__")))
+        raise BadValue(f"images have 1 or 3 channels, got {channels}")
+    check_size(size)
+    style = Style(size, channels, parse_colour(background))
+    listing = list_images(path)
+    name = name or path.resolve().name
+    check_names(name, listing.classes)
+    check_memory(sum(map(len, _every(listing))), channels, size)
+    done = _Done(path, listing.classes, background)
+    parts = {part: _read(files, style, done) for part, files in listing.splits.items()}
+    images, labels = parts["train"]
+    return make_task(
+        name,
+        images,
+        labels,
+        own_valid=parts.get("valid"),
+        test=parts.get("test"),
+        classes=listing.classes,
+        about={"source": f"folder {path.name}"},
+        notes=[*listing.unread, *done.notes()],
+        **split,
     )
-    if not classes:
-        raise NasbenchError(f"{root} has no class folders in it")
-    images, labels = _read_classes(root, classes, size, channels)
-    test = _read_classes(path / "test", classes, size, channels) if apart else None
-    about = {"source": f"folder {path.name}"}
-    return make_task(name, images, labels, test=test, classes=classes, about=about, **split)
 
 
-def _read_classes(
-    root: Path, classes: tuple[str, ...], size: int, channels: int
-) -> tuple[Images, np.ndarray]:
-    from PIL import Image
+def _every(listing: Listing) -> list[Sequence[Path]]:
+    return [files for split in listing.splits.values() for files in split]
 
-    images, labels = [], []
-    for label, cls in enumerate(classes):
-        files = sorted(f for f in (root / cls).glob("*") if f.suffix.lower() in IMAGE_SUFFIXES)
-        if not files:
-            raise NasbenchError(f"class folder {root / cls} has no image in it")
-        for file in files:
-            try:
-                with Image.open(file) as image:
-                    mode = image.convert("L" if channels == 1 else "RGB")
-                    pixels = np.asarray(mode.resize((size, size), Image.Resampling.BOX))
-            except Exception as error:  # a damaged image can raise anything
-                raise NasbenchError(f"cannot read {file} as an image: {error}") from error
-            images.append(pixels.reshape(size, size, channels).transpose(2, 0, 1))
-            labels.append(label)
-    return np.stack(images), np.asarray(labels)
+
+class _Done:
+    """What was done to images, counted over all of them."""
+
+    def __init__(self, path: Path, classes: Sequence[str], background: object) -> None:
+        self._path, self._classes, self._background = path, classes, background
+        self._names: dict[str, list[str]] = {}
+        self._changed: Counter[int] = Counter()  # by label: images scaled or laid on something
+        self._lost: Counter[int] = Counter()
+        self._brightest = -1
+
+    def add(self, label: int, file: Path, picture: Picture) -> None:
+        """Count one image."""
+        for what in ("frames", "turned", "unclear", "transparent", "deep", "lost"):
+            if getattr(picture, what):
+                name = file.relative_to(self._path).as_posix()
+                self._names.setdefault(what, []).append(name)
+        self._changed[label] += picture.transparent or picture.deep
+        self._lost[label] += picture.lost
+        if picture.brightest is not None:
+            self._brightest = max(self._brightest, picture.brightest)
+
+    def notes(self) -> list[str]:
+        """A sentence for each kind of thing that was done.
+
+        Raises:
+            NasbenchError: where nothing is left to be seen on images of any class.
+        """
+        self._refuse_lost()
+        bright = f", the brightest value is {self._brightest:,}" if self._brightest >= 0 else ""
+        told = {
+            "frames": "with several frames: the first is used",
+            "turned": "turned upright, as their EXIF says",
+            "unclear": "with damaged EXIF, taken as they are stored",
+            "transparent": f"with transparency, laid on {self._background}",
+            "deep": f"of more than 8 bits, scaled to 8{bright}",
+            "lost": "of one colour now, which they were not before: is the background right?",
+        }
+        return [
+            f"{counted(self._names[what], 'image')} {text}"
+            for what, text in told.items()
+            if what in self._names
+        ]
+
+    def _refuse_lost(self) -> None:
+        if 0 <= self._brightest <= 255:
+            raise BadValue(
+                f"{counted(self._names['deep'], 'image')} of 16 bits hold no value above "
+                f"{self._brightest}: save them with 8 bits, or they are black"
+            )
+        labels = range(len(self._classes))
+        if all(0 < self._changed[label] == self._lost[label] for label in labels):
+            if "transparent" in self._names:
+                raise BadValue(
+                    f"{counted(self._names['lost'], 'image')} with transparency are of one colour "
+                    f"on {self._background}, in all classes: give another background in [task]"
+                )
+            raise BadValue(
+                f"{counted(self._names['lost'], 'image')} of 16 bits a channel are black once "
+                f"they are scaled to 8, in all classes: save them with 8 bits"
+            )
+
+
+def _read(
+    files: Sequence[Sequence[Path]], style: Style, done: _Done
+) -> tuple[Images, NDArray[np.int64]]:
+    """Images `[n, channels, size, size]` and labels `[n]` of one split, from each class's files."""
+    labels = np.repeat(np.arange(len(files)), [len(of) for of in files])
+    images = np.empty((len(labels), style.channels, style.size, style.size), np.uint8)
+    every = [(label, file) for label, of in enumerate(files) for file in of]
+    for i, (label, file) in enumerate(every):
+        picture = read_image(file, style)
+        images[i] = picture.pixels
+        done.add(label, file, picture)
+    return images, labels
