@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
+from nasbench._quiet import quiet_ray
 from nasbench._version import __version__
 from nasbench.building.executor import Unit, UnitTrainer
 from nasbench.building.provenance import session
@@ -22,9 +24,16 @@ __all__ = ["import_ray", "train_on_ray"]
 RETRIES = 5
 """How often a training is started again whose worker was lost; a second time gives the same."""
 
+_OWN_CLUSTER = {
+    "address": "local",
+    "include_dashboard": False,
+    "_node_ip_address": "127.0.0.1",
+}
+
 
 def import_ray() -> Any:
     """The ray package; where it is missing, an error says which extra brings it."""
+    quiet_ray()
     try:
         import ray
     except ImportError as error:
@@ -87,8 +96,9 @@ def _cluster(ray: Any) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    own = {} if os.environ.get("RAY_ADDRESS") else _OWN_CLUSTER
     try:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **own)
     except ConnectionError as error:
         raise NasbenchError(
             f"no Ray cluster answers ({str(error).splitlines()[0]}): start it with `ray start`, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nasbench._quiet import import_onnxruntime
 from nasbench.device.base import Reading
 from nasbench.device.inference import Images
 from nasbench.device.onnx_graph import BATCH, INPUT, OUTPUT, import_onnx, to_onnx
@@ -18,12 +19,11 @@ _NO_MEMORY = "ONNX Runtime does not tell Python what its arena holds at the peak
 
 def _import_onnxruntime() -> Any:
     try:
-        import onnxruntime
+        return import_onnxruntime()
     except ImportError as error:
         raise NasbenchError(
             "ONNX Runtime is not installed; pip install 'nasbench-harness[onnx]'"
         ) from error
-    return onnxruntime
 
 
 def open_session(model: Any, *, threads: int, batch_size: int | None = None) -> Any:

@@ -1,13 +1,17 @@
 """Pages, LaTeX and figures: pure functions of runs and tables."""
 
-from nasbench.report.page import (
+from nasbench._quiet import quiet_matplotlib
+
+quiet_matplotlib()  # before the modules below import it
+
+from nasbench.report.page import (  # noqa: E402
     Report,
     Section,
     comparison_table,
     write_comparison,
     write_report,
 )
-from nasbench.report.text import TextTable
+from nasbench.report.text import TextTable  # noqa: E402
 
 __all__ = [
     "Report",

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 from device_networks import network, randomized
 
+from nasbench._quiet import import_onnxruntime
 from nasbench.device import export
 from nasbench.device.export import export_onnx
 from nasbench.device.onnx_graph import to_onnx
@@ -28,7 +28,7 @@ def test_the_file_computes_what_pytorch_computes(nb201: CellSpace, tmp_path: Pat
     assert net.training
     onnx.checker.check_model(str(path), full_check=True)
     images = np.random.default_rng(6).random((5, *SHAPE), dtype=np.float32)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
     with torch.no_grad():
         wanted = net.eval()(torch.from_numpy(images)).numpy()
     np.testing.assert_allclose(session.run(["logits"], {"images": images})[0], wanted, atol=1e-4)

@@ -1,0 +1,73 @@
+"""What dependencies would send or leave behind, switched off before they are first imported.
+
+ONNX Runtime reports to its maker, Ray counts its users and shows a dashboard, matplotlib makes
+two folders in the home directory. None of that is asked for by whoever trains a network. What the
+user has set in the environment stands.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+__all__ = ["import_onnxruntime", "quiet_matplotlib", "quiet_ray"]
+
+
+def import_onnxruntime() -> Any:
+    """The package onnxruntime, its telemetry off.
+
+    It would look up its maker's host, and write a device id under the home directory, with its
+    first import. Processes started by this one inherit the setting.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
+def quiet_ray() -> None:
+    """To be called before `ray` is imported: no usage statistics, and a cluster that is ours alone.
+
+    Where `RAY_ADDRESS` names no cluster, one is started: it then listens on the loopback address
+    only, which Ray would replace by one that others reach, and asks for a token that only this
+    process and those that it starts have, in their environment; Ray would write one under home.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if os.environ.get("RAY_ADDRESS"):
+        return
+    # For Windows and macOS this is Ray's default.
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    if "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def quiet_matplotlib() -> None:
+    """To be called before matplotlib is imported: it makes no folders in the home directory.
+
+    Where it has its folders already, it keeps to them and to what the user wrote there.
+    """
+    if "matplotlib" in sys.modules or os.environ.get("MPLCONFIGDIR"):
+        return
+    if all(folder.is_dir() for folder in _matplotlib_folders()):
+        return
+    folder = tempfile.mkdtemp(prefix="nasbench-matplotlib-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["MPLCONFIGDIR"] = folder
+
+
+def _matplotlib_folders() -> list[Path]:
+    """Where matplotlib keeps its settings and its list of fonts."""
+    home = Path(os.path.expanduser("~"))
+    if not sys.platform.startswith(("linux", "freebsd")):
+        return [home / ".matplotlib"]
+    places = {"XDG_CONFIG_HOME": ".config", "XDG_CACHE_HOME": ".cache"}
+    return [
+        Path(os.environ.get(name) or home / beneath) / "matplotlib"
+        for name, beneath in places.items()
+    ]
