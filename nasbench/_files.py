@@ -24,10 +24,12 @@ __all__ = [
     "MOST_TOML",
     "atomic_path",
     "check_out",
+    "local",
     "open_file",
     "read_json",
     "read_text",
     "read_toml",
+    "stem",
     "write_csv",
     "write_json",
     "write_text",
@@ -40,6 +42,7 @@ MOST_JSON = 1 << 28
 
 _DEEPEST = 32
 """Tables and lists within each other in a TOML file, and parts of a dotted key."""
+_TOO_LARGE = "an integer has more than 64 bits"
 _LONGEST_NAME = 240
 """Bytes of a file's name: 255 is what file systems take, and ours gets `.build` and `.partial`."""
 
@@ -132,8 +135,10 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         raise too_deep
     try:
         values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also an integer of thousands of digits
+    except tomllib.TOMLDecodeError as error:
         raise DamagedFile(f"{path} is not TOML: {error}") from error
+    except ValueError as error:  # of thousands of digits
+        raise DamagedFile(f"{path} is not TOML: {_TOO_LARGE}") from error
     depth = 0
     level: list[Any] = [values]
     while level := [inner for value in level for inner in _inside(value)]:
@@ -141,7 +146,7 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         if depth > _DEEPEST:  # dotted keys in tables in lists
             raise too_deep
         if any(type(value) is int and not -(2**63) <= value < 2**63 for value in level):
-            raise DamagedFile(f"{path} is not TOML: an integer has more than 64 bits")
+            raise DamagedFile(f"{path} is not TOML: {_TOO_LARGE}")
     return values
 
 
@@ -185,6 +190,16 @@ def read_json(path: Path, what: str, *, most: int = MOST_JSON) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+def stem(path: Path) -> str:
+    """A file's name without its suffix, in UTF-8 also where the locale knows only ASCII."""
+    return os.fsencode(path.stem).decode("utf-8", "surrogateescape")
+
+
+def local(text: str) -> str:
+    """A path that stands in a UTF-8 text, as the file system of any locale takes it."""
+    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 def write_text(path: Path, text: str) -> None:

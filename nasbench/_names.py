@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LONGEST", "is_name"]
+__all__ = ["LONGEST", "is_key", "is_name"]
 
 LONGEST = 200
 """Characters of a name."""
@@ -16,3 +16,20 @@ def is_name(value: object) -> bool:
         [True, False, False]
     """
     return isinstance(value, str) and 1 <= len(value) <= LONGEST and value.isprintable()
+
+
+def is_key(value: object) -> bool:
+    """Whether it is a name that can be part of the path of a data set, and of a file.
+
+    No spaces at its ends, and between slashes neither nothing nor `.` nor `..`.
+
+    Example:
+        >>> [is_key(text) for text in ("200ep", "cifar10/200ep", "..", "/etc", " 200ep")]
+        [True, True, False, False, False]
+    """
+    return (
+        isinstance(value, str)
+        and is_name(value)
+        and value == value.strip()
+        and not {"", ".", ".."} & set(value.split("/"))
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "StrategyError",
     "UnknownName",
     "Unsupported",
+    "shown",
     "unknown",
 ]
 
@@ -59,8 +61,9 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
         "unknown device 'cpu-trch'; did you mean cpu-torch?"
     """
     names = sorted(known)
-    shown = repr(name) if len(repr(name)) <= _LONGEST else f"{repr(name)[:_LONGEST]}..."
-    near = difflib.get_close_matches(str(name)[:_LONGEST], names, n=3, cutoff=0.5)
+    told = shown(name)
+    asked = name[:_LONGEST] if isinstance(name, str) else told
+    near = difflib.get_close_matches(asked, names, n=3, cutoff=0.5)
     if near:
         hint = f"did you mean {' or '.join(near)}?"
     elif names:
@@ -69,7 +72,23 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
         hint += "" if hint.endswith(names[-1]) else f" ... ({len(names)} in all)"
     else:
         hint = "none is known"
-    return UnknownName(f"unknown {kind} {shown}; {hint}")
+    return UnknownName(f"unknown {kind} {told}; {hint}")
+
+
+def shown(value: object) -> str:
+    """A value as a sentence repeats it: as Python writes it, cut where that is long.
+
+    Example:
+        >>> shown("epochs"), shown(10**5000)
+        ("'epochs'", 'an integer of 16610 bits')
+    """
+    if isinstance(value, int) and value.bit_length() > 128:  # Python does not write the longest
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        text = reprlib.repr(value) if isinstance(value, dict | list | tuple) else repr(value)
+    except ValueError:  # such an integer inside
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 _LONGEST = 100

@@ -90,7 +90,7 @@ def test_any_text_is_read_as_the_standard_library_does_or_refused(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("x = " + "9" * 5_000, "is not TOML: Exceeds the limit"),
+        ("x = " + "9" * 5_000, "is not TOML: an integer has more than 64 bits"),
         ("x = 0x" + "f" * 5_000, "an integer has more than 64 bits"),
         ("x = [1, {y = 9223372036854775808}]", "an integer has more than 64 bits"),
         ("x = 1\nx = 2", "is not TOML"),

@@ -12,8 +12,9 @@ from nasbench._version import __version__
 from nasbench.building.assemble import assemble
 from nasbench.building.crew import Crew
 from nasbench.building.executor import Unit
-from nasbench.building.journal import BuildFolder, folder_of, holds_plan, read_plan
+from nasbench.building.journal import BuildFolder, folder_of, holds_plan, nameless, read_plan
 from nasbench.building.ledger import Ledger
+from nasbench.building.limits import check_extent
 from nasbench.building.measuring import count_networks, measure
 from nasbench.building.provenance import hardware as describe_hardware
 from nasbench.building.provenance import session, versions
@@ -67,6 +68,7 @@ def build(
     """
     crew = Crew.of(spec, processes, engine, hardware, executor)
     plan = plan_of(spec, crew.engine)
+    check_extent(spec, spec.space.unique)
     if out.exists() and not is_sample_of(out, plan):
         return _tidy_up(spec, out, crew.engine)
     return _make(spec, out, plan, crew, progress or silent)
@@ -106,6 +108,7 @@ def train_shard(
     if out.exists():
         raise exists_already(out)
     plan = plan_of(spec, crew.engine)
+    check_extent(spec, spec.space.unique)
     units = divide(units_of(spec), shard.of)[shard.number - 1]
     check_shards(out, plan, shard)
     folder = BuildFolder(out, plan, shard.folder)
@@ -146,12 +149,13 @@ def exists_already(out: Path) -> NasbenchError:
 def plan_of(spec: BuildSpec, engine: str) -> dict[str, Any]:
     """What is built, in plain JSON values; a space too large to enumerate is told here."""
     spec.space.check_listable("a table")
-    return {
+    plan = {
         "spec": spec.describe(),
         "distinct": spec.space.unique,
         "engine": engine,
         "version": __version__,
     }
+    return nameless(plan)
 
 
 def units_of(spec: BuildSpec, architectures: Sequence[int] | None = None) -> list[Unit]:
@@ -179,7 +183,7 @@ def _tidy_up(spec: BuildSpec, out: Path, engine: str | None = None) -> Table:
         plan = plan_of(spec, str(table.manifest.get("engine")))
         parts = [folder, *(folder / shard.folder for shard in shards_in(folder))]
         if (
-            table.manifest.get("recipe_file") == plan["spec"]
+            table.manifest.get("recipe_file") == spec.describe()
             and "sample" not in table.manifest
             and engine in (plan["engine"], None)
             and all(read_plan(part) in (plan, None) for part in parts)

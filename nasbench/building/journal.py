@@ -18,10 +18,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nasbench._files import write_text
-from nasbench.errors import NasbenchError
+from nasbench._files import read_json, write_text
+from nasbench.errors import DamagedFile, NasbenchError
 
-__all__ = ["BuildFolder", "folder_of", "holds_plan", "line_of", "read_entries", "read_plan"]
+__all__ = [
+    "BuildFolder",
+    "folder_of",
+    "holds_plan",
+    "line_of",
+    "nameless",
+    "read_entries",
+    "read_plan",
+]
 
 _PLAN, _JOURNAL, _LOCK = "plan.json", "journal.jsonl", "lock"
 
@@ -33,13 +41,25 @@ def folder_of(out: Path) -> Path:
 
 def read_plan(folder: Path) -> dict[str, Any] | None:
     """The plan of the build in a folder; None where a kill came before it."""
-    try:
-        plan: dict[str, Any] = json.loads((folder / _PLAN).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    path = folder / _PLAN
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise NasbenchError(f"cannot read {folder / _PLAN}: {error}") from error
-    return plan
+    plan = read_json(path, "plan")
+    if not isinstance(plan, dict):
+        raise DamagedFile(f"{path} is damaged: it is no plan of a build")
+    return nameless(plan)
+
+
+def nameless(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """A plan without what the table is called, which is nothing to what is trained.
+
+    So a build goes on under a corrected name; plans of earlier releases hold it.
+    """
+    without = dict(plan)
+    for key in ("spec", "pilot"):
+        if isinstance(said := plan.get(key), Mapping):
+            without[key] = {inner: value for inner, value in said.items() if inner != "name"}
+    return without
 
 
 def holds_plan(out: Path, plan: Mapping[str, Any], part: str = "") -> bool:

@@ -27,11 +27,12 @@ from nasbench.building.designs import COUNTED, DRAWS, Sampling
 from nasbench.building.executor import Unit
 from nasbench.building.journal import BuildFolder
 from nasbench.building.ledger import Ledger
+from nasbench.building.limits import check_extent
 from nasbench.building.measuring import count_networks, measure
 from nasbench.building.provenance import session
 from nasbench.building.proxies import Scoring, chunks_of, score_chunks
 from nasbench.building.rounds import Outcome, Round, run_rounds
-from nasbench.building.spec import BuildSpec
+from nasbench.building.spec import BuildSpec, check_table_name
 from nasbench.device import make_device
 from nasbench.errors import NasbenchError
 from nasbench.surrogate.completed import write_completed
@@ -124,6 +125,8 @@ def build_sample(
 def check_sample(spec: BuildSpec, sampling: Sampling, complete: bool) -> None:
     """Refuse what cannot be sampled, or not be predicted."""
     distinct = spec.space.unique
+    check_table_name(f"{spec.name}-{'completed' if complete else 'sample'}")
+    check_extent(spec, distinct if complete else min(sampling.size, distinct))
     fewest = FEWEST_COMPLETED if complete else 1
     if distinct <= fewest:
         raise NasbenchError(

@@ -16,8 +16,9 @@ from nasbench._version import __version__
 from nasbench.building.builder import exists_already
 from nasbench.building.crew import Crew
 from nasbench.building.executor import Unit
-from nasbench.building.journal import BuildFolder, folder_of
+from nasbench.building.journal import BuildFolder, folder_of, nameless
 from nasbench.building.ledger import Ledger
+from nasbench.building.limits import check_extent
 from nasbench.building.provenance import hardware as describe_hardware
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import NasbenchError
@@ -98,6 +99,7 @@ def pilot(
     cells = min(cells, spec.space.unique)
     if cells < FEWEST_CELLS:
         raise NasbenchError(f"a pilot needs {FEWEST_CELLS} distinct cells or more, got {cells}")
+    check_extent(spec, cells)
     crew = Crew.of(spec, processes, engine, hardware, "local")
     # More cells begin with the fewer ones, and so does their journal.
     drawn = np.random.default_rng(seed).permutation(spec.space.representatives)[:cells].tolist()
@@ -109,12 +111,14 @@ def pilot(
         for training_seed in spec.seeds
         for cell in drawn[start : start + together]
     ]
-    plan = {
-        "pilot": spec.describe(),
-        "seed": seed,
-        "engine": crew.engine,
-        "version": __version__,
-    }
+    plan = nameless(
+        {
+            "pilot": spec.describe(),
+            "seed": seed,
+            "engine": crew.engine,
+            "version": __version__,
+        }
+    )
     if out.exists() and not folder_of(out).exists():
         raise exists_already(out)
     folder = BuildFolder(out, plan)

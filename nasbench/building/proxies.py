@@ -18,7 +18,7 @@ from nasbench.building.executor import default_processes, in_processes
 from nasbench.building.journal import BuildFolder, folder_of, read_plan
 from nasbench.building.provenance import hardware as describe_hardware
 from nasbench.building.provenance import session, versions
-from nasbench.building.spec import BuildSpec
+from nasbench.building.spec import BuildSpec, check_table_name
 from nasbench.errors import NasbenchError
 from nasbench.proxy import get, score
 from nasbench.table import Dataset, Table, write_table
@@ -78,6 +78,7 @@ def score_table(
     """
     if processes is not None and processes < 1:
         raise NasbenchError(f"scoring needs 1 process or more, got {processes}")
+    check_table_name(f"{spec.name}-proxies")
     if not scoring.proxies:
         raise NasbenchError("no proxy is named: nasbench proxies list tells which there are")
     for name in scoring.proxies:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasbench._files import read_toml
+from nasbench._files import local, read_toml, stem
+from nasbench._names import LONGEST, is_key
+from nasbench.building.limits import check_sizes
 from nasbench.device import DeviceSpec
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import BadValue, NasbenchError, Unsupported, shown, unknown
 from nasbench.space import CellSpace, Space
 from nasbench.space import get as get_space
 from nasbench.space.registry import from_description
@@ -18,15 +20,20 @@ from nasbench.task import Task
 from nasbench.task import from_spec as task_from_spec
 from nasbench.train import Recipe
 
-__all__ = ["BuildSpec", "read_spec"]
+__all__ = ["BuildSpec", "check_table_name", "read_spec"]
 
 _KEYS = ("name", "space", "task", "seeds", "recipe", "device")
 _SPACE_KEYS = ("name", "nodes", "operations")
 
+MOST_RECIPE_NAME = LONGEST - len("predicted//evaluation_seconds")
+"""Letters: the longest data set that is named after a recipe is a name, too."""
+MOST_SEEDS = 1_000
+LARGEST_SEED = 2**32
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class BuildSpec:
-    """What a build trains and measures.
+    """What a build trains and measures; checked as a whole when it is made.
 
     Attributes:
         name: of the table.
@@ -45,6 +52,24 @@ class BuildSpec:
     recipes: Mapping[str, Recipe]
     devices: tuple[DeviceSpec, ...]
 
+    def __post_init__(self) -> None:
+        _check_names(self.name, self.recipes, self.devices)
+        _, height, width = self.task.shape
+        for name, recipe in self.recipes.items():
+            for split, images in self.task.splits.items():
+                wanted = getattr(recipe, f"{split}_images")
+                if wanted > len(images):
+                    raise BadValue(
+                        f"recipe {name}: {split}_images is {wanted}, "
+                        f"{self.task.name} has {len(images)} {split} images"
+                    )
+            if recipe.crop_padding > max(height, width):
+                raise BadValue(
+                    f"recipe {name}: crop_padding is {recipe.crop_padding}, more than the images "
+                    f"of {self.task.name} have pixels: {height} x {width}"
+                )
+        check_sizes(self)
+
     def describe(self) -> dict[str, Any]:
         """All of it by name; plain JSON values."""
         return {
@@ -55,6 +80,40 @@ class BuildSpec:
             "recipes": {name: recipe.describe() for name, recipe in self.recipes.items()},
             "devices": [spec.describe() for spec in self.devices],
         }
+
+
+def check_table_name(name: str) -> None:
+    """Refuse what no table can be called: its file, pages and folders are named after it."""
+    if not is_key(name):
+        raise BadValue(
+            f"a table's name is 1 to {LONGEST} printable characters, without spaces or slashes at "
+            f"its ends, and no . or .. between slashes, got {shown(name)}: give another, as in "
+            f'name = "mine"'
+        )
+
+
+def _check_names(name: str, recipes: Iterable[str], devices: Sequence[DeviceSpec]) -> None:
+    """Refuse names before they stand in data sets, files and pages, side by side."""
+    check_table_name(name)
+    taken = [device.name for device in devices]
+    if len(set(taken)) < len(taken):
+        raise BadValue(f"two devices are called {max(taken, key=taken.count)}")
+    for recipe in recipes:
+        if len(recipe) > MOST_RECIPE_NAME:
+            raise BadValue(
+                f"a recipe's name has {MOST_RECIPE_NAME} letters at most, got {shown(recipe)}"
+            )
+        if not re.fullmatch(r"[\w.-]+", recipe) or not is_key(recipe):
+            raise BadValue(
+                f"a recipe's name is letters, digits, '_', '-', '.', and not . or .., got "
+                f"{shown(recipe)}"
+            )
+        if recipe == "proxy" or recipe in taken:
+            other = "the proxies" if recipe == "proxy" else "a device"
+            raise BadValue(
+                f"a recipe is called {recipe}, and so are the metrics of {other}: give it another "
+                f"name"
+            )
 
 
 def read_spec(path: Path) -> BuildSpec:
@@ -72,69 +131,58 @@ def _parse(values: Mapping[str, Any], path: Path) -> BuildSpec:
             raise unknown("key", key, _KEYS)
     for key in ("space", "task", "recipe"):
         if key not in values:
-            raise NasbenchError(f"{key!r} is missing")
+            raise BadValue(f"{key!r} is missing")
+    name = values.get("name", stem(path))
+    if not isinstance(name, str):
+        raise BadValue(f"name is a text, got {shown(name)}")
     recipes = {}
     if not isinstance(values["recipe"], Mapping) or not values["recipe"]:
-        raise NasbenchError("recipes are tables: [recipe.NAME] with epochs = ...")
-    for name, given in values["recipe"].items():
+        raise BadValue("recipes are tables: [recipe.NAME] with epochs = ...")
+    for called, given in values["recipe"].items():
         if not isinstance(given, Mapping):
-            raise NasbenchError(f"recipes are tables: [recipe.NAME], got recipe.{name} = {given!r}")
-        if not re.fullmatch(r"[\w.-]+", name):
-            raise NasbenchError(f"a recipe's name is letters, digits, '_', '-', '.', got {name!r}")
-        recipes[name] = Recipe.from_dict(given)
+            raise BadValue(
+                f"recipes are tables: [recipe.NAME], got recipe.{called} = {shown(given)}"
+            )
+        recipes[called] = Recipe.from_dict(given)
     devices = _devices(values.get("device", []))
-    if not isinstance(values["task"], str | Mapping):
-        raise NasbenchError(f"task is a name or a table [task], got {values['task']!r}")
+    _check_names(name, recipes, devices)  # before images are read, which can take minutes
+    seeds = _seeds(values.get("seeds", 1))
+    space = _space(values["space"], path.parent)
     task = task_from_spec(values["task"], path.parent)
-    for name, recipe in recipes.items():
-        for split, images in task.splits.items():
-            wanted = getattr(recipe, f"{split}_images")
-            if wanted > len(images):
-                raise NasbenchError(
-                    f"recipe {name}: {split}_images is {wanted}, "
-                    f"{task.name} has {len(images)} {split} images"
-                )
-    return BuildSpec(
-        name=str(values.get("name", path.stem)),
-        space=_space(values["space"], path.parent),
-        task=task,
-        seeds=_seeds(values.get("seeds", 1)),
-        recipes=recipes,
-        devices=devices,
-    )
+    return BuildSpec(name, space, task, seeds, recipes, devices)
 
 
 def _space(given: object, folder: Path) -> Space:
     if isinstance(given, str):
-        space = get_space(folder / given if given.endswith(".toml") else given)
+        space = get_space(folder / local(given) if given.endswith(".toml") else given)
     elif isinstance(given, Mapping):
         for key in given:
             if key not in _SPACE_KEYS:
                 raise unknown("key of [space]", key, _SPACE_KEYS)
         space = from_description(given)
     else:
-        raise NasbenchError(f"space is a name, a file or a table [space], got {given!r}")
+        raise BadValue(f"space is a name, a file or a table [space], got {shown(given)}")
     if not isinstance(space, CellSpace):
-        raise NasbenchError(f"no network is known for architectures of {space.name}")
+        raise Unsupported(f"no network is known for architectures of {space.name}")
     return space
 
 
 def _devices(given: object) -> tuple[DeviceSpec, ...]:
     if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
-        raise NasbenchError(f"devices are a list of tables: [[device]], got {given!r}")
-    devices = tuple(DeviceSpec.from_dict(one) for one in given)
-    names = [spec.name for spec in devices]
-    if len(set(names)) != len(names):
-        raise NasbenchError(f"two devices are called {max(names, key=names.count)}")
-    return devices
+        raise BadValue(f"devices are a list of tables: [[device]], got {shown(given)}")
+    return tuple(DeviceSpec.from_dict(one) for one in given)
 
 
 def _seeds(given: object) -> tuple[int, ...]:
     """A number of seeds, counted from 0, or a list of them."""
-    if type(given) is int and given > 0:
+    if type(given) is int and 0 < given <= MOST_SEEDS:
         return tuple(range(given))
-    if isinstance(given, list) and given and all(type(s) is int and s >= 0 for s in given):
-        if len(set(given)) != len(given):
-            raise NasbenchError(f"a seed is named twice in {given}")
-        return tuple(given)
-    raise NasbenchError(f"seeds must be a number of 1 or more, or a list of them, got {given!r}")
+    if isinstance(given, list) and 0 < len(given) <= MOST_SEEDS:
+        if len(set(map(repr, given))) != len(given):
+            raise BadValue(f"a seed is named twice in {shown(given)}")
+        if all(type(seed) is int and 0 <= seed < LARGEST_SEED for seed in given):
+            return tuple(given)
+    raise BadValue(
+        f"seeds must be a number of 1 or more, or a list of them, {MOST_SEEDS:,} at most, each 0 "
+        f"or more and below 2**32, got {shown(given)}"
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import BadValue, shown, unknown
 
 if TYPE_CHECKING:
     from nasbench.train.network import CellNetwork
@@ -18,7 +18,8 @@ MEASURED = "measured"
 ESTIMATED = "estimated"
 
 _CHOICES = {"runtime": ("torch", "onnxruntime"), "hardware": ("cpu", "cuda", "mps")}
-_COUNTS = ("batch_size", "threads", "warm_up", "repeats")
+_MOST = {"batch_size": 65_536, "threads": 256, "warm_up": 10_000, "repeats": 100_000}
+_MOST_SECONDS = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +79,23 @@ class DeviceSpec:
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
-            if getattr(self, name) not in known:
+            if not isinstance(getattr(self, name), str) or getattr(self, name) not in known:
                 raise unknown(f"{name} of a device", getattr(self, name), known)
-        for name in _COUNTS:
+        for name, most in _MOST.items():
             value = getattr(self, name)
             if type(value) is not int or value < 1:
-                raise NasbenchError(f"device: {name} must be an integer above 0, got {value!r}")
-        if type(self.seconds) not in (int, float) or not 0 < self.seconds < math.inf:
-            raise NasbenchError(f"device: seconds must be a number above 0, got {self.seconds!r}")
+                raise BadValue(f"device: {name} must be an integer above 0, got {shown(value)}")
+            if value > most:
+                raise BadValue(f"device: {name} must be at most {most:,}, got {shown(value)}")
+        seconds = self.seconds
+        if type(seconds) not in (int, float) or not 0 < seconds < math.inf:
+            raise BadValue(f"device: seconds must be a number above 0, got {shown(seconds)}")
+        if seconds > _MOST_SECONDS:
+            raise BadValue(
+                f"device: seconds must be at most {_MOST_SECONDS:,}, got {shown(seconds)}"
+            )
         if self.runtime == "onnxruntime" and self.hardware != "cpu":
-            raise NasbenchError(
+            raise BadValue(
                 f"device: onnxruntime measures on the cpu, not on {self.hardware}; "
                 f"use runtime torch there"
             )

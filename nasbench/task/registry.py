@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
+from nasbench._files import local
 from nasbench.errors import BadValue, unknown
 from nasbench.task.base import Task
 from nasbench.task.readers import cifar10, digits, fashion16, folder, npz
@@ -80,7 +81,7 @@ def from_spec(spec: object, base: Path = Path()) -> Task:
             raise BadValue(f"[task] with source {source!r} needs {needed}")
     if "classes" in options:
         options["classes"] = tuple(options["classes"])
-    return reader(base / options.pop("path"), **options)
+    return reader(base / local(options.pop("path")), **options)
 
 
 def _check_kind(key: str, value: object) -> None:

@@ -7,11 +7,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import BadValue, shown, unknown
 
 __all__ = ["Recipe"]
 
-_MOST = 10_000_000
+_MOST: Mapping[str, int] = {
+    "epochs": 1_000_000,
+    "train_images": 10_000_000,
+    "valid_images": 10_000_000,
+    "test_images": 10_000_000,
+    "channels": 4_096,
+    "cells": 1_000,
+    "batch_size": 1_000_000,
+    "learning_rate": 1_000,
+    "weight_decay": 1_000,
+    "crop_padding": 1_024,
+}
+"""What each number is at most; momentum and label_smoothing are below 1."""
 _POSITIVE = ("epochs", "channels", "cells", "batch_size", "learning_rate")
 
 
@@ -59,19 +71,20 @@ class Recipe:
             value = getattr(self, spec.name)
             wanted = {"int": int, "float": float, "bool": bool}[str(spec.type)]
             if wanted is float and type(value) is int:
-                object.__setattr__(self, spec.name, float(value))
+                object.__setattr__(self, spec.name, _as_float(value))
             elif type(value) is not wanted:
-                raise NasbenchError(f"recipe: {spec.name} must be {spec.type}, got {value!r}")
+                raise BadValue(f"recipe: {spec.name} must be {spec.type}, got {shown(value)}")
             low = 0 if spec.name not in _POSITIVE else math.ulp(0.0)
             if not low <= getattr(self, spec.name) < math.inf:
                 least = "more than 0" if low else "0 or more"
-                raise NasbenchError(f"recipe: {spec.name} must be {least}, got {value!r}")
-            if wanted is int and value > _MOST:
-                raise NasbenchError(f"recipe: {spec.name} must be at most {_MOST:,}, got {value:,}")
+                raise BadValue(f"recipe: {spec.name} must be {least}, got {shown(value)}")
+            most = _MOST.get(spec.name, math.inf)
+            if value > most:
+                raise BadValue(f"recipe: {spec.name} must be at most {most:,}, got {shown(value)}")
         if self.momentum >= 1 or self.label_smoothing >= 1:
-            raise NasbenchError("recipe: momentum and label_smoothing must be less than 1")
+            raise BadValue("recipe: momentum and label_smoothing must be less than 1")
         if self.nesterov and not self.momentum:
-            raise NasbenchError("recipe: nesterov needs a momentum above 0")
+            raise BadValue("recipe: nesterov needs a momentum above 0")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
@@ -81,7 +94,7 @@ class Recipe:
             if key not in known:
                 raise unknown("key of a recipe", key, known)
         if "epochs" not in values:
-            raise NasbenchError("recipe: epochs is missing")
+            raise BadValue("recipe: epochs is missing")
         return cls(**values)
 
     def describe(self) -> dict[str, Any]:
@@ -91,3 +104,11 @@ class Recipe:
     def learning_rate_at(self, step: int, steps: int) -> float:
         """The rate of step `step` of `steps`: cosine from `learning_rate` to 0."""
         return 0.5 * self.learning_rate * (1 + math.cos(math.pi * step / steps))
+
+
+def _as_float(value: int) -> float:
+    """An integer beyond all floats is beyond every bound, too."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import nasbench as nb
-from nasbench.building import read_spec
+from nasbench.building import (
+    BuildSpec,
+    Sampling,
+    Shard,
+    build,
+    build_sample,
+    read_spec,
+    train_shard,
+)
 from nasbench.device import DeviceSpec
 from nasbench.errors import NasbenchError
+from nasbench.space import CellSpace
 from nasbench.table import shipped_recipes
 
 RECIPE = """\
@@ -113,6 +123,11 @@ def test_shipped_recipes_can_be_read(path: Path) -> None:
         ("seeds = 2", "seeds = []", "seeds must be a number of 1 or more, or a list"),
         ("seeds = 2", "seeds = [3, -1]", "seeds must be a number of 1 or more, or a list"),
         ("seeds = 2", "seeds = [3, 3]", "a seed is named twice"),
+        ("seeds = 2", "seeds = 100000000000", "1,000 at most, .* got 100000000000"),
+        ("seeds = 2", "seeds = [4294967296]", "each 0 or more and below 2[*][*]32"),
+        ("seeds = 2", f"seeds = {list(range(1001))}", "1,000 at most"),
+        ("seeds = 2", f"seeds = {'9' * 5000}", "an integer has more than 64 bits"),
+        ("seeds = 2", "name = 3", "name is a text, got 3"),
         ("[recipe.short]", "[recipe]", r"recipes are tables: \[recipe.NAME\], got recipe.epochs"),
         ("[recipe.short]", "[[recipe]]", r"recipes are tables: \[recipe.NAME\]"),
         ("[recipe.short]", '[recipe."a/b"]', "a recipe's name is letters, .* got 'a/b'"),
@@ -125,6 +140,15 @@ def test_shipped_recipes_can_be_read(path: Path) -> None:
         ("= 100", "= -100", "recipe: train_images must be 0 or more, got -100"),
         ("= 100", "= 1151", "recipe short: train_images is 1151, digits has 1150 train images"),
         ("= 100", "= 1\nvalid_images = 9999", "recipe short: valid_images is 9999, digits has 288"),
+        ("= 100", "= 1\ncells = 1001", "recipe: cells must be at most 1,000, got 1001"),
+        ("= 100", "= 1\nlearning_rate = 1e300", "learning_rate must be at most 1,000, got 1e"),
+        ("= 100", "= 1\ncrop_padding = 9", "recipe short: crop_padding is 9, more than the images"),
+        (
+            "= 100",
+            "= 1\nchannels = 4096",
+            "a network of recipe short has some 52,261,027,840 weights, of which 1,000,000,000",
+        ),
+        ("= 100", "= 1\n[[device]]\nthreads = 257", "threads must be at most 256, got 257"),
         ("= 100", "= 1\nlearning_rate = nan", "learning_rate must be more than 0, got nan"),
         ("= 100", "= 1\nlaerning_rate = 0.1", "did you mean learning_rate"),
         ("= 100", "= 1\n[[device]]\nbatch = 3", "key of a device 'batch'; did you mean batch_size"),
@@ -151,6 +175,46 @@ def test_what_is_wrong_is_one_sentence_that_names_the_file(
         read_spec(path)
     assert "mine.toml" in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def _spec(**recipe: object) -> BuildSpec:
+    space, base = CellSpace("small", 3, ("none", "skip_connect")), nb.Recipe(1, channels=1, cells=1)
+    recipes = {"r": replace(base, **recipe)}  # type: ignore[arg-type]
+    return BuildSpec("s", space, nb.task("digits"), (0,), recipes, ())
+
+
+def test_numbers_that_come_to_too_much_together_are_refused() -> None:
+    """Digits have 8 x 8 pixels, cells of three nodes three edges."""
+    _spec(cells=1_000, batch_size=1_000_000)
+    with pytest.raises(NasbenchError, match="some 4,697,620,480 weights, of which 1,000,000,000"):
+        _spec(channels=4_096)  # 280 x 4,096**2 between the stages alone
+    with pytest.raises(NasbenchError, match=r"some 19,320,000,000 values in the feature maps"):
+        _spec(channels=50, cells=1_000, batch_size=1_150)
+    wide = CellSpace("wide", 20, ("none",))
+    with pytest.raises(NasbenchError, match="some 57,000 operations, of which 20,000"):
+        replace(_spec(cells=100), space=wide)
+    with pytest.raises(NasbenchError, match="some 2,147,483,648 values in a feature map, of which"):
+        replace(_spec(channels=512), devices=(DeviceSpec(batch_size=65_536),))
+
+
+def test_tables_that_no_memory_holds_are_refused_before_a_folder_is_made(tmp_path: Path) -> None:
+    out, spec = tmp_path / "t.h5", _spec(epochs=1_000_000)
+    long = replace(spec, seeds=tuple(range(1_000)))
+    for begin in (
+        lambda: build(long, out),
+        lambda: train_shard(long, out, Shard(1, 2)),
+        lambda: build_sample(long, out, Sampling(2, "random")),
+    ):
+        with pytest.raises(
+            NasbenchError, match=r"a curve of recipe r has some .* values, of which"
+        ):
+            begin()
+    many = {f"r{i}": spec.recipes["r"] for i in range(10_000)}
+    with pytest.raises(
+        NasbenchError, match=r"the build has some .* trainings, of which 10,000,000"
+    ):
+        build(replace(long, recipes=many), out)
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
