@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test test-slow lint bench clean
+.PHONY: install demo test quick test-slow lint bench clean
 
 install: $(VENV)/.installed
 
@@ -15,11 +15,15 @@ demo: install
 	$(BIN)/nasbench demo --out demo
 
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" --benchmark-disable
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" --ignore tests/benchmarks --benchmark-disable
+
+quick: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow and not process" --ignore tests/benchmarks --benchmark-disable
 
 test-slow: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --benchmark-disable
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --ignore tests/benchmarks --benchmark-disable
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks --benchmark-disable
 
 lint: install
 	$(BIN)/ruff check .

@@ -3,20 +3,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from matplotlib.figure import Figure
+from quick_models import QUICK, REAL
 
 import nasbench as nb
 from nasbench.space import CellSpace
+from nasbench.surrogate.predictors import PREDICTORS
 
 # No test depends on how fast the machine is.
 settings.register_profile("nasbench", deadline=None, max_examples=60)
 settings.load_profile("nasbench")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_models() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PREDICTORS, "xgboost", QUICK)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _real_models(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The predictor as users have it, for tests that ask whether it learns."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("real_models"):
+            patch.setitem(PREDICTORS, "xgboost", REAL)
+        yield
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made and not drawn, which is most of what a page takes."""
+
+    def save(figure: Figure, file: Any, *, format: str, **given: Any) -> None:
+        named = {artist.get_gid() for artist in figure.findobj()} - {None}
+        marks = "".join(f'<g id="{name}"><use /></g>\n' for name in sorted(named))
+        svg = f'<svg width="1pt" height="1pt" viewBox="0 0 1 1">\n{marks}</svg>'
+        text = svg if format == "svg" else "%PDF-"
+        _ = file.write_text(text, "utf-8") if isinstance(file, Path) else file.write(text)
+
+    monkeypatch.setattr(Figure, "savefig", save)
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,15 @@ import random
 import signal
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
 import nasbench as nb
 from nasbench.building import BuildSpec, Shard, assemble_shards, build, train_shard
+from nasbench.building.journal import BuildFolder, folder_of, read_plan
 from nasbench.space import CellSpace
 from nasbench.train.native import library
 
@@ -61,8 +63,7 @@ def trained(out: Path, part: str = "") -> list[tuple[str, int, int]]:
     ]
 
 
-# What follows runs in a process of its own that forks builds and kills them; PyTorch has not
-# computed anything there, so that a fork of it is whole.
+# What follows runs in a process of its own (see `zygote`) that forks builds and kills them.
 
 
 def killed_at_random(out: Path, engine: str, seeds: int, kills: int) -> None:
@@ -115,6 +116,15 @@ def killed_at_each_step(folder: Path, engine: str, spec: BuildSpec, shards: int 
         if os.WIFEXITED(status):
             assert os.WEXITSTATUS(status) == 0
             return
+
+
+def hold(out: Path, plan: Mapping[str, Any] | None, held: Event, part: str = "") -> None:
+    """Be at work on a build, or on a part of it by the plan that is there, until the kill."""
+    plan = read_plan(folder_of(out) / part) if plan is None else plan
+    folder = BuildFolder(out, plan or {}, part)
+    held.set()
+    time.sleep(3600)
+    folder.close(remove=False)
 
 
 def _die_before(step: int) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy
+import zygote
 from numpy.typing import NDArray
+from quick_models import QUICK
 from small_builds import ENGINES, journal_of, small_spec, trained
 
 from nasbench.building import BuildSpec, Sampling, build, build_sample, rounds
@@ -26,24 +26,16 @@ from nasbench.device import DeviceSpec
 from nasbench.errors import NasbenchError
 from nasbench.report.text import build_facts
 from nasbench.space import CellSpace
-from nasbench.surrogate import fit, predictors
-from nasbench.surrogate.predictors import Predictor
+from nasbench.surrogate import fit
+from nasbench.surrogate.predictors import PREDICTORS, Predictor
 from nasbench.table import Dataset, Table, write_table
 from nasbench.table.merging import merge
-
-HERE = Path(__file__).parent
 
 FOUR = CellSpace("four", 4, ("none", "nor_conv_1x1", "avg_pool_3x3"))
 """297 distinct cells."""
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "avg_pool_3x3")
 """Of three nodes: 30 distinct cells."""
-
-QUICK = replace(
-    predictors.PREDICTORS["xgboost"],
-    grid=({"n_estimators": 15, "max_depth": 3, "subsample": 0.7, "colsample_bytree": 0.5},),
-    members=3,
-)
 
 Truth = NDArray[np.float64]
 
@@ -56,13 +48,8 @@ def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few trees, and more rounds of few architectures."""
-    make_quick(monkeypatch.setattr, monkeypatch.setitem)
-
-
-def make_quick(setattr_: Callable[..., Any], setitem: Callable[..., Any]) -> None:
-    setattr_(rounds, "FIRST", 8)
-    setitem(predictors.PREDICTORS, "xgboost", QUICK)
+    """More rounds of few architectures."""
+    monkeypatch.setattr(rounds, "FIRST", 8)
 
 
 @pytest.fixture
@@ -199,8 +186,8 @@ def by_the_rule(outcome: Outcome) -> list[bool]:
 
 
 def test_it_ends_where_more_trainings_no_longer_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    linear = replace(predictors.PREDICTORS["ridge"], members=2)
-    monkeypatch.setitem(predictors.PREDICTORS, "xgboost", linear)
+    linear = replace(PREDICTORS["ridge"], members=2)
+    monkeypatch.setitem(PREDICTORS, "xgboost", linear)
     outcome = run(Sampling(250, "random"), worth(FOUR, seeds=3, noise=0.5))
     assert outcome.stopped
     assert len(outcome.trained) == 50 + outcome.rounds[-1].fitted < 250
@@ -216,7 +203,7 @@ def test_it_ends_where_more_trainings_no_longer_help(monkeypatch: pytest.MonkeyP
 def test_it_goes_on_while_trainings_help(monkeypatch: pytest.MonkeyPatch) -> None:
     truth, weights = growing_truth()
     model = Predictor(lambda settings, seed: Growing(weights))
-    monkeypatch.setitem(predictors.PREDICTORS, "xgboost", model)
+    monkeypatch.setitem(PREDICTORS, "xgboost", model)
     outcome = run(Sampling(250, "random"), truth)
     assert not outcome.stopped
     assert len(outcome.trained) == 250
@@ -387,8 +374,8 @@ def test_more_goes_on_from_what_a_sample_trained(
 
 def killed(folder: Path, kills: list[int]) -> None:
     """A build of a sample for each: killed at that report of its progress."""
-    rounds.RESAMPLES = 40
-    make_quick(setattr, dict.__setitem__)
+    rounds.RESAMPLES, rounds.FIRST = 40, 8
+    dict.__setitem__(PREDICTORS, "xgboost", QUICK)
     for kill in kills:
         child = os.fork()
         if not child:
@@ -416,11 +403,7 @@ def test_killed_at_any_moment_it_ends_as_if_nothing_had_happened(
     spec: BuildSpec, tmp_path: Path
 ) -> None:
     kills = [3, 18, 30]
-    code = f"from pathlib import Path; import test_build_complete as t; t.killed(Path({str(tmp_path)!r}), {kills})"  # noqa: E501
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    zygote.run(killed, tmp_path, kills)
     undisturbed = make(spec, tmp_path / "u.h5", Sampling(20, "active"), complete=True)
     numbers = []
     for kill in kills:

@@ -17,9 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zygote
 from hypothesis import given
 from hypothesis import strategies as st
-from small_builds import ENGINES, journal_of, journaled, small_spec, trained
+from small_builds import (
+    ENGINES,
+    hold,
+    journal_of,
+    journaled,
+    killed_at_each_step,
+    killed_at_random,
+    small_spec,
+    trained,
+)
 
 from nasbench.building import BuildSpec, build
 from nasbench.building.journal import BuildFolder
@@ -51,13 +61,6 @@ def _finish(spec: BuildSpec, out: Path, engine: str) -> tuple[Table, list[int]]:
     return table, reports
 
 
-def _run(code: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
 # Killed.
 
 
@@ -69,10 +72,7 @@ KILLS = {"reference": (3, 4), "native": (20, 30)}
 def test_killed_at_random_moments_nothing_is_lost_or_repeated(engine: str, tmp_path: Path) -> None:
     kills, seeds = KILLS[engine]
     spec, out = small_spec(seeds=tuple(range(seeds))), tmp_path / "t.h5"
-    _run(
-        f"from pathlib import Path; from small_builds import killed_at_random;"
-        f"killed_at_random(Path({str(out)!r}), {engine!r}, seeds={seeds}, kills={kills})"
-    )
+    zygote.run(killed_at_random, out, engine, seeds=seeds, kills=kills)
     units = trained(out)
     assert set(Counter(units).values()) == {1}
     sessions = [entry for entry in journaled(out) if entry["entry"] == "session"]
@@ -86,11 +86,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_repeated(engine: str, tmp_p
 def test_killed_before_any_change_of_the_disk_it_can_be_finished(tmp_path: Path) -> None:
     engine = ENGINES[-1]
     tiny = small_spec(("none", "skip_connect"), seeds=(0,))
-    _run(
-        f"from pathlib import Path; from small_builds import *;"
-        f"killed_at_each_step(Path({str(tmp_path)!r}), {engine!r}, "
-        f"small_spec(('none', 'skip_connect'), seeds=(0,)))"
-    )
+    zygote.run(killed_at_each_step, tmp_path, engine, tiny)
     outs = [tmp_path / f"{step}.h5" for step in range(100)]
     # The first that was not killed is whole, and its folder is gone.
     whole = [out.exists() and not journal_of(out).parent.exists() for out in outs]
@@ -343,22 +339,15 @@ def test_a_disk_that_was_full_before_is_told(spec: BuildSpec, engine: str, tmp_p
 
 def test_two_builds_of_one_table_are_told_of_each_other(spec: BuildSpec, tmp_path: Path) -> None:
     out = tmp_path / "t.h5"
-    code = (
-        f"import sys; from pathlib import Path; from nasbench.building.journal import BuildFolder;"
-        f"folder = BuildFolder(Path({str(out)!r}), {{}}); print('held', flush=True);"
-        f"sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
-        assert other.stdout
-        assert other.stdout.readline() == b"held\n"
+    held = zygote.Event()
+    with zygote.begun(hold, out, {}, held) as (other, _):
+        assert held.wait(60)
         with pytest.raises(NasbenchError, match=f"another build is at work on .*{other.pid} on"):
             build(spec, out, processes=1)
         with pytest.raises(NasbenchError, match=f"process {other.pid} on"):  # and still says so
             build(spec, out, processes=1)
         other.kill()
-        other.wait()
+        other.join()
     BuildFolder(out, {}).close(remove=True)  # the lock went with its process
 
 

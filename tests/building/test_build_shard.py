@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -11,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zygote
 from hypothesis import given
 from hypothesis import strategies as st
-from small_builds import ENGINES, small_spec, trained
+from small_builds import ENGINES, hold, killed_at_each_step, small_spec, trained
 
 from nasbench.building import BuildSpec, Shard, assemble_shards, build, train_shard
 from nasbench.building.executor import Unit
@@ -163,15 +162,7 @@ def test_shards_measure_nothing_and_who_assembles_measures_all(tmp_path: Path) -
 
 def test_killed_before_any_change_of_the_disk_shards_can_be_finished(tmp_path: Path) -> None:
     spec = small_spec(("none", "skip_connect"), seeds=(0,))
-    code = (
-        f"from pathlib import Path; from small_builds import *;"
-        f"killed_at_each_step(Path({str(tmp_path)!r}), {ENGINE!r}, "
-        f"small_spec(('none', 'skip_connect'), seeds=(0,)), shards=2)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    zygote.run(killed_at_each_step, tmp_path, ENGINE, spec, shards=2)
     outs = [tmp_path / f"{step}.h5" for step in range(200)]
     # The first that was not killed is whole, and its folder is gone.
     steps = [out.exists() and not folder_of(out).exists() for out in outs].index(True)
@@ -254,17 +245,9 @@ def test_shards_of_another_engine_are_refused(spec: BuildSpec, tmp_path: Path) -
 def test_a_shard_at_work_is_neither_doubled_nor_assembled(spec: BuildSpec, tmp_path: Path) -> None:
     out = tmp_path / "t.h5"
     _train(spec, out, "1/2", "2/2")
-    code = (
-        f"import sys, json; from pathlib import Path; from nasbench.building.journal import *;"
-        f"out = Path({str(out)!r}); part = 'shard-2-of-2';"
-        f"folder = BuildFolder(out, read_plan(folder_of(out) / part), part);"
-        f"print('held', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
-        assert other.stdout
-        assert other.stdout.readline() == b"held\n"
+    at_work = zygote.Event()
+    with zygote.begun(hold, out, None, at_work, "shard-2-of-2") as (other, _):
+        assert at_work.wait(60)
         held = f"another build is at work on .*shard-2-of-2: process {other.pid} on"
         with pytest.raises(NasbenchError, match=held):
             _train(spec, out, "2/2")
@@ -272,7 +255,7 @@ def test_a_shard_at_work_is_neither_doubled_nor_assembled(spec: BuildSpec, tmp_p
             assemble_shards(spec, out)
         _train(spec, out, "1/2")
         other.kill()
-        other.wait()
+        other.join()
     assert assemble_shards(spec, out).path == out
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zygote
 from numpy.typing import NDArray
 from small_builds import ENGINES, journaled, small_spec, trained
 
@@ -185,9 +184,9 @@ def test_killed_while_scoring_it_ends_as_if_nothing_had_happened(
     spec: BuildSpec, undisturbed: Table, tmp_path: Path
 ) -> None:
     out = tmp_path / "t.h5"
-    code = f"import pathlib, test_build_stratified as t; t.killed(pathlib.Path({str(out)!r}))"
-    ended = subprocess.run([sys.executable, "-c", code], cwd=HERE, check=False)
-    assert ended.returncode == -signal.SIGKILL
+    with zygote.begun(killed, out) as (ended, _):
+        ended.join()
+    assert ended.exitcode == -signal.SIGKILL
     before = scored(out)
     assert len(before) == 8
     assert not trained(out)

@@ -118,6 +118,7 @@ def test_compare_writes_summary_page_and_figures(cli, table, tmp_path):
     assert kept.summary() == summary
 
 
+@pytest.mark.drawn
 def test_times_that_are_assumed_are_called_so(cli, table, tmp_path):
     words = ("--strategies", "random_search", "--budget-seconds", 60, "--seeds", 3)
     assumed = ("--seconds-per-epoch", 2, "--in-proportion-to", "flops")

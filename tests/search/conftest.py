@@ -11,7 +11,7 @@ import pytest
 
 import nasbench as nb
 from nasbench.building import BuildSpec, build
-from nasbench.space import Space
+from nasbench.space import CellSpace, Space
 from nasbench.table import Dataset, Table, write_table
 from nasbench.train.native import library
 
@@ -87,11 +87,12 @@ def made_up_table(tmp_path_factory: pytest.TempPathFactory) -> Table:
 
 @pytest.fixture(scope="session")
 def tiny_spec() -> BuildSpec:
-    """Every distinct cell of nb201-mini, two epochs on a hundred digits, two seeds."""
+    """Thirty distinct cells of three nodes, two epochs on a hundred digits, two seeds."""
     recipe = nb.Recipe(
         epochs=2, train_images=100, valid_images=100, test_images=50, channels=4, cells=1
     )
-    space, task = nb.space("nb201-mini"), nb.task("digits")
+    operations = ("none", "skip_connect", "nor_conv_1x1", "avg_pool_3x3")
+    space, task = CellSpace("tiny", 3, operations), nb.task("digits")
     return BuildSpec("tiny", space, task, (0, 1), {"2ep": recipe}, ())
 
 

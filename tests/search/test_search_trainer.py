@@ -111,7 +111,7 @@ def test_multi_fidelity_search_on_the_trainer_is_the_one_on_its_table(
 
 
 def test_training_is_deterministic_but_for_its_seconds(tiny_spec: BuildSpec, engine: str) -> None:
-    query = Query(98, "2ep", 2)
+    query = Query(42, "2ep", 2)
     first, again = (_trainer(tiny_spec, engine, (3,)).evaluate(query) for _ in range(2))
     assert first.values == again.values
     assert _trainer(tiny_spec, engine, (4,)).evaluate(query).values != first.values
@@ -147,7 +147,7 @@ def _diverging(spec: BuildSpec, engine: str, epochs: int = 3) -> TrainerOracle:
 def test_diverged_training_shows_nan_and_charges_what_it_took(
     tiny_spec: BuildSpec, engine: str
 ) -> None:
-    outcome = _diverging(tiny_spec, engine).evaluate(Query(98, "wild", 3))
+    outcome = _diverging(tiny_spec, engine).evaluate(Query(42, "wild", 3))
     assert all(math.isnan(value) for value in outcome.values.values())
     assert 0 < outcome.seconds < math.inf
 
@@ -164,7 +164,7 @@ def test_resuming_a_diverged_training_shows_nan_for_nothing(
 
         def ask(self) -> Query:
             self.epochs += 1
-            return Query(98, "wild", self.epochs, resume=True)
+            return Query(42, "wild", self.epochs, resume=True)
 
         def tell(self, query: Query, outcome: Outcome) -> None:
             assert math.isnan(outcome.values["valid_accuracy"])

@@ -374,6 +374,7 @@ def test_places_that_cannot_be_read_or_written_are_told(table: Table, tmp_path: 
 # What is known of such models on real data.
 
 
+@pytest.mark.real_models
 def test_rank_correlation_on_published_accuracies(
     published: Mapping[str, Any], nb201: CellSpace, make_table: MakeTable
 ) -> None:

@@ -1,0 +1,113 @@
+"""Inputs, each taken by a forked child of one warm process with limits of time and memory.
+
+A child that ends with status 0 gave an answer, one that ends with status 2 and one line on stderr
+refused; everything else (another status, a signal, a second line, silence) is a fall.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+import tempfile
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nasbench.cli import main
+from nasbench.errors import NasbenchError
+
+SECONDS = 20
+"""CPU seconds that an input may take."""
+MEMORY = 3 << 30
+"""Bytes that an input may take beside what the warm process has."""
+
+Attempt = Sequence[object] | Callable[[], object]
+"""Words of the command line, or a function."""
+
+
+@dataclass
+class Tally:
+    """How many inputs were answered and refused, and how the others fell."""
+
+    answered: int = 0
+    refused: int = 0
+    fell: list[str] = field(default_factory=list)
+    sentences: Counter[str] = field(default_factory=Counter)
+
+    def take(self, about: str, status: int, stderr: str) -> None:
+        lines = stderr.splitlines()
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
+            self.answered += 1
+        elif (
+            os.WIFEXITED(status)
+            and os.WEXITSTATUS(status) == 2
+            and len(lines) == 1
+            and lines[0].startswith("nasbench: ")
+        ):
+            self.refused += 1
+            self.sentences[" ".join(lines[0].split()[-5:])] += 1
+        else:
+            ended = (
+                f"signal {os.WTERMSIG(status)}"
+                if os.WIFSIGNALED(status)
+                else f"status {os.WEXITSTATUS(status)}"
+            )
+            self.fell.append(f"{about}: {ended}: {' / '.join(lines[-3:])[:400]}")
+
+    def __str__(self) -> str:
+        return (
+            f"{self.answered} answered, {self.refused} refused in one sentence "
+            f"({len(self.sentences)} different ends), {len(self.fell)} fell"
+        )
+
+
+def attempt(what: Attempt, about: str, tally: Tally) -> None:
+    """Let a forked child take the input, and note how it ended."""
+    with tempfile.TemporaryFile("w+b") as told:
+        child = os.fork()
+        if not child:
+            os._exit(_take(what, told.fileno()))
+        _, status = os.waitpid(child, 0)
+        told.seek(0)
+        tally.take(about, status, told.read(1 << 16).decode(errors="replace"))
+
+
+def _take(what: Attempt, stderr: int) -> int:
+    os.dup2(stderr, 2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (till the end)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * 4096
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.alarm(30 * SECONDS)  # one that sleeps uses no CPU
+    status = 1
+    try:
+        status = _status(what)
+    except BaseException:
+        traceback.print_exc()
+    with contextlib.suppress(Exception):
+        sys.stderr.flush()
+    return status
+
+
+def _status(what: Attempt) -> int:
+    if not callable(what):
+        sys.argv = ["nasbench", *map(str, what)]
+        try:
+            main()
+        except SystemExit as left:
+            return int(left.code or 0)
+        return 0
+    try:
+        what()
+    except NasbenchError as error:
+        print(f"nasbench: {error}", file=sys.stderr)
+        return 2
+    return 0

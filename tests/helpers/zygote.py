@@ -1,0 +1,72 @@
+"""Processes that cost nothing to begin: forks of one that has imported everything already.
+
+A new interpreter that imports torch takes two CPU seconds, a fork of one that has done so takes
+milliseconds. PyTorch has not computed anything in the process that is forked, so a fork is whole.
+Tests of how processes begin, or of what they import, still begin their own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+_CONTEXT = get_context("forkserver")
+_CONTEXT.set_forkserver_preload(
+    ["nasbench.building", "nasbench.device.measure", "nasbench.proxy.scoring", "scipy.stats"]
+)
+
+
+STOPPED = 130
+"""How a process ends that Ctrl-C stops."""
+
+Event = _CONTEXT.Event
+"""Tells the test that a process got so far."""
+
+
+def run(function: Callable[..., Any], *args: Any, **given: Any) -> None:
+    """Run a function of a test module in a process of its own, which must end well."""
+    with begun(function, *args, **given) as (process, stderr):
+        process.join()
+        assert process.exitcode == 0, stderr.read_text(encoding="utf-8")
+
+
+@contextmanager
+def begun(
+    function: Callable[..., Any], *args: Any, **given: Any
+) -> Iterator[tuple[ForkServerProcess, Path]]:
+    """A process that runs the function, and the file of its stderr; it is killed at the end.
+
+    It leads a process group of its own, which a test may signal as a terminal does.
+    """
+    with TemporaryDirectory() as folder:
+        stderr = Path(folder) / "stderr"
+        stderr.touch()
+        process = _CONTEXT.Process(target=_child, args=(str(stderr), function, args, given))
+        process.start()
+        try:
+            yield process, stderr
+        finally:
+            if process.is_alive():
+                process.kill()
+            process.join()
+
+
+def _child(stderr: str, function: Callable[..., Any], args: Any, given: Any) -> None:
+    os.setpgrp()
+    # Whoever started the tests may have begun them deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    descriptor = os.open(stderr, os.O_WRONLY | os.O_APPEND)
+    os.dup2(descriptor, 2)
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (till the end)
+    try:
+        function(*args, **given)
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
