@@ -20,6 +20,7 @@ from nasbench.cli import (
     tables,
     transfer,
 )
+from nasbench.cli.common import printable
 from nasbench.errors import NasbenchError
 
 __all__ = ["app", "main"]
@@ -60,7 +61,7 @@ def main() -> None:
     try:
         status = app(standalone_mode=False)
     except NasbenchError as error:
-        print(f"nasbench: {error}", file=sys.stderr)
+        print(printable(f"nasbench: {error}"), file=sys.stderr)
         status = 2
     except typer.TyperException as error:  # an option or argument that cannot be read
         print(f"nasbench: {error.format_message()} (nasbench COMMAND --help)", file=sys.stderr)

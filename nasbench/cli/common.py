@@ -23,6 +23,7 @@ __all__ = [
     "complete_proxy",
     "emit",
     "parse_settings",
+    "printable",
     "progress",
     "read_start",
     "rows",
@@ -89,7 +90,7 @@ def emit(document: Mapping[str, Any], as_json: bool, text: str) -> None:
 def rows(pairs: Sequence[tuple[str, object]]) -> str:
     """Names and values in two columns."""
     width = max(len(name) for name, _ in pairs)
-    return "\n".join(f"{name:<{width}}  {_printable(str(value))}" for name, value in pairs)
+    return "\n".join(f"{name:<{width}}  {printable(str(value))}" for name, value in pairs)
 
 
 def say_engine(engine: str, hardware: str = "auto") -> None:
@@ -152,8 +153,8 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     return parsed
 
 
-def _printable(text: str) -> str:
-    """The text without what would move a terminal's cursor: it may be a stranger's."""
+def printable(text: str) -> str:
+    """One line of text, without what would move a terminal's cursor: it may be a stranger's."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 

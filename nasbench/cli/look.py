@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench.cli.common import Json, emit, progress, rows
+from nasbench.cli.tasks import task_rows
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
@@ -97,9 +98,7 @@ def info(table: TableArgument, as_json: Json = False) -> None:
         ("rows", f"{len(opened.rows):,} (sharing: {manifest['sharing']})"),
     ]
     if "task" in manifest:
-        task = manifest["task"]
-        hashed = f", hash {task['hash'][:16]}" if "hash" in task else ""
-        shown.append(("task", f"{task['name']}{hashed}"))
+        shown += task_rows(manifest["task"])
     for source in origins(manifest):
         shown.append(("imported", f"{source.get('name')} ({source.get('kind')})"))
         shown += [(key, source[key]) for key in ("licence", "citation") if key in source]

@@ -17,6 +17,7 @@ from nasbench.cli.common import (
     say_engine,
 )
 from nasbench.cli.sample import By, Complete, Design, Sample, SampleSeed, emit_sample, sampling_of
+from nasbench.cli.tasks import read_recipe, task_rows
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
@@ -73,12 +74,11 @@ def build(
     Examples: `nasbench build nb201-mini-fashion16 --out mini.h5`, and with a part of the
     trainings `nasbench build nb201-mini-fashion16 --out mini.h5 --sample 30 --complete`
     """
-    from nasbench.building import Shard, build_sample, read_spec, train_shard
+    from nasbench.building import Shard, build_sample, train_shard
     from nasbench.building import build as run_build
-    from nasbench.table import recipe_path
 
     part = None if shard is None else Shard.parse(shard)
-    spec = read_spec(recipe_path(recipe))
+    spec = read_recipe(recipe)
     sampling = sampling_of(spec, sample, complete, design, by, seed)
     if sampling is not None and part is not None:
         raise NasbenchError("a sample is chosen and trained by one command: --sample or --shard")
@@ -165,6 +165,7 @@ def _estimate(
     whole = f"{found.distinct:,}{of} distinct cells × {len(spec.seeds)} seeds"
     recipes = f" × {len(spec.recipes)} recipes" if len(spec.recipes) > 1 else ""
     shown: list[tuple[str, object]] = [
+        *task_rows(spec.task.describe()),  # its notes are said already
         ("trainings", f"{found.trainings:,}: {whole}{recipes}{left}"),
         *((name, f"{_time(e, 1)} a training") for name, e in found.training_seconds.items()),
         (
@@ -192,7 +193,8 @@ def _estimate(
         note += f"\nThe time of {by}, which comes before training, is that of some of these cells."
     if complete or (sampling and sampling.design == "active"):
         note += "\nFitting models comes on top; a sample that ends early takes less."
-    emit(found.describe(), as_json, f"{rows(shown)}\n\n{note}")
+    document = {**found.describe(), "task": spec.task.manifest()}
+    emit(document, as_json, f"{rows(shown)}\n\n{note}")
 
 
 def _time(of: Estimate, seconds: int) -> str:
@@ -210,10 +212,9 @@ def assemble(recipe: RecipeArgument, out: Out, as_json: Json = False) -> None:
 
     Example: `nasbench assemble nb201-mini-fashion16 --out mini.h5`
     """
-    from nasbench.building import assemble_shards, read_spec
-    from nasbench.table import recipe_path
+    from nasbench.building import assemble_shards
 
-    spec = read_spec(recipe_path(recipe))
+    spec = read_recipe(recipe)
     with progress() as tell:
         table = assemble_shards(spec, out, progress=tell)
     _emit_table(table, as_json)

@@ -12,6 +12,7 @@ import typer
 from nasbench.cli.common import Json, check_writable, emit, progress, say_engine
 from nasbench.cli.look import complete_table
 from nasbench.cli.make import Engine, Hardware, RecipeArgument
+from nasbench.cli.tasks import read_recipe
 from nasbench.errors import NasbenchError
 
 __all__ = ["register"]
@@ -57,16 +58,15 @@ def pilot(
     """
     from dataclasses import replace
 
-    from nasbench.building import read_spec
     from nasbench.building.judgement import Reference, write_judgement
     from nasbench.building.pilot import pilot as run_pilot
     from nasbench.building.recommend import judge
     from nasbench.report.pilot import pilot_tables
-    from nasbench.table import load, recipe_path
+    from nasbench.table import load
 
     seconds = _seconds(budget)
     check_writable(out)
-    spec = read_spec(recipe_path(recipe))
+    spec = read_recipe(recipe)
     if seeds is not None:
         spec = replace(spec, seeds=tuple(range(seeds)))
     compared = None

@@ -10,6 +10,7 @@ import typer
 from nasbench.cli.common import Json, check_folder, complete_proxy, emit, progress, rows
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.cli.make import Hardware, Out, RecipeArgument
+from nasbench.cli.tasks import read_recipe
 from nasbench.errors import NasbenchError
 
 __all__ = ["register"]
@@ -80,15 +81,15 @@ def score(
     """
     import numpy as np
 
-    from nasbench.building import read_spec
     from nasbench.building.proxies import Scoring, score_table
     from nasbench.proxy import names
-    from nasbench.table import load, recipe_path
+    from nasbench.table import load
 
     asked = tuple(dict.fromkeys(split(chosen))) if chosen is not None else names()
+    spec = read_recipe(recipe)
     with progress() as tell:
         written = score_table(
-            read_spec(recipe_path(recipe)),
+            spec,
             out,
             Scoring(asked, draws, batch_size, seed),
             table=load(table) if table else None,

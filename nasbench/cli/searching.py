@@ -12,6 +12,7 @@ from nasbench._processes import cores
 from nasbench.cli.common import Json, emit, parse_settings, progress, rows, say_engine
 from nasbench.cli.look import complete_table
 from nasbench.cli.protocol import ProtocolOptions, with_protocol
+from nasbench.cli.tasks import read_recipe
 from nasbench.errors import BadValue, NasbenchError, unknown
 
 if TYPE_CHECKING:
@@ -159,10 +160,8 @@ def _source(table: str | None, surrogate: Path | None, train: str | None) -> Sou
         from nasbench.surrogate import Surrogate
 
         return Surrogate.load(surrogate)
-    from nasbench.building import read_spec
-    from nasbench.table import recipe_path
 
-    return read_spec(recipe_path(str(train)))
+    return read_recipe(str(train))
 
 
 def _oracle(source: Source, protocol: SearchProtocol) -> Oracle:
