@@ -141,8 +141,7 @@ def score(
 def _at_start(
     space: Space, architecture: int, task: Task, recipe: Recipe, live: bool, seed: int
 ) -> CellNetwork:
-    with torch.random.fork_rng(devices=[]):  # the weights that PyTorch draws are not used
-        net = network(space, architecture, task, recipe, live=live)
+    net = network(space, architecture, task, recipe, live=live)
     initialize(net, seed, architecture)
     return net
 

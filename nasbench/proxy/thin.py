@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from nasbench.proxy.probe import Probe, Values
-from nasbench.train.network import CellNetwork
+from nasbench.train.network import CellNetwork, generator_kept
 from nasbench.train.side_by_side import layers
 
 __all__ = ["linear_regions"]
@@ -46,7 +46,7 @@ def linear_regions(probe: Probe) -> Values:
 
 def _thin(probe: Probe, network: CellNetwork) -> CellNetwork:
     classes, _ = network.classifier.weight.shape
-    with torch.random.fork_rng(devices=[]):  # what PyTorch starts with is drawn anew below
+    with generator_kept():  # what PyTorch starts with is drawn anew below
         thin = CellNetwork(
             network.graph, inputs=probe.images.shape[1], classes=classes, channels=1, cells=1
         )

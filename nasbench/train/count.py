@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nasbench.train.network import CellNetwork
+from nasbench.errors import Unsupported
+from nasbench.train.network import CellNetwork, Shift
 
 __all__ = ["Counts", "count"]
+
+_COUNTED = (nn.Conv2d, nn.Linear)
+_FREE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, Shift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,17 @@ def count(network: CellNetwork, shape: tuple[int, int, int]) -> Counts:
     """Count a network on an image of this shape `(channels, height, width)`.
 
     A network built with `live=False` is counted with its dead edges, as the release counts.
+
+    Raises:
+        Unsupported: where a module has parameters and is none of those above: what it costs is
+            not known here.
     """
+    for name, module in network.named_modules():
+        if not isinstance(module, _COUNTED + _FREE) and [*module.parameters(recurse=False)]:
+            raise Unsupported(
+                f"the FLOPs of {name or 'the network'}, a {type(module).__name__}, are not known: "
+                f"Conv2d and Linear layers are counted, BatchNorm is not"
+            )
     flops = 0
 
     def add(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
@@ -45,7 +59,7 @@ def count(network: CellNetwork, shape: tuple[int, int, int]) -> Counts:
 
     counted = copy.deepcopy(network).eval()
     for module in counted.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, _COUNTED):
             module.register_forward_hook(add)
     with torch.inference_mode():
         counted(network.classifier.weight.new_zeros(1, *shape))

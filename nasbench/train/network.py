@@ -7,6 +7,10 @@ pooling and a linear classifier.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +21,20 @@ from nasbench.task import Task
 from nasbench.task import get as get_task
 from nasbench.train.recipe import Recipe
 
-__all__ = ["Cell", "CellNetwork", "Reduction", "Shift", "network"]
+__all__ = ["Cell", "CellNetwork", "Reduction", "Shift", "generator_kept", "network"]
+
+_forking = threading.Lock()
+
+
+@contextmanager
+def generator_kept() -> Iterator[None]:
+    """Leave PyTorch's global generator as it is, whatever draws from it inside.
+
+    One thread at a time, so that none puts back what another has moved: the native trainer
+    builds its networks in several.
+    """
+    with _forking, torch.random.fork_rng(devices=[]):
+        yield
 
 
 class ReLUConvBN(nn.Sequential):
@@ -134,6 +151,9 @@ def network(
 ) -> CellNetwork:
     """An architecture as a network for a task, its weights as PyTorch starts them.
 
+    They follow PyTorch's global generator, which stays as it is: the same each time, until you
+    seed it (`torch.manual_seed`).
+
     Args:
         space: a cell space or its name.
         architecture: of the space.
@@ -151,10 +171,11 @@ def network(
         )
     space.check(architecture)
     graph = space.live_graph(architecture) if live else space.graph(architecture)
-    return CellNetwork(
-        graph,
-        inputs=task.shape[0],
-        classes=len(task.classes),
-        channels=recipe.channels,
-        cells=recipe.cells,
-    )
+    with generator_kept():
+        return CellNetwork(
+            graph,
+            inputs=task.shape[0],
+            classes=len(task.classes),
+            channels=recipe.channels,
+            cells=recipe.cells,
+        )

@@ -22,9 +22,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from nasbench.train.network import Cell, CellNetwork
+from nasbench.errors import Unsupported
+from nasbench.train.network import Cell, CellNetwork, Reduction, Shift, Zero
 
 __all__ = ["layers", "side_by_side"]
+
+_BY_CHANNEL = frozenset({nn.AvgPool2d, nn.BatchNorm2d, nn.Identity, nn.ReLU, Shift, Zero})
+"""Layers that treat each channel by itself."""
+_CONTAINERS = (nn.ModuleList, CellNetwork, Reduction)
+"""What only passes on what its layers make, besides `nn.Sequential`."""
 
 
 def side_by_side(networks: Sequence[CellNetwork]) -> nn.Module:
@@ -65,10 +71,11 @@ def _stack(modules: Sequence[nn.Module]) -> nn.Module:
     first = modules[0]
     if isinstance(first, Cell):
         return _Cells(cast(Sequence[Cell], modules))
-    if isinstance(first, nn.Conv2d):
+    if type(first) is nn.Conv2d:
         return _Convolutions(cast(Sequence[nn.Conv2d], modules))
-    if isinstance(first, nn.Linear):
+    if type(first) is nn.Linear:
         return _Linears(cast(Sequence[nn.Linear], modules))
+    _check(first)
     joined: dict[int, object] = {}  # what stands in the copy for each part of the first
     for name, parameter in first.named_parameters(recurse=False):
         parameters = [module.get_parameter(name).detach() for module in modules]
@@ -84,11 +91,33 @@ def _stack(modules: Sequence[nn.Module]) -> nn.Module:
     return stacked
 
 
+def _check(module: nn.Module) -> None:
+    """Refuse what would mix networks that lie side by side in the channels, or might."""
+    known = (
+        type(module) in _BY_CHANNEL
+        or isinstance(module, _CONTAINERS)
+        or type(module).forward is nn.Sequential.forward
+    )
+    if not known:
+        layers = ", ".join(sorted(kind.__name__ for kind in _BY_CHANNEL))
+        raise Unsupported(
+            f"a {type(module).__name__} cannot stand side by side with others of its kind: only "
+            f"Conv2d, Linear, {layers} can; train with the reference engine"
+        )
+
+
 class _Convolutions(nn.Module):
     """`[batch, networks x inputs, h, w]`, or images that all share, to as many outputs."""
 
     def __init__(self, modules: Sequence[nn.Conv2d]) -> None:
         super().__init__()
+        first = modules[0]
+        plain = first.groups == 1 and first.dilation == (1, 1) and first.padding_mode == "zeros"
+        if not plain or first.bias is not None:
+            raise Unsupported(
+                "a Conv2d with a bias, groups, a dilation or padding other than zeros cannot stand "
+                "side by side with others: train with the reference engine"
+            )
         self.weight = nn.Parameter(torch.cat([module.weight.detach() for module in modules]))
         self.stride, self.padding = modules[0].stride, modules[0].padding
 
@@ -102,6 +131,11 @@ class _Linears(nn.Module):
 
     def __init__(self, modules: Sequence[nn.Linear]) -> None:
         super().__init__()
+        if modules[0].bias is None:
+            raise Unsupported(
+                "a Linear without a bias cannot stand side by side with others: train with the "
+                "reference engine"
+            )
         self.weight = nn.Parameter(torch.stack([module.weight.detach() for module in modules]))
         self.bias = nn.Parameter(torch.stack([module.bias.detach() for module in modules]))
 
