@@ -26,6 +26,7 @@ __all__ = [
     "check_out",
     "local",
     "open_file",
+    "parse_json",
     "read_json",
     "read_text",
     "read_toml",
@@ -183,9 +184,25 @@ def read_json(path: Path, what: str, *, most: int = MOST_JSON) -> Any:
     """
     text = read_text(path, what, most=most)
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        return parse_json(text)
+    except ValueError as error:
         raise DamagedFile(f"{path} is damaged: it is not JSON ({error})") from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What a JSON text says; NaN and infinities are no JSON.
+
+    Raises:
+        ValueError: where it is not JSON, or nested more deeply than Python can read.
+
+    Example:
+        >>> parse_json('{"epochs": 5}')
+        {'epochs': 5}
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def _refuse_constant(name: str) -> Any:

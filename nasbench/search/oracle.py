@@ -201,7 +201,7 @@ def _fidelity(table: Table, recipe: str) -> Fidelity:
     if "valid_accuracy" in metrics:
         metrics = ["valid_accuracy"]
     shown = sorted({e for metric in metrics for e in table.epochs(metric, recipe=recipe)})
-    everywhere = shown == list(range(1, epochs + 1))
+    everywhere = len(shown) == epochs  # none is beyond the last
     return Fidelity(recipe, epochs, () if everywhere else tuple(shown))
 
 

@@ -205,7 +205,8 @@ class Features:
             n = np.bincount(at[finite], minlength=len(known))
             # Members of a class are one network, measured as often as it has members.
             values[:, number] = np.where(n > 0, total / np.maximum(n, 1), np.nan)
-        return cls(space, chosen, known, values.astype(np.float32))
+        largest = np.finfo(np.float32).max
+        return cls(space, chosen, known, values.clip(-largest, largest).astype(np.float32))
 
     def of(self, architectures: ArrayLike) -> Floats:
         """What a model sees of architectures: float32 `[n, features]`; NaN is missing."""

@@ -9,7 +9,6 @@ a document of our own, in UBJSON, XGBoost's default format (https://ubjson.org).
 from __future__ import annotations
 
 import base64
-import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._files import parse_json
 from nasbench.surrogate.ubjson import big_endian, head, text_of, ubjson, whole
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ def _parsed(text: str) -> Any:
     if not unpacker.eof:
         raise ValueError("a model is cut short or too large")
     try:
-        return json.loads(model)
-    except (ValueError, RecursionError) as error:
+        return parse_json(model)
+    except ValueError as error:
         raise ValueError("a model is not JSON") from error
 
 

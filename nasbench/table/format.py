@@ -9,9 +9,9 @@ HDF5 parser. Any HDF5 tool opens the same file.
 from __future__ import annotations
 
 import hashlib
-import json
 import mmap
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import NasbenchError
+from nasbench._files import open_file, parse_json
+from nasbench.errors import DamagedFile, NasbenchError
+from nasbench.table.values import impossible
 
 __all__ = [
     "BLOCK",
@@ -81,7 +83,7 @@ class TableFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with path.open("rb") as file:
+            with open_file(path, "table") as file:
                 block = file.read(BLOCK)
                 if not block.startswith(MAGIC):
                     raise NasbenchError(f"{path} is not a table of this project")
@@ -94,7 +96,7 @@ class TableFile:
                     )
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
-            raise NasbenchError(f"cannot open table {path}: {error.strerror}") from error
+            raise NasbenchError(f"cannot read table {path}: {error.strerror}") from error
         start, size, sha256 = self._manifest_place
         text = self._map[start : start + size]
         if hashlib.sha256(text).hexdigest() != sha256:
@@ -104,12 +106,14 @@ class TableFile:
 
     def _parse_block(self, block: bytes) -> None:
         try:
-            header = json.loads(block[len(MAGIC) :].split(b"\n", 1)[0])
+            header = parse_json(block[len(MAGIC) :].split(b"\n", 1)[0])
             version = int(header["version"])
             if version == VERSION:
                 place = header["manifest"]
                 self.length = int(header["length"])
                 self.sha256 = str(header["sha256"])
+                if not re.fullmatch("[0-9a-f]{64}", self.sha256):
+                    raise ValueError("it states no hash")
                 self._manifest_place = int(place["offset"]), int(place["length"]), place["sha256"]
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise NasbenchError(f"{self.path} is damaged: its first line cannot be read") from error
@@ -120,21 +124,23 @@ class TableFile:
 
     def _parse_manifest(self, text: bytes) -> dict[str, Any]:
         try:
-            manifest = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise NasbenchError(f"{self.path} is damaged: its manifest is not JSON") from error
+            manifest = parse_json(text)
+        except ValueError as error:
+            raise DamagedFile(f"{self.path} is damaged: its manifest is not JSON") from error
         if not isinstance(manifest, dict) or not isinstance(manifest.get("datasets"), dict):
             raise NasbenchError(f"{self.path} is damaged: its manifest names no data sets")
         return manifest
 
     def array(self, name: str) -> NDArray[Any]:
-        """The data set of that name, mapped and read-only; its first reading checks its hash."""
+        """The data set of that name, mapped and read-only; its first reading checks it."""
         if name not in self._checked:
             array = self._view(name)
             if hashlib.sha256(array.data).hexdigest() != self.manifest["datasets"][name]["sha256"]:
                 raise NasbenchError(
                     f"{self.path} is damaged: data set {name} does not have the hash it states"
                 )
+            if wrong := impossible(name, array):
+                raise DamagedFile(f"{self.path} is damaged: data set {name} {wrong}")
             self._checked[name] = array
             self.let_go(name)
         return self._checked[name]

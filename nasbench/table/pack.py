@@ -133,7 +133,7 @@ def _frame(
                 "sha256": hashlib.sha256(array.data).hexdigest(),
                 **about,
             }
-        text = json.dumps({**manifest, "datasets": entries}).encode()
+        text = json.dumps({**manifest, "datasets": entries}, allow_nan=False).encode()
         reserve(MANIFEST, (len(text),), np.dtype(np.uint8))
     return frame, places, text
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nasbench._names import is_name
-from nasbench.errors import NasbenchError
+from nasbench.errors import DamagedFile, NasbenchError
 from nasbench.table.format import DTYPES, PREDICTED
 
 __all__ = [
@@ -19,13 +19,16 @@ __all__ = [
     "predictions",
 ]
 
+MOST_EPOCHS = 10**7
+"""Of a recipe, as many as one that is trained can have."""
+
 
 def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
     """Raise NasbenchError unless every entry that reading relies on has its type and shape."""
 
     def need(holds: bool, what: str) -> None:
         if not holds:
-            raise NasbenchError(f"{path} is damaged: its manifest has no sound {what}")
+            raise DamagedFile(f"{path} is damaged: its manifest has no sound {what}")
 
     for key in ("name", "space", "sharing", "recipes", "devices", "missing", "datasets"):
         if key not in manifest:
@@ -39,9 +42,10 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
         need(isinstance(entries, dict) and all(isinstance(e, dict) for e in entries.values()), key)
         need(all(map(is_name, entries)), f"names of {key}")
     for name, recipe in recipes.items():
-        need(type(recipe.get("epochs")) is int and recipe["epochs"] > 0, f"epochs of {name}")
-        seeds = recipe.get("seeds")
+        last, seeds = recipe.get("epochs"), recipe.get("seeds")
+        need(type(last) is int and 0 < last <= MOST_EPOCHS, f"epochs of {name}")
         need(_integers(seeds) and len(set(seeds)) == len(seeds), f"seeds of {name}")
+        need(all(0 <= seed < 2**63 for seed in seeds), f"seeds of {name}")
         need(isinstance(recipe.get("trained", {}), dict), f"description of {name}")
     for name, device in devices.items():
         kinds = device.get("kinds")
@@ -60,8 +64,8 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
     _check_facts(manifest, need)
     for key in ("rows", "row_of"):
         need(datasets.get(key, {}).get("dtype") == "int32", key)
-    need(_integers(datasets["rows"].get("shape")), "rows")
-    n = datasets["rows"]["shape"]
+    n = datasets["rows"].get("shape")
+    need(_integers(n) and len(n) == 1 and n[0] > 0, "rows")
     for name, entry in datasets.items():
         shape = entry.get("shape")
         need(_integers(shape), f"shape of {name}")
@@ -75,6 +79,7 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
             epochs = entry.get("epochs")
             ascending = _integers(epochs) and epochs == sorted({e for e in epochs if e > 0})
             need(recipe is not None and ascending and bool(epochs), f"data set {name}")
+            need(recipe is None or epochs[-1] <= recipe["epochs"], f"epochs of {name}")
             whole = [*n, len(recipe["seeds"]), len(epochs)] if recipe else []
             need(shape in (n, whole), f"shape of {name}")
         elif room == "last":
@@ -122,6 +127,8 @@ def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None])
                 need(type(predicted.get(key)) is int, f"{key} of predictions")
     for key, kind in (("processor", str), ("system", str), ("cores", int)):
         need(isinstance(manifest.get("hardware", {}).get(key, kind()), kind), "hardware")
+    need(isinstance(manifest.get("engine", ""), str), "engine")
+    need(all(isinstance(v, str) for v in manifest.get("versions", {}).values()), "versions")
     history = manifest.get("history", [])
     need(isinstance(history, list), "history")
     for session in history:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import DamagedFile, NasbenchError, unknown
 from nasbench.space import Architectures, Space, from_description
 from nasbench.table import frames, reasons
 from nasbench.table.columns import dataset_of, listed, make_column
@@ -104,7 +104,13 @@ class Table:
     @cached_property
     def rows(self) -> NDArray[np.int32]:
         """The architecture of each row, int32 `[rows]`."""
-        return self._file.array("rows")
+        rows = self._file.array("rows")
+        if not 0 <= rows.min() <= rows.max() < self.space.size:
+            raise self._misfit()
+        return rows
+
+    def _misfit(self) -> DamagedFile:
+        return DamagedFile(f"{self.path} is damaged: its rows do not fit its space")
 
     @cached_property
     def row_of(self) -> NDArray[np.int32]:
@@ -112,9 +118,11 @@ class Table:
 
         In a table that was built, architectures of one class share a row (manifest: `sharing`).
         """
-        row_of = self._file.array("row_of")
-        if row_of.shape != (self.space.size,) or row_of.max(initial=-1) >= len(self.rows):
-            raise NasbenchError(f"{self.path} is damaged: its rows do not fit its space")
+        row_of, rows = self._file.array("row_of"), self.rows
+        if row_of.shape != (self.space.size,) or not -1 <= row_of.min() <= row_of.max() < len(rows):
+            raise self._misfit()
+        if not np.array_equal(row_of[rows], np.arange(len(rows))):
+            raise self._misfit()
         return row_of
 
     @cached_property
@@ -341,9 +349,11 @@ class Table:
     def verify(self) -> None:
         """Check the hashes of the file and of every data set; raises NasbenchError.
 
-        The last epochs that are kept beside the curves must be those of the curves.
+        Rows must fit the space, and the last epochs that are kept beside the curves must be
+        those of the curves.
         """
         self._file.verify()
+        self.rows_of(self.rows)
         for name in self.manifest["datasets"]:
             if name.startswith(LAST):
                 curves = self._file.array(f"recipe/{name.removeprefix(LAST)}")

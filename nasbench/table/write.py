@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nasbench._names import LONGEST, is_name
-from nasbench.errors import NasbenchError
+from nasbench.errors import BadValue, NasbenchError
 from nasbench.space import Space
 from nasbench.table.format import LAST, Dataset
 from nasbench.table.pack import write_file
 from nasbench.table.table import Table
+from nasbench.table.values import impossible
 
 __all__ = ["content_hash", "write_table"]
 
@@ -75,6 +76,8 @@ def write_table(
             raise NasbenchError(
                 f"{key} has {dataset.values.shape[0]} rows, the table has {len(architectures)}"
             )
+        if wrong := impossible(key, dataset.values):
+            raise BadValue(f"{key} {wrong}")
     manifest = {
         **(about or {}),
         "name": name,

@@ -154,9 +154,9 @@ def test_what_is_no_table_is_refused(whole: bytes, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(NasbenchError, match=f"{name} is not a table of this project"):
             load(tmp_path / name)
-    with pytest.raises(NasbenchError, match=r"cannot open table .*: Is a directory"):
+    with pytest.raises(NasbenchError, match=r"cannot read table .*: it is a folder"):
         Table(tmp_path)
-    with pytest.raises(NasbenchError, match=r"cannot open table .*: No such file"):
+    with pytest.raises(NasbenchError, match=r"cannot read table .*: No such file"):
         Table(tmp_path / "absent.h5")
 
 
