@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
@@ -56,8 +57,18 @@ for room in (look, make, pilot, tables, searching, predict, proxies, transfer, d
     room.register(app)
 
 
+class _OnStderr(logging.Handler):
+    """What the package has to say by the way: a line on stderr, as errors are."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"nasbench: {record.getMessage()}", file=sys.stderr)
+
+
 def main() -> None:
     """Run the command line; bad input is one sentence on stderr and exit status 2."""
+    logger = logging.getLogger("nasbench")
+    if not any(isinstance(handler, _OnStderr) for handler in logger.handlers):
+        logger.addHandler(_OnStderr())
     try:
         status = app(standalone_mode=False)
     except NasbenchError as error:

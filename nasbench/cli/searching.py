@@ -209,6 +209,9 @@ def compare(
     report_recipe: Annotated[
         str | None, typer.Option(help="What incumbents are looked up by.")
     ] = None,
+    test_recipe: Annotated[
+        str | None, typer.Option(help="What test metrics are looked up by; else --report-recipe.")
+    ] = None,
     surrogate: Surrogate = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="STRATEGY.NAME=VALUE.")
@@ -253,6 +256,7 @@ def compare(
     protocol = replace(
         options.protocol(names, parameters, load(tables[0]).space),
         report_recipe=report_recipe,
+        test_recipe=test_recipe,
         surrogate=surrogate,
         also=also or (),
     )

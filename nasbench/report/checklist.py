@@ -176,7 +176,7 @@ def _whole_time(comparison: Comparison) -> Answer:
     if "train_seconds" not in table.metrics[recipe]:
         return OPEN, f"add what training the architecture found by {recipe} takes"
     last = np.concatenate(list(comparison.last.values()))
-    seconds = comparison.worth("train_seconds", last)
+    seconds = comparison.lookup.worth("train_seconds", last)
     if not np.isfinite(seconds).any():
         return OPEN, f"add what training the architecture found by {recipe} takes"
     return MET, (

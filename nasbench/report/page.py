@@ -215,9 +215,12 @@ def _comparison_sections(title: str, comparison: Comparison) -> list[Section]:
     if comparison.protocol.start:
         lead += f" Every run begins with {len(comparison.protocol.start)} given architectures."
     lead += "".join(f" Left out: {why}." for why in comparison.broken.values())
-    if all(np.isnan(comparison.finals(name)["regret"]).all() for name in comparison.traces):
-        lead += " Nothing was found: every training diverged or every architecture broke a limit."
-        return [Section(title, lead, tables=[strategy_table(comparison, title)])]
+    lead += "".join(f" {remark[0].upper()}{remark[1:]}." for remark in comparison.remarks)
+    nothing = _nothing_to_show(comparison)
+    if nothing or not comparison.has_regret:
+        elsewhere = [elsewhere_table(comparison, name) for name in comparison.also]
+        tables = [strategy_table(comparison, title), *elsewhere]
+        return [Section(title, lead + nothing, tables=tables)]
     curves = [regret_curves(comparison, axis) for axis in comparison.curves]
     near = reach_curves(comparison, next(iter(comparison.curves)))
     reached = reached_table(comparison)
@@ -230,9 +233,20 @@ def _comparison_sections(title: str, comparison: Comparison) -> list[Section]:
     sections = [Section(title, lead, [*curves, *([near] if near else ())], found)]
     if comparison.fronts:
         sections.append(_fronts_section(title, comparison, comparison.fronts))
-    if len(comparison.traces) > 1:
+    if len(comparison.judged_scores) > 1:
         sections.append(_differences(title, comparison))
     return sections
+
+
+def _nothing_to_show(comparison: Comparison) -> str:
+    """Why there is no regret of any run; empty where there is of some."""
+    if not comparison.has_regret:
+        return ""
+    if any(np.isfinite(comparison.finals(name)["regret"]).any() for name in comparison.traces):
+        return ""
+    if all(runs.all() for runs in comparison.failed.values()):
+        return " Nothing was found: every training diverged or every architecture broke a limit."
+    return " No run can be judged: the table lacks what they found."
 
 
 def _differences(title: str, comparison: Comparison) -> Section:
@@ -240,7 +254,10 @@ def _differences(title: str, comparison: Comparison) -> Section:
     name, ranks = comparison.table.name, comparison.ranks
     pairs = pairs_table(comparison)
     if ranks is None:
-        lead = "One run of each strategy tells nothing apart: give more seeds."
+        lead = (
+            "Fewer than two seeds have a run of every strategy that can be judged, which tells "
+            "nothing apart: give more seeds."
+        )
         return Section(f"{title}: what differs", lead, tables=[pairs])
     lead = (
         f"Seeds are the blocks here, {ranks.blocks} of them: these tests speak of {name} only, and "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -40,25 +41,31 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
     # An evaluation may be a part of a training: then the architectures are counted, too.
     in_parts = any(np.ptp(t.epochs) > 0 for traces in comparison.traces.values() for t in traces)
     counted = ("evaluations", "distinct") if in_parts else ("evaluations",)
-    shown = (*counted, *comparison.judged, "regret")
+    regretted = ("regret",) if comparison.has_regret else ()
+    shown = (*counted, *comparison.judged, *regretted)
     digits = {metric: 1 if metric in counted else _digits(comparison, metric) for metric in shown}
     for name, found in summary["strategies"].items():
-        failed = f" ({summary['failed'][name]} failed)" if summary["failed"][name] else ""
-        cells = [name, f"{found['n']}{failed}"]
+        cells = [name, _runs(summary, name)]
         for metric in shown:
             stat = found[metric]
             cells.append(_spread(stat["mean"], stat["std"], digits[metric]) if stat else "–")
-        regret = found["regret"] if found["n"] > 1 else None  # one run has no interval
-        interval = (regret["low"], regret["high"], digits["regret"]) if regret else None
-        cells.append(_interval(*interval) if interval else "–")
+            # Failed runs stand in the column of n.
+            if stat and stat.get("n", found["n"]) < found["n"] - summary["failed"][name]:
+                cells[-1] += f" (n = {stat['n']})"
+        if regretted:
+            regret = found["regret"] if found["n"] > 1 else None  # one run has no interval
+            interval = (regret["low"], regret["high"], digits["regret"]) if regret else None
+            cells.append(_interval(*interval) if interval else "–")
         rows.append([*cells, *([_thinking_ms(comparison, name)] if thinking else [])])
     drawn = [
         _spread(*comparison.one_draw[metric], digits[metric]) for metric in shown[len(counted) :]
     ]
     once, unknown = ["1"] * len(counted), ["–"] if thinking else []
-    rows.append(["one random draw", "exact", *once, *drawn, "–", *unknown])
+    interval_of_none = ["–"] * len(regretted)
+    rows.append(["one random draw", "exact", *once, *drawn, *interval_of_none, *unknown])
     heads = [_HEADS.get(metric, metric) for metric in shown]
-    columns = ["strategy", "n", *heads, "95 % interval", *(["thinking, ms"] if thinking else [])]
+    heads += ["95 % interval"] * len(regretted)
+    columns = ["strategy", "n", *heads, *(["thinking, ms"] if thinking else [])]
     note = _note(comparison)
     if in_parts:
         note += (
@@ -71,6 +78,17 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
             "that ran the searches; simulated time leaves it out."
         )
     return TextTable(title, columns, rows, note)
+
+
+def _runs(summary: Mapping[str, Any], strategy: str) -> str:
+    """How many runs there were, and how many of them found nothing or cannot be judged."""
+    of_them = [
+        f"{summary[key][strategy]} {words}"
+        for key, words in (("failed", "failed"), ("not_looked_up", "not looked up"))
+        if summary[key][strategy]
+    ]
+    n = summary["strategies"][strategy]["n"]
+    return f"{n} ({', '.join(of_them)})" if of_them else f"{n}"
 
 
 def _digits(comparison: Comparison, metric: str) -> int:
@@ -101,13 +119,13 @@ def _note(comparison: Comparison) -> str:
     seen = "mean over seeds" if protocol.training_seed is None else f"seed {protocol.training_seed}"
     note = (
         f"Budget: {' and '.join(budget)}. A query shows the {seen}; repeats are "
-        f"{protocol.repeats}. Mean ± standard deviation over n runs; the interval is the bootstrap "
-        f"95 % interval of the mean regret. Accuracies (%) are means over seeds of the "
-        f"incumbent at the end of {comparison.report_recipe}, test looked up after the search; "
-        f"regret is of {comparison.rewarded}"
-        f"{', against the best row within the limits' if protocol.limits else ''}. One random draw "
+        f"{protocol.repeats}. Mean ± standard deviation over n runs{_interval_note(comparison)}. "
+        f"Accuracies (%) are means over seeds of the "
+        f"incumbent at the end of {comparison.report_recipe}, test looked up after the search"
+        f"{_tested(comparison)}{_regret_note(comparison)}. One random draw "
         f"is exact: over all architectures."
     )
+    note += "".join(f" {remark[0].upper()}{remark[1:]}." for remark in comparison.remarks)
     if protocol.prior:
         note += f" Known beforehand: {protocol.prior}."
     if comparison.noise:
@@ -119,6 +137,24 @@ def _note(comparison: Comparison) -> str:
     if protocol.cost_model:
         note += f" Training times are assumed, not measured: {protocol.cost_model}."
     return note
+
+
+def _interval_note(comparison: Comparison) -> str:
+    if not comparison.has_regret:
+        return ""
+    return "; the interval is the bootstrap 95 % interval of the mean regret"
+
+
+def _tested(comparison: Comparison) -> str:
+    report, test = comparison.report_recipe, comparison.lookup.test_recipe
+    return "" if test == report else f" at the end of {test}"
+
+
+def _regret_note(comparison: Comparison) -> str:
+    if not comparison.has_regret:
+        return ""
+    within = ", against the best row within the limits" if comparison.protocol.limits else ""
+    return f"; regret is of {comparison.rewarded}{within}"
 
 
 def soon_table(comparison: Comparison) -> TextTable:
@@ -174,9 +210,10 @@ def reached_table(comparison: Comparison) -> TextTable | None:
 
 def pairs_table(comparison: Comparison) -> TextTable:
     """Which differences between strategies stand up: rank tests, corrected, with effect sizes."""
-    pairs = compare_pairs(comparison.scores, paired=False)
+    scores = comparison.judged_scores
+    pairs = compare_pairs(scores, paired=False)
     digits = 2 if comparison.fronts else _digits(comparison, "regret")
-    rows, shown, notes = pair_rows(pairs, comparison.scores, digits)
+    rows, shown, notes = pair_rows(pairs, scores, digits)
     note = (
         f"{comparison.scored.capitalize()}, {shown}: difference of means with its bootstrap 95 % "
         f"interval; the chance that a run of the first ends lower than one of the second (Vargha "
@@ -214,21 +251,26 @@ def pair_rows(
 def elsewhere_table(comparison: Comparison, name: str) -> TextTable:
     """What the strategies' incumbents are worth on another table."""
     rows = []
-    for strategy in comparison.traces:
+    metrics: tuple[str, ...] = ()
+    for strategy, traces in comparison.traces.items():
         found = comparison.elsewhere(name, strategy)
+        metrics = tuple(found)
         cells = [strategy]
-        for metric in ("valid_accuracy", "test_accuracy"):
-            values = found.get(metric, np.empty(0))
-            known = summarize(values[np.isfinite(values)]) if np.isfinite(values).any() else None
-            cells.append(f"{known.mean:.2f} ± {known.std:.2f}" if known else "–")
-            cells.append(_interval(known.low, known.high) if known else "–")
+        for metric, values in found.items():
+            some = values[np.isfinite(values)]
+            known = summarize(some) if len(some) else None
+            digits = decimals(known.mean) if known and metric not in _HEADS else 2
+            fewer = f" (n = {len(some)})" if len(some) < len(traces) else ""
+            cells.append(_spread(known.mean, known.std, digits) + fewer if known else "–")
+            cells.append(_interval(known.low, known.high, digits) if known else "–")
         rows.append(cells)
     note = (
         f"The incumbents of the searches on {comparison.table.name}, looked up on {name}: mean ± "
-        f"standard deviation over the runs, and the bootstrap 95 % interval of the mean."
+        f"standard deviation over the runs, and the bootstrap 95 % interval of the mean. What "
+        f"{name} does not have is left out, and the n of the others is given."
     )
-    columns = ("strategy", "valid", "95 % interval", "test", "95 % interval")
-    return TextTable(f"The same architectures on {name}", columns, rows, note)
+    heads = [head for m in metrics for head in (_HEADS.get(m, m), "95 % interval")]
+    return TextTable(f"The same architectures on {name}", ("strategy", *heads), rows, note)
 
 
 def _number(value: float, digits: int = 2) -> str:

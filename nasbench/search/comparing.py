@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,7 +18,8 @@ from nasbench._files import atomic_path, write_text
 from nasbench._processes import leave_with_parent
 from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
 from nasbench.search.comparison import Comparison
-from nasbench.search.oracle import ListedOracle, Oracle, column_of
+from nasbench.search.lookup import LookUp
+from nasbench.search.oracle import ListedOracle, Oracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run import search
 from nasbench.search.setting import Setting, header_of
@@ -27,6 +29,8 @@ from nasbench.stats import hypervolume
 from nasbench.table import Table, load
 
 __all__ = ["Progress", "compare_on"]
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Called with the runs that are done and the runs in all."""
@@ -117,9 +121,8 @@ def _check_goal(setting: Setting, table: Table, oracle: Oracle) -> None:
     goal = setting.protocol.goal(oracle.fidelities)
     if isinstance(oracle, ListedOracle):
         oracle.check(goal)
-    recipe = table.recipe(setting.protocol.report_recipe)
-    for judged in goal.judged:
-        column_of(table, judged, recipe)
+    for remark in LookUp.of(table, setting.protocol).check(oracle):
+        logger.warning(remark)
     if goal.objectives:
         corner = np.ones(len(goal.every_objective))
         hypervolume([corner - 1], corner)

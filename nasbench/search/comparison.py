@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,22 +16,21 @@ from nasbench._journal import integer
 from nasbench.errors import DamagedFile, NasbenchError
 from nasbench.search.curves import Curves, common_grid
 from nasbench.search.fronts import Fronts
-from nasbench.search.oracle import Oracle, column_of
+from nasbench.search.goal import Goal
+from nasbench.search.lookup import LookUp
+from nasbench.search.oracle import Oracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.setting import Setting, header_of
-from nasbench.search.strategy import Goal, Outcome
+from nasbench.search.summary import summary_of
 from nasbench.search.trace import Trace, read_traces
 from nasbench.stats import (
     Estimate,
     Friedman,
     SeedNoise,
-    expected_incumbent,
     friedman,
     reached,
-    seed_noise,
-    summarize,
 )
-from nasbench.table import Table, trained_seeds
+from nasbench.table import Table
 
 __all__ = ["WITHIN", "Comparison"]
 
@@ -109,76 +107,44 @@ class Comparison:
         return self._opened or self.setting.oracle(self.table)
 
     @cached_property
+    def lookup(self) -> LookUp:
+        """What incumbents are looked up in."""
+        return LookUp.of(self.table, self.protocol)
+
+    @property
     def report_recipe(self) -> str:
         """What incumbents are looked up by."""
-        return self.table.recipe(self.protocol.report_recipe)
+        return self.lookup.report_recipe
+
+    @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """What was known before the first run, and reads the numbers, in sentences."""
+        return self.lookup.check(self.oracle)
 
     @cached_property
     def goal(self) -> Goal:
         """What was searched for."""
         return self.protocol.goal()
 
-    @cached_property
+    @property
     def optimum(self) -> float:
         """The goal's metric at its best among rows within the limits; softened by its targets."""
-        return self._best if self.goal.maximize else -self._best
+        return self.lookup.best if self.goal.maximize else -self.lookup.best
 
-    @cached_property
-    def _best(self) -> float:
-        """The highest reward among rows within the limits; NaN without any."""
-        allowed = np.isfinite(self._reward) & self.allowed
-        return float(self._reward[allowed].max()) if allowed.any() else float("nan")
+    @property
+    def has_regret(self) -> bool:
+        """Whether the report recipe knows what the goal rewards."""
+        return self.lookup.has_regret
 
-    @cached_property
-    def _reward(self) -> NDArray[np.float64]:
-        """What the goal rewards each row with at the end of the report recipe; limits apart."""
-        goal = replace(self.goal, limits=(), objectives=())
-        recipe = self.report_recipe
-        columns = [column_of(self.table, metric, recipe).tolist() for metric in goal.metrics]
-        rewards = [
-            goal.reward(Outcome(dict(zip(goal.metrics, values, strict=True)), 0.0))
-            for values in zip(*columns, strict=True)
-        ]
-        return np.asarray(rewards, dtype=np.float64)
-
-    @cached_property
-    def allowed(self) -> NDArray[np.bool_]:
-        """The rows within the limits, by the search recipe: a search sees no other."""
-        recipe = self.protocol.search_recipe or self.report_recipe
-        allowed = np.ones(len(self.table.rows), dtype=bool)
-        for limit in self.protocol.limits:
-            allowed &= limit.kept(column_of(self.table, limit.metric, recipe))
-        return allowed
-
-    @cached_property
+    @property
     def one_draw(self) -> dict[str, tuple[float, float]]:
-        """What one architecture drawn at random is worth: by metric, exact mean and deviation.
+        """What one architecture drawn at random is worth: by metric, exact mean and deviation."""
+        return self.lookup.one_draw
 
-        All architectures are equally likely; those that break a limit are drawn again.
-        """
-        rows = self.table.row_of[self.table.row_of >= 0]
-        regret = self._best - self._reward
-        reward = np.where(self.allowed & np.isfinite(regret), 0.0, -np.inf)[rows]
-        recipe = self.report_recipe
-        worth = {m: column_of(self.table, m, recipe) for m in self.judged}
-        worth["regret"] = np.where(np.isfinite(regret), regret, np.nan)
-        found = {}
-        for metric, column in worth.items():
-            mean, std = expected_incumbent(reward, column[rows], 1)
-            found[metric] = float(mean), float(std)
-        return found
-
-    @cached_property
+    @property
     def noise(self) -> SeedNoise | None:
-        """What seeds leave uncertain of the report recipe; None where the table has one seed.
-
-        It is that of validation accuracy: None, too, where regret is of anything else.
-        """
-        recipe = self.report_recipe
-        if not self.of_accuracy or not self.table.has_seeds("valid_accuracy", recipe=recipe):
-            return None
-        found = seed_noise(trained_seeds(self.table, "valid_accuracy", recipe=recipe))
-        return found if np.isfinite(found.floor) else None
+        """What seeds leave uncertain of validation accuracy; None where it is not known."""
+        return self.lookup.noise
 
     @cached_property
     def also(self) -> dict[str, Table]:
@@ -187,27 +153,10 @@ class Comparison:
         named = {table.name: table for table in tables}
         return named if len(named) == len(tables) else {str(t.path): t for t in tables}
 
-    def worth(self, metric: str, architectures: NDArray[np.int64]) -> NDArray[np.float64]:
-        """A metric at the end of the report recipe, mean over the seeds that exist; NaN for -1."""
-        column = column_of(self.table, metric, self.report_recipe)
-        return self._gather(column, architectures)
-
-    def _regret_of(self, architectures: NDArray[np.int64]) -> NDArray[np.float64]:
-        regret = self._best - self._gather(self._reward, architectures)
-        return np.where(np.isfinite(regret), regret, np.nan)
-
-    def _gather(
-        self, column: NDArray[np.float64], architectures: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """A column at the rows of architectures; NaN for -1 and those without a row."""
-        rows = np.where(architectures >= 0, self.table.row_of[architectures], -1)
-        return np.where(rows >= 0, column[rows], np.nan)
-
     @property
     def of_accuracy(self) -> bool:
         """Whether regret is of validation accuracy, in points."""
-        goal = self.goal
-        return (goal.metric, goal.targets, goal.maximize) == ("valid_accuracy", (), True)
+        return self.lookup.of_accuracy
 
     @property
     def rewarded(self) -> str:
@@ -219,10 +168,8 @@ class Comparison:
 
     @property
     def judged(self) -> tuple[str, ...]:
-        """What incumbents are looked up in: both accuracies, and what the goal speaks of."""
-        known = self.table.metrics[self.report_recipe]
-        accuracies = [m for m in ("valid_accuracy", "test_accuracy") if m in known]
-        return tuple(dict.fromkeys([*accuracies, *self.goal.judged]))
+        """What incumbents are looked up in."""
+        return self.lookup.metrics
 
     @cached_property
     def fronts(self) -> Fronts | None:
@@ -237,17 +184,30 @@ class Comparison:
             for name, traces in self.traces.items()
         }
 
-    def elsewhere(self, name: str, strategy: str) -> dict[str, NDArray[np.float64]]:
-        """What the last incumbent of each run is worth on another table, `[seeds]` by metric.
+    @cached_property
+    def failed(self) -> dict[str, NDArray[np.bool_]]:
+        """The runs that found nothing, `[seeds]`: every training diverged or broke a limit."""
+        return {name: last < 0 for name, last in self.last.items()}
 
-        It is looked up by the report recipe where that table has it, else by its only one.
-        """
-        table, recipe = self.also[name], self.report_recipe
-        recipe = recipe if recipe in table.recipes else table.recipe(None)
-        last = self.last[strategy]
-        metrics = ("valid_accuracy", "test_accuracy")
-        known = [metric for metric in metrics if metric in table.metrics[recipe]]
-        return {metric: _worth(table, recipe, metric, last) for metric in known}
+    @cached_property
+    def unjudged(self) -> dict[str, NDArray[np.bool_]]:
+        """The runs whose find the table cannot judge, `[seeds]`: they are not looked up."""
+        found = {}
+        for name, last in self.last.items():
+            if self.fronts:
+                known = np.isfinite(self.fronts.shares(name))
+            elif self.has_regret:
+                known = np.isfinite(self.lookup.regret(last))
+            else:
+                known = np.zeros(len(last), dtype=bool)
+                for metric in self.judged:
+                    known |= np.isfinite(self.lookup.worth(metric, last))
+            found[name] = (last >= 0) & ~known
+        return found
+
+    def elsewhere(self, name: str, strategy: str) -> dict[str, NDArray[np.float64]]:
+        """What the last incumbent of each run is worth on another table, `[seeds]` by metric."""
+        return self.lookup.elsewhere(self.also[name], self.last[strategy])
 
     def finals(self, strategy: str) -> dict[str, NDArray[np.float64]]:
         """For each run `[seeds]`: what was paid for, and what the last incumbent is worth.
@@ -260,8 +220,8 @@ class Comparison:
         return {
             "evaluations": np.asarray([trace.evaluations for trace in traces], dtype=float),
             "distinct": np.asarray([self._distinct(trace) for trace in traces], dtype=float),
-            **{metric: self.worth(metric, last) for metric in self.judged},
-            "regret": self._regret_of(last),
+            **{metric: self.lookup.worth(metric, last) for metric in self.judged},
+            **({"regret": self.lookup.regret(last)} if self.has_regret else {}),
             **({"hypervolume": self.fronts.shares(strategy)} if self.fronts else {}),
         }
 
@@ -278,7 +238,7 @@ class Comparison:
         """
         curves = []
         for trace in self.traces[strategy]:
-            regret = self._regret_of(trace.incumbents())
+            regret = self.lookup.regret(trace.incumbents())
             at = trace.at(grid, axis)
             curves.append(np.where(at >= 0, regret[at], np.nan))
         return np.asarray(curves)
@@ -287,8 +247,10 @@ class Comparison:
     def curves(self) -> dict[str, Curves]:
         """Regret of every run on common grids, by axis; of seconds only where training takes any.
 
-        See `common_grid` for where they end.
+        See `common_grid` for where they end. There are none without regret.
         """
+        if not self.has_regret:
+            return {}
         traces = [trace for runs in self.traces.values() for trace in runs]
         ends = {
             "seconds": np.asarray([trace.finished[-1] for trace in traces]),
@@ -304,17 +266,24 @@ class Comparison:
     @cached_property
     def thresholds(self) -> dict[str, float]:
         """Regret that is worth reaching, in points of validation accuracy, by name."""
-        if not self.of_accuracy:
+        if not (self.of_accuracy and self.has_regret):
             return {}
         known = {f"{within:g}": within for within in WITHIN}
         return {**known, "noise_floor": self.noise.floor} if self.noise else known
 
     def reached(self, strategy: str) -> dict[str, Estimate]:
-        """The probability that a run ends within each of `thresholds`, Wilson's interval (95 %)."""
-        final = self.finals(strategy)["regret"][:, None]
+        """The probability that a run ends within each of `thresholds`, Wilson's interval (95 %).
+
+        Runs that found nothing did not get there; those that are not looked up are left out.
+        """
+        if not self.thresholds:
+            return {}
+        final = self.finals(strategy)["regret"][~self.unjudged[strategy], None]
         found = {}
         for name, within in self.thresholds.items():
-            share, low, high = (float(of[0]) for of in reached(final, within))
+            share = low = high = np.nan
+            if len(final):
+                share, low, high = (float(of[0]) for of in reached(final, within))
             found[name] = Estimate(share, low, high, len(final))
         return found
 
@@ -325,66 +294,40 @@ class Comparison:
 
     @cached_property
     def scores(self) -> dict[str, NDArray[np.float64]]:
-        """What is `scored`, `[runs]`, the less the better; NaN of runs that found nothing."""
+        """What is `scored`, `[runs]`, the less the better; NaN of runs that found nothing.
+
+        NaN, too, of runs that are `unjudged`.
+        """
         if self.fronts:
             return {name: 1 - self.fronts.shares(name) for name in self.traces}
-        return {name: self.finals(name)["regret"] for name in self.traces}
+        return {name: self.lookup.regret(last) for name, last in self.last.items()}
+
+    @property
+    def judged_scores(self) -> dict[str, NDArray[np.float64]]:
+        """The scores of runs that are looked up, NaN of those that failed; no empty ones."""
+        known = {name: of[~self.unjudged[name]] for name, of in self.scores.items()}
+        return {name: of for name, of in known.items() if self.has_regret and len(of)}
 
     @cached_property
     def ranks(self) -> Friedman | None:
         """Friedman's test with the runs of each seed as a block; None of one strategy or seed.
 
-        It speaks of this table only: `Comparisons.ranks` has tables as blocks.
+        Seeds of which any run is not looked up are no blocks. It speaks of this table only:
+        `Comparisons.ranks` has tables as blocks.
         """
-        if len(self.traces) < 2 or len(next(iter(self.traces.values()))) < 2:
+        blocks = ~np.asarray(list(self.unjudged.values())).any(axis=0)
+        if len(self.traces) < 2 or blocks.sum() < 2 or not self.has_regret:
             return None
-        return friedman(self.scores)
+        return friedman({name: scores[blocks] for name, scores in self.scores.items()})
 
     def summary(self) -> dict[str, Any]:
-        """What `summary.json` holds: five numbers over the seeds for each strategy and measure.
-
-        Runs that found nothing (every training diverged or broke a limit) are counted as
-        `failed`; accuracies and regret are of the others, as are `quartiles` (lower and upper)
-        and `areas` (mean regret over each axis). In what is `reached` they count: as runs that
-        did not. `ranks` has the seeds as blocks. What is `broken` has no runs here.
-        """
+        """What `summary.json` holds; see `summary_of`."""
         return deepcopy(self._summary)
 
     @cached_property
     def _summary(self) -> dict[str, Any]:
         """The summary, with its bootstraps: pages and tables ask for it several times."""
-        strategies, found_nothing, quartiles, areas = {}, {}, {}, {}
-        for strategy, traces in self.traces.items():
-            finals = self.finals(strategy)
-            failed = int(np.isnan(finals["regret"]).sum())
-            strategies[strategy] = {"n": len(traces), **_stats(finals)}
-            found_nothing[strategy] = failed
-            under = {axis: of.areas(strategy) for axis, of in self.curves.items()}
-            areas[strategy] = _stats(under)
-            spread = {**finals, **{f"area_{axis}": of for axis, of in under.items()}}
-            quartiles[strategy] = {name: _quartiles(values) for name, values in spread.items()}
-        return {
-            "table": self.table.name,
-            "budget_seconds": self.protocol.budget.seconds,
-            "budget_evaluations": self.protocol.budget.evaluations,
-            "strategies": strategies,
-            "failed": found_nothing,
-            "also": {
-                name: {strategy: _stats(self.elsewhere(name, strategy)) for strategy in self.traces}
-                for name in self.also
-            },
-            "quartiles": quartiles,
-            "areas": areas,
-            "thresholds": self.thresholds,
-            "reached": {
-                strategy: {name: e.describe() for name, e in self.reached(strategy).items()}
-                for strategy in self.traces
-            },
-            "ranks": self.ranks.describe() if self.ranks else None,
-            "goal": self.protocol.describe_goal(),
-            "fronts": self.fronts.describe() if self.fronts else None,
-            "broken": dict(self.broken),
-        }
+        return summary_of(self)
 
 
 def _kept_runs(kept: Any) -> tuple[list[str], list[int], dict[str, str]]:
@@ -395,26 +338,3 @@ def _kept_runs(kept: Any) -> tuple[list[str], list[int], dict[str, str]]:
     if set(map(type, [*names, *broken, *broken.values()])) != {str}:
         raise ValueError
     return names, [integer(seed) for seed in seeds], broken
-
-
-def _worth(
-    table: Table, recipe: str, metric: str, architectures: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    found = np.full(architectures.shape, np.nan)
-    some = architectures >= 0
-    found[some] = table.values(metric, architectures[some], recipe=recipe)
-    return found
-
-
-def _stats(found: Mapping[str, NDArray[np.float64]]) -> dict[str, dict[str, float] | None]:
-    """Five numbers over the runs that found something; None where none did."""
-    return {
-        name: summarize(known).describe() if len(known := values[np.isfinite(values)]) else None
-        for name, values in found.items()
-    }
-
-
-def _quartiles(values: NDArray[np.float64]) -> list[float] | None:
-    """The lower and the upper quartile of the runs that found something."""
-    known = values[np.isfinite(values)]
-    return np.quantile(known, (0.25, 0.75)).tolist() if len(known) else None

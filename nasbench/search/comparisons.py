@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nasbench.errors import BadValue, unknown
 from nasbench.search.comparing import Progress, compare_on
 from nasbench.search.comparison import Comparison
+from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import column_of
 from nasbench.search.protocol import ProtocolFields, SearchProtocol, protocol_with
 from nasbench.stats import Friedman, Pair, compare_pairs, friedman
@@ -224,14 +225,21 @@ def _protocol_of(table: Table, protocol: SearchProtocol, tables: Sequence[Table]
 
     What it lacks of the goal is said here, before the first table is searched.
     """
-    for name in (protocol.search_recipe, protocol.report_recipe):
+    for name in (protocol.search_recipe, protocol.report_recipe, protocol.test_recipe):
         if name is not None and not any(name in other.recipes for other in tables):
             raise unknown("recipe", name, [r for other in tables for r in other.recipes])
-    searched = _recipe(table, protocol.search_recipe)
-    reported = _recipe(table, protocol.report_recipe)
-    for metric in protocol.goal().metrics:
-        column_of(table, metric, table.recipe(reported or searched))
-    return replace(protocol, search_recipe=searched, report_recipe=reported)
+    own = replace(
+        protocol,
+        search_recipe=_recipe(table, protocol.search_recipe),
+        report_recipe=_recipe(table, protocol.report_recipe),
+        test_recipe=_recipe(table, protocol.test_recipe),
+    )
+    lookup = LookUp.of(table, own)
+    for metric in own.goal().judged:
+        column_of(table, metric, lookup.report_recipe)
+    for limit in own.limits:
+        column_of(table, limit.metric, lookup.search_recipe)
+    return own
 
 
 def _recipe(table: Table, name: str | None) -> str | None:

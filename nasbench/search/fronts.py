@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.search.curves import Curves
-from nasbench.search.oracle import column_of
 from nasbench.search.strategy import Query
 from nasbench.search.trace import Trace
 from nasbench.stats import hypervolume, non_dominated
@@ -46,11 +45,11 @@ class Fronts:
     def __init__(self, comparison: Comparison) -> None:
         self._comparison = comparison
         self.objectives = comparison.goal.every_objective
-        table, recipe = comparison.table, comparison.report_recipe
-        columns = [column_of(table, objective.metric, recipe) for objective in self.objectives]
+        table = comparison.table
+        columns = [comparison.lookup.column(objective.metric) for objective in self.objectives]
         self.signs = np.asarray([1.0 if of.maximize else -1.0 for of in self.objectives])
         self.values = np.stack(columns, axis=1) * self.signs
-        self.values[~(np.isfinite(self.values).all(1) & comparison.allowed)] = np.nan
+        self.values[~(np.isfinite(self.values).all(1) & comparison.lookup.allowed)] = np.nan
         self.true_front = non_dominated(self.values)
         some = len(self.true_front) > 0
         self.reference = np.nanmin(self.values, 0) if some else np.full(len(columns), np.nan)
@@ -145,8 +144,12 @@ class Fronts:
         return np.asarray(curves)
 
     def _share(self, rows: tuple[int, ...]) -> float:
-        """The hypervolume of rows as a share of the table's front's; NaN where either is none."""
-        if not rows or not self._whole > 0:
+        """The hypervolume of rows as a share of the table's front's; NaN where either is none.
+
+        Nor is there one of rows of which no objective is known.
+        """
+        known = np.isfinite(self.values[list(rows)]).all(1)
+        if not known.any() or not self._whole > 0:
             return math.nan
         if rows not in self._shares:
             self._shares[rows] = self._volume(rows) / self._whole

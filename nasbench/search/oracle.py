@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["ListedOracle", "Oracle", "SurrogateOracle", "TableOracle", "TrainerOracle", "column_of"]
 
 
+COSTS_ALONE = "costs"
+"""Stands for the recipe in a table without trainings: one look at what an architecture costs."""
+
+
 class Oracle(Protocol):
     """Answers queries; test accuracy is in none of its answers.
 
@@ -98,14 +102,14 @@ class TableOracle(ListedOracle):
         self.table = table
         self.name = table.name
         self.space = table.space
-        name = table.recipe(recipe)
+        name = recipe_of(table, recipe)
         self.fidelities: tuple[Fidelity, ...] = (_fidelity(table, name),)
         self._seed = training_seed
         self._cost_model = cost_model
         self._row_of: list[int] = table.row_of.tolist()
         self._costs: dict[str, list[float]] = {}
         for cost in costs:
-            if cost not in table.metrics[name]:
+            if cost not in table.metrics.get(name, ()):
                 self._costs[cost] = column_of(table, cost, name).tolist()
         self._columns: dict[int, tuple[dict[str, list[float]], list[float]]] = {}
 
@@ -149,7 +153,7 @@ class TableOracle(ListedOracle):
         recipe = self.fidelities[0].recipe
         shown: dict[str, list[float]] = {}
         seconds = [math.nan] * len(self.table.rows)
-        for metric in self.table.metrics[recipe]:
+        for metric in self.table.metrics.get(recipe, ()):
             if is_test(metric) or metric == "evaluation_seconds":
                 continue
             if epochs not in self.table.epochs(metric, recipe=recipe):
@@ -160,7 +164,7 @@ class TableOracle(ListedOracle):
                 seconds = column
             else:
                 shown[metric] = column
-        if not shown:
+        if not shown and recipe != COSTS_ALONE:
             raise NasbenchError(
                 f"{self.table.name} shows nothing of recipe {recipe} after {epochs} epochs"
             )
@@ -168,6 +172,13 @@ class TableOracle(ListedOracle):
             seconds = (epochs * self._cost_model.epoch_seconds(self.table)).tolist()
         self._columns[epochs] = ({**shown, **self._costs}, seconds)
         return self._columns[epochs]
+
+
+def recipe_of(table: Table, name: str | None) -> str:
+    """The table's recipe of that name, or its only one; `COSTS_ALONE` where it has no trainings."""
+    if not table.recipes and name in (None, COSTS_ALONE):
+        return COSTS_ALONE
+    return table.recipe(name)
 
 
 def column_of(table: Table, metric: str, recipe: str) -> NDArray[np.float64]:
@@ -181,7 +192,7 @@ def column_of(table: Table, metric: str, recipe: str) -> NDArray[np.float64]:
     """
     room, _, name = metric.rpartition("/")
     network = f"network/{metric}" in table.manifest["datasets"]
-    if metric in table.metrics[recipe]:
+    if metric in table.metrics.get(recipe, ()):
         return table.column(metric, recipe=recipe)
     if network or room == "proxy":
         return table.column(metric)
@@ -196,6 +207,8 @@ def column_of(table: Table, metric: str, recipe: str) -> NDArray[np.float64]:
 
 def _fidelity(table: Table, recipe: str) -> Fidelity:
     """The recipe, with the epochs after which the table knows what is optimised as a rule."""
+    if recipe == COSTS_ALONE and not table.recipes:
+        return Fidelity(recipe, 1)
     epochs = int(table.manifest["recipes"][recipe]["epochs"])
     metrics = [m for m in table.metrics[recipe] if not is_test(m) and not m.endswith("_seconds")]
     if "valid_accuracy" in metrics:

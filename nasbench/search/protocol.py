@@ -40,6 +40,9 @@ class SearchProtocol:
         targets: soft bounds, for strategies of one objective.
         search_recipe: what a query trains by; may be left out where the table has one.
         report_recipe: what incumbents are looked up by; the search recipe by default.
+        test_recipe: what test metrics are looked up by; the report recipe by default. CIFAR-10's
+            published protocol takes validation from trainings on half of the images, and test
+            from trainings on all.
         surrogate: the file of one to search on instead of the table.
         training_seed: which training a query shows; None is the mean over seeds.
         repeats: `paid` or `free`, see `RunSpec`.
@@ -71,6 +74,7 @@ class SearchProtocol:
     targets: Sequence[Target] = ()
     search_recipe: str | None = None
     report_recipe: str | None = None
+    test_recipe: str | None = None
     surrogate: str | Path | None = None
     training_seed: int | None = None
     repeats: str = "paid"
@@ -177,6 +181,7 @@ class ProtocolFields(TypedDict, total=False):
     targets: Sequence[Target]
     search_recipe: str | None
     report_recipe: str | None
+    test_recipe: str | None
     surrogate: str | Path | None
     training_seed: int | None
     repeats: str

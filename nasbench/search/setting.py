@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle
+from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle, recipe_of
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run_spec import RunSpec
 from nasbench.table import Table, load
@@ -34,7 +34,7 @@ class Setting:
         surrogate = protocol.surrogate
         resolved = replace(
             protocol,
-            report_recipe=table.recipe(protocol.report_recipe or protocol.search_recipe),
+            report_recipe=recipe_of(table, protocol.report_recipe or protocol.search_recipe),
             surrogate=str(Path(surrogate).resolve()) if surrogate else None,
             also=tuple(str(load(other).path.resolve()) for other in protocol.also),
         )
