@@ -61,7 +61,7 @@ def summary_of(comparison: Comparison) -> dict[str, Any]:
         "ranks": comparison.ranks.describe() if comparison.ranks else None,
         "goal": protocol.describe_goal(),
         "recipes": {
-            "search": protocol.search_recipe,
+            "search": comparison.oracle.fidelities[0].recipe,
             "report": comparison.lookup.report_recipe,
             "test": comparison.lookup.test_recipe,
         },
