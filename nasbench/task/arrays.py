@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nasbench._npz import Npz, open_npz
 from nasbench._processes import memory
 from nasbench.errors import BadValue, NasbenchError
-from nasbench.task.base import SPLITS, Images, Task, as_images, mean_pool
+from nasbench.task.base import SPLITS, Images, Task, as_images, check_size, mean_pool
 from nasbench.task.splitting import make_task
 from nasbench.task.unread import counted, named
 
@@ -50,7 +50,9 @@ def npz(
         NasbenchError: where the file is damaged, lacks an array, or has a split twice.
     """
     path = Path(path)
-    name = name or path.stem
+    name = name or path.resolve().stem
+    if size:
+        check_size(size)
     most = memory() // 2 or _MOST
     with open_npz(path, wanted=lambda key: _pair(key) is not None, most=most) as file:
         found = _find(file)
@@ -60,7 +62,7 @@ def npz(
         }
         unread = file.passed_over
     images, labels = arrays["train"]
-    notes = [f"{counted(unread, 'array')} of {path.name} not read"] if unread else []
+    notes = [f"not read: {counted(unread, 'array')} of {path.name}"] if unread else []
     return make_task(
         name,
         images,

@@ -112,7 +112,10 @@ class Task:
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
-        return f"<Task {self.name}: {sizes}, {list(self.shape)}, {len(self.classes)} classes>"
+        notes = "".join(f"; {note}" for note in self.notes)
+        return (
+            f"<Task {self.name}: {sizes}, {list(self.shape)}, {len(self.classes)} classes{notes}>"
+        )
 
     @property
     def splits(self) -> dict[str, Split]:

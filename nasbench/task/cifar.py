@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ from nasbench._files import open_file
 from nasbench._pickles import load_pickle
 from nasbench.errors import DamagedFile, NasbenchError, Unsupported
 from nasbench.task.arrays import npz
-from nasbench.task.base import Images, Task, mean_pool
+from nasbench.task.base import Images, Task, check_size, mean_pool
 from nasbench.task.splitting import make_task
+from nasbench.task.unread import counted
 
 __all__ = ["CIFAR10_CLASSES", "cifar10"]
 
@@ -21,6 +24,9 @@ CIFAR10_CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
+_BATCH = re.compile("data_batch_[1-5]|test_batch")
+_BESIDE = frozenset({"batches.meta", "batches.meta.txt", "readme.html"})
+"""What is published beside the batches, and says what is known."""
 _PIXELS = 3 * 32 * 32
 _BINARY = 10_000 * (1 + _PIXELS)
 """Bytes of a batch in the binary layout: a label and its image, 10,000 times."""
@@ -43,15 +49,11 @@ def cifar10(path: str | Path, *, name: str = "cifar10", size: int = 32, **split:
             that a batch names is run.
     """
     path = Path(path)
+    check_size(size)
     about = {"source": "CIFAR-10, https://www.cs.toronto.edu/~kriz/cifar.html"}
-    if path.is_file() and path.suffix == ".npz":
+    if os.path.isfile(path) and path.suffix == ".npz":  # a name too long for a file is none
         return npz(path, name=name, size=size, classes=CIFAR10_CLASSES, about=about, **split)
-    found = {
-        file.name: file
-        for folder in (path, path / "cifar-10-batches-py", path / "cifar-10-batches-bin")
-        for pattern in ("data_batch_[1-5]*", "test_batch*")
-        for file in sorted(folder.glob(pattern))
-    }
+    found, unread = _find(path)
     if not found:
         found = _download(path)
     parts = [_read_batch(found[key]) for key in sorted(found) if key.startswith("data_batch_")]
@@ -68,8 +70,23 @@ def cifar10(path: str | Path, *, name: str = "cifar10", size: int = 32, **split:
         test=(mean_pool(tests[0][0], size), tests[0][1]),
         classes=CIFAR10_CLASSES,
         about=about,
+        notes=[f"not read: {counted(unread, 'file')} beside CIFAR-10's batches"] if unread else (),
         **split,
     )
+
+
+def _find(path: Path) -> tuple[dict[str, Path], list[str]]:
+    """The batches by name, and the names of what else lies in their folder."""
+    found: dict[str, Path] = {}
+    unread: list[str] = []
+    for folder in (path, path / "cifar-10-batches-py", path / "cifar-10-batches-bin"):
+        files = sorted(folder.iterdir()) if os.path.isdir(folder) else []
+        batches = {file.name: file for file in files if _BATCH.match(file.name)}
+        if batches:
+            beside = _BESIDE | {"cifar-10-batches-py", "cifar-10-batches-bin"} | set(batches)
+            unread += [file.name for file in files if file.name not in beside]
+        found |= batches
+    return found, unread
 
 
 def _read_batch(path: Path) -> tuple[Images, NDArray[np.int64]]:

@@ -165,12 +165,13 @@ def _read(image: Image.Image, style: Style) -> Picture:
         coloured = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         alpha = np.asarray(coloured.getchannel("A"))
         low, high = int(alpha.min()), int(alpha.max())
-        image = coloured.convert("RGB")
         if transparent := low < 255:
-            before = low == high and (high == 0 or _is_flat(image))
+            before = low == high and (high == 0 or _is_flat(coloured))
             ground = Image.new("RGBA", coloured.size, (*style.background, 255))
-            image = Image.alpha_composite(ground, coloured).convert("RGB")
-    image = image.convert("L" if style.channels == 1 else "RGB")
+            coloured = Image.alpha_composite(ground, coloured)
+        image = coloured.convert("RGB")
+    wanted = "L" if style.channels == 1 else "RGB"
+    image = image if image.mode == wanted else image.convert(wanted)
     flat = _is_flat(image) and (transparent or brightest is not None or not image.getbbox())
     lost = (deep or transparent) and flat and not before
     small = image.resize((style.size, style.size), Image.Resampling.BOX)

@@ -13,9 +13,9 @@ from nasbench.task.base import SPLITS
 from nasbench.task.images import SUFFIXES
 from nasbench.task.unread import counted, named
 
-__all__ = ["Listing", "list_images"]
+__all__ = ["PASSED_OVER", "Listing", "list_images"]
 
-_OF_SYSTEMS = frozenset(
+PASSED_OVER = frozenset(
     {
         *(".DS_Store", "Thumbs.db", "desktop.ini", ".directory", "@eaDir", "__MACOSX"),
         *(".git", ".gitignore", ".gitattributes", ".gitkeep", ".ipynb_checkpoints", "__pycache__"),
@@ -65,7 +65,10 @@ def list_images(path: Path) -> Listing:
                 f"all classes"
             )
         if empty := [cls for cls in classes if not by_class[cls]]:
-            raise BadValue(f"class folder {roots[split] / empty[0]} has no image in it")
+            raise BadValue(
+                f"class folder {roots[split] / empty[0]} has no image in it: images are called "
+                f"{', '.join(sorted(SUFFIXES))}"
+            )
         rest.add(f"that only {split} has", "class", [roots[split] / cls for cls in more])
     files = {split: [by_class[cls] for cls in classes] for split, by_class in found.items()}
     return Listing(classes, files, rest.sentences())
@@ -125,7 +128,7 @@ def _is_image(file: Path) -> bool:
 def _entries(path: Path) -> tuple[list[Path], list[Path]]:
     """The folders in a folder and what else is there, sorted, but for what systems leave."""
     try:
-        every = sorted(entry for entry in path.iterdir() if entry.name not in _OF_SYSTEMS)
+        every = sorted(entry for entry in path.iterdir() if entry.name not in PASSED_OVER)
         folders = [entry for entry in every if entry.is_dir()]
     except OSError as error:
         raise NasbenchError(f"{path} is not a folder of class folders: {error.strerror}") from error

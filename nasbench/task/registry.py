@@ -12,7 +12,7 @@ from nasbench.errors import BadValue, unknown
 from nasbench.task.base import Task
 from nasbench.task.readers import cifar10, digits, fashion16, folder, npz
 
-__all__ = ["from_spec", "get", "names"]
+__all__ = ["KINDS", "from_spec", "get", "names"]
 
 _TASKS: Mapping[str, Callable[[], Task]] = {"fashion16": fashion16, "digits": digits}
 _SOURCES: Mapping[str, Callable[..., Task]] = {"cifar10": cifar10, "npz": npz, "folder": folder}
@@ -21,7 +21,7 @@ _NEEDED = {
     "path": "a path",
     "size": "a size, as in size = 32: so many pixels wide and high images are made",
 }
-_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "path": ((str,), "a file or a folder, in quotes"),
     "name": ((str,), "a name, in quotes"),
     "size": ((int,), "a whole number of pixels"),
@@ -85,7 +85,7 @@ def from_spec(spec: object, base: Path = Path()) -> Task:
 
 
 def _check_kind(key: str, value: object) -> None:
-    kinds, told = _KINDS[key]
+    kinds, told = KINDS[key]
     sound = isinstance(value, kinds) and not isinstance(value, bool)
     if isinstance(value, list):
         kind = str if key == "classes" else int

@@ -198,7 +198,8 @@ def test_arrays_that_are_not_read_are_named_and_left_alone(tmp_path: Path) -> No
     more = {"who": np.array([{"a": 1}], object), "x_extra": IMAGES, "y": LABELS, "mask": IMAGES > 3}
     path.write_bytes(own(**held, **more))
     task = npz(path)
-    assert task.notes == ("4 arrays (who, x_extra, y, mask) of more.npz not read",)
+    assert task.notes == ("not read: 4 arrays (who, x_extra, y, mask) of more.npz",)
+    assert repr(task).endswith("3 classes; not read: 4 arrays (who, x_extra, y, mask) of more.npz>")
     assert task.hash == plain.hash
     assert task.describe() == {**plain.describe(), "name": "more"}
     assert task.manifest() == {**task.describe(), "notes": list(task.notes)}

@@ -87,6 +87,27 @@ def test_a_batch_too_few_is_refused(python_layout: Path) -> None:
         cifar10(python_layout)
 
 
+def test_what_lies_beside_the_batches_is_named(python_layout: Path) -> None:
+    inner = python_layout / "cifar-10-batches-py"
+    for name in ("batches.meta", "readme.html"):  # published with them
+        (inner / name).write_bytes(b"")
+    plain = cifar10(python_layout)
+    assert plain.notes == ()
+    (inner / "data_patch.npy").write_bytes(b"")
+    task = cifar10(python_layout)
+    assert task.notes == ("not read: 1 file (data_patch.npy) beside CIFAR-10's batches",)
+    assert task.hash == plain.hash
+
+
+def test_a_path_that_no_file_can_have_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
+    with pytest.raises(NasbenchError, match="no CIFAR-10 batch in n"):
+        cifar10("n" * 300)
+
+
 def test_without_batches_and_torchvision_the_error_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
