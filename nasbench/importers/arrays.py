@@ -19,8 +19,8 @@ Values are float32 or float64 and stay so, bit for bit; integers become float64.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,10 @@ from numpy.typing import NDArray
 
 from nasbench._npz import SMALL, Npz, open_npz
 from nasbench._progress import Progress
-from nasbench.importers.contract import Contents
-from nasbench.importers.quantities import (
-    NETWORK,
-    check_name,
-    check_values,
-    seed_gaps,
-    unit,
-    when_taken,
-)
+from nasbench.importers.contract import Contents, check_task
+from nasbench.importers.quantities import NETWORK, check_name, unit
+from nasbench.importers.seconds import check_meaning
+from nasbench.importers.settling import Settled, settle
 from nasbench.space import Space, get
 from nasbench.table.format import Dataset
 from nasbench.table.reasons import ENDED
@@ -46,7 +41,15 @@ from nasbench.table.scratch import Scratch
 __all__ = ["read"]
 
 
-def read(source: Path, scratch: Scratch, progress: Progress, *, space: str) -> Contents:
+def read(
+    source: Path,
+    scratch: Scratch,
+    progress: Progress,
+    *,
+    space: str,
+    task: str | None = None,
+    seconds: str | None = None,
+) -> Contents:
     """The arrays of an `.npz` file; see this module for their names.
 
     Args:
@@ -54,17 +57,22 @@ def read(source: Path, scratch: Scratch, progress: Progress, *, space: str) -> C
         scratch: where the arrays go.
         progress: told of the bytes read.
         space: the name of the architectures' space.
+        task: what was trained on.
+        seconds: `cumulative` or `per-epoch`, which are summed; see `settle_seconds`.
 
     Raises:
         NasbenchError: naming the array that is not as it should be.
     """
     of = get(space)
     of.check_listable("a table")
+    check_meaning(seconds)
     with open_npz(source, progress) as npz:
-        return _contents(npz, of, scratch)
+        contents = _contents(npz, of, scratch, seconds)
+    said = ("seconds are of each epoch, and were summed",) if seconds == "per-epoch" else ()
+    return replace(contents, task=check_task(task), said=said)
 
 
-def _contents(npz: Npz, space: Space, scratch: Scratch) -> Contents:
+def _contents(npz: Npz, space: Space, scratch: Scratch, seconds: str | None) -> Contents:
     about = {key.removeprefix("about/"): npz.text(key) for key in npz.keys("about/")}
     architectures = _architectures(npz, space)
     rows, row = np.unique(architectures, return_inverse=True)
@@ -72,8 +80,8 @@ def _contents(npz: Npz, space: Space, scratch: Scratch) -> Contents:
         twice = int(rows[np.argmax(np.bincount(row))])
         raise npz.fault(f"holds architecture {twice} twice: {space.string(twice)}")
     recipes = _recipes(npz)
-    datasets: dict[str, Dataset] = {}
-    missing: list[dict[str, Any]] = []
+    arrays: dict[str, NDArray[np.floating]] = {}
+    sentences: dict[str, str] = {}
     for key in npz.arrays:
         room, _, rest = key.partition("/")
         if (
@@ -83,25 +91,19 @@ def _contents(npz: Npz, space: Space, scratch: Scratch) -> Contents:
         ):
             continue
         name = f"network/{key}" if key in NETWORK else key
-        if name in datasets:
+        if name in arrays:
             raise npz.fault(f"holds {name} twice")
         check_name(f"proxy/{rest}" if room == "proxy_draws" else name)
         recipe = recipes.get(rest.partition("/")[0]) if room == "recipe" else None
-        values = _values(npz, key, recipe, row, scratch)
-        check_values(name, values, rows)
-        said = about.get(key, "")
-        described = _describe(name, said)
-        if recipe is not None:
-            described["epochs"] = recipe.epochs[-1:]
-            if values.ndim == 3:
-                values, described["epochs"] = when_taken(values, recipe.epochs)
-        datasets[name] = Dataset(values, described)
-    for name, dataset in datasets.items():
-        room = name.rpartition("/")[0]
-        others = [
-            of.values for key, of in datasets.items() if key.startswith(f"{room}/") and key != name
-        ]
-        missing += _reasons(name, dataset, rows, others)
+        arrays[name] = _values(npz, key, recipe, row, scratch)
+        sentences[name] = about.get(key, "")
+    taken = {name: recipe.epochs for name, recipe in recipes.items()}
+    settled = settle(arrays, taken, rows, seconds)
+    datasets = {
+        name: Dataset(of.values, {**_describe(name, sentences[name]), **of.about})
+        for name, of in settled.items()
+    }
+    missing = [r for name, of in settled.items() for r in _reasons(name, of, rows, sentences[name])]
     for key in about:
         if key.startswith(("recipe/", "device/", "proxy/")) and key not in npz.arrays:
             raise npz.fault(f"has a sentence about {key[:80]!r}, which it does not hold")
@@ -205,19 +207,12 @@ def _describe(name: str, said: str) -> dict[str, Any]:
     return {**described, "note": said} if said else described
 
 
-def _reasons(
-    name: str,
-    dataset: Dataset,
-    rows: NDArray[np.int64],
-    others: Sequence[NDArray[np.floating]],
-) -> list[dict[str, Any]]:
+def _reasons(name: str, of: Settled, rows: NDArray[np.int64], said: str) -> list[Mapping[str, Any]]:
     """Why values are missing, as far as the file tells; curves that end tell it themselves."""
-    values, said = dataset.values, str(dataset.about.get("note", ""))
-    gaps = seed_gaps(name, values, rows, others) if values.ndim == 3 else []
-    absent = np.isnan(values).reshape(len(rows), -1).any(axis=1)
+    absent = np.isnan(of.values).reshape(len(rows), -1).any(axis=1)
     if not said.startswith("missing:") or not absent.any():
-        return gaps
-    ended = [gap for gap in gaps if gap["reason"] == ENDED]
+        return list(of.gaps)
+    ended = [gap for gap in of.gaps if gap["reason"] == ENDED]
     absent &= ~np.isin(rows, [row for gap in ended for row in gap["architectures"]])
     reason = said.removeprefix("missing:").strip()
     told = {"scope": name, "reason": reason, "architectures": rows[absent].tolist()}

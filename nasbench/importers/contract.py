@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 from numpy.typing import ArrayLike
 
+from nasbench._names import LONGEST, is_name
 from nasbench._progress import Progress
-from nasbench.errors import NasbenchError
+from nasbench.errors import BadValue, NasbenchError
 from nasbench.space import Space
 from nasbench.table.format import Dataset
 from nasbench.table.scratch import Scratch
 
-__all__ = ["Contents", "Read", "hash_source"]
+__all__ = ["Contents", "Read", "check_task", "hash_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Contents:
         licence: of the source, by its SPDX name where it has one; "unknown" where nobody says.
         citation: what to cite.
         notes: sentences about the source, each under a short key.
+        said: sentences on how the source was read, and what of it was not.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Contents:
     missing: Sequence[Mapping[str, Any]] = ()
     task: Mapping[str, Any] | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+    said: Sequence[str] = ()
 
 
 class Read(Protocol):
@@ -62,6 +65,19 @@ class Read(Protocol):
         Raises:
             NasbenchError: in one sentence where the source is not what it should be.
         """
+
+
+def check_task(name: str | None) -> Mapping[str, Any] | None:
+    """What a manifest says of the task of that name, which only the user knows.
+
+    Raises:
+        NasbenchError: where it can be no name.
+    """
+    if name is None:
+        return None
+    if not is_name(name):
+        raise BadValue(f"a task's name is 1 to {LONGEST} printable characters, not {name[:40]!r}")
+    return {"name": name}
 
 
 def hash_source(source: Path, progress: Progress) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 from nasbench._names import LONGEST
 from nasbench._progress import Progress
 from nasbench._version import __version__
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.importers.contract import Contents, Read, hash_source
 from nasbench.table.scratch import Scratch
 from nasbench.table.table import Table
@@ -67,6 +67,8 @@ def import_table(
     read = _reader(kind)
     known = options_of(kind)
     for option in options:
+        if option == "dataset" and "task" in known:
+            raise BadValue(f"{kind} holds one data set: name it with --task")
         if option not in known:
             raise unknown(f"option of {kind}", option, known)
     for option, needed in known.items():
@@ -88,6 +90,7 @@ def import_table(
                 "licence": contents.licence,
                 "citation": contents.citation,
                 **({"notes": dict(contents.notes)} if contents.notes else {}),
+                **({"read": list(contents.said)} if contents.said else {}),
             },
             "versions": {"nasbench": __version__},
         }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, unknown
-from nasbench.table.endings import curve_ends
+from nasbench.table.endings import curve_ends, ran_of
 from nasbench.table.reasons import ENDED
 
 __all__ = [
@@ -139,7 +139,7 @@ def seed_gaps(
     name: str,
     values: NDArray[np.floating],
     architectures: NDArray[np.integer],
-    others: Iterable[NDArray[np.floating]] = (),
+    ran: NDArray[np.bool_] | None = None,
 ) -> list[dict[str, Any]]:
     """Why some trainings lack values: the source has fewer seeds, or their curves end early.
 
@@ -147,10 +147,9 @@ def seed_gaps(
         name: of the data set.
         values: `[rows, seeds, epochs]`.
         architectures: of the rows.
-        others: the recipe's other metrics, likewise: one of them may tell that a training of
-            which `values` has nothing was run.
+        ran: which trainings there were, `[rows, seeds]`; None: those that `values` has some of.
     """
-    ends = curve_ends(values, others)
+    ends = curve_ends(values, lambda: ran_of([values]) if ran is None else ran)
     whole = ends == values.shape[2]
     lost = whole & np.isnan(values[:, :, -1])
     found = {

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._progress import Progress
-from nasbench.errors import NasbenchError
+from nasbench.errors import BadValue, DamagedFile, NasbenchError, Unsupported
+from nasbench.importers import csvfile
+from nasbench.importers.csvfile import Dialect
 
-__all__ = ["Block", "Sheet", "open_sheet"]
+__all__ = ["Block", "Sheet", "open_sheet", "shown"]
 
 Block = Mapping[str, NDArray[Any]]
 """Some rows of a sheet by column: text as str objects, numbers as float64, NaN where empty."""
 
-_ROWS = 1 << 16
+MOST_COLUMNS = 1 << 14
+"""Of a sheet: as many as a spreadsheet program has room for."""
 _PARQUET = b"PAR1"
-_EMPTY = ["", "nan", "NaN"]
+
+_Blocks = Callable[[Collection[str], Collection[str], Progress], Iterator[Block]]
 
 
 class Sheet:
@@ -31,33 +34,62 @@ class Sheet:
     Attributes:
         columns: their names.
         source: the file.
+        said: sentences on how it was read, as far as that was found out.
     """
 
     def __init__(
         self,
         source: Path,
         columns: Sequence[str],
-        blocks: Callable[[Collection[str], Collection[str], Progress], Iterator[Block]],
+        blocks: _Blocks,
+        line_of: Callable[[int], str],
+        said: Sequence[str] = (),
     ) -> None:
-        self.source, self.columns = source, columns
-        self._blocks = blocks
-        for column in columns:
-            if columns.count(column) > 1:
-                raise NasbenchError(f"{source} has two columns {column!r}")
+        self.source, self.columns, self.said = source, columns, said
+        self._blocks, self._line_of = blocks, line_of
+        if len(columns) > MOST_COLUMNS:
+            raise Unsupported(
+                f"{source} has {len(columns):,} columns; {MOST_COLUMNS:,} at most are read"
+            )
+        name, times = Counter(columns).most_common(1)[0] if columns else ("", 0)
+        if times > 1:
+            raise BadValue(f"{source} has two columns {name[:80]!r}")
 
     def blocks(
         self, text: Collection[str], numbers: Collection[str], progress: Progress
-    ) -> Iterator[Block]:
+    ) -> Iterator[tuple[int, Block]]:
         """The sheet from its first row to its last, these columns of it.
+
+        Yields:
+            The number of the block's first row, and the block.
 
         Raises:
             NasbenchError: where a cell is not what it should be.
         """
-        return self._blocks(text, numbers, progress)
+        start = 0
+        for block in self._blocks(text, numbers, progress):
+            yield start, block
+            start += len(next(iter(block.values())))
+
+    def where(self, row: int) -> str:
+        """File and line of a row, which is counted from 0."""
+        return f"{self.source}, {self._line_of(row)}"
 
 
-def open_sheet(source: Path) -> Sheet:
+def open_sheet(
+    source: Path,
+    *,
+    separator: str | None = None,
+    decimal: str | None = None,
+    na: Sequence[str] = (),
+) -> Sheet:
     """The sheet in a file: parquet where it begins as such, csv otherwise.
+
+    Args:
+        source: the file.
+        separator: of csv, between cells; found out where it is left out.
+        decimal: of csv, the decimal mark; `.` where it is left out.
+        na: of csv, further words for a missing number.
 
     Raises:
         NasbenchError: where it is neither; for parquet, where pyarrow is not installed.
@@ -67,92 +99,25 @@ def open_sheet(source: Path) -> Sheet:
             start = file.read(len(_PARQUET))
     except OSError as error:
         raise NasbenchError(f"cannot read {source}: {error.strerror}") from error
-    return _open_parquet(source) if start == _PARQUET else _open_csv(source)
+    if start == _PARQUET:
+        if separator or decimal or na:
+            raise BadValue(f"{source} is parquet: separator, decimal and na are of csv")
+        return _open_parquet(source)
+    dialect = Dialect.of(source, separator, decimal, na)
+    header = csvfile.read_header(source, dialect)
+    return Sheet(
+        source,
+        header,
+        csvfile.blocks_of(source, header, dialect),
+        lambda row: f"line {csvfile.rows_at(source, dialect, row)}",
+        dialect.said,
+    )
 
 
-def _open_csv(source: Path) -> Sheet:
-    header = _check_lines(source)
-
-    def blocks(
-        text: Collection[str], numbers: Collection[str], progress: Progress
-    ) -> Iterator[Block]:
-        import pandas as pd
-
-        try:
-            with (
-                source.open("rb") as file,
-                pd.read_csv(
-                    file,
-                    encoding="utf-8-sig",
-                    header=0,
-                    names=header,
-                    usecols=[*text, *numbers],
-                    dtype={**dict.fromkeys(text, object), **dict.fromkeys(numbers, np.float64)},
-                    keep_default_na=False,
-                    na_values=dict.fromkeys(numbers, _EMPTY),
-                    chunksize=_ROWS,
-                ) as chunks,
-            ):
-                for chunk in chunks:
-                    yield {name: chunk[name].to_numpy() for name in (*text, *numbers)}
-                    progress("reading the sheet", file.tell(), source.stat().st_size)
-        except NasbenchError:
-            raise
-        except (OSError, ValueError, OverflowError) as error:
-            raise _wrong_cell(source, header, numbers) or NasbenchError(
-                f"{source} cannot be read as csv: {error}"
-            ) from error
-
-    return Sheet(source, header, blocks)
-
-
-def _check_lines(source: Path) -> list[str]:
-    """The header of a csv file, each of whose lines has as many cells.
-
-    pandas fills short lines up without a word, so that a file cut short would pass.
-    """
-    header: list[str] = []
-    for line, cells in _lines(source):
-        header = header or list(cells)
-        if len(cells) != len(header):
-            raise NasbenchError(
-                f"{source}, line {line}: {len(cells)} cells, where the first line has {len(header)}"
-            )
-    if not header:
-        raise NasbenchError(f"{source} is empty")
-    return header
-
-
-def _lines(source: Path) -> Iterator[tuple[int, Sequence[str]]]:
-    """The number of each line of a csv file that is not blank, and its cells."""
-    try:
-        with source.open(encoding="utf-8-sig", newline="\n") as file:
-            for number, line in enumerate(file, 1):
-                if "\0" in line or "\r" in line.rstrip("\r\n"):
-                    raise NasbenchError(f"{source}, line {number}: control characters")
-                if '"' in line:
-                    yield number, next(csv.reader([line], strict=True))
-                elif line.strip():
-                    yield number, line.rstrip("\r\n").split(",")
-    except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise NasbenchError(f"{source} cannot be read as UTF-8 csv: {error}") from error
-
-
-def _wrong_cell(
-    source: Path, header: Sequence[str], numbers: Collection[str]
-) -> NasbenchError | None:
-    """The error that names the first cell that is no number, if there is one."""
-    places = [header.index(name) for name in numbers]
-    for line, cells in islice(_lines(source), 1, None):
-        for place in places:
-            try:
-                float(cells[place] or "nan")
-            except ValueError:
-                return NasbenchError(
-                    f"{source}, line {line}: {header[place]} is {cells[place][:40]!r}, not a "
-                    f"number; an empty cell stands for a missing value"
-                )
-    return None
+def shown(names: Sequence[str]) -> str:
+    """Some names in a sentence, which has room for few and short ones."""
+    first = ", ".join(name if len(name) <= 40 else f"{name[:40]}..." for name in names[:10])
+    return first if len(names) <= 10 else f"{first} and {len(names) - 10:,} more"
 
 
 def _open_parquet(source: Path) -> Sheet:
@@ -172,7 +137,7 @@ def _open_parquet(source: Path) -> Sheet:
         except NasbenchError:
             raise
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise NasbenchError(f"{source} cannot be read as parquet: {error}") from error
+            raise DamagedFile(f"{source} cannot be read as parquet: {error}") from error
 
     def column(batch: Any, name: str, *, as_text: bool) -> NDArray[Any]:
         held = batch.column(name)
@@ -184,14 +149,14 @@ def _open_parquet(source: Path) -> Sheet:
             numbers: NDArray[Any] = held.cast(pa.float64()).to_numpy(zero_copy_only=False)
             return numbers
         wanted = "text or whole numbers" if as_text else "numbers"
-        raise NasbenchError(f"{source}: {name} is {held.type}, not {wanted}")
+        raise BadValue(f"{source}: {name[:80]} is {held.type}, not {wanted}")
 
     def blocks(
         text: Collection[str], numbers: Collection[str], progress: Progress
     ) -> Iterator[Block]:
         with reading(), pq.ParquetFile(source) as file:
             done, total = 0, file.metadata.num_rows
-            for batch in file.iter_batches(_ROWS, columns=[*text, *numbers]):
+            for batch in file.iter_batches(csvfile.ROWS, columns=[*text, *numbers]):
                 block = {name: column(batch, name, as_text=True) for name in text}
                 block |= {name: column(batch, name, as_text=False) for name in numbers}
                 yield block
@@ -199,7 +164,7 @@ def _open_parquet(source: Path) -> Sheet:
                 progress("reading the sheet", done, total)
 
     with reading(), pq.ParquetFile(source) as file:
-        return Sheet(source, file.schema_arrow.names, blocks)
+        return Sheet(source, file.schema_arrow.names, blocks, lambda row: f"row {row + 1}")
 
 
 def _objects(cells: Sequence[str]) -> NDArray[Any]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.importers.quantities import NETWORK, RECIPE, check_name, is_metric
-from nasbench.importers.sheetfile import Sheet
+from nasbench.importers.sheetfile import Sheet, shown
+from nasbench.space import ChoiceSpace, Space
 
-__all__ = ["PLACES", "TEXT", "Layout", "lay_out"]
+__all__ = ["KEYS", "PLACES", "Layout", "lay_out"]
 
-TEXT = ("architecture", "string", "recipe")
+KEYS = ("architecture", "number", "string")
+"""Columns that say the architecture, the first that there is before the others."""
 PLACES = ("seed", "epoch")
+_RECIPE = "recipe"
 _CANONICAL = "canonical"
+_INDEX = ("", "Unnamed: 0", "__index_level_0__")
+"""What pandas calls the column of row numbers that it writes along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,93 +30,156 @@ class Layout:
 
     Attributes:
         old: for each column, named as we do, the sheet's name of it.
+        keys: which of the columns say the architecture: of `KEYS`, or the space's decisions.
         trained: for each column with a value for each row, its data set; None where the
             row's recipe says which.
         single: for each column with one value for each architecture, its data set.
+        factors: by column, what its values are multiplied by.
+        not_read: columns, as the sheet names them, that nothing is taken from.
     """
 
     old: Mapping[str, str]
+    keys: tuple[str, ...]
     trained: Mapping[str, str | None]
     single: Mapping[str, str]
+    factors: Mapping[str, float]
+    not_read: tuple[str, ...]
 
     def read_for(self, values: Iterable[str]) -> tuple[list[str], list[str]]:
         """The sheet's columns of text and of numbers that hold these values and say of what."""
-        text = [self.old[name] for name in TEXT if name in self.old]
+        text = [self.old[name] for name in (*self.keys, _RECIPE) if name in self.old]
         places = [self.old[name] for name in PLACES if name in self.old]
         return text, [*places, *(self.old[name] for name in values)]
 
 
-def lay_out(sheet: Sheet, recipe: str | None, columns: Sequence[str]) -> Layout:
+def lay_out(
+    sheet: Sheet,
+    space: Space,
+    recipe: str | None,
+    columns: Sequence[str],
+    factors: Sequence[str],
+) -> Layout:
     """What the columns of a sheet are, under the names that the options give them.
 
     Args:
         sheet: the sheet.
+        space: of the architectures.
         recipe: of the metrics, where no column says it.
         columns: `OLD=NEW` or `OLD=`, see `sheets.read`.
+        factors: `COLUMN=NUMBER`, likewise.
 
     Raises:
         NasbenchError: naming a column that is not understood, or one that is missing.
     """
-    renamed = {}
-    for pair in columns:
-        before, equals, after = pair.rpartition("=")
-        if not equals:
-            raise NasbenchError(f"columns are renamed by OLD=NEW or left out by OLD=, not {pair!r}")
-        if before not in sheet.columns:
-            raise unknown(f"column of {sheet.source}", before, sheet.columns)
-        renamed[before] = after
-    old: dict[str, str] = {}
-    for name in sheet.columns:
-        new = renamed.get(name, name)
-        if new in old:
-            raise NasbenchError(f"{sheet.source} has two columns for {new}: {old[new]} and {name}")
-        if new:
-            old[new] = name
-    if not {"architecture", "string"} & set(old):
-        shown = ", ".join(sheet.columns)[:200]
-        raise NasbenchError(
-            f"{sheet.source} has no column `architecture`; it has {shown}; say which it is with "
-            f"--column OLD=architecture"
-        )
-    if "recipe" in old and recipe is not None:
-        raise NasbenchError(f"{sheet.source} has a column `recipe`: leave the option recipe out")
+    old, not_read = _names(sheet, columns)
+    keys = _keys(sheet, space, old)
+    if _RECIPE in old and recipe is not None:
+        raise BadValue(f"{sheet.source} has a column `recipe`: leave the option recipe out")
     trained: dict[str, str | None] = {}
     single: dict[str, str] = {}
     for new, name in old.items():
-        if new in (*TEXT, *PLACES, _CANONICAL):
+        if new in (*keys, *KEYS, *PLACES, _RECIPE):
             continue
-        if is_metric(new) and "recipe" in old:
-            trained[new] = None
+        if new == _CANONICAL:
+            not_read.append(name)
         elif is_metric(new):
-            if recipe is None:
-                raise NasbenchError(
-                    f"{sheet.source}: {name} is of a recipe; name it with the option recipe, or "
-                    f"in a column `recipe`"
-                )
-            trained[new] = f"recipe/{recipe}/{new}"
-            check_name(f"recipe/{recipe}/{new}")
+            trained[new] = None if _RECIPE in old else _of_recipe(sheet, recipe, name, new)
         elif new in NETWORK:
             single[new] = f"network/{new}"
         else:
             _check_column(sheet.source, name, new)
-            by_row = new.startswith("recipe/") and "recipe" not in old
+            by_row = new.startswith("recipe/") and _RECIPE not in old
             (trained if by_row else single)[new] = new
-    named = [name for name in (*trained.values(), *single.values()) if name]
-    for name in named:
-        if named.count(name) > 1:
-            raise NasbenchError(f"{sheet.source} has two columns for {name}")
+    for name, times in Counter(filter(None, (*trained.values(), *single.values()))).items():
+        if times > 1:
+            raise BadValue(f"{sheet.source} has two columns for {name[:80]}")
     if not trained and not single:
-        raise NasbenchError(f"{sheet.source} has no column with values")
-    return Layout(old, trained, single)
+        raise BadValue(f"{sheet.source} has no column with values")
+    by = _factors(sheet, factors, old, (*trained, *single))
+    return Layout(old, keys, trained, single, by, tuple(not_read))
+
+
+def _names(sheet: Sheet, columns: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The sheet's columns by what we call them, and those that are left out."""
+    known = set(sheet.columns)
+    renamed = {}
+    for pair in columns:
+        before, equals, after = pair.rpartition("=")
+        if not equals:
+            raise BadValue(f"columns are renamed by OLD=NEW or left out by OLD=, not {pair!r}")
+        if before not in known:
+            raise unknown(f"column of {sheet.source}", before, sheet.columns)
+        renamed[before] = after
+    old: dict[str, str] = {}
+    not_read = []
+    for name in sheet.columns:
+        new = renamed.get(name, "" if name in _INDEX else name)
+        if new in old:
+            raise BadValue(
+                f"{sheet.source} has two columns for {new[:80]}: {shown([old[new], name])}"
+            )
+        if new:
+            old[new] = name
+        else:
+            not_read.append(name)
+    return old, not_read
+
+
+def _keys(sheet: Sheet, space: Space, old: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns that say the architecture."""
+    keys = tuple(key for key in KEYS if key in old)
+    if {"architecture", "number"} <= set(keys):
+        raise BadValue(f"{sheet.source} has both columns `architecture` and `number`: leave one")
+    decisions = tuple(space.decisions) if isinstance(space, ChoiceSpace) else ()
+    if keys or (decisions and all(decision in old for decision in decisions)):
+        return keys or decisions
+    each = f", or a column for each of {shown(decisions)}" if decisions else ""
+    raise BadValue(
+        f"{sheet.source} has no column `architecture`{each}; it has {shown(sheet.columns)}; say "
+        f"which it is with --column OLD=architecture, or what separates cells with --separator"
+    )
+
+
+def _of_recipe(sheet: Sheet, recipe: str | None, name: str, new: str) -> str:
+    if recipe is None:
+        raise BadValue(
+            f"{sheet.source}: {name[:80]} is of a recipe; name it with the option recipe, or in a "
+            f"column `recipe`"
+        )
+    check_name(f"recipe/{recipe}/{new}")
+    return f"recipe/{recipe}/{new}"
+
+
+def _factors(
+    sheet: Sheet, factors: Sequence[str], old: Mapping[str, str], values: Sequence[str]
+) -> dict[str, float]:
+    """What the values of columns are multiplied by; columns go by the sheet's name or ours."""
+    ours = {old[new]: new for new in values} | {new: new for new in values}
+    found: dict[str, float] = {}
+    for pair in factors:
+        name, equals, text = pair.rpartition("=")
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not equals or not 0 < number < math.inf:
+            raise BadValue(f"a factor is COLUMN=NUMBER with a number above 0, not {pair[:80]!r}")
+        if name not in ours:
+            raise unknown(f"column with values of {sheet.source}", name, ours)
+        if ours[name] in found:
+            raise BadValue(f"{name[:80]} has two factors: one is enough")
+        found[ours[name]] = number
+    return found
 
 
 def _check_column(source: Path, name: str, new: str) -> None:
     try:
         if "/" not in new:
-            raise unknown("column", new, (*TEXT, *PLACES, *RECIPE, *NETWORK))
+            raise unknown("column", new, (*KEYS, _RECIPE, *PLACES, *RECIPE, *NETWORK))
         check_name(new)
     except NasbenchError as error:
-        raise NasbenchError(
-            f"{source}: {error}; say what it is with --column '{name}=NEW', or leave it out "
-            f"with --column '{name}='"
+        short = name if len(name) <= 80 else f"{name[:80]}..."
+        raise BadValue(
+            f"{source}: {error}; say what it is with --column '{short}=NEW', or leave it out "
+            f"with --column '{short}='"
         ) from None

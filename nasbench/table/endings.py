@@ -9,20 +9,20 @@ training: the mean is over those that were.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["curve_ends", "mean_over_seeds"]
+__all__ = ["curve_ends", "mean_over_seeds", "ran_of"]
 
 _BLOCK = 1 << 20
 """Numbers looked at in one go: curves may be larger than memory."""
 
 
 def curve_ends(
-    values: NDArray[np.floating[Any]], others: Iterable[NDArray[np.floating[Any]]]
+    values: NDArray[np.floating[Any]], ran: Callable[[], NDArray[np.bool_]]
 ) -> NDArray[np.int32]:
     """From which place on each curve has no value any more: int32 `[rows, seeds]`.
 
@@ -32,12 +32,13 @@ def curve_ends(
 
     Args:
         values: a metric of a recipe, `[rows, seeds, epochs]`.
-        others: the recipe's other metrics, `[rows, seeds, *]`; looked at where this one alone
-            does not say whether there was a training.
+        ran: which trainings there were, `[rows, seeds]`, see `ran_of`; asked for where this
+            metric alone does not say it.
 
     Example:
         >>> nan = np.nan
-        >>> curve_ends(np.array([[[1, nan, 3], [1, 2, nan], [nan, nan, nan]]]), [])
+        >>> values = np.array([[[1, nan, 3], [1, 2, nan], [nan, nan, nan]]])
+        >>> curve_ends(values, lambda: ran_of([values]))
         array([[3, 2, 3]], dtype=int32)
     """
     rows, seeds, epochs = values.shape
@@ -47,29 +48,27 @@ def curve_ends(
         behind = epochs - np.argmax(known[:, :, ::-1], axis=2)
         ends[piece] = np.where(known.any(axis=2), behind, 0)
     bare = ends == 0
-    ran = bare & ~bare.all(axis=0)
-    ran &= _ran(ran, others)
-    ends[bare & ~ran] = epochs
+    doubtful = bare & ~bare.all(axis=0)
+    ends[bare & ~(doubtful & ran() if doubtful.any() else doubtful)] = epochs
     return ends
 
 
-def _ran(
-    asked: NDArray[np.bool_], others: Iterable[NDArray[np.floating[Any]]]
-) -> NDArray[np.bool_]:
-    """Of which trainings, among those that are asked about, another metric has a value."""
-    found = np.zeros_like(asked)
-    rows = np.flatnonzero(asked.any(axis=1))
-    if not len(rows):
-        return found
-    for other in others:
-        if other.ndim != 3:
+def ran_of(metrics: Iterable[NDArray[np.floating[Any]]]) -> NDArray[np.bool_]:
+    """Which trainings of a recipe there were, `[rows, seeds]`: some metric has a value of them.
+
+    Args:
+        metrics: of the recipe, each `[rows, seeds, *]`; what has no seeds tells nothing.
+    """
+    ran = np.zeros((0, 0), dtype=np.bool_)
+    for values in metrics:
+        if values.ndim != 3:
             continue
-        for piece in _pieces(len(rows), int(np.prod(other.shape[1:]))):
-            of = rows[piece]
-            found[of] |= ~np.isnan(other[of]).all(axis=2)
-        if found[asked].all():
+        ran = ran if ran.size else np.zeros(values.shape[:2], dtype=np.bool_)
+        for piece in _pieces(len(values), int(np.prod(values.shape[1:]))):
+            ran[piece] |= ~np.isnan(values[piece]).all(axis=2)
+        if ran.all():
             break
-    return found
+    return ran
 
 
 def _pieces(rows: int, numbers: int) -> Iterator[slice]:

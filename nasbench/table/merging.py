@@ -31,7 +31,7 @@ from nasbench.table.scratch import Scratch
 from nasbench.table.table import Table
 from nasbench.table.write import write_table
 
-__all__ = ["merge"]
+__all__ = ["merge", "tasks_untold"]
 
 _MADE_ANEW = frozenset(
     {
@@ -120,6 +120,16 @@ def merge(
                 "sources": [_source(table, tables, sharing) for table in tables],
             },
         )
+
+
+def tasks_untold(tables: Sequence[Table]) -> list[str]:
+    """Tables with trainings that do not say what they were trained on, by name.
+
+    `merge` cannot know whether that is what the others were trained on.
+    """
+    trained = [table for table in tables if table.recipes]
+    untold = [table.name for table in trained if not table.manifest.get("task")]
+    return untold if len(trained) > 1 else []
 
 
 def _label(tables: Sequence[Table]) -> dict[str, Table]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from nasbench.errors import DamagedFile, NasbenchError, unknown
 from nasbench.space import Architectures, Space, from_description
 from nasbench.table import frames, reasons
 from nasbench.table.columns import dataset_of, listed, make_column
-from nasbench.table.endings import curve_ends
+from nasbench.table.endings import curve_ends, ran_of
 from nasbench.table.format import LAST, Dataset, TableFile, mark_of
 from nasbench.table.schema import check_manifest
 
@@ -51,6 +51,7 @@ class Table:
         self.manifest = self._file.manifest
         self._columns: dict[_Key, NDArray[np.float64]] = {}
         self._ends: dict[str, NDArray[np.int32]] = {}
+        self._trained: dict[str, NDArray[np.bool_]] = {}
         check_manifest(path, self.manifest)
 
     def __repr__(self) -> str:
@@ -287,7 +288,7 @@ class Table:
         if not self.has_seeds(metric, recipe=name):
             return np.zeros((len(self.rows), 1), dtype=np.bool_)
         place = len(taken) - 1 if epoch == -1 else int(_places("epochs", [epoch], taken)[0])
-        return np.asarray(self._curve_ends(f"recipe/{name}/{metric}") <= place)
+        return np.asarray(self._curve_ends(name, metric) <= place)
 
     def recipe(self, name: str | None) -> str:
         """The recipe of that name; None stands for the only one."""
@@ -438,23 +439,27 @@ class Table:
     def _keep(self, key: _Key, dataset: str) -> NDArray[np.float64]:
         """A column that is made and kept for the next time; the oldest goes for it."""
         _, _, epoch, seed = key
-        column = make_column(self._file, dataset, epoch, seed, lambda: self._curve_ends(dataset))
+        recipe, _, metric = dataset.removeprefix("recipe/").rpartition("/")
+        ends = partial(self._curve_ends, recipe, metric)
+        column = make_column(self._file, dataset, epoch, seed, ends)
         if len(self._columns) >= MOST_COLUMNS:
             del self._columns[next(iter(self._columns))]
         self._columns[key] = column
         return column
 
-    def _curve_ends(self, dataset: str) -> NDArray[np.int32]:
+    def _curve_ends(self, recipe: str, metric: str) -> NDArray[np.int32]:
         """Where the curves of a recipe's metric end, int32 `[rows, seeds]`; kept once found."""
-        if dataset not in self._ends:
-            room = dataset.rpartition("/")[0] + "/"
-            others = (
-                self._file.array(name)
-                for name in self.manifest["datasets"]
-                if name.startswith(room) and name != dataset
-            )
-            self._ends[dataset] = curve_ends(self._file.array(dataset), others)
-        return self._ends[dataset]
+        name = f"recipe/{recipe}/{metric}"
+        if name not in self._ends:
+            self._ends[name] = curve_ends(self._file.array(name), lambda: self._ran(recipe))
+        return self._ends[name]
+
+    def _ran(self, recipe: str) -> NDArray[np.bool_]:
+        """Which trainings of a recipe there were, bool `[rows, seeds]`; kept once found."""
+        if recipe not in self._trained:
+            arrays = (self._file.array(f"recipe/{recipe}/{m}") for m in self.metrics[recipe])
+            self._trained[recipe] = ran_of(arrays)
+        return self._trained[recipe]
 
     def dataset_of(self, metric: str, recipe: str | None) -> str:
         """The data set of a metric that `values` takes."""

@@ -179,7 +179,7 @@ def test_published_proxies(shared_data, tmp_path):
         ({"recipe__short__test_accuracy": np.full(5, 0.9)}, "multiply by 100"),
         ({"recipe__short__test_accuracy": np.full(5, 101.0)}, "percent"),
         ({"recipe__short__test_accuracy": np.full(5, np.inf)}, "inf"),
-        ({"recipe__short__train_seconds": np.ones((5, 2, 3)) - np.arange(3) / 9}, "fall"),
+        ({"recipe__short__train_seconds": np.ones((5, 2, 3)) - np.arange(3) / 9}, "rise"),
         ({"device__phone__latency_ms": np.full(5, -1.0)}, "0 or more"),
         ({"device__phone__latency": np.ones(5)}, "unit"),
         ({"proxy__naswot": np.full(5, -np.inf)}, "inf"),

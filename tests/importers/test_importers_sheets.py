@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasbench.errors import NasbenchError
-from nasbench.importers import Contents, import_table, sheets
+from nasbench.importers import Contents, import_table, sheetvalues
 from nasbench.importers.sheets import read
 from nasbench.space import get
 from nasbench.table import Table
@@ -77,7 +77,7 @@ def imported(tmp_path: Path, frame: pd.DataFrame, kind: str = "csv", **options: 
 @pytest.mark.parametrize("block", [3, 1 << 16])
 def test_every_cell_of_a_sheet(tmp_path, monkeypatch, kind, block):
     """Also where a training's rows lie in several blocks."""
-    monkeypatch.setattr("nasbench.importers.sheetfile._ROWS", block)
+    monkeypatch.setattr("nasbench.importers.csvfile.ROWS", block)
     frame = tidy()
     table = imported(tmp_path, frame, kind)
     assert table.rows.tolist() == [4, 9, 33, 120]
@@ -258,7 +258,7 @@ def test_numbers_arrive_to_the_last_bit(tmp_path_factory, numbers):
 
 
 def test_few_rows_that_ask_for_everything(tmp_path, monkeypatch):
-    monkeypatch.setattr(sheets, "LARGEST", 1 << 20)
+    monkeypatch.setattr(sheetvalues, "LARGEST", 1 << 20)
     n = np.arange(100)
     frame = {"architecture": n, "seed": n, "epoch": n + 1, "test_accuracy": 50.0 + n / 100}
     with pytest.raises(NasbenchError, match="bytes by its seeds and epochs"):

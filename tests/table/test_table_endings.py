@@ -17,7 +17,7 @@ from nasbench.search.oracle import TableOracle
 from nasbench.search.strategy import Query
 from nasbench.table import Table
 from nasbench.table.dumping import dump
-from nasbench.table.endings import curve_ends
+from nasbench.table.endings import curve_ends, ran_of
 from nasbench.table.reasons import ENDED
 from nasbench.table.trained import trained_means
 
@@ -131,7 +131,7 @@ def test_where_curves_end_is_what_a_loop_over_them_says(data: st.DataObject) -> 
         return np.asarray(data.draw(st.lists(cells, min_size=size, max_size=size))).reshape(shape)
 
     values, other = drawn(), drawn()
-    ends = curve_ends(values, [other])
+    ends = curve_ends(values, lambda: ran_of([values, other]))
     for row in range(shape[0]):
         for seed in range(shape[1]):
             known = [e for e in range(shape[2]) if values[row, seed, e] == 1]
