@@ -182,7 +182,7 @@ def failed(name: str, where: str, error: BaseException) -> StrategyError:
     Raises:
         KeyboardInterrupt: where that was a real Ctrl-C, which ends the search.
     """
-    if isinstance(error, KeyboardInterrupt) and (_interrupted or not _watchdog.watched):
+    if isinstance(error, KeyboardInterrupt) and (_interrupted or not _told_apart()):
         raise error
     if isinstance(error, StrategyError):
         return error
@@ -192,6 +192,11 @@ def failed(name: str, where: str, error: BaseException) -> StrategyError:
     if not isinstance(error, NasbenchError):
         said = f"{type(error).__name__}{': ' if said else ''}{said}"
     return StrategyError(f"strategy {name} failed in {where}: {said}{place(error)}")
+
+
+def _told_apart() -> bool:
+    """Whether a real Ctrl-C would be known as one: it is watched for, or none can come."""
+    return bool(_watchdog.watched) or signal.getsignal(signal.SIGINT) == signal.SIG_IGN
 
 
 def in_a_sentence(said: object) -> str:

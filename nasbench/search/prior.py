@@ -18,7 +18,7 @@ from nasbench.search.warm_start import begin, sampled_by
 from nasbench.space import Architectures, Space
 from nasbench.table import Table
 
-__all__ = ["Prior", "Screened", "begin_with", "takes_scores"]
+__all__ = ["Prior", "Screened", "begin_known", "takes_scores"]
 
 OWN_WAY = "scores"
 """A strategy whose constructor has a parameter of this name makes use of scores itself."""
@@ -65,38 +65,37 @@ def takes_scores(strategy: str) -> bool:
     return OWN_WAY in inspect.signature(strategy_class(strategy)).parameters
 
 
-def begin_with(
-    prior: Prior | None,
-    table: Table | None,
+def begin_known(
     name: str,
     space: Space,
     goal: Goal,
     rng: np.random.Generator,
     parameters: Mapping[str, Any],
     start: tuple[int, ...] = (),
+    scores: NDArray[np.float64] | None = None,
+    keep: float = 1.0,
 ) -> Strategy:
     """The strategy of that name, see `begin`, with what is known beforehand.
 
     Args:
-        prior: None where nothing is.
-        table: that has the proxy.
-        name: registered. A strategy that has a parameter `scores` gets the proxy's there.
+        name: registered. A strategy that has a parameter `scores` gets them there.
         space: to search.
         goal: what is searched for.
         rng: the strategy's.
         parameters: the strategy's own.
         start: architectures that come before anything else; none is kept back.
+        scores: a proxy's, of each architecture; None where nothing is known.
+        keep: the share of the scored that is trained, see `Prior`.
     """
-    if prior is None:
+    if scores is None:
         return begin(name, space, goal, rng, parameters, start)
-    scores = prior.scores(table)
     own = dict(parameters)
     if takes_scores(name):
         own.setdefault(OWN_WAY, scores)
-    if prior.keep == 1:
+    if keep == 1:
         return begin(name, space, goal, rng, own, start)
     scored = np.sort(scores[np.isfinite(scores)])[::-1]
-    kept = scores >= scored[math.ceil(prior.keep * len(scored)) - 1]
+    kept = scores >= scored[math.ceil(keep * len(scored)) - 1]
     kept[list(start)] = True
     drawing = _drawing_from(space, np.flatnonzero(kept))
     return Screened(begin(name, drawing, goal, rng, own, start), goal, kept)

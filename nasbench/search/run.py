@@ -6,6 +6,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from nasbench.errors import NasbenchError, StrategyError, unknown
 from nasbench.search.arrival import NotAQuery, arrived
 from nasbench.search.clock import Clock
 from nasbench.search.guard import Watch, failed
+from nasbench.search.isolation import Isolated, Isolation
 from nasbench.search.journal import RunJournal
 from nasbench.search.oracle import ListedOracle, Oracle, TrainerOracle
 from nasbench.search.run_spec import RunSpec
@@ -115,6 +117,7 @@ def search(
     journal: Path | None = None,
     strategy: Strategy | None = None,
     progress: Callable[[Evaluation], None] | None = None,
+    isolate: Isolation | bool = False,
 ) -> Run:
     """Run a search to the end of its budget.
 
@@ -129,6 +132,8 @@ def search(
             ask for the same: one that plans by its budget does not with a larger one.
         strategy: runs this one instead of the registered one, without a start.
         progress: called after each evaluation.
+        isolate: run the strategy in a process of its own, see `nasbench guide isolation`; the
+            results are the same.
 
     Raises:
         NasbenchError: also, before anything is asked, for limits that nothing of an oracle
@@ -136,11 +141,17 @@ def search(
     """
     if isinstance(oracle, ListedOracle):
         oracle.check(spec.goal)
-    if strategy and (spec.start or spec.prior):
-        raise NasbenchError("starts and priors are for registered strategies: leave strategy out")
+    if strategy and (spec.start or spec.prior or isolate):
+        raise NasbenchError(
+            "starts, priors and processes of their own are for registered strategies: leave "
+            "strategy out"
+        )
     trains = isinstance(oracle, TrainerOracle)
-    with Watch(spec.strategy) as watch:
-        if strategy is None:
+    with Watch(spec.strategy) as watch, ExitStack() as stack:
+        if isolate:
+            limits = Isolation() if isolate is True else isolate
+            strategy = stack.enter_context(Isolated(spec, oracle, limits))
+        elif strategy is None:
             watch.since = time.perf_counter()
             strategy = spec.begin(oracle)
             watch.since = math.inf
@@ -148,6 +159,8 @@ def search(
         try:
             loop = _Loop(spec, oracle, strategy, watch, kept, progress)
             ended = loop.run()
+            if isinstance(strategy, Isolated):
+                strategy.end()
             if kept:
                 kept.finish()
         finally:

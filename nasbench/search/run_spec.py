@@ -12,7 +12,7 @@ import numpy as np
 from nasbench._version import __version__
 from nasbench.errors import NasbenchError, unknown
 from nasbench.search.oracle import Oracle
-from nasbench.search.prior import Prior, begin_with
+from nasbench.search.prior import Prior, begin_known
 from nasbench.search.strategy import Goal, Strategy
 
 __all__ = ["RunSpec", "plain"]
@@ -84,9 +84,21 @@ class RunSpec:
 
     def begin(self, oracle: Oracle) -> Strategy:
         """The strategy at its start."""
-        table = getattr(oracle, "table", None)
-        known = oracle.space, self.goal, self.rng(), self.parameters, self.start
-        return begin_with(self.prior, table, self.strategy, *known)
+        return begin_known(**self.known(oracle))
+
+    def known(self, oracle: Oracle) -> dict[str, Any]:
+        """All that the strategy may know: the arguments of `begin_known`."""
+        scores = None if self.prior is None else self.prior.scores(getattr(oracle, "table", None))
+        return {
+            "name": self.strategy,
+            "space": oracle.space,
+            "goal": self.goal,
+            "rng": self.rng(),
+            "parameters": self.parameters,
+            "start": self.start,
+            "scores": scores,
+            "keep": 1.0 if self.prior is None else self.prior.keep,
+        }
 
     def rng(self) -> np.random.Generator:
         """The strategy's generator; strategies of one seed draw independently of each other."""

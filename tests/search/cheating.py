@@ -40,6 +40,26 @@ class Honest:
         pass
 
 
+class Cheat(Honest):
+    """Any of those below, by name: one process can then serve all of them."""
+
+    def __new__(cls, space: Space, goal: Goal, rng: np.random.Generator, *, which: str) -> Any:
+        return globals()[which](space, goal, rng)
+
+
+class BeginsWithTheBest(Honest):
+    """Makes use of a proxy's scores."""
+
+    def __init__(
+        self, space: Space, goal: Goal, rng: np.random.Generator, *, scores: Any = None
+    ) -> None:
+        super().__init__(space, goal, rng)
+        self.scores = scores
+
+    def third(self, query: Query) -> Any:
+        return self.goal.query(int(np.argmax(self.scores)))
+
+
 class ExitsInInit(Honest):
     def __init__(self, space: Space, goal: Goal, rng: np.random.Generator) -> None:
         sys.exit(0)
