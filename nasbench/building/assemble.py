@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench.building.entries import COUNTS
 from nasbench.building.executor import Unit
 from nasbench.building.spec import BuildSpec
 from nasbench.table import Dataset, Table, write_table
@@ -18,7 +19,6 @@ __all__ = ["assemble"]
 
 _UNITS = {"loss": "nats", "accuracy": "percent", "seconds": "seconds, cumulative"}
 _MEASURED = ("latency_ms", "latency_spread_ms", "latency_n", "energy_mj", "memory_mib")
-_COUNTED = ("parameters", "flops", "release_parameters", "release_flops")
 
 
 def assemble(
@@ -46,7 +46,7 @@ def assemble(
     missing: list[dict[str, Any]] = []
     for name in spec.recipes:
         datasets.update(_recipe(spec, name, rows.tolist(), records, missing))
-    for metric in _COUNTED:
+    for metric in COUNTS:
         values = np.asarray([counts[a][metric] for a in rows.tolist()], dtype=np.float64)
         datasets[f"network/{metric}"] = Dataset(values, {"kind": "counted"})
     devices: dict[str, dict[str, Any]] = {}

@@ -11,6 +11,7 @@ from nasbench._progress import Progress, silent
 from nasbench._version import __version__
 from nasbench.building.assemble import assemble
 from nasbench.building.crew import Crew
+from nasbench.building.entries import EntryCheck
 from nasbench.building.executor import Unit
 from nasbench.building.journal import BuildFolder, folder_of, holds_plan, nameless, read_plan
 from nasbench.building.ledger import Ledger
@@ -29,7 +30,7 @@ __all__ = [
     "assemble_shards",
     "build",
     "check_shards",
-    "entries_of_shards",
+    "entries_of",
     "exists_already",
     "is_sample_of",
     "plan_of",
@@ -113,7 +114,7 @@ def train_shard(
     check_shards(out, plan, shard)
     folder = BuildFolder(out, plan, shard.folder)
     try:
-        done = Ledger(folder, folder.entries())
+        done = Ledger(folder, folder.entries(EntryCheck(spec)))
         done.keep({**session(), "shard": str(shard)})
         train_missing(crew, units, done, progress or silent)
     finally:
@@ -208,7 +209,7 @@ def _make(
     folder = BuildFolder(out, plan)
     finished = False
     try:
-        done = Ledger(folder, [*entries_of_shards(out, plan), *folder.entries()])
+        done = Ledger(folder, entries_of(spec, folder, out, plan))
         if crew is None:
             _check_whole(spec, out, done)
         done.keep(session())
@@ -238,14 +239,18 @@ def check_shards(out: Path, plan: Mapping[str, Any], joining: Shard | None = Non
             )
 
 
-def entries_of_shards(out: Path, plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What shards have journaled; none may be at work."""
+def entries_of(
+    spec: BuildSpec, folder: BuildFolder, out: Path, plan: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """What shards, none of which may be at work, and a build itself have journaled."""
+    check = EntryCheck(spec)
     for shard in shards_in(folder_of(out)):
         part = BuildFolder(out, plan, shard.folder)
         try:
-            yield from part.entries()
+            yield from part.entries(check)
         finally:
             part.close(remove=False)
+    yield from folder.entries(check)
 
 
 def _check_whole(spec: BuildSpec, out: Path, done: Ledger) -> None:

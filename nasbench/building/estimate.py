@@ -23,6 +23,7 @@ from nasbench.building.builder import (
 )
 from nasbench.building.crew import Crew
 from nasbench.building.designs import COUNTED, HELD_OUT, Sampling
+from nasbench.building.entries import EntryCheck
 from nasbench.building.executor import Unit
 from nasbench.building.journal import folder_of, holds_plan, line_of, read_entries
 from nasbench.building.ledger import Done
@@ -208,7 +209,7 @@ def _journaled(spec: BuildSpec, out: Path, engine: str) -> Done:
         entry
         for part in parts
         if holds_plan(out, plan, part)
-        for entry in read_entries(folder / part)
+        for entry in read_entries(folder / part, EntryCheck(spec))
     )
 
 

@@ -1,7 +1,6 @@
 """What a build has done so far: small appended files that survive a kill at any moment.
 
 HDF5 files break when a writer dies, so a build keeps JSON lines and assembles the table last.
-Each line carries a checksum: a torn or damaged one is dropped and its work done again.
 """
 
 from __future__ import annotations
@@ -11,14 +10,15 @@ import fcntl
 import json
 import os
 import platform
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from nasbench import _journal
 from nasbench._files import read_json, write_text
+from nasbench._journal import Kind, append, checked, read_lines
 from nasbench.errors import DamagedFile, NasbenchError
 
 __all__ = [
@@ -31,6 +31,9 @@ __all__ = [
     "read_plan",
 ]
 
+Entry = dict[str, Any]
+
+_BUILD = Kind("another build", "remove that line, and its work is done again")
 _PLAN, _JOURNAL, _LOCK = "plan.json", "journal.jsonl", "lock"
 
 
@@ -44,9 +47,12 @@ def read_plan(folder: Path) -> dict[str, Any] | None:
     path = folder / _PLAN
     if not path.exists():
         return None
-    plan = read_json(path, "plan")
+    try:
+        plan = read_json(path, "plan")
+    except DamagedFile as error:
+        raise DamagedFile(f"{error}; remove the folder to build anew") from error
     if not isinstance(plan, dict):
-        raise DamagedFile(f"{path} is damaged: it is no plan of a build")
+        raise DamagedFile(f"{path} is damaged: it holds no plan; remove the folder to build anew")
     return nameless(plan)
 
 
@@ -78,23 +84,17 @@ def holds_plan(out: Path, plan: Mapping[str, Any], part: str = "") -> bool:
     return found is not None
 
 
-def read_entries(folder: Path) -> Iterator[dict[str, Any]]:
+def read_entries(folder: Path, check: Callable[[Entry], Entry]) -> Iterator[Entry]:
     """What the journal in a folder holds, without a claim to it; see `BuildFolder.entries`."""
-    try:
-        lines = (folder / _JOURNAL).read_bytes().split(b"\n")
-    except FileNotFoundError:  # a kill came before it
-        return
-    for line in lines:
-        checksum, _, text = line.partition(b" ")
-        if text and checksum == b"%08x" % zlib.crc32(text):
-            yield json.loads(text)
+    path = folder / _JOURNAL
+    lines = read_lines(path, _BUILD) if path.exists() else ()  # a kill came before it
+    return checked(lines, check, path, _BUILD)
 
 
 def line_of(entry: Mapping[str, Any]) -> bytes:
-    """An entry as the journal holds it, its checksum before it."""
-    text = json.dumps(entry, separators=(",", ":")).encode()
+    """An entry as the journal holds it."""
     # A newline first: what a kill or a full disk tore off stays a line of its own.
-    return b"\n%08x %s\n" % (zlib.crc32(text), text)
+    return b"\n" + _journal.line_of(entry)
 
 
 class BuildFolder:
@@ -144,22 +144,20 @@ class BuildFolder:
         started = datetime.now(UTC).isoformat(timespec="seconds")
         self._lock.write(f"process {os.getpid()} on {platform.node()} since {started}\n".encode())
 
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """What the journal holds, in the order in which it was done; torn lines are skipped."""
-        return read_entries(self.path)
+    def entries(self, check: Callable[[Entry], Entry]) -> Iterator[Entry]:
+        """What the journal holds, in the order in which it was done; torn lines are passed over.
+
+        Args:
+            check: gives back an entry that a build may have; see `EntryCheck`.
+
+        Raises:
+            DamagedFile: for an entry whose checksum is right and which is none of a build's.
+        """
+        return read_entries(self.path, check)
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Append an entry: it is on disk when this returns."""
-        data = line_of(entry)
-        try:
-            while data:
-                data = data[self._journal.write(data) :]
-            os.fsync(self._journal.fileno())
-        except OSError as error:
-            raise NasbenchError(
-                f"cannot write {self.path / _JOURNAL}: {error.strerror}; what is finished "
-                f"is kept, and the same command goes on from there"
-            ) from error
+        append(self._journal, line_of(entry), self.path / _JOURNAL, sync=True)
 
     def close(self, *, remove: bool) -> None:
         """Let go of the folder; with `remove`, take it away: the table is there."""

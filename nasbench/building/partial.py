@@ -15,7 +15,7 @@ from nasbench.building.assemble import assemble
 from nasbench.building.builder import (
     about_build,
     check_shards,
-    entries_of_shards,
+    entries_of,
     exists_already,
     is_sample_of,
     plan_of,
@@ -102,7 +102,7 @@ def build_sample(
     check_shards(out, plan)
     folder = BuildFolder(out, plan)
     try:
-        done = Ledger(folder, [*entries_of_shards(out, plan), *folder.entries()])
+        done = Ledger(folder, entries_of(spec, folder, out, plan))
         done.keep(session())
         outcome = _train(spec, sampling, complete, crew, done, tell)
         rows = spec.space.representatives if complete else outcome.trained

@@ -15,6 +15,7 @@ from nasbench._progress import Progress, silent
 from nasbench._version import __version__
 from nasbench.building.builder import exists_already
 from nasbench.building.crew import Crew
+from nasbench.building.entries import EntryCheck
 from nasbench.building.executor import Unit
 from nasbench.building.journal import BuildFolder, folder_of, nameless
 from nasbench.building.ledger import Ledger
@@ -168,9 +169,9 @@ def _train(
     Returns:
         All records; the seconds spent on them; and those times the trainings side by side.
     """
-    entries = list(folder.entries())
-    spent = max((float(entry["spent_seconds"]) for entry in entries), default=0.0)
-    paid = max((float(entry["paid_seconds"]) for entry in entries), default=0.0)
+    entries = list(folder.entries(EntryCheck(crew.spec)))
+    spent = max((entry.get("spent_seconds", 0.0) for entry in entries), default=0.0)
+    paid = max((entry.get("paid_seconds", 0.0) for entry in entries), default=0.0)
     ledger = Ledger(folder, entries)
     missing = [unit for unit in units if unit not in ledger.records]
     done = len(units) - len(missing)

@@ -14,6 +14,7 @@ from nasbench._processes import leave_with_parent
 from nasbench._progress import Progress, silent
 from nasbench._version import __version__
 from nasbench.building.builder import exists_already
+from nasbench.building.entries import EntryCheck
 from nasbench.building.executor import default_processes, in_processes
 from nasbench.building.journal import BuildFolder, folder_of, read_plan
 from nasbench.building.provenance import hardware as describe_hardware
@@ -104,17 +105,19 @@ def score_table(
         raise exists_already(out)
     folder = BuildFolder(out, plan)
     finished = False
-    done = {tuple(e["architectures"]): e for e in folder.entries() if e["entry"] == "scores"}
     chunks = chunks_of(architectures.tolist(), hardware)
+    done: dict[tuple[int, ...], dict[str, Any]] = {}
     try:
-        folder.add(session())
+        kept = list(folder.entries(EntryCheck(spec, scoring.proxies, scoring.draws)))
+        done = {tuple(e["architectures"]): e for e in kept if e["entry"] == "scores"}
+        history = [*(e for e in kept if e["entry"] == "session"), session()]
+        folder.add(history[-1])
         missing = [members for members in chunks if members not in done]
         progress("scoring", _count(done), len(architectures))
         for members, entry in score_chunks(spec, scoring, missing, processes, hardware):
             folder.add(entry)
             done[members] = entry
             progress("scoring", _count(done), len(architectures))
-        history = [entry for entry in folder.entries() if entry["entry"] == "session"]
         _write(spec, out, scoring, [done[members] for members in chunks], table, history)
         finished = True
     finally:

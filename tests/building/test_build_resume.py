@@ -265,12 +265,12 @@ def test_a_journal_cut_at_any_byte_gives_its_whole_entries(
     journal_of(out).write_bytes(text[:keep] + tail)
     folder = BuildFolder(out, {})
     whole = [entry for entry, end in zip(written, ends[1:], strict=True) if end - 1 <= keep]
-    found = list(folder.entries())
+    found = list(folder.entries(dict))
     # What the tail completes or spoils is the line that was cut.
     assert found[: len(whole) - 1] == whole[:-1]
     assert len(found) <= len(whole) + 1
     folder.add({"entry": "after"})
-    assert list(folder.entries())[-1] == {"entry": "after"}
+    assert list(folder.entries(dict))[-1] == {"entry": "after"}
     folder.close(remove=True)
     assert not journal_of(out).parent.exists()
 
