@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import parent_process
 
-__all__ = ["cores", "leave_with_parent", "memory"]
+__all__ = ["cores", "deaf_to_ctrl_c", "end_on_ctrl_c", "leave_with_parent", "memory"]
 
 
 def cores() -> int:
@@ -33,3 +36,30 @@ def leave_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are begun here do not hear Ctrl-C, this one hears it afterwards.
+
+    A terminal sends it to all of them; to answer is for the one that started the others. A
+    process that still imports would answer with a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_on_ctrl_c() -> None:
+    """End this process at once, without a word, on Ctrl-C: also on one that came before.
+
+    For a process that was begun deaf to it, and whose half-done work nobody wants.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
 from typing import Any, NamedTuple, TypeVar
 
-from nasbench._processes import cores, leave_with_parent
+from nasbench._processes import cores, deaf_to_ctrl_c, leave_with_parent
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.train.engine import make_trainer
@@ -95,7 +93,7 @@ def in_processes(
             while True:
                 # A few ahead of each process: a stop has little to take back.
                 for job in islice(todo, 2 * processes - len(waiting)):
-                    with _deaf_to_ctrl_c():
+                    with deaf_to_ctrl_c():
                         waiting[pool.submit(work, job)] = job
                 if not waiting:
                     return
@@ -111,19 +109,6 @@ def in_processes(
                 for process in list(pool._processes.values()):
                     process.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes that are begun here never hear Ctrl-C, this one hears it afterwards.
-
-    A terminal sends it to all of them; to answer is for the one that started the others.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _train_side_by_side(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from nasbench._files import atomic_path, write_text
-from nasbench._processes import leave_with_parent
+from nasbench._processes import deaf_to_ctrl_c, end_on_ctrl_c, leave_with_parent
 from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
 from nasbench.search.comparison import Comparison
 from nasbench.search.lookup import LookUp
@@ -189,7 +188,9 @@ def _run_in(pool: ProcessPoolExecutor, strategy: str, seeds: Sequence[int]) -> I
     size = max(1, len(seeds) // 64)
     chunks = [seeds[i : i + size] for i in range(0, len(seeds), size)]
     try:
-        for traces in pool.map(_run_chunk, [strategy] * len(chunks), chunks):
+        with deaf_to_ctrl_c():  # the pool begins its processes where it gets work
+            made = pool.map(_run_chunk, [strategy] * len(chunks), chunks)
+        for traces in made:
             yield from traces
     except BrokenProcessPool as error:
         raise NasbenchError(
@@ -205,9 +206,7 @@ _opened: tuple[Setting, Oracle] | None = None  # of a worker process
 def _open(setting: Setting) -> None:
     global _opened
     leave_with_parent()
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # Ctrl-C ends a worker at once; what it does is thrown away
+    end_on_ctrl_c()
     _opened = setting, setting.oracle()
 
 

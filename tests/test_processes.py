@@ -1,0 +1,36 @@
+"""Worker processes and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from nasbench._processes import deaf_to_ctrl_c
+
+CHILD = """
+from nasbench._processes import end_on_ctrl_c
+import sys
+print("up", flush=True)
+sys.stdin.readline()
+end_on_ctrl_c()
+print("went on", flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no masks here")
+def test_a_process_that_still_imports_ends_on_ctrl_c_without_a_word() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    with deaf_to_ctrl_c():
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+    child.send_signal(signal.SIGINT)  # while Python starts
+    out, said = child.communicate(b"\n", timeout=60)
+    assert (child.returncode, out, said) == (-signal.SIGINT, b"up\n", b"")
