@@ -107,7 +107,7 @@ class RunJournal:
         if self.grown:
             return NasbenchError(
                 f"cannot go on from {self.path}: with a larger budget the strategy asks for "
-                f"something else from the start; give another --out"
+                f"something else than it did; give another --out"
             )
         return NasbenchError(
             f"cannot resume {self.path}: the strategy asks for something else than it did then; "

@@ -16,10 +16,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import MadeUpOracle, Scripted, spec, whole
 
+from nasbench._journal import line_of
 from nasbench.errors import NasbenchError
-from nasbench.search import Budget, Evaluation, Fidelity, Goal, Outcome, Query, RunSpec, search
+from nasbench.search import (
+    Budget,
+    Evaluation,
+    Fidelity,
+    Goal,
+    Outcome,
+    Query,
+    RunSpec,
+    TableOracle,
+    search,
+)
+from nasbench.search.journal import read_run
 from nasbench.search.testing import EPOCHS, ToyOracle
 from nasbench.space import get
+from nasbench.table import Table
 
 STRATEGIES = ("random_search", "regularized_evolution", "reinforce")
 
@@ -183,6 +196,100 @@ def test_no_finished_training_is_lost_or_repeated(
     assert [e.ask for e in run.evaluations] == [ask for _, ask in sorted(ends)]
 
 
+# A larger budget.
+
+
+@pytest.mark.parametrize("strategy", [*STRATEGIES, "hyperband"])
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("repeats", ["paid", "free"])
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [
+        (Budget(evaluations=9), Budget(evaluations=25)),
+        (Budget(seconds=40.0), Budget(seconds=200.0)),
+    ],
+)
+def test_a_finished_search_goes_on_with_a_larger_budget(
+    tmp_path: Path, strategy: str, workers: int, repeats: str, small: Budget, large: Budget
+) -> None:
+    more = {"workers": workers, "repeats": repeats}
+    whole, grown = tmp_path / "whole", tmp_path / "grown"
+    expected = search(_spec(strategy, budget=large, **more), _oracle(), journal=whole)
+    search(_spec(strategy, budget=small, **more), _oracle(), journal=grown)
+    before = len(_entries(grown)) - 1
+    oracle = _oracle()
+    run = search(_spec(strategy, budget=large, **more), oracle, journal=grown)
+    assert grown.read_bytes() == whole.read_bytes()
+    assert str(run.evaluations) == str(expected.evaluations)
+    # What was evaluated before is not evaluated again.
+    assert 0 < before == len(_entries(whole)) - 1 - len(oracle.asked)
+
+
+def test_a_bound_that_goes_is_a_larger_budget(tmp_path: Path) -> None:
+    either, one = Budget(evaluations=25, seconds=40.0), Budget(evaluations=25)
+    search(_spec(budget=one), _oracle(), journal=tmp_path / "whole")
+    search(_spec(budget=either), _oracle(), journal=tmp_path / "grown")
+    search(_spec(budget=one), _oracle(), journal=tmp_path / "grown")
+    assert (tmp_path / "grown").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_a_strategy_that_plans_by_its_budget_cannot_go_on_with_another(tmp_path: Path) -> None:
+    path, strategy = tmp_path / "run.jsonl", "meta_qnn"
+    search(_spec(strategy, budget=Budget(evaluations=40)), _oracle(), journal=path)
+    before = path.read_bytes()
+    oracle = _oracle()
+    with pytest.raises(NasbenchError, match="with a larger budget the strategy asks for something"):
+        search(_spec(strategy, budget=Budget(evaluations=400)), oracle, journal=path)
+    assert path.read_bytes() == before
+    assert oracle.asked == []
+
+
+@pytest.mark.parametrize(
+    ("budget", "held"),
+    [
+        (Budget(evaluations=24), "25 evaluations"),
+        (Budget(evaluations=10**6, seconds=1.0), "25 evaluations"),
+    ],
+)
+def test_a_smaller_budget_is_refused_and_the_journal_kept(
+    tmp_path: Path, budget: Budget, held: str
+) -> None:
+    path = tmp_path / "run.jsonl"
+    search(_spec(), _oracle(), journal=path)
+    before = path.read_bytes()
+    with pytest.raises(NasbenchError, match=rf"with a larger budget \({held}\): give"):
+        search(_spec(budget=budget), _oracle(), journal=path)
+    assert path.read_bytes() == before
+
+
+def test_a_journal_that_grows_is_whole_wherever_it_is_stopped(tmp_path: Path) -> None:
+    small, large = (spec(Budget(evaluations=n), strategy="reinforce") for n in (9, 25))
+    whole, path = tmp_path / "whole", tmp_path / "grown"
+    search(large, MadeUpOracle(), journal=whole)
+    search(small, MadeUpOracle(), journal=path)
+    short = path.read_bytes()
+    for stop in (0, 3, 8, 9, 10, 20):
+
+        def end(evaluation: Evaluation, at: int = stop) -> None:
+            if evaluation.ask == at:
+                raise Stopped
+
+        with suppress(Stopped):
+            search(large, MadeUpOracle(), journal=path, progress=end)
+        found = path.read_bytes()
+        assert found == short if stop < 9 else whole.read_bytes().startswith(found)
+    search(large, MadeUpOracle(), journal=path)
+    assert path.read_bytes() == whole.read_bytes()
+
+
+def test_a_search_that_has_nothing_left_to_ask_takes_up_its_larger_budget(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    for budget in (Budget(evaluations=5), Budget(evaluations=6)):
+        script = Scripted([whole(1), whole(2)])
+        search(spec(budget), MadeUpOracle(), strategy=script, journal=path)
+    assert _entries(path)[0]["spec"]["goal"]["budget"]["evaluations"] == 6
+
+
 # What is refused.
 
 
@@ -248,6 +355,112 @@ def test_damage_inside_a_journal_is_told_by_line(
     assert changed != lines[4]
     path.write_bytes(b"".join((*lines[:4], changed, *lines[5:])))
     with pytest.raises(NasbenchError, match=r"damaged in line 5: (its .*; )?give another --out"):
+        search(_spec(), _oracle(), journal=path)
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda e: e.pop("epochs"),
+        lambda e: e.update(more=1),
+        lambda e: e.update(ask="3"),
+        lambda e: e.update(architecture=[1]),
+        lambda e: e.update(architecture=10**30),
+        lambda e: e.update(resume=0),
+        lambda e: e.update(recipe=None),
+        lambda e: e.update(values=3),
+        lambda e: e.update(values={}),
+        lambda e: e.update(values={"valid_accuracy": "90"}),
+        lambda e: e.update(values={"valid_accuracy": 10**400}),
+        lambda e: e.update(values={"valid_accuracy": math.nan}),
+        lambda e: e.update(seconds=math.nan),
+        lambda e: e.update(seconds=-1e9),
+        lambda e: e.update(seconds="4.0"),
+        lambda e: e.update(seconds=e["seconds"] + 1),
+        lambda e: e.update(finished=e["finished"] + 1),
+        lambda e: e.update(started=0.5),
+        lambda e: e.update(repeat=not e["repeat"]),
+    ],
+)
+def test_a_forged_line_whose_checksum_is_right_is_told(
+    tmp_path: Path, forge: Callable[[dict[str, Any]], object]
+) -> None:
+    path = tmp_path / "run.jsonl"
+    search(_spec(), _oracle(), journal=path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    entry = json.loads(lines[4][9:])
+    forge(entry)
+    text = b"".join((*lines[:4], line_of(entry), *lines[5:]))
+    path.write_bytes(text)
+    with pytest.raises(NasbenchError, match=r"line 5: its checksum|asks for something") as told:
+        search(_spec(), _oracle(), journal=path)
+    assert "\n" not in str(told.value)
+    assert path.read_bytes() == text
+
+
+def test_a_forged_accuracy_of_a_table_is_looked_up_again(
+    made_up_table: Table, tmp_path: Path
+) -> None:
+    path, oracle = tmp_path / "run.jsonl", TableOracle(made_up_table, recipe="short")
+    goal = Goal("valid_accuracy", Budget(evaluations=6), oracle.fidelities)
+    of = RunSpec("random_search", goal, 0)
+    search(of, oracle, journal=path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    entry = json.loads(lines[3][9:])
+    entry["values"]["valid_accuracy"] += 0.5
+    path.write_bytes(b"".join((*lines[:3], line_of(entry), *lines[4:])))
+    with pytest.raises(NasbenchError, match="damaged in line 4: its checksum is right"):
+        search(of, oracle, journal=path)
+
+
+@pytest.mark.parametrize("text", [b"[]", b"[" * 200_000, b'{"a":' * 100_000, b"9" * 5000, b"\xff"])
+@pytest.mark.parametrize("line", [1, 3])
+def test_a_line_that_is_no_object_is_told(tmp_path: Path, text: bytes, line: int) -> None:
+    path = tmp_path / "run.jsonl"
+    search(_spec(), _oracle(), journal=path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[line - 1] = b"%08x %s\n" % (zlib.crc32(text), text)
+    path.write_bytes(b"".join(lines))
+    for read in (lambda: search(_spec(), _oracle(), journal=path), lambda: read_run(path)):
+        with pytest.raises(NasbenchError, match=f"damaged in line {line}: its checksum is right"):
+            read()
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda spec: spec["goal"].update(budget={"evaluations": math.nan, "seconds": None}),
+        lambda spec: spec["goal"].update(budget={"evaluations": -5, "seconds": None}),
+        lambda spec: spec["goal"].update(budget={"evaluations": "5", "seconds": None}),
+        lambda spec: spec["goal"].update(budget={"evaluations": 10**400, "seconds": None}),
+        lambda spec: spec["goal"].update(budget=[["evaluations", 5]]),
+        lambda spec: spec["goal"].update(budget={}),
+        lambda spec: spec["goal"].update(budget=None),
+        lambda spec: spec.update(goal=None),
+        lambda spec: spec.clear(),
+    ],
+)
+def test_a_forged_header_is_of_another_run(
+    tmp_path: Path, forge: Callable[[dict[str, Any]], object]
+) -> None:
+    path = tmp_path / "run.jsonl"
+    search(_spec(), _oracle(), journal=path)
+    header, *lines = path.read_bytes().splitlines(keepends=True)
+    entry = json.loads(header[9:])
+    forge(entry["spec"])
+    text = b"".join((line_of(entry), *lines))
+    path.write_bytes(text)
+    with pytest.raises(NasbenchError, match="holds another run"):
+        search(_spec(), _oracle(), journal=path)
+    assert path.read_bytes() == text
+
+
+def test_lines_beyond_the_end_of_a_run_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    search(_spec(), _oracle(), journal=path)
+    further = _entries(path)[-1]
+    path.write_bytes(path.read_bytes() + line_of({**further, "ask": 25}))
+    with pytest.raises(NasbenchError, match="asks for something else than it did then"):
         search(_spec(), _oracle(), journal=path)
 
 
