@@ -11,7 +11,7 @@ from nasbench.errors import BadValue, shown, unknown
 
 __all__ = ["Recipe"]
 
-_MOST: Mapping[str, int] = {
+_MOST: Mapping[str, float] = {
     "epochs": 1_000_000,
     "train_images": 10_000_000,
     "valid_images": 10_000_000,
@@ -19,7 +19,7 @@ _MOST: Mapping[str, int] = {
     "channels": 4_096,
     "cells": 1_000,
     "batch_size": 1_000_000,
-    "learning_rate": 10**30,  # float32 holds it: what such a training does, it shows
+    "learning_rate": 1e30,  # float32 holds it: what such a training does, it shows
     "weight_decay": 1_000,
     "crop_padding": 1_024,
 }
