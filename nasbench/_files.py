@@ -23,6 +23,7 @@ __all__ = [
     "MOST_JSON",
     "MOST_TOML",
     "atomic_path",
+    "check_folder",
     "check_out",
     "local",
     "open_file",
@@ -44,8 +45,9 @@ MOST_JSON = 1 << 28
 _DEEPEST = 32
 """Tables and lists within each other in a TOML file, and parts of a dotted key."""
 _TOO_LARGE = "an integer has more than 64 bits"
-_LONGEST_NAME = 240
-"""Bytes of a file's name: 255 is what file systems take, and ours gets `.build` and `.partial`."""
+_LONGEST_NAME = 220
+"""Bytes of a file's name: 255 is what file systems take, and beside ours there are `.build`,
+`.NAME.PROCESS.partial` and `NAME.json`."""
 
 # What TOML's grammar makes of a text, as far as depth goes: a string or comment (which may hold
 # any sign), a quote that nothing closes (no parser gets beyond it), and what nests or ends a key.
@@ -224,10 +226,17 @@ def write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_json(path: Path, values: Any, *, indent: int = 2) -> None:
-    """Write plain JSON values, with a newline at the end; NaN is refused."""
+def write_json(path: Path, values: Any, *, indent: int = 2, new: bool = False) -> None:
+    """Write plain JSON values, with a newline at the end; NaN is refused.
+
+    Args:
+        path: of the file.
+        values: of it.
+        indent: of what is inside something else.
+        new: as for `atomic_path`.
+    """
     text = json.dumps(values, indent=indent, allow_nan=False)
-    with atomic_path(path) as partial:
+    with atomic_path(path, new=new) as partial:
         write_text(partial, f"{text}\n")
 
 
@@ -270,17 +279,20 @@ def atomic_path(path: Path, *, new: bool = False) -> Iterator[Path]:
 
 
 def _move_where_none_is(partial: Path, path: Path) -> None:
+    appeared = NasbenchError(
+        f"{path} appeared meanwhile and was left as it is: move it away, and run the command again"
+    )
     try:
         os.link(partial, path)  # unlike a rename, never in the place of another
-    except FileExistsError as error:
-        raise NasbenchError(f"{path} appeared meanwhile and was left as it is") from error
+    except FileExistsError:
+        raise appeared from None
     except OSError:  # a file system without links
-        if path.exists():
-            raise NasbenchError(f"{path} appeared meanwhile and was left as it is") from None
+        if os.path.lexists(path):
+            raise appeared from None
         os.replace(partial, path)
 
 
-def check_out(out: Path, option: str = "--out", *, new: bool = False) -> None:
+def check_out(out: Path, option: str = "--out", *, new: bool = False) -> bool:
     """Refuse at once what no file can be written to.
 
     Args:
@@ -288,28 +300,72 @@ def check_out(out: Path, option: str = "--out", *, new: bool = False) -> None:
         option: that named it, for the error.
         new: it must not be there yet.
 
+    Returns:
+        Whether it is there. Where it is not, `atomic_path` should be told that it is new.
+
     Raises:
-        NasbenchError: in one sentence.
+        BadValue: in one sentence.
     """
-    name = out.name
-    if not name or name in (".", "..") or not str(out).strip():
-        raise BadValue(f"{option} names a file, got {str(out)!r}")
-    if len(os.fsencode(name)) > _LONGEST_NAME or "\0" in str(out):
-        raise BadValue(f"{option}: a file's name has at most {_LONGEST_NAME} bytes and no NUL")
-    if any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
-        raise BadValue(f"{option}: a file's name has no control characters, got {name!r}")
-    try:
-        if not out.parent.is_dir():
-            raise BadValue(f"{option} {out}: there is no folder {out.parent}")
-        mode = out.lstat().st_mode if out.is_symlink() or out.exists() else None
-        mode = out.stat().st_mode if out.exists() else mode
-    except OSError as error:
-        raise BadValue(f"{option} {out}: {error.strerror}") from error
+    _check_name(out, option, "a file")
+    mode = _mode(out)
     if mode is None:
-        return
+        _check_holder(out, f"cannot write {out}")
+        return False
     if stat.S_ISDIR(mode):
-        raise BadValue(f"{option} {out} is a folder: name a file")
+        raise BadValue(f"cannot write {out}: it is a folder; name a file")
     if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
-        raise BadValue(f"{option} {out} is no regular file: name another")
+        raise BadValue(f"cannot write {out}: it is no regular file; name another")
     if new:
         raise BadValue(f"{out} is there already: give another {option} or remove it")
+    _check_holder(out, f"cannot write {out}")
+    return True
+
+
+def check_folder(out: Path, option: str = "--out") -> None:
+    """Refuse at once what cannot be a folder to write to; the one that holds it must be there.
+
+    Args:
+        out: the folder, which need not be there.
+        option: that named it, for the error.
+
+    Raises:
+        BadValue: in one sentence.
+    """
+    if str(out) != os.curdir:
+        _check_name(out, option, "a folder", also=(os.pardir,))
+    mode = _mode(out)
+    if mode is None:
+        _check_holder(out, f"cannot write to {out}")
+    elif not stat.S_ISDIR(mode):
+        raise BadValue(f"cannot write to {out}: it is a file; name a folder")
+    elif not os.access(out, os.W_OK):
+        raise BadValue(f"cannot write to {out}: the folder is not yours to write")
+
+
+def _check_name(out: Path, option: str, what: str, also: Sequence[str] = ()) -> None:
+    name = out.name
+    if not name.strip() or (name in (os.curdir, os.pardir) and name not in also):
+        raise BadValue(f"{option} names {what}, got {str(out)!r}")
+    if any(not letter.isprintable() and ord(letter) < 0xD800 for letter in name):
+        raise BadValue(f"{option}: a name has no control characters, got {name[:99]!r}")
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        raise BadValue(f"{option}: a name has at most {_LONGEST_NAME} bytes, got {name[:99]!r}...")
+
+
+def _mode(out: Path) -> int | None:
+    """What is there, a link's target if it has one; None where nothing is."""
+    try:
+        return out.stat().st_mode if out.exists() else out.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:  # no right to look; a NUL in a folder's name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise BadValue(f"cannot write {str(out)[:999]!r}: {reason}") from error
+
+
+def _check_holder(out: Path, failed: str) -> None:
+    """Files and folders alike: a folder that a slip of the pen named is not made."""
+    if not out.parent.is_dir():
+        raise BadValue(f"{failed}: there is no folder {out.parent}; make it first")
+    if not os.access(out.parent, os.W_OK):
+        raise BadValue(f"{failed}: the folder {out.parent} is not yours to write")

@@ -29,6 +29,8 @@ def assemble(
     counts: Mapping[int, Mapping[str, float]],
     about: Mapping[str, Any],
     architectures: NDArray[np.int64] | None = None,
+    *,
+    new: bool = False,
 ) -> Table:
     """Put every record in its place and write the table.
 
@@ -40,6 +42,7 @@ def assemble(
         counts: parameters and FLOPs by architecture.
         about: further entries of the manifest.
         architectures: the rows, distinct networks in ascending order; all where left out.
+        new: nothing was at `out` when the build began: see `nasbench.table.write_table`.
     """
     rows = spec.space.representatives if architectures is None else architectures
     datasets: dict[str, Dataset] = {}
@@ -85,6 +88,7 @@ def assemble(
         devices=devices,
         missing=missing,
         about={key: value for key, value in about.items() if key != "device_descriptions"},
+        new=new,
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nasbench._files import check_out
 from nasbench._progress import Progress, silent
 from nasbench._version import __version__
 from nasbench.building.assemble import assemble
@@ -70,7 +71,7 @@ def build(
     crew = Crew.of(spec, processes, engine, hardware, executor)
     plan = plan_of(spec, crew.engine)
     check_extent(spec, spec.space.unique)
-    if out.exists() and not is_sample_of(out, plan):
+    if check_out(out) and not is_sample_of(out, plan):
         return _tidy_up(spec, out, crew.engine)
     return _make(spec, out, plan, crew, progress or silent)
 
@@ -106,8 +107,7 @@ def train_shard(
         How many trainings the shard has.
     """
     crew = Crew.of(spec, processes, engine, hardware, executor)
-    if out.exists():
-        raise exists_already(out)
+    check_out(out, new=True)
     plan = plan_of(spec, crew.engine)
     check_extent(spec, spec.space.unique)
     units = divide(units_of(spec), shard.of)[shard.number - 1]
@@ -128,7 +128,7 @@ def assemble_shards(spec: BuildSpec, out: Path, *, progress: Progress | None = N
     Raises:
         NasbenchError: where trainings are missing; it names their shards.
     """
-    if out.exists():
+    if check_out(out):
         return _tidy_up(spec, out)
     folder = folder_of(out)
     plans = [read_plan(folder / shard.folder) for shard in shards_in(folder)]
@@ -205,6 +205,7 @@ def _make(
 ) -> Table:
     """Train what is missing, measure, assemble; without a crew nothing may be missing."""
     devices = [make_device(device) for device in spec.devices]
+    new = not out.exists()
     check_shards(out, plan)
     folder = BuildFolder(out, plan)
     finished = False
@@ -219,7 +220,7 @@ def _make(
         count_networks(spec, architectures, done, tell)
         measure(spec, architectures, devices, done, tell)
         about = about_build(spec, plan["engine"], done)
-        table = assemble(spec, out, done.records, done.measurements, done.counts, about)
+        table = assemble(spec, out, done.records, done.measurements, done.counts, about, new=new)
         _remove_shards(out, plan)
         finished = True
     finally:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._files import check_out
 from nasbench._progress import Progress, silent
 from nasbench.building.builder import (
     build,
@@ -141,7 +142,7 @@ def estimate(
         progress: told as cells are timed.
     """
     crew = Crew.of(spec, processes, engine, hardware, "local")
-    if out.exists() and not is_sample_of(out, plan_of(spec, crew.engine)):
+    if check_out(out) and not is_sample_of(out, plan_of(spec, crew.engine)):
         raise exists_already(out)
     distinct = sampling.size if sampling else spec.space.unique
     rows = spec.space.unique if complete else distinct

@@ -198,6 +198,6 @@ class Judgement:
         }
 
 
-def write_judgement(found: Judgement, path: Path) -> None:
-    """Write all of it as JSON, whole or not at all."""
-    write_json(path, found.describe(), indent=1)
+def write_judgement(found: Judgement, path: Path, *, new: bool = False) -> None:
+    """Write all of it as JSON, whole or not at all; `new` as for `atomic_path`."""
+    write_json(path, found.describe(), indent=1, new=new)

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._files import check_out
 from nasbench._progress import Progress, silent
 from nasbench.building.assemble import assemble
 from nasbench.building.builder import (
@@ -95,7 +96,8 @@ def build_sample(
     check_sample(spec, sampling, complete)
     crew = Crew.of(spec, processes, engine, hardware, executor)
     plan = plan_of(spec, crew.engine)
-    if out.exists() and not is_sample_of(out, plan):
+    new = not check_out(out)
+    if not new and not is_sample_of(out, plan):
         raise exists_already(out)
     tell = progress or silent
     devices = [make_device(device) for device in spec.devices]
@@ -114,9 +116,10 @@ def build_sample(
 
         def write(path: Path) -> Table:
             named = replace(spec, name=f"{spec.name}-sample")
-            return assemble(named, path, records, done.measurements, done.counts, about, rows)
+            values = records, done.measurements, done.counts
+            return assemble(named, path, *values, about, rows, new=new)
 
-        table = _complete(spec, write, outcome, out) if complete else write(out)
+        table = _complete(spec, write, outcome, out, new) if complete else write(out)
     finally:
         folder.close(remove=False)
     return PartlyTrained(table, outcome)
@@ -218,7 +221,7 @@ def scoring_of(spec: BuildSpec, sampling: Sampling) -> Scoring:
 
 
 def _complete(
-    spec: BuildSpec, write: Callable[[Path], Table], outcome: Outcome, out: Path
+    spec: BuildSpec, write: Callable[[Path], Table], outcome: Outcome, out: Path, new: bool
 ) -> Table:
     """Fit what the last round fitted, and write the table of the space."""
     with TemporaryDirectory() as folder:
@@ -231,4 +234,5 @@ def _complete(
             name=f"{spec.name}-completed",
             trained=outcome.trained,
             about={key: partly.manifest[key] for key in ("sample", "recipe_file")},
+            new=new,
         )

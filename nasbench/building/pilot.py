@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._files import check_out
 from nasbench._progress import Progress, silent
 from nasbench._version import __version__
 from nasbench.building.builder import exists_already
@@ -120,7 +121,7 @@ def pilot(
             "version": __version__,
         }
     )
-    if out.exists() and not folder_of(out).exists():
+    if check_out(out) and not folder_of(out).exists():
         raise exists_already(out)
     folder = BuildFolder(out, plan)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._files import check_out
 from nasbench._processes import leave_with_parent
 from nasbench._progress import Progress, silent
 from nasbench._version import __version__
@@ -98,7 +99,7 @@ def score_table(
         "table": table.sha256 if table else None,
         "version": __version__,
     }
-    if out.exists():
+    if check_out(out):
         if read_plan(folder_of(out)) == plan:  # a kill was all that kept the folder there
             BuildFolder(out, plan).close(remove=True)
             return Table(out)
@@ -283,9 +284,10 @@ def _write(
         datasets=datasets,
         missing=missing,
         about=about,
+        new=table is None,  # else they are joined from the build's folder, where a kill left some
     )
     if table is not None:
-        merge([table, Table(scores)], out)
+        merge([table, Table(scores)], out, new=True)
         scores.unlink()
 
 

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
 
-from nasbench._files import read_text
+from nasbench._files import check_folder, check_out, read_text
 from nasbench.errors import NasbenchError
 
 __all__ = [
     "Json",
     "Tell",
-    "check_folder",
-    "check_writable",
     "complete_proxy",
     "emit",
+    "file_option",
+    "folder_option",
     "parse_settings",
     "printable",
     "progress",
@@ -106,20 +105,35 @@ def say_engine(engine: str, hardware: str = "auto") -> None:
         )
 
 
-def check_writable(path: Path) -> None:
-    """Refuse a file that could not be written, before what it is to hold is worked out."""
-    if path.is_dir():
-        raise NasbenchError(f"cannot write {path}: it is a folder; name a file")
-    if not path.parent.is_dir():
-        raise NasbenchError(f"cannot write {path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise NasbenchError(f"cannot write {path}: the folder {path.parent} is not yours to write")
+def file_option(told: str, name: str = "--out", *, new: bool = False) -> Any:
+    """An option that names a file to write; what cannot be one is refused before all else.
+
+    Args:
+        told: its help.
+        name: of the option.
+        new: a file must not be there yet.
+    """
+    return _path_option(told, name, lambda path: check_out(path, name, new=new))
 
 
-def check_folder(path: Path) -> None:
-    """Refuse a file where a folder is to be, before what it is to hold is worked out."""
-    if path.exists() and not path.is_dir():
-        raise NasbenchError(f"cannot write to {path}: it is a file; name a folder")
+def folder_option(told: str, name: str = "--out") -> Any:
+    """An option that names a folder to write to, which is made where its own folder is there."""
+    return _path_option(told, name, lambda path: check_folder(path, name))
+
+
+def _path_option(told: str, name: str, check: Callable[[Path], object]) -> Any:
+    def parse(text: str | Path) -> Path:
+        # Of an empty text, as an unset variable of a shell leaves it, Path makes the folder here.
+        if not str(text).strip():
+            raise typer.BadParameter(f"a file or a folder has a name, got {text!r}")
+        return Path(text)
+
+    def judge(context: typer.Context, path: Path | None) -> Path | None:
+        if path is not None and not context.resilient_parsing:
+            check(path)
+        return path
+
+    return typer.Option(name, help=told, parser=parse, callback=judge, metavar="PATH")
 
 
 def read_start(path: Path | None, space: Any) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench._processes import cores
-from nasbench.cli.common import Json, Tell, emit, progress, say_engine
+from nasbench.cli.common import Json, Tell, emit, folder_option, progress, say_engine
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ REALLY_TRAINED = 6
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("demo"),
+    out: Annotated[Path, folder_option("Folder for everything it makes.")] = Path("demo"),
     recipe: Annotated[str, typer.Option(help="A build recipe.")] = "nb201-mini-fashion16",
     as_json: Json = False,
 ) -> None:
@@ -43,6 +43,7 @@ def demo(
     from nasbench.table import load, recipe_path
 
     spec = _with_devices_at_hand(read_spec(recipe_path(recipe)))
+    out.mkdir(exist_ok=True)
     path = out / "table.h5"
     say_engine("auto")
     with progress() as tell:

@@ -10,8 +10,8 @@ import typer
 
 from nasbench.cli.common import (
     Json,
-    check_writable,
     emit,
+    file_option,
     progress,
     rows,
     say_engine,
@@ -40,7 +40,7 @@ RecipeArgument = Annotated[
 ]
 Engine = Annotated[str, typer.Option(help="That trains: auto, native, fused, reference.")]
 Hardware = Annotated[str, typer.Option(help="To train on: auto, cpu, cuda, cuda:1, mps.")]
-Out = Annotated[Path, typer.Option(help="The table to write.")]
+Out = Annotated[Path, file_option("The table to write.")]
 
 
 def build(
@@ -228,7 +228,7 @@ def _emit_table(table: Table, as_json: bool) -> None:
 
 def export(
     architecture: Annotated[str, typer.Argument(help="A number, or a cell string in quotes.")],
-    onnx: Annotated[Path, typer.Option(help="The ONNX file to write.")],
+    onnx: Annotated[Path, file_option("The ONNX file to write.", "--onnx")],
     recipe: Annotated[
         str,
         typer.Option(
@@ -254,7 +254,6 @@ def export(
 
     spec = read_spec(recipe_path(recipe))
     index = spec.space.parse(architecture)
-    check_writable(onnx)  # before the training, which may be long
     by = next(iter(spec.recipes.values()))
     canonical = int(spec.space.canonical(index))
     net = network(spec.space, index, spec.task, by)

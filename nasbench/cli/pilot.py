@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.common import Json, check_writable, emit, progress, say_engine
+from nasbench.cli.common import Json, emit, file_option, progress, say_engine
 from nasbench.cli.look import complete_table
 from nasbench.cli.make import Engine, Hardware, RecipeArgument
 from nasbench.cli.tasks import read_recipe
@@ -23,7 +23,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 def pilot(
     recipe: RecipeArgument,
     budget: Annotated[str, typer.Option(help="Wall time to spend: 90s, 20m, 1.5h.")],
-    out: Annotated[Path, typer.Option(help="The .json file to write.")] = Path("pilot.json"),
+    out: Annotated[Path, file_option("The .json file to write.")] = Path("pilot.json"),
     cells: Annotated[int, typer.Option(help="Distinct cells at most.")] = 60,
     seeds: Annotated[
         int | None, typer.Option(min=3, help="Of each cell; else those of the recipe.")
@@ -65,7 +65,7 @@ def pilot(
     from nasbench.table import load
 
     seconds = _seconds(budget)
-    check_writable(out)
+    new = not out.exists()
     spec = read_recipe(recipe)
     if seeds is not None:
         spec = replace(spec, seeds=tuple(range(seeds)))
@@ -88,7 +88,7 @@ def pilot(
             progress=tell,
         )
     found = judge(sample, compared, hours)
-    write_judgement(found, out)
+    write_judgement(found, out, new=new)
     tables = "\n".join(table.plain() for table in pilot_tables(found))
     verdict = f"recommended: {found.recommended}" if found.recommended else "no recommendation"
     text = f"{tables}\n{verdict}: {found.reason}\n{out}: all figures, and the cells they are from"

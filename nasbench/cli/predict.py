@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.cli.common import Json, check_folder, check_writable, emit, progress
+from nasbench.cli.common import Json, emit, file_option, folder_option, progress
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.errors import NasbenchError
 
@@ -31,7 +31,7 @@ Features = Annotated[
 @surrogate.command()
 def fit(
     table: TableArgument,
-    out: Annotated[Path, typer.Option(help="The surrogate to write, .json.")],
+    out: Annotated[Path, file_option("The surrogate to write, .json.")],
     recipe: Annotated[str | None, typer.Option(help="Where the table has several.")] = None,
     train: Annotated[
         float | None,
@@ -41,7 +41,9 @@ def fit(
     features: Features = None,
     complete: Annotated[
         Path | None,
-        typer.Option(help="A table to write, .h5: what was fitted on, and the rest predicted."),
+        file_option(
+            "A table to write, .h5: what was fitted on, and the rest predicted.", "--complete"
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -53,9 +55,8 @@ def fit(
     from nasbench.surrogate import write_completed
     from nasbench.table import load
 
-    check_writable(out)
-    if complete is not None:
-        check_writable(complete)
+    new = not out.exists()
+    new_table = complete is not None and not complete.exists()
     opened = load(table)
     share = train if train is not None else (1.0 if complete else 0.5)
     # `--train 1` is all rows: of one row nothing can be learnt.
@@ -64,7 +65,7 @@ def fit(
     if len(names) > 1:
         raise NasbenchError("a surrogate sees one list of features: give --features once")
     fitted = run_fit(opened, recipe=recipe, train=chosen, seed=seed, features=names[0])
-    fitted.save(out)
+    fitted.save(out, new=new)
     n, tau = len(fitted.trained_on), fitted.out_of_fold_kendall("valid_accuracy")
     document: dict[str, Any] = {
         "surrogate": str(out),
@@ -78,7 +79,7 @@ def fit(
         f"that were left out. Score it: nasbench surrogate score {out} {table}"
     )
     if complete is not None:
-        whole = write_completed(opened, fitted, complete)
+        whole = write_completed(opened, fitted, complete, new=new_table)
         said = whole.manifest["predicted"]
         document |= {"table": str(complete), **said}
         text += (
@@ -107,7 +108,7 @@ def score(
     recipe: Annotated[str | None, typer.Option(help="Where the table has several.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the page; an earlier start goes on.")
+        Path | None, folder_option("Folder for the page; an earlier start goes on.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -130,8 +131,6 @@ def score(
     from nasbench.report.predictors import size_section, size_table
     from nasbench.surrogate import score_sizes
 
-    if out is not None:
-        check_folder(out)
     opened = load(what)
     with progress() as tell:
         found = score_sizes(
@@ -180,7 +179,7 @@ def _numbers(text: str) -> list[int]:
 
 def report(
     table: TableArgument,
-    out: Annotated[Path, typer.Option(help="Folder for the page and its figures.")],
+    out: Annotated[Path, folder_option("Folder for the page and its figures.")],
     recipe: Annotated[str | None, typer.Option(help="Where the table has several.")] = None,
     fitted: Annotated[
         Path | None, typer.Option("--surrogate", help="A fitted surrogate to score.")
@@ -200,7 +199,6 @@ def report(
     from nasbench.surrogate import score as run_score
     from nasbench.table import load
 
-    check_folder(out)
     opened = load(table)
     loaded = {f"Search: {folder.name}": Comparison.load(folder) for folder in comparisons or ()}
     scored = run_score(Surrogate.load(fitted), opened) if fitted else None

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.common import Json, check_folder, complete_proxy, emit, progress, rows
+from nasbench.cli.common import (
+    Json,
+    complete_proxy,
+    emit,
+    file_option,
+    folder_option,
+    progress,
+    rows,
+)
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.cli.make import Hardware, Out, RecipeArgument
 from nasbench.cli.tasks import read_recipe
@@ -123,7 +131,7 @@ def score(
 @proxies.command()
 def report(
     table: TableArgument,
-    out: Annotated[Path, typer.Option(help="Folder for the page and its figures.")],
+    out: Annotated[Path, folder_option("Folder for the page and its figures.")],
     metrics: Annotated[
         list[str] | None,
         typer.Option("--metric", help="RECIPE/METRIC or DEVICE/METRIC; the first is shown most."),
@@ -148,7 +156,6 @@ def report(
     from nasbench.table import load
     from nasbench.validity.judgement import judge
 
-    check_folder(out)
     with progress() as tell:
         found = judge(
             load(table),
@@ -166,7 +173,7 @@ def report(
 def start(
     table: TableArgument,
     by: Annotated[str, typer.Option(help="A proxy that the table holds.")],
-    out: Annotated[Path, typer.Option(help="The text file to write.")],
+    out: Annotated[Path, file_option("The text file to write.")],
     k: Annotated[int, typer.Option(min=1, help="How many architectures.")] = 10,
     as_json: Json = False,
 ) -> None:

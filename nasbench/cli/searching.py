@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._processes import cores
-from nasbench.cli.common import Json, emit, parse_settings, progress, rows, say_engine
+from nasbench.cli.common import (
+    Json,
+    emit,
+    file_option,
+    folder_option,
+    parse_settings,
+    progress,
+    rows,
+    say_engine,
+)
 from nasbench.cli.look import complete_table
 from nasbench.cli.protocol import ProtocolOptions, with_protocol
 from nasbench.cli.tasks import read_recipe
@@ -56,7 +65,7 @@ def search(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE, the strategy's own.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Journal; resumes what it holds.")] = None,
+    out: Annotated[Path | None, file_option("Journal; resumes what it holds.")] = None,
     as_json: Json = False,
     *,
     options: ProtocolOptions,
@@ -204,7 +213,7 @@ def compare(
             autocompletion=complete_strategies,
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for runs, page and summary.json.")],
+    out: Annotated[Path, folder_option("Folder for runs, page and summary.json.")],
     seeds: Annotated[int, typer.Option(min=1, help="How many runs of each.")] = 100,
     report_recipe: Annotated[
         str | None, typer.Option(help="What incumbents are looked up by.")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.cli.common import Json, emit, progress, rows
+from nasbench._files import check_out
+from nasbench.cli.common import Json, emit, file_option, progress, rows
 from nasbench.cli.look import TableArgument, complete_space, complete_table
 from nasbench.errors import NasbenchError, unknown
 
@@ -47,7 +48,7 @@ def complete_per(incomplete: str) -> list[str]:
 
 def import_(
     kind: Annotated[str, typer.Argument(help="Its kind.", autocompletion=complete_kind)],
-    out: Annotated[Path, typer.Option(help="The table, an .h5 file.")],
+    out: Annotated[Path, file_option("The table, an .h5 file.", new=True)],
     source: Annotated[
         Path | None, typer.Argument(help="The file or folder; some kinds find it themselves.")
     ] = None,
@@ -103,7 +104,6 @@ def import_(
     """
     from nasbench.importers import import_table
 
-    _refuse_existing(out)
     if source is None:
         source = _find(kind)
     options = {
@@ -229,7 +229,7 @@ def dump(
             autocompletion=complete_per,
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The file; else NAME.csv and so on.")] = None,
+    out: Annotated[Path | None, file_option("The file; else NAME.csv and so on.", new=True)] = None,
     as_json: Json = False,
 ) -> None:
     """Write a table for other tools, with every architecture that it answers for.
@@ -246,9 +246,9 @@ def dump(
 
     opened = load(table)
     out = out or Path(f"{opened.path.stem}.{to}")
-    _refuse_existing(out)
+    check_out(out, new=True)
     if to != "parquet":
-        _refuse_existing(out.with_name(f"{out.name}.json"))
+        check_out(out.with_name(f"{out.name}.json"), new=True)
     with progress() as tell:
         n = dump_table(opened, out, to=to, per=per, progress=tell)
     document = {"path": str(out), "table": opened.name, "to": to, "lines": n}
@@ -261,7 +261,7 @@ def merge(
         list[str],
         typer.Argument(help="Two or more, files or shipped names.", autocompletion=complete_table),
     ],
-    out: Annotated[Path, typer.Option(help="The table, an .h5 file.")],
+    out: Annotated[Path, file_option("The table, an .h5 file.", new=True)],
     name: Annotated[str | None, typer.Option(help="Of the table; else the first's.")] = None,
     from_first: Annotated[
         list[str] | None,
@@ -280,7 +280,6 @@ def merge(
     from nasbench.table.merging import merge as merge_tables
     from nasbench.table.merging import tasks_untold
 
-    _refuse_existing(out)
     opened = [load(table) for table in tables]
     with progress() as tell:
         merged = merge_tables(opened, out, name=name, from_first=from_first or (), progress=tell)
@@ -383,11 +382,6 @@ def _short(value: Any) -> str:
         return "-"
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 3]}..."
-
-
-def _refuse_existing(out: Path) -> None:
-    if out.exists():
-        raise NasbenchError(f"{out} is there already: give another --out or remove it")
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench._files import atomic_path, write_text
-from nasbench.cli.common import Json, emit, progress, rows
+from nasbench.cli.common import Json, emit, file_option, folder_option, progress, rows
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def describe(
     source: Source,
     landmarks: Landmarks = None,
     out: Annotated[
-        Path | None, typer.Option(help="A description to write, .json; beside its table it counts.")
+        Path | None, file_option("A description to write, .json; beside its table it counts.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -103,7 +103,7 @@ def describe(
 @transfer.command("landmarks")
 def choose_landmarks(
     repository: RepositoryArgument,
-    out: Annotated[Path, typer.Option(help="A file of architectures, for --start.")],
+    out: Annotated[Path, file_option("A file of architectures, for --start.")],
     source: OptionalSource = None,
     n: Annotated[int, typer.Option("-n", help="How many.")] = 10,
     as_json: Json = False,
@@ -160,7 +160,7 @@ def similar(
 @transfer.command()
 def start(
     repository: RepositoryArgument,
-    out: Annotated[Path, typer.Option(help="A file of architectures, for --start.")],
+    out: Annotated[Path, file_option("A file of architectures, for --start.")],
     source: OptionalSource = None,
     landmarks: Landmarks = None,
     top: Annotated[int, typer.Option(help="How many architectures.")] = 10,
@@ -198,7 +198,7 @@ def start(
 @transfer.command()
 def evaluate(
     repository: RepositoryArgument,
-    out: Annotated[Path, typer.Option(help="Folder for runs, page, transfer.json, savings.csv.")],
+    out: Annotated[Path, folder_option("Folder for runs, page, transfer.json, savings.csv.")],
     strategies: Annotated[
         str, typer.Option(help="Names with commas between.")
     ] = "random_search,regularized_evolution,local_search,hybrid",

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from nasbench._files import check_out
 from nasbench._names import LONGEST
 from nasbench._progress import Progress
 from nasbench._version import __version__
@@ -75,6 +76,7 @@ def import_table(
         if needed and option not in options:
             raise NasbenchError(f"importing {kind} needs --{option.replace('_', '-')}")
     source, out = Path(source), Path(out)
+    new = not check_out(out)
     if not source.exists():
         raise NasbenchError(f"there is no file or folder {source}")
     with Scratch(out) as scratch:
@@ -107,6 +109,7 @@ def import_table(
             devices=contents.devices,
             missing=contents.missing,
             about=about,
+            new=new,
         )
 
 

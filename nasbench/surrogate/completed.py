@@ -29,6 +29,7 @@ def write_completed(
     name: str | None = None,
     trained: NDArray[np.int64] | None = None,
     about: Mapping[str, Any] | None = None,
+    new: bool = False,
 ) -> Table:
     """Write a table of the whole space from what a surrogate was fitted on, and open it.
 
@@ -48,6 +49,7 @@ def write_completed(
         trained: the rows that keep what their trainings gave, be it nothing, whether they were
             fitted on or held out to score the surrogate; those fitted on where left out.
         about: further entries of the manifest.
+        new: nothing was at `path` when the work on it began: see `nasbench.table.write_table`.
     """
     if surrogate.document["table"]["sha256"] != table.sha256:
         raise NasbenchError(
@@ -86,6 +88,7 @@ def write_completed(
         devices=devices,
         missing=missing,
         about={**inherited, "predicted": said, **(about or {})},
+        new=new,
     )
 
 

@@ -161,10 +161,10 @@ class Surrogate:
         found = [model.inplace_predict(seen) for model in self._models[metric]]
         return np.asarray(found, dtype=np.float64)
 
-    def save(self, path: str | Path) -> None:
-        """Write it whole, as one JSON document."""
+    def save(self, path: str | Path, *, new: bool = False) -> None:
+        """Write it whole, as one JSON document; one that is `new` takes no other file's place."""
         document = {**self.document, "sha256": self.sha256}
-        with atomic_path(Path(path)) as partial:
+        with atomic_path(Path(path), new=new) as partial:
             write_text(partial, json.dumps(document, sort_keys=True, allow_nan=False))
 
     @classmethod

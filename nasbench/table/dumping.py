@@ -6,7 +6,7 @@ import csv
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,12 +100,17 @@ def _provenance(table: Table) -> str:
     return json.dumps(document, indent=1)
 
 
+def _new(out: Path) -> AbstractContextManager[Path]:
+    """As `atomic_path`; what appears while it is written stays, and is said."""
+    return atomic_path(out, new=not out.exists())
+
+
 @contextmanager
 def _with_manifest(table: Table, out: Path) -> Iterator[Path]:
     """A path to write to, as `atomic_path` has them, and the manifest beside it."""
     with (
-        atomic_path(out.with_name(f"{out.name}.json")) as manifest,
-        atomic_path(out) as partial,
+        _new(out.with_name(f"{out.name}.json")) as manifest,
+        _new(out) as partial,
     ):
         write_text(manifest, f"{_provenance(table)}\n")
         yield partial
@@ -143,7 +148,7 @@ def _parquet(sheet: Sheet, out: Path, progress: Progress) -> None:
     schema = pa.schema(
         list(zip(sheet.names, types, strict=True)), {"nasbench": _provenance(sheet.table)}
     )
-    with atomic_path(out) as partial, pq.ParquetWriter(partial, schema) as file:
+    with _new(out) as partial, pq.ParquetWriter(partial, schema) as file:
         for columns in _pieces(sheet, progress):
             arrays = [pa.array(c, type=t) for c, t in zip(columns, types, strict=True)]
             file.write_table(pa.Table.from_arrays(arrays, schema=schema))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._files import check_out
 from nasbench._progress import Progress
 from nasbench._version import __version__
 from nasbench.errors import NasbenchError, unknown
@@ -48,6 +49,7 @@ def merge(
     *,
     name: str | None = None,
     from_first: Collection[str] = (),
+    new: bool = False,
     progress: Progress = lambda what, done, total: None,
 ) -> Table:
     """Join tables: halves of a build, other seeds, costs and accuracies of one space.
@@ -70,12 +72,15 @@ def merge(
         name: of the table; the first table's where none is given.
         from_first: data sets that are taken from the first table that has them, whatever the
             others say: numbers that were rounded on the way do not agree to the last digit.
+        new: nothing was at `out` when the caller's work began, or is there now: what appears
+            stays, and is said.
         progress: told which data set is joined.
 
     Raises:
         NasbenchError: where spaces, tasks, recipes of one name, devices of one name, values or
             what is predicted do not agree.
     """
+    new = not check_out(out) or new
     if len(tables) < 2:
         raise NasbenchError("merging takes two tables or more")
     labelled = _label(tables)
@@ -119,6 +124,7 @@ def merge(
                 "versions": {"nasbench": __version__},
                 "sources": [_source(table, tables, sharing) for table in tables],
             },
+            new=new,
         )
 
 

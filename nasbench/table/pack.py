@@ -19,15 +19,22 @@ from nasbench.table.format import BLOCK, DTYPES, MAGIC, MANIFEST, VERSION, Datas
 __all__ = ["write_file"]
 
 
-def write_file(path: Path, manifest: Mapping[str, Any], datasets: Mapping[str, Dataset]) -> None:
+def write_file(
+    path: Path,
+    manifest: Mapping[str, Any],
+    datasets: Mapping[str, Dataset],
+    *,
+    new: bool = False,
+) -> None:
     """Write a table whole: beside its place first, then renamed into it.
 
     `manifest` is stored with an entry `datasets` added: for each its shape, dtype, offset,
     SHA-256 and what `about` says. An array that is mapped from a file is never in memory whole.
+    A file that is `new` takes no other's place: what appeared meanwhile stays, and is said.
     """
     arrays = {name: _stored(name, dataset.values) for name, dataset in datasets.items()}
     frame, places, text = _frame(manifest, arrays, datasets)
-    with atomic_path(path) as partial, partial.open("w+b") as file:
+    with atomic_path(path, new=new) as partial, partial.open("w+b") as file:
         file.truncate(frame.length)
         for offset, piece in frame.pieces:
             _write_at(file, offset, piece)

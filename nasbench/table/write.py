@@ -36,6 +36,7 @@ def write_table(
     devices: Mapping[str, Mapping[str, Any]] | None = None,
     missing: Sequence[Mapping[str, Any]] = (),
     about: Mapping[str, Any] | None = None,
+    new: bool = False,
 ) -> Table:
     """Write a table whole and open it.
 
@@ -55,6 +56,8 @@ def write_table(
         missing: why values are NaN: `{"scope": prefix, "reason": why, "architectures": [...]}`;
             no architectures stands for all.
         about: further entries of the manifest: task, versions, hardware, history, sources.
+        new: nothing was at `path` when the work on it began; what appeared since stays, and is
+            said.
     """
     if not is_name(name):
         raise NasbenchError(
@@ -95,7 +98,7 @@ def write_table(
         "rows": Dataset(architectures.astype(np.int32)),
         "row_of": Dataset(row_of),
     }
-    write_file(path, manifest, {**index, **datasets, **_last_epochs(datasets)})
+    write_file(path, manifest, {**index, **datasets, **_last_epochs(datasets)}, new=new)
     return Table(path)
 
 

@@ -149,6 +149,25 @@ def test_shards_and_pilots_go_on_under_a_corrected_name(tmp_path: Path) -> None:
     assert trained(judged) == before
 
 
+@pytest.mark.parametrize("make", [_whole, _sample])
+def test_a_file_that_appears_during_a_build_stays_and_so_does_the_build(
+    tmp_path: Path, make: Callable[..., Table]
+) -> None:
+    spec, out = small_spec(seeds=(0,), epochs=1), tmp_path / "t.h5"
+
+    def appear(what: str, done: int, total: int) -> None:
+        out.write_text("mine", encoding="utf-8")
+
+    with pytest.raises(NasbenchError, match="appeared meanwhile and was left as it is: move it"):
+        make(spec, out, appear)
+    assert out.read_text(encoding="utf-8") == "mine"
+    out.unlink()
+    before = trained(out)
+    assert len(make(spec, out).rows) >= 5
+    if folder_of(out).exists():
+        assert trained(out) == before
+
+
 def _as_plans_were(out: Path, spec: BuildSpec) -> None:
     """A plan as releases wrote it that compared the name."""
     path = folder_of(out) / "plan.json"

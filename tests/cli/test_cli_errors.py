@@ -91,7 +91,7 @@ CASES = {
         ),
         "cannot write",
     ),
-    "build under a file": (("build", "RECIPE", "--out", "TABLE/inside.h5"), "cannot build in"),
+    "build under a file": (("build", "RECIPE", "--out", "TABLE/inside.h5"), "there is no folder"),
     "malformed shard": (("build", "RECIPE", "--out", "OUT/t.h5", "--shard", "9/8"), "as in 3/64"),
     "no shards": (("assemble", "RECIPE", "--out", "OUT/t.h5"), "there are no shards in"),
     "unknown executor": (
