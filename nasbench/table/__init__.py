@@ -11,7 +11,7 @@ from nasbench.table.trained import (
     trained_seeds,
     trained_values,
 )
-from nasbench.table.write import content_hash, write_table
+from nasbench.table.write import content_hash, write_anew, write_table
 
 __all__ = [
     "Dataset",
@@ -29,5 +29,6 @@ __all__ = [
     "trained_means",
     "trained_seeds",
     "trained_values",
+    "write_anew",
     "write_table",
 ]

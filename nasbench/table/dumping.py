@@ -19,6 +19,7 @@ from nasbench._version import __version__
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Architectures
 from nasbench.table.alignment import blocks, has_seeds, recipe_of, stored
+from nasbench.table.published import published
 from nasbench.table.schema import covers
 from nasbench.table.sheet import PER, Sheet, check_single_numbers, epochs_of, spread
 from nasbench.table.table import Table
@@ -94,7 +95,7 @@ def _provenance(table: Table) -> str:
     document = {
         "written_by": f"nasbench-harness {__version__}",
         "table_sha256": table.sha256,
-        **table.manifest,
+        **published(table.manifest),
         "datasets": datasets,
     }
     return json.dumps(document, indent=1)

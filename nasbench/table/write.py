@@ -11,14 +11,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nasbench._names import LONGEST, is_name
-from nasbench.errors import BadValue, NasbenchError
+from nasbench.errors import BadValue, DamagedFile, NasbenchError
 from nasbench.space import Space
-from nasbench.table.format import LAST, Dataset
+from nasbench.table.format import LAST, Dataset, TableFile
 from nasbench.table.pack import write_file
+from nasbench.table.published import published
+from nasbench.table.schema import check_manifest
 from nasbench.table.table import Table
 from nasbench.table.values import impossible
 
-__all__ = ["content_hash", "write_table"]
+__all__ = ["content_hash", "write_anew", "write_table"]
+
+_INDEX = ("rows", "row_of")
+_PLACES = ("shape", "dtype", "offset", "sha256")
+"""What a manifest's entry of a data set says of where it lies, which writing says anew."""
 
 CONTENT_KINDS = ("trained", "counted", "computed", "imported", "derived")
 """Kinds of data that the content hash covers: what was clocked or estimated is left out."""
@@ -82,7 +88,7 @@ def write_table(
         if wrong := impossible(key, dataset.values):
             raise BadValue(f"{key} {wrong}")
     manifest = {
-        **(about or {}),
+        **published(about or {}),
         "name": name,
         "space": dict(space.describe()),
         "sharing": sharing,
@@ -100,6 +106,33 @@ def write_table(
     }
     write_file(path, manifest, {**index, **datasets, **_last_epochs(datasets)}, new=new)
     return Table(path)
+
+
+def write_anew(path: Path, out: Path) -> None:
+    """Write a table as this release writes tables, its arrays byte for byte as they were.
+
+    Older tables name the hosts and processes that built them; what is written here does not.
+    The content hash stays, the file's own hash does not.
+
+    Args:
+        path: of a table, of which every hash is checked.
+        out: of the new one, which may take the other's place.
+
+    Raises:
+        DamagedFile: where the arrays do not give the content hash that the manifest states.
+    """
+    file = TableFile(path)
+    check_manifest(path, file.manifest)
+    file.verify()
+    manifest = published(file.manifest)
+    datasets = {
+        name: Dataset(file.array(name), {k: v for k, v in entry.items() if k not in _PLACES})
+        for name, entry in manifest.pop("datasets").items()
+    }
+    hashed = {k: v for k, v in datasets.items() if k not in _INDEX and not k.startswith(LAST)}
+    if content_hash(datasets["rows"].values, hashed) != manifest["content_sha256"]:
+        raise DamagedFile(f"{path} is damaged: it does not have the content hash it states")
+    write_file(out, manifest, datasets)
 
 
 def _last_epochs(datasets: Mapping[str, Dataset]) -> dict[str, Dataset]:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_builds import ENGINES, journal_of, journaled, small_spec, trained
@@ -76,14 +77,17 @@ def test_a_killed_worker_is_replaced(
 ) -> None:
     out = tmp_path / "t.h5"
 
+    sessions: list[dict[str, Any]] = []
+
     def kill(what: str, done: int, total: int) -> None:
         if what == "training" and done == 5:
-            _, worker = [entry for entry in journaled(out) if entry["entry"] == "session"]
-            os.kill(worker["process"], signal.SIGKILL)
+            sessions.extend(entry for entry in journaled(out) if entry["entry"] == "session")
+            os.kill(sessions[1]["process"], signal.SIGKILL)
 
     table = build(many, out, engine=ENGINE, executor="ray", progress=kill)
     assert _content(table) == alone
-    driver, worker = table.manifest["history"]
+    driver, worker = sessions
+    assert len(table.manifest["history"]) == 2
     assert driver["process"] == os.getpid() != worker["process"]
     assert not _alive(worker["process"])
 
@@ -121,7 +125,7 @@ def test_a_killed_driver_goes_on(cluster: str, many: BuildSpec, alone: str, tmp_
 def test_what_a_training_says_is_an_error_of_one_sentence(
     cluster: str, spec: BuildSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nasbench.__version__", "0.0.0")
+    monkeypatch.setattr("nasbench.building.ray_executor.__version__", "0.0.0")
     with pytest.raises(
         NasbenchError, match=r"has nasbench-harness .*, this machine 0\.0\.0"
     ) as told:
