@@ -20,6 +20,7 @@ print("went on", flush=True)
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no masks here")
 def test_a_process_that_still_imports_ends_on_ctrl_c_without_a_word() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -398,6 +398,7 @@ def killed(folder: Path, kills: list[int]) -> None:
         assert os.waitpid(child, 0)[1] == signal.SIGKILL, "it ended before it was killed"
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("quick")
 def test_killed_at_any_moment_it_ends_as_if_nothing_had_happened(
     spec: BuildSpec, tmp_path: Path

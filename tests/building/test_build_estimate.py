@@ -92,6 +92,7 @@ def test_trainings_that_are_journaled_are_not_counted_again(engine: str, tmp_pat
     assert after.measuring_hours["cpu-torch-b1"] > 0
 
 
+@pytest.mark.process
 def test_hours_add_up_over_recipes_and_workers(spec: BuildSpec, tmp_path: Path) -> None:
     found = estimate(replace(spec, devices=()), tmp_path / "t.h5", processes=2)
     n = spec.space.unique * 3
@@ -143,6 +144,7 @@ def test_a_space_of_one_cell_has_a_figure_without_an_interval(tmp_path: Path) ->
     assert np.isnan(found.training_hours.low)
 
 
+@pytest.mark.process
 def test_networks_of_a_fused_group_share_their_time(tmp_path: Path) -> None:
     spec = small_spec()
     found = estimate(spec, tmp_path / "t.h5", engine="fused", hardware="cpu", processes=2)
@@ -158,6 +160,7 @@ def test_a_folder_without_a_journal_holds_nothing(tmp_path: Path) -> None:
     assert estimate(spec, out, processes=1).journaled == 0
 
 
+@pytest.mark.process
 def test_a_sample_is_said_to_be_scored_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

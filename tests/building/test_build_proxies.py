@@ -105,6 +105,7 @@ def killed(out: Path) -> None:
     score_table(small_spec(), out, SCORING, processes=1, hardware="cpu", progress=told)
 
 
+@pytest.mark.process
 def test_killed_it_goes_on_to_the_same_bytes(
     spec: BuildSpec, undisturbed: Table, tmp_path: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_killed_it_goes_on_to_the_same_bytes(
     assert [path.name for path in tmp_path.iterdir()] == ["t.h5"]
 
 
+@pytest.mark.process
 def test_processes_change_no_byte(spec: BuildSpec, undisturbed: Table, tmp_path: Path) -> None:
     table = score_table(spec, tmp_path / "t.h5", SCORING, processes=2, hardware="cpu")
     assert bytes_of(table) == bytes_of(undisturbed)

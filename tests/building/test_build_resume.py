@@ -69,6 +69,7 @@ KILLS = {"reference": (3, 4), "native": (20, 30)}
 """How often each engine is killed, and at how many seeds' work."""
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("engine", ENGINES)
 def test_killed_at_random_moments_nothing_is_lost_or_repeated(engine: str, tmp_path: Path) -> None:
     kills, seeds = KILLS[engine]
@@ -84,6 +85,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_repeated(engine: str, tmp_p
     assert _content(table) == _content(undisturbed)
 
 
+@pytest.mark.process
 def test_killed_before_any_change_of_the_disk_it_can_be_finished(tmp_path: Path) -> None:
     engine = ENGINES[-1]
     tiny = small_spec(("none", "skip_connect"), seeds=(0,))
@@ -104,6 +106,7 @@ def test_killed_before_any_change_of_the_disk_it_can_be_finished(tmp_path: Path)
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.process
 def test_a_killed_training_process_is_told_and_the_rest_is_kept(
     spec: BuildSpec, tmp_path: Path
 ) -> None:
@@ -129,6 +132,7 @@ def test_a_killed_training_process_is_told_and_the_rest_is_kept(
     )
 
 
+@pytest.mark.process
 def test_two_processes_train_what_one_trains(
     spec: BuildSpec, engine: str, undisturbed: Table, tmp_path: Path
 ) -> None:
@@ -200,6 +204,7 @@ def _assert_stopped_quietly(builder: subprocess.Popen[bytes]) -> None:
     assert (builder.returncode, told) == (130, b"")
 
 
+@pytest.mark.process
 def test_ctrl_c_ends_trainings_of_hours_at_once(engine: str, tmp_path: Path) -> None:
     out = tmp_path / "t.h5"
     with _begun(out, engine=engine) as builder:
@@ -209,6 +214,7 @@ def test_ctrl_c_ends_trainings_of_hours_at_once(engine: str, tmp_path: Path) -> 
     assert len(trained(out)) == 6
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for processes")
 def test_ctrl_c_while_processes_begin_is_quiet(tmp_path: Path) -> None:
     """A terminal sends it to all of them."""
@@ -338,6 +344,7 @@ def test_a_disk_that_was_full_before_is_told(spec: BuildSpec, engine: str, tmp_p
 # Refused.
 
 
+@pytest.mark.process
 def test_two_builds_of_one_table_are_told_of_each_other(spec: BuildSpec, tmp_path: Path) -> None:
     out = tmp_path / "t.h5"
     held = zygote.Event()

@@ -160,6 +160,7 @@ def test_shards_measure_nothing_and_who_assembles_measures_all(tmp_path: Path) -
 # Killed.
 
 
+@pytest.mark.process
 def test_killed_before_any_change_of_the_disk_shards_can_be_finished(tmp_path: Path) -> None:
     spec = small_spec(("none", "skip_connect"), seeds=(0,))
     zygote.run(killed_at_each_step, tmp_path, ENGINE, spec, shards=2)
@@ -242,6 +243,7 @@ def test_shards_of_another_engine_are_refused(spec: BuildSpec, tmp_path: Path) -
         _train(spec, out, "2/2", engine="reference")
 
 
+@pytest.mark.process
 def test_a_shard_at_work_is_neither_doubled_nor_assembled(spec: BuildSpec, tmp_path: Path) -> None:
     out = tmp_path / "t.h5"
     _train(spec, out, "1/2", "2/2")

@@ -180,6 +180,7 @@ def killed(out: Path) -> None:
     make(small_spec(OPERATIONS, seeds=(0,)), out, NWOT, progress=told)
 
 
+@pytest.mark.process
 def test_killed_while_scoring_it_ends_as_if_nothing_had_happened(
     spec: BuildSpec, undisturbed: Table, tmp_path: Path
 ) -> None:

@@ -205,6 +205,7 @@ def test_help_has_an_example_for_every_command(cli):
         assert "Example" in cli(command, "--help").out
 
 
+@pytest.mark.process
 def test_the_installed_command_prints_its_version():
     path = Path(sys.executable).with_name("nasbench")
     done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)

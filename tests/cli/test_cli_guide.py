@@ -36,6 +36,7 @@ def test_an_unknown_topic_names_the_near_one() -> None:
         CliRunner().invoke(app, ["guide", "limit"], catch_exceptions=False, standalone_mode=False)
 
 
+@pytest.mark.process
 def test_the_package_can_be_run_as_a_module() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "nasbench", "--version"], capture_output=True, text=True, check=True

@@ -62,6 +62,7 @@ def test_description_reads_back() -> None:
     assert DeviceSpec.from_dict(values) == spec
 
 
+@pytest.mark.process
 def test_the_room_loads_no_torch() -> None:
     program = "import sys, nasbench.device as d; d.DeviceSpec(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -156,6 +156,7 @@ def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
         registry._registered.cache_clear()
 
 
+@pytest.mark.process
 def test_names_need_no_torch() -> None:
     import subprocess
     import sys

@@ -234,6 +234,7 @@ def test_an_unknown_metric_is_told() -> None:
         _play(make_env(oracle, goal), [0] * len(MINI.choices))
 
 
+@pytest.mark.process
 def test_neither_library_is_loaded_before_it_is_used() -> None:
     code = (
         "import sys, nasbench.search as s; s.OptunaObjective, s.make_env; "

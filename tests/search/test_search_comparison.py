@@ -162,6 +162,7 @@ def test_cost_can_be_minimised_and_limited(made_up_table: Table) -> None:
     assert made_up_table.row_of[trace.incumbents()[-1]] == made_up_table.row_of[best]
 
 
+@pytest.mark.process
 def test_search_on_a_surrogate_is_looked_up_in_the_table(
     made_up_table: Table, tmp_path: Path
 ) -> None:
@@ -179,6 +180,7 @@ def test_search_on_a_surrogate_is_looked_up_in_the_table(
 # Processes and resuming.
 
 
+@pytest.mark.process
 def test_two_processes_find_what_one_finds(made_up_table: Table, comparison: Comparison) -> None:
     calls: list[tuple[int, int]] = []
     found = nb.compare(
@@ -363,11 +365,13 @@ def test_bad_input_is_one_sentence(
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.process
 def test_errors_of_processes_are_told(made_up_table: Table) -> None:
     with pytest.raises(NasbenchError, match="finished no evaluation with seed"):
         nb.compare(["reinforce"], made_up_table, processes=2, **{**COMMON, "budget_seconds": 0.5})
 
 
+@pytest.mark.process
 def test_a_killed_process_is_told_and_the_rest_is_kept(
     made_up_table: Table, counted: list[tuple[str, int]], tmp_path: Path
 ) -> None:

@@ -212,6 +212,7 @@ def test_other_packages_faults_are_told(name: str, told: str) -> None:
             use(name)
 
 
+@pytest.mark.process
 def test_an_import_looks_for_no_other_package() -> None:
     code = (
         "import sys, nasbench as nb; nb.space('nb201'); nb.space('nb-macro').unique; "

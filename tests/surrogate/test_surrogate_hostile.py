@@ -350,6 +350,7 @@ def _try(document: Document, folder: Path) -> bool:
     return True
 
 
+@pytest.mark.process
 def test_no_change_of_structure_crashes(document: Document, tmp_path: Path) -> None:
     """In a child, since what these tests are against takes the whole process along."""
     child = os.fork()

@@ -75,11 +75,13 @@ def loaded_by(program: str, *arguments: str) -> set[str]:
     return HEAVY & set(done.stdout.split())
 
 
+@pytest.mark.process
 def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_by("import nasbench") == set()
     assert loaded_by("import PIL") == {"PIL"}  # the test would see it
 
 
+@pytest.mark.process
 def test_reading_a_table_loads_nothing_heavy(tmp_path: Path) -> None:
     path = write(tmp_path / "t.h5").path
     program = (

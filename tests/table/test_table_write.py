@@ -192,6 +192,7 @@ for limit in map(int, sys.argv[2].split(",")):
 """
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit on file sizes is POSIX")
 def test_a_full_disk_leaves_nothing_and_does_not_crash(tmp_path: Path) -> None:
     """In a process of its own: the limit cannot be taken back."""

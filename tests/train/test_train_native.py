@@ -165,6 +165,7 @@ def train_for_hours(begun):
     list(trainer.epochs(space, cell, task, data, recipe, 0))
 
 
+@pytest.mark.process
 def test_ctrl_c_stops_a_long_training():
     begun = zygote.Event()
     with zygote.begun(train_for_hours, begun) as (training, _):

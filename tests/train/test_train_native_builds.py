@@ -73,6 +73,7 @@ def two_steps(net: CellNetwork, x: np.ndarray, y: np.ndarray) -> tuple[list[floa
     return losses, _flat(net)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("trial", CASES)
 def test_every_build_trains_as_pytorch(nb201, runner, trial):
     net, x, y = random_case(nb201, trial)
