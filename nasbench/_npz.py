@@ -29,6 +29,8 @@ LARGEST = 8 << 30
 SMALL = 1 << 16
 """Bytes of a sentence, of a list of whole numbers, and of a string in an array."""
 _BLOCK = 1 << 22
+_LONGEST = 120
+"""Letters of another library's sentence."""
 _ENCRYPTED = 1
 _HEADER = re.compile(
     rb"\{'descr': '([<>|](?:f[248]|[iu][1248]|U\d{1,9}))', 'fortran_order': (True|False), "
@@ -209,4 +211,5 @@ def open_npz(
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        raise NasbenchError(f"{source} cannot be read as an .npz file: {error}") from error
+        said = str(error)[:_LONGEST]  # it may repeat what the file says
+        raise NasbenchError(f"{source} cannot be read as an .npz file: {said}") from error

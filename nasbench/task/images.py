@@ -8,9 +8,13 @@ transparent is laid on a background, and an orientation in EXIF is applied.
 
 from __future__ import annotations
 
+import logging
+import os
 import re
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +49,10 @@ _BITS, _WHITE_IS_ZERO, _SAMPLES = 258, 262, 339  # tags of TIFF
 _SIGNED = 2
 _KEY_SCALES = {"L;2": 85, "L;4": 17}
 """By what grey of 2 and 4 bits becomes 8; Pillow does not scale the transparent colour."""
+
+
+# What Pillow logs of a damaged file is said by the error; without any handler it goes to stderr.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,7 @@ def read_image(path: Path, style: Style) -> Picture:
             if file.seek(0, 2) > MOST_BYTES:
                 raise BadValue(f"it has more than {MOST_BYTES:,} bytes")
             file.seek(0)
-            with Image.open(file, formats=FORMATS) as image:
+            with Image.open(file, formats=FORMATS) as image, _quiet(image.format == "TIFF"):
                 return _read(image, style)
         except UnidentifiedImageError as error:
             raise DamagedFile(
@@ -143,6 +151,27 @@ def read_image(path: Path, style: Style) -> Picture:
         except Exception as error:  # a damaged image can raise anything
             reason = re.sub(r"\s+", " ", str(error))[:200].strip() or "it is damaged"
             raise DamagedFile(f"cannot read {path} as an image: {reason}") from error
+
+
+@contextmanager
+def _quiet(wanted: bool) -> Iterator[None]:
+    """Keep off stderr what libtiff prints there by itself, beside the error that it reports."""
+    try:
+        kept = os.dup(2) if wanted else None
+    except OSError:  # there is no stderr
+        kept = None
+    if kept is None:
+        yield
+        return
+    sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
 
 
 def _read(image: Image.Image, style: Style) -> Picture:

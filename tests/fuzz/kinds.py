@@ -206,8 +206,10 @@ def _one_image(rng: Random, folder: Path) -> None:
     path = folder / name
     size = rng.choice(((8, 8), (8, 8), (1, 1), (1, 900), (33, 7)))
     kind = rng.randrange(6)
+    if path.exists() or path.with_suffix(".png").exists():
+        return
     if kind == 0:
-        path.mkdir(exist_ok=True)
+        path.mkdir()
         return
     if kind == 1:
         path.write_bytes(rng.randbytes(rng.randrange(200)))

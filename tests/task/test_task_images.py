@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import warnings
 from collections.abc import Callable
@@ -385,6 +386,29 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path: Path, suffix: str, share:
     with pytest.raises(NasbenchError, match=rf"^cannot read .*x\.{suffix} as an image: .+") as told:
         picture(path)
     assert "\n" not in str(told.value)
+
+
+def test_libraries_print_nothing_of_a_damaged_image(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libtiff writes to stderr by itself what it finds."""
+    noise = RNG.integers(256, size=(64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "x.tif", compression="jpeg")
+    content = bytearray((tmp_path / "x.tif").read_bytes())
+    start = content.find(b"\xff\xda")  # where its data begins
+    content[start + 5] = 77
+    (tmp_path / "x.tif").write_bytes(content)
+    with pytest.raises(NasbenchError, match="as an image"):
+        picture(tmp_path / "x.tif")
+    content = tiff(RAMP, 16)
+    samples = content.index(b"\x15\x01\x03\0") + 8  # the tag of how many a pixel has
+    (tmp_path / "x.tif").write_bytes(content[:samples] + b"\xff\0" + content[samples + 2 :])
+    with monkeypatch.context() as patch:
+        patch.setattr(logging.root, "handlers", [])  # as without pytest
+        with pytest.raises(NasbenchError, match="as an image"):
+            picture(tmp_path / "x.tif")
+    os.write(2, b"still there")
+    assert capfd.readouterr() == ("", "still there")
 
 
 def test_pipes_and_folders_are_no_images_and_not_waited_for(tmp_path: Path) -> None:
