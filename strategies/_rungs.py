@@ -158,6 +158,8 @@ class BracketStrategy:
         plan: the rungs of each bracket of the cycle.
     """
 
+    multi_fidelity = True
+
     def __init__(
         self, space: Space, goal: Goal, rng: np.random.Generator, plan: Sequence[Sequence[Rung]]
     ) -> None:

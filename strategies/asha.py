@@ -36,6 +36,8 @@ class Asha:
         min_epochs: no training is shorter.
     """
 
+    multi_fidelity = True
+
     def __init__(
         self,
         space: Space,

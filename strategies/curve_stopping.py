@@ -75,6 +75,8 @@ class CurveStopping:
         interval: epochs between checkpoints; a twentieth of the recipe by default.
     """
 
+    multi_fidelity = True
+
     def __init__(
         self,
         space: Space,

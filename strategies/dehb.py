@@ -73,6 +73,8 @@ class Dehb:
         crossover_rate: CR, the chance of a decision to be the mutant's.
     """
 
+    multi_fidelity = True
+
     def __init__(
         self,
         space: Space,

@@ -155,6 +155,7 @@ class Hybrid(BatchSearch):
         steps = (
             1 / (budget.evaluations or math.inf),
             outcome.seconds / (budget.seconds or math.inf),
+            query.epochs / (budget.epochs or math.inf),
         )
         self._used += max(steps)
         self._policy.tell(query, outcome)

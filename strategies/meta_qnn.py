@@ -39,7 +39,8 @@ class MetaQNN:
     is drawn.
 
     The paper's table 2 gives epsilon by distinct models trained, 2,700 in all. Here it is
-    stretched over the budget: over its evaluations (or the space, where that is smaller), or
+    stretched over the budget: over its evaluations or the trainings that its epochs are (or the
+    space, where that is smaller), or
     its seconds, whichever is used up more. Seconds are shared among as many workers as were
     seen to be busy at a time.
 
@@ -144,6 +145,9 @@ class MetaQNN:
         if budget.evaluations is not None:
             most = min(budget.evaluations, self._space.size)
             models = STAGE_ENDS[-1] * len(self._distinct) / most
+        if budget.epochs is not None:
+            trainings = min(budget.epochs / self._goal.recipes[0].epochs, self._space.size)
+            models = max(models, STAGE_ENDS[-1] * len(self._distinct) / trainings)
         if budget.seconds is not None:
             seconds = self._seconds / max(self._most_running, 1)
             models = max(models, STAGE_ENDS[-1] * seconds / budget.seconds)

@@ -39,6 +39,8 @@ class MoRea(RegularizedEvolution):
         sample_size: how many compete to be the parent.
     """
 
+    several_objectives = True
+
     def __init__(
         self,
         space: Space,

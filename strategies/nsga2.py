@@ -44,6 +44,8 @@ class Nsga2:
         mutation_rate: the chance that a decision of a child changes; None is 1 / decisions.
     """
 
+    several_objectives = True
+
     def __init__(
         self,
         space: Space,

@@ -44,6 +44,8 @@ class OptunaSampler:
         warm_start: architectures that come first, such as the winners of earlier tasks.
     """
 
+    several_objectives = True
+
     def __init__(
         self,
         space: Space,

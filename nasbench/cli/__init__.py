@@ -18,6 +18,7 @@ from nasbench.cli import (
     predict,
     proxies,
     searching,
+    strategies,
     tables,
     transfer,
 )
@@ -53,7 +54,19 @@ def _root(
     pass
 
 
-for room in (look, make, pilot, tables, searching, predict, proxies, transfer, demo, guide):
+for room in (
+    look,
+    make,
+    pilot,
+    tables,
+    searching,
+    strategies,
+    predict,
+    proxies,
+    transfer,
+    demo,
+    guide,
+):
     room.register(app)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Protocol
 import typer
 
 from nasbench._files import check_folder, check_out, read_text
-from nasbench.errors import NasbenchError
+from nasbench.errors import BadValue, NasbenchError
 
 __all__ = [
     "Json",
@@ -21,6 +22,7 @@ __all__ = [
     "emit",
     "file_option",
     "folder_option",
+    "parse_seeds",
     "parse_settings",
     "printable",
     "progress",
@@ -28,6 +30,9 @@ __all__ = [
     "rows",
     "say_engine",
 ]
+
+MOST_SEEDS = 1_000_000
+"""Runs of a strategy that a comparison takes."""
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -165,6 +170,21 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             parsed[name] = value
     return parsed
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`10` as the first ten seeds, `0-9` and `3,5,8` as those that are named."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,9}(-[0-9]{1,9})?", part) for part in parts):
+        raise BadValue(f"--seeds takes how many, or which, as 100, 0-9 or 3,5,8; got {text!r}")
+    if len(parts) == 1 and "-" not in text:
+        ranges = [range(int(text))]
+    else:
+        ends = [(first, last or first) for first, _, last in (p.partition("-") for p in parts)]
+        ranges = [range(int(first), int(last) + 1) for first, last in ends]
+    if not 0 < sum(map(len, ranges)) <= MOST_SEEDS:
+        raise BadValue(f"--seeds takes from 1 to {MOST_SEEDS:,} seeds, got {text!r}")
+    return list(dict.fromkeys(seed for seeds in ranges for seed in seeds))
 
 
 def printable(text: str) -> str:

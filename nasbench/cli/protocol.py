@@ -39,6 +39,9 @@ class ProtocolOptions:
     budget_seconds: Annotated[float | None, typer.Option(help="Simulated seconds of training.")] = (
         None
     )
+    budget_epochs: Annotated[
+        int | None, typer.Option(help="Epochs of training, whole trainings or parts.")
+    ] = None
     budget_evaluations: Annotated[int | None, typer.Option(help="Evaluations.")] = None
     metric: Metric = "valid_accuracy"
     maximize: Maximize = None
@@ -81,9 +84,15 @@ class ProtocolOptions:
         """The protocol that they ask for, of these strategies on that space."""
         from nasbench.search import SearchProtocol
 
+        if not any((self.budget_evaluations, self.budget_seconds, self.budget_epochs)):
+            raise BadValue(
+                "a search needs a budget above 0: give --budget-evaluations, --budget-epochs or "
+                "--budget-seconds"
+            )
         return SearchProtocol(
             budget_evaluations=self.budget_evaluations,
             budget_seconds=self.budget_seconds,
+            budget_epochs=self.budget_epochs,
             metric=self.metric,
             maximize=self.maximize,
             limits=parse_limits(self.limits),

@@ -14,6 +14,7 @@ from nasbench.cli.common import (
     emit,
     file_option,
     folder_option,
+    parse_seeds,
     parse_settings,
     progress,
     rows,
@@ -57,7 +58,12 @@ Surrogate = Annotated[Path | None, typer.Option(help="A fitted surrogate.")]
 
 @with_protocol
 def search(
-    strategy: Annotated[str, typer.Argument(autocompletion=complete_strategy, help="Its name.")],
+    strategy: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=complete_strategy, help="Its name; `nasbench strategies` lists them."
+        ),
+    ],
     table: Table = None,
     surrogate: Surrogate = None,
     train: Annotated[str | None, typer.Option(help="A build recipe: really train.")] = None,
@@ -79,6 +85,8 @@ def search(
     front; `--soft 'raspi4/latency_ms<=5'` weighs the metric by MnasNet's (latency / target)^-0.07.
     """
     from nasbench.search import search as run_search
+    from nasbench.search.catalog import cautions
+    from nasbench.search.oracle import ListedOracle
 
     source = _source(table, surrogate, train)
     protocol = options.protocol(
@@ -87,6 +95,8 @@ def search(
     oracle = _oracle(source, protocol)
     spec = protocol.spec(strategy, seed, oracle)
     goal = spec.goal
+    for caution in cautions([strategy], goal) if goal.objectives else ():
+        typer.echo(f"nasbench: {caution}", err=True)
     with progress() as tell:
         done = 0
 
@@ -108,13 +118,16 @@ def search(
     shown_of = run.evaluations[int((incumbents == best).argmax())].outcome.values
     values = {name: shown_of[name] for name in goal.metrics}
     simulated = float(trace.finished[-1])
+    trained = int(trace.end("epochs"))
+    untimed = isinstance(oracle, ListedOracle) and not oracle.timed
     distinct = len({oracle.key(e.query.architecture) for e in run.evaluations})
     document: dict[str, Any] = {
         "spec": spec.describe(oracle),
         "ended": run.ended,
         "evaluations": trace.evaluations,
         "distinct": distinct,
-        "simulated_seconds": simulated,
+        "trained_epochs": trained,
+        "simulated_seconds": None if untimed else simulated,
         "incumbent": best,
         "string": oracle.space.string(best),
         **values,
@@ -127,7 +140,8 @@ def search(
             f"{trace.evaluations} paid, {distinct} distinct architectures; "
             f"{_ENDED.get(run.ended, f'it ended: {run.ended}')}",
         ),
-        ("simulated", f"{simulated:,.1f} s" if simulated >= 10 else f"{simulated:.3g} s"),
+        ("trained", _trainings(trained, oracle)),
+        ("simulated", UNTIMED if untimed else _seconds(simulated)),
         ("best", f"{best} = {document['string']}"),
         *((name, f"{value:.6g}") for name, value in values.items()),
     ]
@@ -140,7 +154,21 @@ def search(
     emit(document, as_json, rows(shown))
 
 
+UNTIMED = "unknown: there are no training times (assume them by --seconds-per-epoch)"
+
+
+def _seconds(simulated: float) -> str:
+    return f"{simulated:,.1f} s" if simulated >= 10 else f"{simulated:.3g} s"
+
+
+def _trainings(epochs: int, oracle: Oracle) -> str:
+    """Epochs that were trained, in whole trainings."""
+    whole = oracle.fidelities[0].epochs
+    return f"{epochs:,} epochs, {epochs / whole:.4g} whole trainings of {whole}"
+
+
 _ENDED = {
+    "epochs": "the budget in epochs is spent",
     "evaluations": "the budget in evaluations is spent",
     "seconds": "the budget in seconds is spent",
 }
@@ -214,7 +242,9 @@ def compare(
         ),
     ],
     out: Annotated[Path, folder_option("Folder for runs, page and summary.json.")],
-    seeds: Annotated[int, typer.Option(min=1, help="How many runs of each.")] = 100,
+    seeds: Annotated[
+        str, typer.Option(help="Runs of each: how many, or which, as 0-9 or 3,5,8.")
+    ] = "100",
     report_recipe: Annotated[
         str | None, typer.Option(help="What incumbents are looked up by.")
     ] = None,
@@ -254,6 +284,7 @@ def compare(
     from nasbench.table import load
 
     parameters: dict[str, dict[str, Any]] = {}
+    numbers = parse_seeds(seeds)
     names = [name.strip() for name in strategies.split(",") if name.strip()]
     if names and "random_search" not in names:
         names.append("random_search")  # what any other must beat
@@ -274,7 +305,7 @@ def compare(
             names,
             tables[0] if len(tables) == 1 else tables,
             protocol,
-            seeds=range(seeds),
+            seeds=numbers,
             processes=processes or cores(),
             out=out,
             progress=lambda done, total: tell("searching", done, total),

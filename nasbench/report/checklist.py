@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nasbench._version import __version__
+from nasbench.report.strategies import budget_text
 from nasbench.report.text import TextTable
 from nasbench.search import Comparison, strategy_class, strategy_names
 from nasbench.table import origins
@@ -106,7 +107,7 @@ def _same_benchmark(comparison: Comparison) -> Answer:
 def _confounders(comparison: Comparison) -> Answer:
     if comparison.protocol.cost_model:
         return OPEN, "training times are assumed: justify the assumption"
-    if comparison.protocol.budget.seconds is None:
+    if comparison.protocol.budget.seconds is None and not comparison.protocol.budget.epochs:
         return OPEN, (
             "the budget is in evaluations, whose training times differ: give one in seconds, too"
         )
@@ -121,13 +122,8 @@ def _ablation(comparison: Comparison) -> Answer:
 
 
 def _same_protocol(comparison: Comparison) -> Answer:
-    budget = comparison.protocol.budget
-    amounts = (
-        f"{budget.seconds:,g} simulated seconds" if budget.seconds else "",
-        f"{budget.evaluations:,} evaluations" if budget.evaluations else "",
-    )
     return MET, (
-        f"one budget ({', '.join(filter(None, amounts))}), one objective; incumbents are chosen "
+        f"one budget ({budget_text(comparison)}), one objective; incumbents are chosen "
         f"without test data and looked up by {comparison.report_recipe}"
     )
 

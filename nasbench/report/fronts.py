@@ -13,6 +13,7 @@ from nasbench.report.regret import legend, mean_curves, over_runs
 from nasbench.report.text import TextTable
 from nasbench.report.theme import FAINT, INK, figure, series, styled
 from nasbench.search import Comparison
+from nasbench.search.curves import AXES
 from nasbench.search.fronts import Fronts
 from nasbench.stats import summarize
 
@@ -25,7 +26,7 @@ SHOWN = 0.1
 
 @styled
 def front_curves(comparison: Comparison, fronts: Fronts, axis: str) -> Drawing:
-    """What is missing to the table's hypervolume over simulated seconds or evaluations."""
+    """What is missing to the table's hypervolume over one of `AXES`."""
     drawn, axes = mean_curves(comparison, fronts.curves[axis])
     axes.axhline(0, color=INK, linewidth=1, label="the table's front", clip_on=False, zorder=1)
     axes.set_ylabel("mean share of hypervolume missing")
@@ -35,7 +36,7 @@ def front_curves(comparison: Comparison, fronts: Fronts, axis: str) -> Drawing:
         f"front; 0 is all of it. {over_runs(comparison)}. The axis is logarithmic, and linear "
         f"below its smallest step."
     )
-    title = f"Hypervolume over {'simulated time' if axis == 'seconds' else 'evaluations'}"
+    title = f"Hypervolume over {AXES[axis]}"
     return Drawing(f"hypervolume-{axis}", title, caption, drawn)
 
 

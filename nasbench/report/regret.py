@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nasbench.report.figures import Drawing
 from nasbench.report.theme import FAINT, INK, figure, series, styled
 from nasbench.search import Comparison
-from nasbench.search.curves import Curves
+from nasbench.search.curves import AXES, Curves
 from nasbench.stats import reached
 
 __all__ = ["legend", "mean_curves", "over_runs", "reach_curves", "regret_curves"]
@@ -27,7 +27,7 @@ DECADES = 3
 
 @styled
 def regret_curves(comparison: Comparison, axis: str) -> Drawing:
-    """Mean regret of the incumbents over simulated seconds or evaluations, with intervals."""
+    """Mean regret of the incumbents over one of `AXES`, with intervals."""
     drawn, axes = mean_curves(comparison, comparison.curves[axis])
     noise = comparison.noise
     if noise:
@@ -48,7 +48,7 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
         f"{' Below the grey line it fits the noise of the table.' if noise else ''}"
         f" The axis is logarithmic, and linear below its smallest step."
     )
-    title = f"Regret over {'simulated time' if axis == 'seconds' else 'evaluations'}"
+    title = f"Regret over {AXES[axis]}"
     return Drawing(f"regret-{axis}", title, caption, drawn)
 
 
@@ -108,8 +108,12 @@ def _axes(comparison: Comparison, curves: Curves) -> tuple[Figure, Axes]:
     """An empty figure, high enough for its legend, over the grid."""
     drawn, axes = figure(height=3.2 + 0.09 * (len(curves.regret) + 2))
     assumed = ", assumed" if comparison.protocol.cost_model else ""
-    seconds = f"simulated seconds of training{assumed}"
-    axes.set_xlabel(seconds if curves.axis == "seconds" else "evaluations paid")
+    labels = {
+        "seconds": f"simulated seconds of training{assumed}",
+        "epochs": "epochs of training paid",
+        "evaluations": "evaluations paid",
+    }
+    axes.set_xlabel(labels[curves.axis])
     axes.set_xlim(0, float(curves.grid[-1]))
     return drawn, axes
 

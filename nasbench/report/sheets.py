@@ -10,6 +10,7 @@ import numpy as np
 
 from nasbench._files import atomic_path
 from nasbench.search import Comparison
+from nasbench.search.curves import AXES
 
 __all__ = ["write_sheets"]
 
@@ -31,13 +32,15 @@ def write_sheets(comparisons: Mapping[str, Comparison], out: Path) -> None:
     metrics = list(dict.fromkeys(m for of in comparisons.values() for m in of.judged))
     if any(of.fronts for of in comparisons.values()):
         metrics.append("hypervolume")
+    in_epochs = any("epochs" in of.curves for of in comparisons.values())
+    axes = [axis for axis in AXES if axis != "epochs" or in_epochs]
     accuracy = all(of.of_accuracy for of in comparisons.values())
     regret = "regret_points" if accuracy else "regret"
-    areas = [f"area_over_{axis}_points" if accuracy else f"area_over_{axis}" for axis in _AXES]
+    areas = [f"area_over_{axis}_points" if accuracy else f"area_over_{axis}" for axis in axes]
     counted = ["evaluations", "distinct_architectures", "simulated_seconds", "architecture"]
     judged = [_UNITS.get(metric, metric) for metric in metrics]
     head = ["table", "strategy", "seed", *counted, "architecture_string", *judged, regret, *areas]
-    _write(out / "runs.csv", head, _runs(comparisons, metrics))
+    _write(out / "runs.csv", head, _runs(comparisons, metrics, axes))
     numbers = [f"{name}_{regret}" for name in _NUMBERS]
     _write(
         out / "curves.csv",
@@ -55,21 +58,22 @@ def write_sheets(comparisons: Mapping[str, Comparison], out: Path) -> None:
     _write(out / "thinking.csv", told, thinking)
 
 
-_AXES = ("seconds", "evaluations")
 _NUMBERS = ("mean", "low", "high", "q25", "median", "q75")
 
 Cell = str | int | float
 Row = Sequence[Cell]
 
 
-def _runs(comparisons: Mapping[str, Comparison], metrics: Sequence[str]) -> Iterator[Row]:
+def _runs(
+    comparisons: Mapping[str, Comparison], metrics: Sequence[str], axes: Sequence[str]
+) -> Iterator[Row]:
     for table, comparison in comparisons.items():
         for strategy, traces in comparison.traces.items():
             finals = comparison.finals(strategy)
             unknown = np.full(len(traces), np.nan)
             areas = [
                 comparison.curves[axis].areas(strategy) if axis in comparison.curves else unknown
-                for axis in _AXES
+                for axis in axes
             ]
             columns = [finals.get(metric, unknown) for metric in (*metrics, "regret")] + areas
             for place, trace in enumerate(traces):

@@ -14,6 +14,7 @@ from nasbench.search import Comparison
 from nasbench.stats import Estimate, Pair, compare_pairs, summarize
 
 __all__ = [
+    "budget_text",
     "elsewhere_table",
     "pair_rows",
     "pairs_table",
@@ -40,7 +41,12 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
     summary = comparison.summary()
     # An evaluation may be a part of a training: then the architectures are counted, too.
     in_parts = any(np.ptp(t.epochs) > 0 for traces in comparison.traces.values() for t in traces)
-    counted = ("evaluations", "distinct") if in_parts else ("evaluations",)
+    possible = {
+        "evaluations": True,
+        "distinct": in_parts,
+        "epochs": comparison.protocol.budget.epochs is not None,
+    }
+    counted = tuple(name for name, counts in possible.items() if counts)
     regretted = ("regret",) if comparison.has_regret else ()
     shown = (*counted, *comparison.judged, *regretted)
     digits = {metric: 1 if metric in counted else _digits(comparison, metric) for metric in shown}
@@ -108,17 +114,9 @@ def _thinking_ms(comparison: Comparison, strategy: str) -> str:
 
 def _note(comparison: Comparison) -> str:
     protocol = comparison.protocol
-    budget = [
-        f"{value:,g} {unit}"
-        for value, unit in (
-            (protocol.budget.seconds, "simulated seconds"),
-            (protocol.budget.evaluations, "evaluations"),
-        )
-        if value
-    ]
     seen = "mean over seeds" if protocol.training_seed is None else f"seed {protocol.training_seed}"
     note = (
-        f"Budget: {' and '.join(budget)}. A query shows the {seen}; repeats are "
+        f"Budget: {budget_text(comparison)}. A query shows the {seen}; repeats are "
         f"{protocol.repeats}. Mean ± standard deviation over n runs{_interval_note(comparison)}. "
         f"Accuracies (%) are means over seeds of the "
         f"incumbent at the end of {comparison.report_recipe}, test looked up after the search"
@@ -155,6 +153,20 @@ def _regret_note(comparison: Comparison) -> str:
         return ""
     within = ", against the best row within the limits" if comparison.protocol.limits else ""
     return f"; regret is of {comparison.rewarded}{within}"
+
+
+def budget_text(comparison: Comparison) -> str:
+    """The budget of each run, in words."""
+    budget = comparison.protocol.budget
+    parts = []
+    if budget.seconds:
+        parts.append(f"{budget.seconds:,g} simulated seconds")
+    if budget.epochs:
+        whole = budget.epochs / comparison.oracle.fidelities[0].epochs
+        parts.append(f"{budget.epochs:,} epochs of training ({whole:,.4g} whole trainings)")
+    if budget.evaluations:
+        parts.append(f"{budget.evaluations:,} evaluations")
+    return " and ".join(parts)
 
 
 def soon_table(comparison: Comparison) -> TextTable:

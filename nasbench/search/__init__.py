@@ -1,6 +1,7 @@
 """What searches: the strategy's contract, oracles, the clock, runs and their comparison."""
 
 from nasbench.search.adapters import OptunaObjective, make_env
+from nasbench.search.catalog import StrategyInfo, strategy_info
 from nasbench.search.clock import Clock
 from nasbench.search.comparison import Comparison
 from nasbench.search.comparisons import Comparisons, compare
@@ -44,6 +45,7 @@ __all__ = [
     "RunSpec",
     "SearchProtocol",
     "Strategy",
+    "StrategyInfo",
     "SurrogateOracle",
     "TableOracle",
     "Target",
@@ -54,5 +56,6 @@ __all__ = [
     "make_strategy",
     "search",
     "strategy_class",
+    "strategy_info",
     "strategy_names",
 ]

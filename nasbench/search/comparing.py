@@ -16,6 +16,7 @@ import numpy as np
 from nasbench._files import atomic_path, write_text
 from nasbench._processes import deaf_to_ctrl_c, end_on_ctrl_c, leave_with_parent
 from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
+from nasbench.search.catalog import cautions
 from nasbench.search.comparison import Comparison
 from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import ListedOracle, Oracle
@@ -56,7 +57,13 @@ def compare_on(
     oracle = setting.oracle(table)
     _check_spaces(setting, table, oracle)
     _check_strategies(setting, names, oracle)
-    _check_goal(setting, table, oracle)
+    _check_goal(setting, oracle)
+    remarks = (
+        *cautions(names, setting.protocol.goal()),
+        *LookUp.of(table, setting.protocol).check(oracle),
+    )
+    for remark in remarks:
+        logger.warning(remark)
     traces: dict[str, list[Trace]] = {}
     broken: dict[str, str] = {}
     with _pool(setting, processes if len(numbers) > 1 else 1) as pool:
@@ -115,13 +122,11 @@ def _check_strategies(setting: Setting, names: Sequence[str], oracle: Oracle) ->
             setting.spec(name, 0, oracle).begin(oracle)
 
 
-def _check_goal(setting: Setting, table: Table, oracle: Oracle) -> None:
-    """A goal that nothing can meet is refused, and so is a metric that the report recipe lacks."""
+def _check_goal(setting: Setting, oracle: Oracle) -> None:
+    """A goal that nothing can meet is refused, and one of which a library is missing."""
     goal = setting.protocol.goal(oracle.fidelities)
     if isinstance(oracle, ListedOracle):
         oracle.check(goal)
-    for remark in LookUp.of(table, setting.protocol).check(oracle):
-        logger.warning(remark)
     if goal.objectives:
         corner = np.ones(len(goal.every_objective))
         hypervolume([corner - 1], corner)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nasbench._files import read_json
 from nasbench._journal import integer
 from nasbench.errors import DamagedFile, NasbenchError
+from nasbench.search.catalog import cautions
 from nasbench.search.curves import Curves, common_grid
 from nasbench.search.fronts import Fronts
 from nasbench.search.goal import Goal
@@ -21,6 +22,7 @@ from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import Oracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.setting import Setting, header_of
+from nasbench.search.strategy import strategy_names
 from nasbench.search.summary import summary_of
 from nasbench.search.trace import Trace, read_traces
 from nasbench.stats import (
@@ -119,7 +121,8 @@ class Comparison:
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """What was known before the first run, and reads the numbers, in sentences."""
-        return self.lookup.check(self.oracle)
+        names = [name for name in self.traces if name in strategy_names()]
+        return (*cautions(names, self.goal), *self.lookup.check(self.oracle))
 
     @cached_property
     def goal(self) -> Goal:
@@ -212,13 +215,15 @@ class Comparison:
     def finals(self, strategy: str) -> dict[str, NDArray[np.float64]]:
         """For each run `[seeds]`: what was paid for, and what the last incumbent is worth.
 
-        `evaluations` counts every training and every continuation of one, `distinct` the
-        architectures of which any was asked for.
+        `evaluations` counts every training and every continuation of one, `epochs` what they
+        trained, where that is the budget, `distinct` the architectures of which any was asked
+        for.
         """
         traces = self.traces[strategy]
         last = self.last[strategy]
+        paid = ("evaluations", "epochs") if self.protocol.budget.epochs else ("evaluations",)
         return {
-            "evaluations": np.asarray([trace.evaluations for trace in traces], dtype=float),
+            **{axis: np.asarray([trace.end(axis) for trace in traces]) for axis in paid},
             "distinct": np.asarray([self._distinct(trace) for trace in traces], dtype=float),
             **{metric: self.lookup.worth(metric, last) for metric in self.judged},
             **({"regret": self.lookup.regret(last)} if self.has_regret else {}),
@@ -233,8 +238,8 @@ class Comparison:
 
         Args:
             strategy: one of `traces`.
-            grid: ascending simulated seconds, or numbers of evaluations.
-            axis: `seconds` or `evaluations`.
+            grid: ascending simulated seconds, or numbers of evaluations or epochs.
+            axis: `seconds`, `evaluations` or `epochs`.
         """
         curves = []
         for trace in self.traces[strategy]:
@@ -245,20 +250,23 @@ class Comparison:
 
     @cached_property
     def curves(self) -> dict[str, Curves]:
-        """Regret of every run on common grids, by axis; of seconds only where training takes any.
+        """Regret of every run on common grids, by axis.
 
+        Over seconds only where training takes any, over epochs where they are the budget.
         See `common_grid` for where they end. There are none without regret.
         """
         if not self.has_regret:
             return {}
         traces = [trace for runs in self.traces.values() for trace in runs]
-        ends = {
-            "seconds": np.asarray([trace.finished[-1] for trace in traces]),
-            "evaluations": np.asarray([trace.evaluations for trace in traces], dtype=float),
-        }
+        budget = self.protocol.budget
+        axes = ["seconds"] if all(trace.end("seconds") > 0 for trace in traces) else []
+        axes += ["epochs"] if budget.epochs else []
+        # Parts of trainings are what a budget in epochs is for: their number says little there.
+        axes += ["evaluations"] if budget.evaluations or not budget.epochs else []
         found = {}
-        for axis in ends if (ends["seconds"] > 0).all() else ["evaluations"]:
-            grid = common_grid(axis, getattr(self.protocol.budget, axis), ends[axis])
+        for axis in axes:
+            ends = np.asarray([trace.end(axis) for trace in traces])
+            grid = common_grid(axis, getattr(budget, axis), ends)
             regret = {name: self.regret(name, grid, axis) for name in self.traces}
             found[axis] = Curves(axis, grid, regret)
         return found

@@ -157,7 +157,7 @@ def compare(
 
     Example:
         >>> import nasbench as nb
-        >>> table = nb.load("nb201-mini-fashion16")
+        >>> table = nb.load("nb201-fashion16")
         >>> found = nb.compare(["random_search"], table, budget_evaluations=5, seeds=range(3))
         >>> found.summary()["strategies"]["random_search"]["n"]
         3

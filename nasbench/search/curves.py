@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 
 from nasbench.stats import area_under, bootstrap_interval
 
-__all__ = ["Band", "Curves", "common_grid"]
+__all__ = ["AXES", "Band", "Curves", "common_grid"]
 
 POINTS = 201
+
+
+AXES = {"seconds": "simulated time", "evaluations": "evaluations", "epochs": "epochs trained"}
+"""What curves go over, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Curves:
     """Regret of the incumbents over simulated seconds or evaluations.
 
     Attributes:
-        axis: `seconds` or `evaluations`.
+        axis: one of `AXES`.
         grid: `[points]`.
         regret: for each strategy `[runs, points]`; NaN before a run's first incumbent.
     """
@@ -85,7 +89,7 @@ def common_grid(axis: str, budget: float | None, ends: NDArray[np.float64]) -> N
     incumbent to the end of the grid.
 
     Args:
-        axis: `seconds` or `evaluations`.
+        axis: one of `AXES`.
         budget: of a run on this axis, if there is one.
         ends: of every run on this axis.
     """

@@ -73,18 +73,31 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much a search may use: evaluations, simulated seconds, or both."""
+    """How much a search may use; it ends with the first bound that it reaches.
+
+    Attributes:
+        evaluations: trainings and parts of trainings.
+        seconds: simulated seconds of training.
+        epochs: epochs of training, all that were paid together: those of a training that goes
+            on count once. A recipe of 12 epochs and 360 epochs make 30 whole trainings, whatever
+            the parts.
+    """
 
     evaluations: int | None = None
     seconds: float | None = None
+    epochs: int | None = None
 
     def __post_init__(self) -> None:
-        if self.evaluations is None and self.seconds is None:
-            raise BadValue("a search needs a budget: in evaluations or in seconds")
-        for name in ("evaluations", "seconds"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        if not given:
+            raise BadValue("a search needs a budget: in evaluations, in epochs or in seconds")
+        for name, value in given.items():
+            if not 0 < value < math.inf:
                 raise BadValue(f"a budget in {name} must be more than 0, got {value}")
+
+    def describe(self) -> dict[str, Any]:
+        """Plain JSON values; epochs only where they are bounded, so that old runs go on."""
+        return {k: v for k, v in asdict(self).items() if v is not None or k != "epochs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +326,7 @@ class Goal:
 
     def describe(self) -> dict[str, Any]:
         """Plain JSON values; what is new in it only where it is used, so that old runs go on."""
-        values = asdict(self)
+        values = {**asdict(self), "budget": self.budget.describe()}
         return {k: v for k, v in values.items() if v or k not in ("objectives", "targets")}
 
     def query(self, architecture: int) -> Query:

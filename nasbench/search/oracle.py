@@ -64,6 +64,11 @@ class ListedOracle(ABC):
     def column(self, metric: str) -> NDArray[np.float64]:
         """What the end of the whole training shows of everything that can be found."""
 
+    @property
+    @abstractmethod
+    def timed(self) -> bool:
+        """Whether it knows what any training takes."""
+
     def check(self, goal: Goal) -> None:
         """Refuse a goal that nothing can meet: `BadValue` says why.
 
@@ -147,6 +152,12 @@ class TableOracle(ListedOracle):
         epochs = self.fidelities[0].epochs
         shown, _ = self._columns.get(epochs) or self._read(epochs)
         return _known_column(metric, shown)
+
+    @property
+    def timed(self) -> bool:
+        epochs = self.fidelities[0].epochs
+        _, seconds = self._columns.get(epochs) or self._read(epochs)
+        return not all(map(math.isnan, seconds))
 
     def _read(self, epochs: int) -> tuple[dict[str, list[float]], list[float]]:
         """The columns at an epoch: what is shown, and cumulative seconds."""
@@ -283,6 +294,10 @@ class SurrogateOracle(ListedOracle):
     def column(self, metric: str) -> NDArray[np.float64]:
         """What is predicted of each architecture, float64 `[space.size]`."""
         return _known_column(metric, self._shown)
+
+    @property
+    def timed(self) -> bool:
+        return not all(map(math.isnan, self._seconds))
 
 
 def _known_column(metric: str, shown: Mapping[str, list[float]]) -> NDArray[np.float64]:

@@ -31,7 +31,8 @@ class SearchProtocol:
 
     Attributes:
         budget_evaluations: evaluations of each run.
-        budget_seconds: simulated seconds of each run. One of the budgets is needed.
+        budget_seconds: simulated seconds of each run.
+        budget_epochs: epochs of training of each run, see `Budget`. One of the three is needed.
         metric: what is optimised.
         maximize: whether more of it is better; None is what its name says, see
             `nasbench.table.direction`, and more where the name does not say.
@@ -67,6 +68,7 @@ class SearchProtocol:
 
     budget_evaluations: int | None = None
     budget_seconds: float | None = None
+    budget_epochs: int | None = None
     metric: str = "valid_accuracy"
     maximize: bool | None = None
     limits: Sequence[Limit] = ()
@@ -99,7 +101,7 @@ class SearchProtocol:
     @property
     def budget(self) -> Budget:
         """How much each run may use."""
-        return Budget(self.budget_evaluations, self.budget_seconds)
+        return Budget(self.budget_evaluations, self.budget_seconds, self.budget_epochs)
 
     def goal(self, recipes: tuple[Fidelity, ...] = ()) -> Goal:
         """What is searched for, on these recipes."""
@@ -139,10 +141,11 @@ class SearchProtocol:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values that `from_json` reads back; both budgets stand in `budget`."""
+        """Plain JSON values that `from_json` reads back; budgets stand in `budget`."""
         values = {**asdict(self), "maximize": self.goal().maximize}
-        budget = {name: values.pop(f"budget_{name}") for name in asdict(self.budget)}
-        return {"budget": budget, **values}
+        for name in asdict(self.budget):
+            del values[f"budget_{name}"]
+        return {"budget": self.budget.describe(), **values}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SearchProtocol:
@@ -174,6 +177,7 @@ class ProtocolFields(TypedDict, total=False):
 
     budget_evaluations: int | None
     budget_seconds: float | None
+    budget_epochs: int | None
     metric: str
     maximize: bool | None
     limits: Sequence[Limit]

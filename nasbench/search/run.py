@@ -43,6 +43,8 @@ class Evaluation(NamedTuple):
         started: when a worker took it, in simulated seconds.
         finished: when it ended; what waited for a running training took no shorter than that.
         repeat: an architecture that was trained this far before in the run.
+        trained: epochs that were trained for it: fewer than the query's where a training went
+            on, 0 where nothing was trained.
     """
 
     ask: int
@@ -51,6 +53,7 @@ class Evaluation(NamedTuple):
     started: float
     finished: float
     repeat: bool
+    trained: int
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; NaN is null."""
@@ -105,6 +108,7 @@ class Run:
             rewards=np.asarray([goal.reward(e.outcome) for e in done], dtype=np.float64),
             finished=np.asarray([e.finished for e in done], dtype=np.float64),
             repeats=np.asarray([e.repeat for e in done], dtype=bool),
+            trained=np.asarray([e.trained for e in done], dtype=np.int64),
             free=self.spec.repeats == "free",
             thinking_seconds=round(self.thinking_seconds, 6),
         )
@@ -215,6 +219,8 @@ class _Loop:
         self._epochs = {fidelity.recipe: fidelity.epochs for fidelity in oracle.fidelities}
         self._limit = spec.goal.budget.seconds or math.inf
         self._most = spec.goal.budget.evaluations or math.inf
+        self._most_epochs = spec.goal.budget.epochs or math.inf
+        self._paid_epochs: float = 0
         self._asks = 0
         self._counted = 0  # evaluations started that count
         self._free_in_a_row = 0
@@ -239,6 +245,8 @@ class _Loop:
         """Why nothing more may be asked; empty where something may."""
         if self._counted >= self._most:
             return "evaluations"
+        if self._paid_epochs >= self._most_epochs:
+            return "epochs"
         if self._free_in_a_row >= FREE_IN_A_ROW:
             return f"{FREE_IN_A_ROW:,} queries in a row that cost nothing"
         return ""
@@ -265,6 +273,11 @@ class _Loop:
         repeat = training.farthest >= query.epochs
         free = repeat and self.spec.repeats == "free"
         nothing_to_train = free or (resumes and training.epochs == query.epochs)
+        trained = 0 if free else query.epochs - (training.epochs if resumes else 0)
+        if self._paid_epochs + trained > self._most_epochs:
+            self._paid_epochs = self._most_epochs  # what does not fit ends the search
+            return False
+        self._paid_epochs += trained
         paid_before = training.seconds if resumes else 0.0
         recalled = self._recall(query)
         outcome = recalled or self._evaluate(query, paid_before, free)
@@ -288,7 +301,7 @@ class _Loop:
             else:
                 training.epochs, training.seconds = query.epochs, paid_before + outcome.seconds
                 training.farthest = max(training.farthest, query.epochs)
-        evaluation = Evaluation(self._asks, query, outcome, now, finished, repeat)
+        evaluation = Evaluation(self._asks, query, outcome, now, finished, repeat, trained)
         if self.journal:
             self.journal.keep(evaluation.to_json())
         self._clock.start(evaluation, finished)

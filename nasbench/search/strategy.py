@@ -51,6 +51,9 @@ class Strategy(Protocol):
     Its constructor takes `(space, goal, rng, **own parameters)`. It does no input or output,
     keeps no clock and draws from `rng` alone. Several asks may come before the first tell,
     and outcomes may come in another order than they were asked for.
+
+    A class says what it is by attributes that may be left out: `multi_fidelity = True` where it
+    asks for parts of trainings, `several_objectives = True` where it searches for a front.
     """
 
     def __init__(self, space: Space, goal: Goal, rng: np.random.Generator) -> None: ...

@@ -41,6 +41,7 @@ def summary_of(comparison: Comparison) -> dict[str, Any]:
         "table": comparison.table.name,
         "budget_seconds": protocol.budget.seconds,
         "budget_evaluations": protocol.budget.evaluations,
+        "budget_epochs": protocol.budget.epochs,
         "strategies": strategies,
         "failed": {name: int(runs.sum()) for name, runs in comparison.failed.items()},
         "not_looked_up": {name: int(runs.sum()) for name, runs in comparison.unjudged.items()},

@@ -33,6 +33,7 @@ class Trace:
         rewards: the goal's reward, float64 `[n]`; -inf where there is none.
         finished: simulated seconds, float64 `[n]`.
         repeats: bool `[n]`.
+        trained: epochs that were trained for each, int64 `[n]`; see `Evaluation`.
         free: whether repeats were free.
         thinking_seconds: wall time in the strategy's ask and tell; NaN where it is not known.
             It is no part of what a run is: it stands in the notes beside the runs.
@@ -44,6 +45,7 @@ class Trace:
     rewards: NDArray[np.float64]
     finished: NDArray[np.float64]
     repeats: NDArray[np.bool_]
+    trained: NDArray[np.int64]
     free: bool
     thinking_seconds: float = math.nan
 
@@ -56,12 +58,23 @@ class Trace:
         """Which evaluation was the last at each point of a grid, int64 `[points]`; -1 before any.
 
         Args:
-            grid: ascending simulated seconds, or numbers of evaluations paid.
-            axis: `seconds` or `evaluations`.
+            grid: ascending simulated seconds, or numbers of evaluations or epochs paid.
+            axis: `seconds`, `evaluations` or `epochs`.
         """
+        return np.searchsorted(self._reached(axis), grid, side="right") - 1
+
+    def end(self, axis: str) -> float:
+        """Where the run ends on an axis."""
+        return float(self._reached(axis)[-1])
+
+    def _reached(self, axis: str) -> NDArray[np.float64]:
+        """Where each evaluation ends on an axis, `[n]`."""
+        if axis == "seconds":
+            return self.finished
+        if axis == "epochs":
+            return np.cumsum(self.trained, dtype=np.float64)
         paid = ~self.repeats if self.free else np.ones(len(self.repeats), dtype=bool)
-        reached = self.finished if axis == "seconds" else np.cumsum(paid)
-        return np.searchsorted(reached, grid, side="right") - 1
+        return np.cumsum(paid, dtype=np.float64)
 
     def incumbents(self) -> NDArray[np.int64]:
         """The best architecture after each evaluation, int64 `[n]`; -1 before any counts.
@@ -88,6 +101,7 @@ class Trace:
             "rewards": [r if math.isfinite(r) else None for r in self.rewards.tolist()],
             "finished": self.finished.tolist(),
             "repeats": self.repeats.astype(int).tolist(),
+            "trained": self.trained.tolist(),
         }
 
     @classmethod
@@ -99,20 +113,25 @@ class Trace:
             oracle: that was searched: architectures are of its space, epochs of its recipes.
         """
         finished = _numbers(values["finished"])
+        most = max(fidelity.epochs for fidelity in oracle.fidelities)
         trace = cls(
             seed=integer(values["seed"]),
             architectures=_integers(values["architectures"], 0, oracle.space.size - 1),
-            epochs=_integers(values["epochs"], 1, max(f.epochs for f in oracle.fidelities)),
+            epochs=_integers(values["epochs"], 1, most),
             rewards=_numbers([-math.inf if r is None else r for r in values["rewards"]]),
             finished=finished,
             repeats=_integers(values["repeats"], 0, 1).astype(bool),
+            trained=_integers(values["trained"], 0, most),
             free=values["free"],
         )
-        columns = (trace.architectures, trace.epochs, trace.rewards, finished, trace.repeats)
+        columns = [getattr(trace, column) for column in _COLUMNS]
         falls = finished[0] < 0 or (np.diff(finished) < 0).any()
         if falls or len(set(map(len, columns))) > 1 or type(trace.free) is not bool:
             raise ValueError
         return trace
+
+
+_COLUMNS = ("architectures", "epochs", "rewards", "finished", "repeats", "trained")
 
 
 def _integers(values: Sequence[Any], least: int, most: int) -> NDArray[np.int64]:

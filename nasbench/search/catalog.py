@@ -1,0 +1,86 @@
+"""What strategies there are, what they take, and what a goal means to them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasbench.search.goal import Goal
+from nasbench.search.strategy import strategy_class
+
+__all__ = ["REQUIRED", "StrategyInfo", "cautions", "strategy_info"]
+
+REQUIRED = "required"
+"""Stands for the default of a parameter that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyInfo:
+    """What is known of a strategy without running it.
+
+    Attributes:
+        name: registered.
+        summary: its first line.
+        parameters: its own, by name, with their defaults; `REQUIRED` where there is none.
+        multi_fidelity: whether it asks for parts of trainings.
+        several_objectives: whether it searches for a front; others see the goal's metric alone.
+    """
+
+    name: str
+    summary: str
+    parameters: Mapping[str, Any]
+    multi_fidelity: bool
+    several_objectives: bool
+
+
+def strategy_info(name: str) -> StrategyInfo:
+    """What is known of the strategy of that name.
+
+    Args:
+        name: registered, see `strategy_names`.
+
+    Raises:
+        NasbenchError: for an unknown name, with the near ones, or a class that cannot be loaded.
+
+    Example:
+        >>> info = strategy_info("hyperband")
+        >>> dict(info.parameters), info.multi_fidelity
+        ({'eta': 3, 'min_epochs': 1}, True)
+    """
+    cls = strategy_class(name)
+    own = list(inspect.signature(cls).parameters.values())[3:]  # after space, goal and rng
+    defaults = {p.name: REQUIRED if p.default is p.empty else p.default for p in own}
+    return StrategyInfo(
+        name,
+        (inspect.getdoc(cls) or "").partition("\n")[0],
+        defaults,
+        bool(getattr(cls, "multi_fidelity", False)),
+        bool(getattr(cls, "several_objectives", False)),
+    )
+
+
+def cautions(strategies: Sequence[str], goal: Goal) -> tuple[str, ...]:
+    """What of a goal does not mean the same to all strategies, in sentences; often nothing."""
+    known = [strategy_info(name) for name in strategies]
+    found = []
+    in_parts = [info.name for info in known if info.multi_fidelity]
+    budget = goal.budget
+    if in_parts and budget.epochs is None and budget.seconds is None:
+        found.append(
+            f"each part of a training counts as an evaluation, and "
+            f"{_listed(in_parts, 'trains', 'train')} in parts: a budget in epochs or seconds "
+            f"compares strategies by what they train"
+        )
+    single = [info.name for info in known if not info.several_objectives]
+    if single and goal.objectives:
+        found.append(
+            f"the best {goal.metric} alone is what {_listed(single, 'searches', 'search')} for: "
+            f"what is judged as a front is what was met on the way"
+        )
+    return tuple(found)
+
+
+def _listed(names: Sequence[str], one: str, several: str) -> str:
+    return f"{', '.join(names)} {one if len(names) == 1 else several}"
