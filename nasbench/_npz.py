@@ -34,7 +34,7 @@ _LONGEST = 120
 _ENCRYPTED = 1
 _HEADER = re.compile(
     rb"\{'descr': '([<>|](?:f[248]|[iu][1248]|U\d{1,9}))', 'fortran_order': (True|False), "
-    rb"'shape': \(((?:\d{1,12}(?:, \d{1,12}){0,7},?)?)\),? ?\}\s*"
+    rb"'shape': \(((?:\d{1,12}L?(?:, \d{1,12}L?){0,7},?)?)\),? ?\}\s*"  # L: as Python 2 wrote them
 )
 
 

@@ -16,6 +16,9 @@ __all__ = ["read_recipe", "task_rows"]
 
 _CLASSES = 12
 """Names that a line has room for."""
+_NOTES = 30
+"""More than reading ever makes; a strange table may have any number, of any length."""
+_LONGEST = 500
 
 
 def read_recipe(recipe: str) -> BuildSpec:
@@ -41,5 +44,6 @@ def task_rows(task: Mapping[str, Any]) -> list[tuple[str, object]]:
         shown.append(("images", "; ".join(filter(None, facts))))
     if classes := task.get("classes"):
         more = ", ..." if len(classes) > _CLASSES else ""
-        shown.append(("classes", f"{len(classes):,}: {', '.join(classes[:_CLASSES])}{more}"))
-    return shown + [("note", note) for note in task.get("notes", ())]
+        named = ", ".join(classes[:_CLASSES])[:_LONGEST]
+        shown.append(("classes", f"{len(classes):,}: {named}{more}"))
+    return shown + [("note", note[:_LONGEST]) for note in task.get("notes", ())[:_NOTES]]

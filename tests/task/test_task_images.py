@@ -352,7 +352,7 @@ def test_postscript_that_is_called_png_starts_no_program(
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("x.ico", {}), ("x.pcx", {}), ("x.tga", {}), ("x.pdf", {}), ("x.icns", {}), ("x.sgi", {})],
+    [("x.ico", {}), ("x.pcx", {}), ("x.tga", {}), ("x.pdf", {}), ("x.sgi", {})],
 )
 def test_formats_beyond_the_list_are_refused_whatever_their_name(
     tmp_path: Path, name: str, options: dict[str, Any]
