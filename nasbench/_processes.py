@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
 
-__all__ = ["cores", "deaf_to_ctrl_c", "end_on_ctrl_c", "leave_with_parent", "memory"]
+__all__ = [
+    "cores",
+    "deaf_to_ctrl_c",
+    "end_on_ctrl_c",
+    "leave_with_parent",
+    "memory",
+]
 
 
 def cores() -> int:

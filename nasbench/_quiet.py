@@ -50,11 +50,12 @@ def quiet_ray() -> None:
 def quiet_matplotlib() -> None:
     """To be called before matplotlib is imported: it makes no folders in the home directory.
 
-    Where it has its folders already, it keeps to them and to what the user wrote there.
+    Where it has its folders already, and may write to them, it keeps to them and to what the user
+    wrote there.
     """
     if "matplotlib" in sys.modules or os.environ.get("MPLCONFIGDIR"):
         return
-    if all(folder.is_dir() for folder in _matplotlib_folders()):
+    if all(folder.is_dir() and os.access(folder, os.W_OK) for folder in _matplotlib_folders()):
         return
     folder = tempfile.mkdtemp(prefix="nasbench-matplotlib-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

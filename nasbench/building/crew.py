@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nasbench._limits import MOST_PROCESSES
 from nasbench.building.executor import Unit, default_processes, train_units
 from nasbench.building.ray_executor import import_ray, train_on_ray
 from nasbench.building.spec import BuildSpec
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.train.engine import pick_engine
 from nasbench.train.record import Record
 
@@ -33,8 +34,10 @@ class Crew:
         cls, spec: BuildSpec, processes: int | None, engine: str, hardware: str, executor: str
     ) -> Crew:
         """The crew that the parameters of `build` ask for."""
-        if processes is not None and processes < 1:
-            raise NasbenchError(f"a build needs 1 process or more, got {processes}")
+        if processes is not None and not 1 <= processes <= MOST_PROCESSES:
+            raise BadValue(
+                f"a build needs 1 process or more, got {processes}; {MOST_PROCESSES:,} are the most"
+            )
         if executor == "ray":
             import_ray()
             if hardware not in ("auto", "cpu"):

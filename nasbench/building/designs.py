@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench._limits import LARGEST_SEED
+from nasbench.errors import BadValue, NasbenchError, shown, unknown
 from nasbench.proxy import get
 
 __all__ = ["COUNTED", "DESIGNS", "DRAWS", "HELD_OUT", "Sampling", "divided", "spread", "unsure"]
@@ -64,8 +65,10 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.design not in DESIGNS:
             raise unknown("design", self.design, DESIGNS)
-        if self.seed < 0:
-            raise NasbenchError(f"the seed of a sample is 0 or more, got {self.seed}")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise BadValue(
+                f"the seed of a sample is 0 or more and below 2**32, got {shown(self.seed)}"
+            )
         if self.design == "stratified":
             proxy = get("flops" if self.by is None else self.by)
             object.__setattr__(self, "by", proxy.name)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._files import check_out
+from nasbench._limits import MOST_PROCESSES
 from nasbench._processes import leave_with_parent
 from nasbench._progress import Progress, silent
 from nasbench._version import __version__
@@ -21,7 +22,7 @@ from nasbench.building.journal import BuildFolder, folder_of, read_plan
 from nasbench.building.provenance import hardware as describe_hardware
 from nasbench.building.provenance import session, versions
 from nasbench.building.spec import BuildSpec, check_table_name
-from nasbench.errors import NasbenchError
+from nasbench.errors import BadValue, NasbenchError
 from nasbench.proxy import get, score
 from nasbench.table import Dataset, Table, write_table
 from nasbench.table.merging import merge
@@ -78,8 +79,10 @@ def score_table(
         hardware: a torch device's name, or `auto`.
         progress: told as it goes on.
     """
-    if processes is not None and processes < 1:
-        raise NasbenchError(f"scoring needs 1 process or more, got {processes}")
+    if processes is not None and not 1 <= processes <= MOST_PROCESSES:
+        raise BadValue(
+            f"scoring needs 1 process or more, got {processes}; {MOST_PROCESSES:,} are the most"
+        )
     check_table_name(f"{spec.name}-proxies")
     if not scoring.proxies:
         raise NasbenchError("no proxy is named: nasbench proxies list tells which there are")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench._files import local, read_toml, stem
+from nasbench._limits import LARGEST_SEED
 from nasbench._names import LONGEST, is_key
 from nasbench.building.limits import check_sizes
 from nasbench.device import DeviceSpec
@@ -28,7 +29,6 @@ _SPACE_KEYS = ("name", "nodes", "operations")
 MOST_RECIPE_NAME = LONGEST - len("predicted//evaluation_seconds")
 """Letters: the longest data set that is named after a recipe is a name, too."""
 MOST_SEEDS = 1_000
-LARGEST_SEED = 2**32
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -180,7 +180,7 @@ def _seeds(given: object) -> tuple[int, ...]:
     if isinstance(given, list) and 0 < len(given) <= MOST_SEEDS:
         if len(set(map(repr, given))) != len(given):
             raise BadValue(f"a seed is named twice in {shown(given)}")
-        if all(type(seed) is int and 0 <= seed < LARGEST_SEED for seed in given):
+        if all(type(seed) is int and 0 <= seed <= LARGEST_SEED for seed in given):
             return tuple(given)
     raise BadValue(
         f"seeds must be a number of 1 or more, or a list of them, {MOST_SEEDS:,} at most, each 0 "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -77,18 +79,31 @@ class _OnStderr(logging.Handler):
         print(f"nasbench: {record.getMessage()}", file=sys.stderr)
 
 
+def _keep_to_ourselves() -> None:
+    """What stands on stdout and stderr is ours, in whatever letters the terminal has."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name may have letters that a locale lacks
+            stream.reconfigure(errors="backslashreplace")
+    # Behind all other filters: `python -W` and tests have their say first.
+    warnings.filterwarnings("ignore", append=True)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # fonts that it lists or lacks
+
+
 def main() -> None:
     """Run the command line; bad input is one sentence on stderr and exit status 2."""
     logger = logging.getLogger("nasbench")
     if not any(isinstance(handler, _OnStderr) for handler in logger.handlers):
         logger.addHandler(_OnStderr())
+    _keep_to_ourselves()
     try:
         status = app(standalone_mode=False)
     except NasbenchError as error:
         print(printable(f"nasbench: {error}"), file=sys.stderr)
         status = 2
     except typer.TyperException as error:  # an option or argument that cannot be read
-        print(f"nasbench: {error.format_message()} (nasbench COMMAND --help)", file=sys.stderr)
+        # Without arguments there is nothing to say: the help was shown.
+        if told := error.format_message():
+            print(printable(f"nasbench: {told} (nasbench COMMAND --help)"), file=sys.stderr)
         status = 2
     except (typer.Abort, KeyboardInterrupt):
         status = STOPPED

@@ -6,13 +6,14 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
 
 from nasbench._files import check_folder, check_out, read_text
+from nasbench._limits import MOST_RUNS
 from nasbench.errors import BadValue, NasbenchError
 
 __all__ = [
@@ -31,8 +32,6 @@ __all__ = [
     "say_engine",
 ]
 
-MOST_SEEDS = 1_000_000
-"""Runs of a strategy that a comparison takes."""
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
@@ -182,13 +181,18 @@ def parse_seeds(text: str) -> list[int]:
     else:
         ends = [(first, last or first) for first, _, last in (p.partition("-") for p in parts)]
         ranges = [range(int(first), int(last) + 1) for first, last in ends]
-    if not 0 < sum(map(len, ranges)) <= MOST_SEEDS:
-        raise BadValue(f"--seeds takes from 1 to {MOST_SEEDS:,} seeds, got {text!r}")
+    if not 0 < sum(map(len, ranges)) <= MOST_RUNS:
+        raise BadValue(f"--seeds takes from 1 to {MOST_RUNS:,} seeds, got {text!r}")
     return list(dict.fromkeys(seed for seeds in ranges for seed in seeds))
 
 
 def printable(text: str) -> str:
-    """One line of text, without what would move a terminal's cursor: it may be a stranger's."""
+    """One line of text, without what would move a terminal's cursor: it may be a stranger's.
+
+    Names of files that the locale could not read are shown in UTF-8, which they mostly are.
+    """
+    with suppress(UnicodeError):
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8")
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasbench._limits import LARGEST_SEED, MOST_COUNTED, MOST_PROCESSES
 from nasbench.cli.common import Json, emit, progress, rows
 from nasbench.cli.tasks import task_rows
 from nasbench.errors import NasbenchError
@@ -141,14 +142,18 @@ def info(table: TableArgument, as_json: Json = False) -> None:
 def verify(
     table: TableArgument,
     retrain: Annotated[
-        int | None, typer.Option(min=1, help="Train so many random rows again and compare.")
+        int | None,
+        typer.Option(min=1, max=MOST_COUNTED, help="Train so many random rows again and compare."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the choice of rows.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the choice of rows.")] = 0,
     recipe: Annotated[
         str | None, typer.Option(help="A build recipe that says where the task's images are.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Trainings side by side; a core each by default.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_PROCESSES, help="Trainings side by side; a core each by default."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -219,8 +224,12 @@ def query(
     table: TableArgument,
     architecture: Annotated[str, typer.Argument(help="A number, or a cell string in quotes.")],
     recipe: Annotated[str | None, typer.Option(help="Where the table has several.")] = None,
-    epoch: Annotated[int, typer.Option(help="After how many epochs; -1: the last.")] = -1,
-    seed: Annotated[int | None, typer.Option(help="Of one training; else the mean.")] = None,
+    epoch: Annotated[
+        int, typer.Option(min=-1, max=MOST_COUNTED, help="After how many epochs; -1: the last.")
+    ] = -1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=LARGEST_SEED, help="Of one training; else the mean.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Look one architecture up.

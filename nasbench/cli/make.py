@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nasbench._limits import LARGEST_SEED, MOST_PROCESSES
 from nasbench.cli.common import (
     Json,
     emit,
@@ -47,7 +48,10 @@ def build(
     recipe: RecipeArgument,
     out: Out,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Trainings side by side; a core each by default.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_PROCESSES, help="Trainings side by side; a core each by default."
+        ),
     ] = None,
     engine: Engine = "auto",
     hardware: Hardware = "auto",
@@ -237,7 +241,7 @@ def export(
         ),
     ] = "nb201-mini-fashion16",
     train: Annotated[bool, typer.Option("--train", help="Train the network first.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of start and training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of start and training.")] = 0,
     hardware: Hardware = "auto",
     as_json: Json = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from nasbench._limits import LARGEST_SEED, MOST_COUNTED, MOST_PROCESSES
 from nasbench.cli.common import Json, emit, file_option, progress, say_engine
 from nasbench.cli.look import complete_table
 from nasbench.cli.make import Engine, Hardware, RecipeArgument
@@ -24,11 +25,13 @@ def pilot(
     recipe: RecipeArgument,
     budget: Annotated[str, typer.Option(help="Wall time to spend: 90s, 20m, 1.5h.")],
     out: Annotated[Path, file_option("The .json file to write.")] = Path("pilot.json"),
-    cells: Annotated[int, typer.Option(help="Distinct cells at most.")] = 60,
+    cells: Annotated[
+        int, typer.Option(min=1, max=MOST_COUNTED, help="Distinct cells at most.")
+    ] = 60,
     seeds: Annotated[
-        int | None, typer.Option(min=3, help="Of each cell; else those of the recipe.")
+        int | None, typer.Option(min=3, max=1_000, help="Of each cell; else those of the recipe.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the sample of cells.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the sample of cells.")] = 0,
     reference: Annotated[
         str | None,
         typer.Option(help="A table of the same space to rank like.", autocompletion=complete_table),
@@ -40,10 +43,13 @@ def pilot(
         str, typer.Option(help="An accuracy of the reference.")
     ] = "valid_accuracy",
     hours: Annotated[
-        float, typer.Option(help="Recommend no recipe that takes longer on the whole space.")
+        float, typer.Option(min=0, help="Recommend no recipe that takes longer on the whole space.")
     ] = math.inf,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Trainings side by side; a core each by default.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_PROCESSES, help="Trainings side by side; a core each by default."
+        ),
     ] = None,
     engine: Engine = "auto",
     hardware: Hardware = "auto",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasbench._limits import LARGEST_SEED, MOST_COUNTED
 from nasbench.cli.common import Json, emit, file_option, folder_option, progress
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.errors import NasbenchError
@@ -35,9 +36,15 @@ def fit(
     recipe: Annotated[str | None, typer.Option(help="Where the table has several.")] = None,
     train: Annotated[
         float | None,
-        typer.Option(help="Rows to fit on: below 1, their share. Half; all with --complete."),
+        typer.Option(
+            min=0,
+            max=MOST_COUNTED,
+            help="Rows to fit on: below 1, their share. Half; all with --complete.",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the rows, the folds and the trees.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Of the rows, the folds and the trees.")
+    ] = 0,
     features: Features = None,
     complete: Annotated[
         Path | None,
@@ -100,13 +107,13 @@ def score(
         str | None, typer.Option(help="Which prediction of the surrogate; valid_accuracy.")
     ] = None,
     sizes: Annotated[str | None, typer.Option(help="Rows to fit on: 20,50,100.")] = None,
-    draws: Annotated[int, typer.Option(min=1, help="Random choices of them.")] = 20,
+    draws: Annotated[int, typer.Option(min=1, max=10_000, help="Random choices of them.")] = 20,
     predictors: Annotated[
         str, typer.Option(help="To compare, by commas; an unknown name lists them.")
     ] = "xgboost",
     features: Features = None,
     recipe: Annotated[str | None, typer.Option(help="Where the table has several.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the draws.")] = 0,
     out: Annotated[
         Path | None, folder_option("Folder for the page; an earlier start goes on.")
     ] = None,

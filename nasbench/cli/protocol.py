@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from nasbench._limits import LARGEST_SEED, MOST_WORKERS
 from nasbench.cli.common import read_start
 from nasbench.cli.goals import (
     Limits,
@@ -50,10 +51,11 @@ class ProtocolOptions:
     soft: Targets = None
     search_recipe: Annotated[str | None, typer.Option(help="What a query trains by.")] = None
     training_seed: Annotated[
-        int | None, typer.Option(help="Which training a query shows; else mean.")
+        int | None,
+        typer.Option(min=0, max=LARGEST_SEED, help="Which training a query shows; else mean."),
     ] = None
     repeats: Annotated[str, typer.Option(help="Trained before: paid again, or free.")] = "paid"
-    workers: Annotated[int, typer.Option(min=1, help="Simulated workers.")] = 1
+    workers: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="Simulated workers.")] = 1
     schedule: Annotated[
         str, typer.Option(help="Workers: asynchronous, or synchronous in rounds.")
     ] = "asynchronous"

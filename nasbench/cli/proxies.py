@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nasbench._limits import LARGEST_SEED, MOST_COUNTED, MOST_PROCESSES
 from nasbench.cli.common import (
     Json,
     complete_proxy,
@@ -69,13 +70,23 @@ def score(
         ),
     ] = None,
     sample: Annotated[
-        int | None, typer.Option(help="Score so many distinct architectures, drawn at random.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_COUNTED, help="Score so many distinct architectures, drawn at random."
+        ),
     ] = None,
-    draws: Annotated[int, typer.Option(help="Starts and batches that are averaged over.")] = 1,
-    batch_size: Annotated[int, typer.Option(help="Images of a batch.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Of starts, batches and sample.")] = 0,
+    draws: Annotated[
+        int, typer.Option(min=1, max=1_000, help="Starts and batches that are averaged over.")
+    ] = 1,
+    batch_size: Annotated[int, typer.Option(min=4, max=65_536, help="Images of a batch.")] = 64,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Of starts, batches and sample.")
+    ] = 0,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes side by side; a core each by default.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_PROCESSES, help="Processes side by side; a core each by default."
+        ),
     ] = None,
     hardware: Hardware = "auto",
     as_json: Json = False,
@@ -174,7 +185,7 @@ def start(
     table: TableArgument,
     by: Annotated[str, typer.Option(help="A proxy that the table holds.")],
     out: Annotated[Path, file_option("The text file to write.")],
-    k: Annotated[int, typer.Option(min=1, help="How many architectures.")] = 10,
+    k: Annotated[int, typer.Option(min=1, max=MOST_COUNTED, help="How many architectures.")] = 10,
     as_json: Json = False,
 ) -> None:
     """Write the k distinct architectures that a proxy puts first, to begin searches with.

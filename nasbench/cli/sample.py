@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nasbench._limits import LARGEST_SEED, MOST_COUNTED
 from nasbench.cli.common import complete_proxy, emit
 from nasbench.errors import NasbenchError
 
@@ -26,6 +27,7 @@ Sample = Annotated[
     int | None,
     typer.Option(
         min=1,
+        max=MOST_COUNTED,
         help="Train so many distinct architectures at the most, and not all. A larger sample, or "
         "the whole build, goes on from them.",
     ),
@@ -56,7 +58,8 @@ By = Annotated[
     ),
 ]
 SampleSeed = Annotated[
-    int | None, typer.Option(min=0, help="Of the sample, its scores and its fits; 0.")
+    int | None,
+    typer.Option(min=0, max=LARGEST_SEED, help="Of the sample, its scores and its fits; 0."),
 ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasbench._limits import LARGEST_SEED, MOST_PROCESSES
 from nasbench._processes import cores
 from nasbench.cli.common import (
     Json,
@@ -67,7 +68,7 @@ def search(
     table: Table = None,
     surrogate: Surrogate = None,
     train: Annotated[str | None, typer.Option(help="A build recipe: really train.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the strategy.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the strategy.")] = 0,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE, the strategy's own.")
     ] = None,
@@ -262,7 +263,8 @@ def compare(
         ),
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Side by side; a core each by default.")
+        int | None,
+        typer.Option(min=1, max=MOST_PROCESSES, help="Side by side; a core each by default."),
     ] = None,
     as_json: Json = False,
     *,

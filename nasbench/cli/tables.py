@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._files import check_out
+from nasbench._limits import MOST_COUNTED
 from nasbench.cli.common import Json, emit, file_option, progress, rows
 from nasbench.cli.look import TableArgument, complete_space, complete_table
 from nasbench.errors import NasbenchError, unknown
@@ -58,7 +59,9 @@ def import_(
         str | None, typer.Option(help="Of the architectures.", autocompletion=complete_space)
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="That metrics without one are of.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="After which metrics were taken.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=MOST_COUNTED, help="After which metrics were taken.")
+    ] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option("--column", help="OLD=NEW takes OLD for NEW, OLD= leaves it out."),

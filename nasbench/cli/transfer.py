@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench._files import atomic_path, write_text
+from nasbench._limits import MOST_COUNTED, MOST_EVALUATIONS, MOST_RUNS, MOST_SECONDS
 from nasbench.cli.common import Json, emit, file_option, folder_option, progress, rows
 from nasbench.errors import NasbenchError
 
@@ -105,7 +106,7 @@ def choose_landmarks(
     repository: RepositoryArgument,
     out: Annotated[Path, file_option("A file of architectures, for --start.")],
     source: OptionalSource = None,
-    n: Annotated[int, typer.Option("-n", help="How many.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, max=MOST_COUNTED, help="How many.")] = 10,
     as_json: Json = False,
 ) -> None:
     """Choose the few architectures whose accuracies tell the earlier tasks apart.
@@ -163,8 +164,10 @@ def start(
     out: Annotated[Path, file_option("A file of architectures, for --start.")],
     source: OptionalSource = None,
     landmarks: Landmarks = None,
-    top: Annotated[int, typer.Option(help="How many architectures.")] = 10,
-    tasks: Annotated[int, typer.Option(min=1, help="Of so many similar tasks, in turn.")] = 1,
+    top: Annotated[int, typer.Option(min=1, max=MOST_COUNTED, help="How many architectures.")] = 10,
+    tasks: Annotated[
+        int, typer.Option(min=1, max=MOST_COUNTED, help="Of so many similar tasks, in turn.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Choose architectures that a search begins with: the winners of the most similar tasks.
@@ -202,13 +205,17 @@ def evaluate(
     strategies: Annotated[
         str, typer.Option(help="Names with commas between.")
     ] = "random_search,regularized_evolution,local_search,hybrid",
-    budget_evaluations: Annotated[int | None, typer.Option(help="Of each search.")] = None,
-    budget_seconds: Annotated[
-        float | None, typer.Option(help="Simulated seconds of each search.")
+    budget_evaluations: Annotated[
+        int | None, typer.Option(max=MOST_EVALUATIONS, help="Of each search.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many runs of each.")] = 50,
-    top: Annotated[int, typer.Option(help="Winners to begin with.")] = 10,
-    landmarks: Annotated[int, typer.Option(help="Trained first, to know what is similar.")] = 10,
+    budget_seconds: Annotated[
+        float | None, typer.Option(max=MOST_SECONDS, help="Simulated seconds of each search.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=MOST_RUNS, help="How many runs of each.")] = 50,
+    top: Annotated[int, typer.Option(min=1, max=MOST_COUNTED, help="Winners to begin with.")] = 10,
+    landmarks: Annotated[
+        int, typer.Option(min=1, max=MOST_COUNTED, help="Trained first, to know what is similar.")
+    ] = 10,
     as_json: Json = False,
 ) -> None:
     """Leave each task out in turn: what transfer saves, and when it hurts; writes a page.

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from nasbench.errors import NasbenchError
+from nasbench._limits import LARGEST_SEED
+from nasbench.errors import BadValue, NasbenchError, shown
 from nasbench.proxy.probe import SHARED, Clock, Probe, Values
 from nasbench.proxy.registry import Proxy, get
 from nasbench.space import Space
@@ -25,6 +26,10 @@ from nasbench.train.reference import moments, pick_hardware
 from nasbench.train.start import initialize
 
 __all__ = ["Scores", "examine", "score"]
+
+MOST_DRAWS = 1_000
+MOST_BATCH = 65_536
+"""Images of a batch, and networks of a group."""
 
 _START, _BATCH, _OWN = 0, 1, 2
 
@@ -84,14 +89,16 @@ def score(
         rounding, and nothing else.
     """
     chosen = [get(name) for name in dict.fromkeys(proxies)]
-    for what, number, least in (
-        ("seed", seed, 0),
-        ("draws", draws, 1),
-        ("batch_size", batch_size, 4),  # zico halves it, and BatchNorm needs 2
-        ("group", 1 if group is None else group, 1),
+    for what, number, least, most in (
+        ("seed", seed, 0, LARGEST_SEED),
+        ("draws", draws, 1, MOST_DRAWS),
+        ("batch_size", batch_size, 4, MOST_BATCH),  # zico halves it, and BatchNorm needs 2
+        ("group", 1 if group is None else group, 1, MOST_BATCH),
     ):
         if number < least:
-            raise NasbenchError(f"{what} must be {least} or more, got {number}")
+            raise BadValue(f"{what} must be {least} or more, got {number}")
+        if number > most:
+            raise BadValue(f"{what} must be at most {most:,}, got {shown(number)}")
     given = np.atleast_1d(space.check(architectures))
     built = space.canonical(given) if live else given
     distinct, place = np.unique(built, return_inverse=True)

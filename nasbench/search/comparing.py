@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from nasbench._files import atomic_path, write_text
+from nasbench._limits import MOST_PROCESSES
 from nasbench._processes import deaf_to_ctrl_c, end_on_ctrl_c, leave_with_parent
 from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
 from nasbench.search.catalog import cautions
@@ -102,14 +103,21 @@ def _check_runs(
     for name in protocol.parameters:
         if name not in names:
             raise unknown("strategy to set parameters of", name, names)
-    if processes < 1:
-        raise BadValue(f"a comparison needs 1 process or more, got {processes}")
+    if not 1 <= processes <= MOST_PROCESSES:
+        raise BadValue(
+            f"a comparison needs 1 process or more, got {processes}; at most {MOST_PROCESSES:,}"
+        )
     if not names or not seeds:
         raise BadValue("a comparison needs a strategy and a seed at least")
     if protocol.surrogate and protocol.search_recipe:
-        raise BadValue("a surrogate has the recipe it was fitted on: leave search_recipe out")
+        raise BadValue(
+            "a surrogate has the recipe it was fitted on: leave search_recipe (--search-recipe) out"
+        )
     if protocol.surrogate and protocol.cost_model:
-        raise BadValue("a surrogate predicts its own training times: leave cost_model out")
+        raise BadValue(
+            "a surrogate predicts its own training times: leave cost_model "
+            "(--seconds-per-epoch) out"
+        )
 
 
 def _check_strategies(setting: Setting, names: Sequence[str], oracle: Oracle) -> None:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import BadValue
+from nasbench._limits import MOST_EVALUATIONS, MOST_SECONDS
+from nasbench.errors import BadValue, shown
 from nasbench.table import direction
 
 __all__ = [
@@ -92,8 +93,12 @@ class Budget:
         if not given:
             raise BadValue("a search needs a budget: in evaluations, in epochs or in seconds")
         for name, value in given.items():
-            if not 0 < value < math.inf:
-                raise BadValue(f"a budget in {name} must be more than 0, got {value}")
+            most = MOST_SECONDS if name == "seconds" else MOST_EVALUATIONS
+            if not 0 < value <= most:
+                raise BadValue(
+                    f"a budget in {name} must be more than 0, and at most {most:,}, got "
+                    f"{shown(value)}"
+                )
 
     def describe(self) -> dict[str, Any]:
         """Plain JSON values; epochs only where they are bounded, so that old runs go on."""

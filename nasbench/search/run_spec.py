@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from nasbench._limits import LARGEST_SEED, MOST_WORKERS
 from nasbench._version import __version__
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import BadValue, NasbenchError, shown, unknown
 from nasbench.search.oracle import Oracle
 from nasbench.search.prior import Prior, begin_known
 from nasbench.search.strategy import Goal, Strategy
@@ -58,8 +59,12 @@ class RunSpec:
     prior: Prior | None = None
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise NasbenchError(f"a seed is 0 or more, got {self.seed}")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise BadValue(f"a seed is 0 or more and below 2**32, got {shown(self.seed)}")
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise BadValue(
+                f"simulated workers are 1 to {MOST_WORKERS:,}, got {shown(self.workers)}"
+            )
         if self.repeats not in ("paid", "free"):
             raise unknown("way to count repeats", self.repeats, ("paid", "free"))
         if self.schedule not in ("asynchronous", "synchronous"):

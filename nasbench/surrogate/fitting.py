@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._limits import LARGEST_SEED
 from nasbench._version import __version__
-from nasbench.errors import NasbenchError
+from nasbench.errors import BadValue, NasbenchError, shown
 from nasbench.surrogate.document import FORMAT, VERSION
 from nasbench.surrogate.features import Features, stand_ins
 from nasbench.surrogate.predictors import predictor
@@ -50,8 +51,8 @@ def fit(
     """
     import xgboost
 
-    if seed < 0:
-        raise NasbenchError(f"the seed of a surrogate is 0 or more, got {seed}")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise BadValue(f"the seed of a surrogate is 0 or more and below 2**32, got {shown(seed)}")
     recipe = table.recipe(recipe)
     chosen = _chosen(table, recipe, train, seed)
     seen = Features.make(table, features, recipe)

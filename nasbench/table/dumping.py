@@ -78,7 +78,7 @@ def dump(
         raise unknown("format", to, FORMATS)
     if to == "npz":
         if per is not None:
-            raise NasbenchError("an npz holds every seed and epoch: per is for csv and parquet")
+            raise NasbenchError("an npz holds every seed and epoch: --per is for csv and parquet")
         return _npz(table, out, progress)
     sheet = Sheet(table, "epoch" if per is None else per)
     _SHEETS[to](sheet, out, progress)
