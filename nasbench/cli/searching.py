@@ -88,11 +88,15 @@ def search(
     from nasbench.search import search as run_search
     from nasbench.search.catalog import cautions
     from nasbench.search.oracle import ListedOracle
+    from nasbench.search.setting import directed
+    from nasbench.table import Table as Tabular
 
     source = _source(table, surrogate, train)
     protocol = options.protocol(
         [strategy], {strategy: parse_settings(settings or ())}, source.space
     )
+    if isinstance(source, Tabular):
+        protocol = directed(protocol, source)
     oracle = _oracle(source, protocol)
     spec = protocol.spec(strategy, seed, oracle)
     goal = spec.goal
@@ -282,6 +286,7 @@ def compare(
     are `--limit 'raspi4/latency_ms<=5'`, and soft ones `--soft 'raspi4/latency_ms<=5'`.
     """
     from nasbench.report import comparison_table, write_comparison
+    from nasbench.search import Comparisons
     from nasbench.search import compare as run_compare
     from nasbench.table import load
 
@@ -313,7 +318,8 @@ def compare(
             progress=lambda done, total: tell("searching", done, total),
         )
     page = write_comparison(comparison, out)
-    goal = protocol.goal()
+    several = comparison.tables.values() if isinstance(comparison, Comparisons) else [comparison]
+    goal = next(iter(several)).goal
     said = f"goal: {goal.metric}, {'more' if goal.maximize else 'less'} is better"
     shown = comparison_table(comparison).plain()
     emit(comparison.summary(), as_json, f"{shown}\n{said}\n{page}")

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.search.goal import Goal, Outcome, is_test
-from nasbench.search.oracle import ListedOracle, Oracle, TableOracle, column_of, recipe_of
+from nasbench.search.oracle import (
+    ListedOracle,
+    Oracle,
+    SurrogateOracle,
+    TableOracle,
+    column_of,
+    recipe_of,
+)
 from nasbench.search.protocol import SearchProtocol
 from nasbench.stats import SeedNoise, expected_incumbent, seed_noise
 from nasbench.table import Table, trained_seeds
@@ -79,6 +86,8 @@ class LookUp:
                 f"regret is left out: recipe {self.report_recipe} of {self.table.name} has no "
                 f"{missing}"
             )
+        if isinstance(oracle, SurrogateOracle):
+            found.append(self._unlisted())
         if isinstance(oracle, ListedOracle):
             rows = self._findable(oracle)
             # The goal's metrics come first: what they lack is not said again of the tests.
@@ -95,6 +104,17 @@ class LookUp:
             for metric in self.goal.judged:
                 rows &= np.isfinite(oracle.column(metric))
         return rows
+
+    def _unlisted(self) -> str:
+        """How many architectures a predictor can find that have no row; empty of none."""
+        absent = int((self.table.row_of < 0).sum())
+        if not absent:
+            return ""
+        return (
+            f"{self.table.name} has no row for {absent:,} of the {self.table.space.size:,} "
+            f"architectures that the search can find: runs that end there are not looked up, and "
+            f"counted apart"
+        )
 
     def _gap(self, metric: str, rows: NDArray[np.bool_]) -> str:
         """How many rows that can be found lack a metric; empty where none does."""

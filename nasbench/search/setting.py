@@ -12,7 +12,7 @@ from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run_spec import RunSpec
 from nasbench.table import Table, load
 
-__all__ = ["Setting", "header_of"]
+__all__ = ["Setting", "directed", "header_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Setting:
         """The setting of a protocol on a table, with whatever files it names as paths."""
         surrogate = protocol.surrogate
         resolved = replace(
-            protocol,
+            directed(protocol, table),
             report_recipe=recipe_of(table, protocol.report_recipe or protocol.search_recipe),
             surrogate=str(Path(surrogate).resolve()) if surrogate else None,
             also=tuple(str(load(other).path.resolve()) for other in protocol.also),
@@ -79,6 +79,19 @@ class Setting:
         """The setting that `to_json` wrote."""
         rest = dict(values)
         return cls(rest.pop("table"), SearchProtocol.from_json(rest))
+
+
+def directed(protocol: SearchProtocol, table: Table) -> SearchProtocol:
+    """The protocol with the direction that a table gives its metric, where nobody said another.
+
+    A proxy's file says whether high or low values speak for a network; its name seldom does.
+    """
+    names = (protocol.metric, f"device/{protocol.metric}")
+    about = [table.manifest["datasets"].get(name, {}) for name in names]
+    better = next((entry["better"] for entry in about if "better" in entry), None)
+    if protocol.maximize is not None or better is None:
+        return protocol
+    return replace(protocol, maximize=better == "high")
 
 
 def header_of(setting: Setting, strategy: str, oracle: Oracle) -> dict[str, Any]:

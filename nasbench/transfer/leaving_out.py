@@ -123,6 +123,7 @@ class _Trial:
         protocol = SearchProtocol(
             budget_evaluations=budget.evaluations,
             budget_seconds=budget.seconds,
+            budget_epochs=budget.epochs,
             metric=METRIC,
             search_recipe=task.recipe,
         )

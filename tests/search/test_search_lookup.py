@@ -15,6 +15,7 @@ import nasbench as nb
 from nasbench.errors import BadValue
 from nasbench.search import Comparison, Limit
 from nasbench.stats import friedman
+from nasbench.surrogate import fit
 from nasbench.table import Dataset, Table, write_table
 
 STRATEGIES = ("random_search", "local_search")
@@ -176,6 +177,30 @@ def test_other_tables_say_of_how_many_runs_they_speak(make: Make) -> None:
     assert 0 < len(known) < 6
     assert told["mean"] == pytest.approx(2 * MERIT[known].mean())
     assert told["n"] == len(known)
+
+
+def test_what_a_predictor_can_find_beyond_the_table_is_counted(
+    made_up_table: Table, make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit(made_up_table, recipe="short", train=40).save(tmp_path / "s.json")
+    some = write_table(
+        tmp_path / "some.h5",
+        name="some",
+        space=SPACE,
+        rows=np.arange(0, 125, 5),
+        sharing="none",
+        recipes={"r": {"epochs": 2, "seeds": [0]}},
+        datasets={
+            "recipe/r/valid_accuracy": Dataset(
+                np.arange(25.0)[:, None, None], {"kind": "trained", "epochs": [2]}
+            )
+        },
+        devices={},
+    )
+    found = nb.compare(["random_search"], some, surrogate=tmp_path / "s.json", **COMMON)
+    assert caplog.messages[0].startswith("some has no row for 100 of the 125 architectures")
+    last = found.last["random_search"]
+    assert found.summary()["not_looked_up"] == {"random_search": (last % 5 > 0).sum()}
 
 
 # Test metrics of another recipe.

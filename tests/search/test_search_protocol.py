@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import numpy as np
 import pytest
 
 import nasbench as nb
@@ -24,7 +25,7 @@ from nasbench.search.prior import Prior
 from nasbench.search.protocol import ProtocolFields
 from nasbench.search.setting import Setting
 from nasbench.surrogate import fit
-from nasbench.table import Table
+from nasbench.table import Dataset, Table, write_table
 
 KEPT = {
     "table": "/somewhere/t.h5",
@@ -150,3 +151,25 @@ def test_files_are_opened_once(
     )
     found.summary()
     assert opened == {"surrogate": 1}
+
+
+@pytest.mark.parametrize(("better", "more"), [("low", False), ("high", True)])
+def test_a_table_says_which_way_its_proxies_are_better(
+    tmp_path: Path, better: str, more: bool
+) -> None:
+    space = nb.space("nb201-mini")
+    scores = np.arange(len(space.representatives), dtype=float)
+    table = write_table(
+        tmp_path / "t.h5",
+        name="t",
+        space=space,
+        rows=space.representatives,
+        sharing="canonical",
+        recipes={},
+        datasets={"proxy/guess": Dataset(scores, {"kind": "computed", "better": better})},
+        devices={},
+    )
+    given: dict[str, Any] = {"metric": "proxy/guess", "budget_evaluations": 3, "seeds": [0]}
+    assert nb.compare(["random_search"], table, **given).goal.maximize is more
+    told = nb.compare(["random_search"], table, maximize=not more, **given)
+    assert told.goal.maximize is not more
