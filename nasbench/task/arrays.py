@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nasbench._npz import Npz, open_npz
 from nasbench._processes import memory
 from nasbench.errors import BadValue, NasbenchError
-from nasbench.task.base import SPLITS, Images, Task, as_images, check_size, mean_pool
+from nasbench.task.base import SPLITS, Images, Task, as_images, check_names, check_size, mean_pool
 from nasbench.task.splitting import make_task
 from nasbench.task.unread import counted, named
 
@@ -51,6 +51,7 @@ def npz(
     """
     path = Path(path)
     name = name or path.resolve().stem
+    check_names(name, classes or ("0", "1"))  # before what may be large is read
     if size:
         check_size(size)
     most = memory() // 2 or _MOST

@@ -166,7 +166,7 @@ def check_names(name: str, classes: Sequence[str]) -> None:
     """
     for what, given in (("a task's name", [name]), (f"task {name}: a class's name", classes)):
         for one in given:
-            if not is_name(one):
+            if not is_name(one) or one.isspace():
                 raise BadValue(f"{what} has 1 to {LONGEST} printable letters, got {one!r:.99}")
     if len(set(classes)) < len(classes):
         raise BadValue(

@@ -14,7 +14,7 @@ from nasbench._files import open_file
 from nasbench._pickles import load_pickle
 from nasbench.errors import DamagedFile, NasbenchError, Unsupported
 from nasbench.task.arrays import npz
-from nasbench.task.base import Images, Task, check_size, mean_pool
+from nasbench.task.base import Images, Task, check_names, check_size, mean_pool
 from nasbench.task.splitting import make_task
 from nasbench.task.unread import counted
 
@@ -49,6 +49,7 @@ def cifar10(path: str | Path, *, name: str = "cifar10", size: int = 32, **split:
             that a batch names is run.
     """
     path = Path(path)
+    check_names(name, CIFAR10_CLASSES)
     check_size(size)
     about = {"source": "CIFAR-10, https://www.cs.toronto.edu/~kriz/cifar.html"}
     if os.path.isfile(path) and path.suffix == ".npz":  # a name too long for a file is none

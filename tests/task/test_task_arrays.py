@@ -252,6 +252,16 @@ def test_a_header_that_lies_of_its_shape_is_refused(tmp_path: Path) -> None:
         npz(path)
 
 
+def test_names_are_judged_before_anything_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "absent.npz"
+    with pytest.raises(NasbenchError, match="a task's name has 1 to 200 printable letters"):
+        npz(path, name="a\nb")
+    with pytest.raises(NasbenchError, match="two classes are called 'a'"):
+        npz(path, classes=("a", "b", "a"))
+    with pytest.raises(NasbenchError, match="an image size is 4,096 at most"):
+        npz(path, size=5_000)
+
+
 def test_sizes_are_bounded_before_memory_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
