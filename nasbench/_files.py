@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,6 +25,8 @@ __all__ = [
     "atomic_path",
     "check_folder",
     "check_out",
+    "csv_cell",
+    "csv_value",
     "local",
     "open_file",
     "parse_json",
@@ -240,20 +242,41 @@ def write_json(path: Path, values: Any, *, indent: int = 2, new: bool = False) -
         write_text(partial, f"{text}\n")
 
 
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Write rows under a header; what is text never begins as a spreadsheet's formula does."""
-    with (
-        atomic_path(path) as partial,
-        partial.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow([_cell(column) for column in columns])
-        writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+def write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows below a header, whole: numbers as Python writes them, NaN as nothing."""
+    with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(map(csv_cell, head))
+        writer.writerows(map(csv_cell, row) for row in rows)
 
 
-def _cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(tuple("=+-@\t\r")) else value
+def csv_cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula, see `csv_value`; NaN is an empty one.
+
+    Text that begins as one does gets an apostrophe, which spreadsheets do not show (OWASP, "CSV
+    Injection").
+
+    Example:
+        >>> csv_cell("=1+1"), csv_cell("|skip|"), csv_cell(-0.5)
+        ("'=1+1", '|skip|', -0.5)
+    """
+    if isinstance(value, str):
+        return f"'{value}" if _FORMULA.match(value) else value
+    return "" if value != value else value
+
+
+def csv_value(cell: str) -> str:
+    """The text that `csv_cell` made a cell of.
+
+    Example:
+        >>> [csv_value(csv_cell(text)) for text in ("=1", "'=1", "'a", "a")]
+        ['=1', "'=1", "'a", 'a']
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+# Also what has an apostrophe already: so that what is written can be read back.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 @contextmanager

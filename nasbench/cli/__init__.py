@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from nasbench._names import printable
 from nasbench._version import __version__
 from nasbench.cli import (
     demo,
@@ -24,7 +25,6 @@ from nasbench.cli import (
     tables,
     transfer,
 )
-from nasbench.cli.common import printable
 from nasbench.errors import NasbenchError
 
 __all__ = ["app", "main"]

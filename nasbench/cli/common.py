@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -14,6 +14,7 @@ import typer
 
 from nasbench._files import check_folder, check_out, read_text
 from nasbench._limits import MOST_RUNS
+from nasbench._names import printable
 from nasbench.errors import BadValue, NasbenchError
 
 __all__ = [
@@ -25,7 +26,6 @@ __all__ = [
     "folder_option",
     "parse_seeds",
     "parse_settings",
-    "printable",
     "progress",
     "read_start",
     "rows",
@@ -85,9 +85,9 @@ def progress() -> Iterator[Tell]:
 def emit(document: Mapping[str, Any], as_json: bool, text: str) -> None:
     """Print the document as JSON, or the text."""
     if as_json:
-        typer.echo(json.dumps(_plain(document), indent=2))
+        typer.echo(json.dumps(_plain(document), indent=2))  # in ASCII
     else:
-        typer.echo(text)
+        typer.echo("\n".join(map(printable, text.split("\n"))))
 
 
 def rows(pairs: Sequence[tuple[str, object]]) -> str:
@@ -184,16 +184,6 @@ def parse_seeds(text: str) -> list[int]:
     if not 0 < sum(map(len, ranges)) <= MOST_RUNS:
         raise BadValue(f"--seeds takes from 1 to {MOST_RUNS:,} seeds, got {text!r}")
     return list(dict.fromkeys(seed for seeds in ranges for seed in seeds))
-
-
-def printable(text: str) -> str:
-    """One line of text, without what would move a terminal's cursor: it may be a stranger's.
-
-    Names of files that the locale could not read are shown in UTF-8, which they mostly are.
-    """
-    with suppress(UnicodeError):
-        text = text.encode("utf-8", "surrogateescape").decode("utf-8")
-    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nasbench.cli.common import printable
+from nasbench._names import printable
 
 if TYPE_CHECKING:
     from nasbench.building import BuildSpec

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._files import csv_value
 from nasbench._progress import Progress
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
 
@@ -124,7 +125,7 @@ def read_header(source: Path, dialect: Dialect) -> list[str]:
     """
     header: list[str] = []
     for line, cells in _lines(source, dialect):
-        header = header or [cell.strip() for cell in cells]
+        header = header or [csv_value(cell.strip()) for cell in cells]
         if len(cells) != len(header):
             raise DamagedFile(
                 f"{source}, line {line}: {len(cells):,} cells, where the first line has "
@@ -173,6 +174,7 @@ def blocks_of(
             ):
                 for chunk in chunks:
                     block = {name: chunk[name].to_numpy() for name in kinds}
+                    block |= {name: _texts(block[name]) for name in text}
                     if not plain:
                         block |= {name: _numbers(block[name], dialect) for name in numbers}
                     yield block
@@ -185,6 +187,13 @@ def blocks_of(
             ) from error
 
     return blocks
+
+
+def _texts(cells: NDArray[Any]) -> NDArray[Any]:
+    """Cells without the apostrophe that keeps spreadsheets from taking them for formulas."""
+    texts = np.empty(len(cells), dtype=object)
+    texts[:] = list(map(csv_value, cells.tolist()))
+    return texts
 
 
 def _numbers(cells: NDArray[Any], dialect: Dialect) -> NDArray[np.float64]:

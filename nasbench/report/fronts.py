@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nasbench.report.figures import MOST_POINTS, Drawing
 from nasbench.report.regret import legend, mean_curves, over_runs
 from nasbench.report.text import TextTable
-from nasbench.report.theme import FAINT, INK, figure, series, styled
+from nasbench.report.theme import FAINT, INK, figure, label, series, styled
 from nasbench.search import Comparison
 from nasbench.search.curves import AXES
 from nasbench.search.fronts import Fronts
@@ -58,7 +58,7 @@ def typical_fronts(comparison: Comparison, fronts: Fronts) -> Drawing | None:
     for name, (colour, _), marker in looks:
         found = points[fronts.typical(name)]
         look: dict[str, Any] = {"facecolors": "none", "edgecolors": colour, "marker": marker}
-        axes.scatter(found[:, 1], found[:, 0], s=22, label=name, zorder=3, **look)
+        axes.scatter(found[:, 1], found[:, 0], s=22, label=label(name), zorder=3, **look)
     # An end of the front that is worth little in one objective would press the rest together.
     axes.set_ylim(_span(whole[:, 0], fronts.signs[0]))
     axes.set_xlim(_span(whole[:, 1], fronts.signs[1]))

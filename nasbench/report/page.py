@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from nasbench._files import atomic_path, write_text
+from nasbench._names import printable
 from nasbench._version import __version__
 from nasbench.errors import NasbenchError
 from nasbench.report.checklist import checklist
@@ -33,7 +36,13 @@ from nasbench.report.strategies import (
     soon_table,
     strategy_table,
 )
-from nasbench.report.text import TextTable, build_facts, device_table, predictor_table
+from nasbench.report.text import (
+    TextTable,
+    build_facts,
+    device_table,
+    markdown_text,
+    predictor_table,
+)
 from nasbench.report.theme import inline_svg, save_pdf, to_svg
 from nasbench.search import Comparison, Comparisons
 from nasbench.search.fronts import Fronts
@@ -53,6 +62,9 @@ __all__ = [
 
 FEW = 10
 """Over fewer tables the tests have little power."""
+
+LONGEST_NAME = 80
+"""Letters of a figure's file."""
 
 MOST_DEVICES = 4
 """Of more the first have figures; the table has all."""
@@ -297,7 +309,10 @@ def write_sections(sections: Sequence[Section], out: Path, title: str) -> Path:
     """Write a page of these sections, as `write_report` does; gives its path."""
     figures = out / "figures"
     environment = Environment(
-        loader=PackageLoader("nasbench.report"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("nasbench.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_on_one_line,
     )
     try:
         figures.mkdir(parents=True, exist_ok=True)
@@ -307,7 +322,7 @@ def write_sections(sections: Sequence[Section], out: Path, title: str) -> Path:
         for number, section in enumerate(sections):
             shown = []
             for drawing in section.drawings:
-                name = f"{number}-{drawing.name}"
+                name = f"{number}-{_file_name(drawing.name)}"
                 svg = to_svg(drawing.figure)
                 write_text(figures / f"{name}.svg", svg)
                 save_pdf(drawing.figure, figures / f"{name}.pdf")
@@ -322,10 +337,20 @@ def write_sections(sections: Sequence[Section], out: Path, title: str) -> Path:
             ),
         )
         tables = [table for section in sections for table in section.tables]
-        text = f"# {title}\n\n" + "\n".join(table.markdown() for table in tables)
+        text = f"# {markdown_text(title)}\n\n" + "\n".join(table.markdown() for table in tables)
         write_text(out / "report.md", text)
         head = "% Needs the package booktabs.\n\n"
         write_text(out / "report.tex", head + "\n".join(table.latex() for table in tables))
     except OSError as error:
         raise NasbenchError(f"cannot write the report to {out}: {error.strerror}") from error
     return page
+
+
+def _on_one_line(value: Any) -> Any:
+    """What the page shows; figures are HTML of our own."""
+    return value if isinstance(value, Markup) else printable(str(value))
+
+
+def _file_name(name: str) -> str:
+    """A figure's name, which holds a device's, as a file can be called anywhere."""
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-")[:LONGEST_NAME]

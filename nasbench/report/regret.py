@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from nasbench.report.figures import Drawing
-from nasbench.report.theme import FAINT, INK, figure, series, styled
+from nasbench.report.theme import FAINT, INK, figure, label, series, styled
 from nasbench.search import Comparison
 from nasbench.search.curves import AXES, Curves
 from nasbench.stats import reached
@@ -71,7 +71,7 @@ def reach_curves(comparison: Comparison, axis: str) -> Drawing | None:
     looks = dict(zip(curves.regret, series(len(curves.regret)), strict=True))
     for name, (colour, dash) in looks.items():
         share, low, high = reached(curves.regret[name], within)
-        axes.plot(curves.grid, share, color=colour, linestyle=dash, label=name)
+        axes.plot(curves.grid, share, color=colour, linestyle=dash, label=label(name))
         if len(looks) <= MOST_BANDS:
             axes.fill_between(curves.grid, low, high, color=colour, alpha=0.2, linewidth=0)
     axes.set_ylim(0, 1)
@@ -95,7 +95,7 @@ def mean_curves(comparison: Comparison, curves: Curves) -> tuple[Figure, Axes]:
     for name, (colour, dash) in looks.items():
         band = curves.band(name)
         means.append(band.mean)
-        axes.plot(curves.grid, band.mean, color=colour, linestyle=dash, label=name)
+        axes.plot(curves.grid, band.mean, color=colour, linestyle=dash, label=label(name))
         if len(looks) <= MOST_BANDS:
             axes.fill_between(
                 curves.grid, band.low, band.high, color=colour, alpha=0.2, linewidth=0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from nasbench._files import atomic_path
+from nasbench._files import write_csv
 from nasbench.search import Comparison
 from nasbench.search.curves import AXES
 
@@ -40,9 +39,9 @@ def write_sheets(comparisons: Mapping[str, Comparison], out: Path) -> None:
     counted = ["evaluations", "distinct_architectures", "simulated_seconds", "architecture"]
     judged = [_UNITS.get(metric, metric) for metric in metrics]
     head = ["table", "strategy", "seed", *counted, "architecture_string", *judged, regret, *areas]
-    _write(out / "runs.csv", head, _runs(comparisons, metrics, axes))
+    write_csv(out / "runs.csv", head, _runs(comparisons, metrics, axes))
     numbers = [f"{name}_{regret}" for name in _NUMBERS]
-    _write(
+    write_csv(
         out / "curves.csv",
         ["table", "strategy", "axis", "at", "runs", *numbers],
         _curves(comparisons),
@@ -55,7 +54,7 @@ def write_sheets(comparisons: Mapping[str, Comparison], out: Path) -> None:
         for trace in traces
     ]
     told = ["table", "strategy", "seed", "queries", "thinking_wall_seconds"]
-    _write(out / "thinking.csv", told, thinking)
+    write_csv(out / "thinking.csv", told, thinking)
 
 
 _NUMBERS = ("mean", "low", "high", "q25", "median", "q75")
@@ -99,11 +98,3 @@ def _curves(comparisons: Mapping[str, Comparison]) -> Iterator[Row]:
                 numbers = np.stack([getattr(band, name) for name in _NUMBERS], axis=1).tolist()
                 for at, line in zip(curves.grid.tolist(), numbers, strict=True):
                     yield (table, strategy, axis, at, band.runs, *line)
-
-
-def _write(path: Path, head: Row, rows: Iterable[Row]) -> None:
-    """The whole file appears at once; numbers as Python writes them, NaN as nothing."""
-    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(head)
-        writer.writerows([("" if cell != cell else cell) for cell in row] for row in rows)

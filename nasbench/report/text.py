@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasbench._names import printable
 from nasbench.stats import Estimate
 from nasbench.table import Table, origins, predictions, trained_seeds
 
@@ -24,6 +25,7 @@ __all__ = [
     "decimals",
     "device_table",
     "estimate_text",
+    "markdown_text",
     "number_text",
     "predictor_table",
 ]
@@ -38,6 +40,20 @@ _LATEX |= {char: "\\" + char for char in "&%$#_{}"}
 _LATEX |= {"±": r"$\pm$", "–": "--", "τ": r"$\tau$", "ρ": r"$\rho$", "²": r"$^2$", "×": r"$\times$"}
 _LATEX |= {"“": "``", "”": "''"}
 
+# What HTML, a table's cell, a link, code or a formula would begin with; GitHub renders them all.
+_MARKDOWN = {"&": "&amp;", "<": "&lt;", "\\": "&#92;", "$": "&#36;", "|": "\\|", "`": "\\`"}
+
+
+def markdown_text(text: str) -> str:
+    """A stranger's text in Markdown: shown as it is written, on one line.
+
+    Example:
+        >>> print(markdown_text("<b>|[x](http://y)"))
+        &lt;b>\\|[x]\\(http://y)
+    """
+    escaped = "".join(_MARKDOWN.get(letter, letter) for letter in printable(text))
+    return escaped.replace("](", "]\\(")
+
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
@@ -49,6 +65,8 @@ class TextTable:
         rows: as many cells each as there are columns.
         note: what a reader must know of the figures.
         prose: the cells are words, to be set from the left and broken into lines.
+
+    Names and words may be a stranger's: each is put on one line of printable letters.
     """
 
     title: str
@@ -57,14 +75,21 @@ class TextTable:
     note: str
     prose: bool = False
 
+    def __post_init__(self) -> None:
+        for name, value in (
+            ("title", printable(self.title)),
+            ("columns", tuple(map(printable, self.columns))),
+            ("rows", [tuple(map(printable, row)) for row in self.rows]),
+            ("note", printable(self.note)),
+        ):
+            object.__setattr__(self, name, value)
+
     def markdown(self) -> str:
         """As a Markdown table with its note below."""
         rule = ["---", *["---" if self.prose else "---:"] * (len(self.columns) - 1)]
         lines = [self.columns, rule, *self.rows]
-        body = "\n".join(
-            "| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in lines
-        )
-        return f"### {self.title}\n\n{body}\n\n{self.note}\n"
+        body = "\n".join("| " + " | ".join(map(markdown_text, row)) + " |" for row in lines)
+        return f"### {markdown_text(self.title)}\n\n{body}\n\n{markdown_text(self.note)}\n"
 
     def plain(self) -> str:
         """In columns for a terminal, its title above and its note below."""

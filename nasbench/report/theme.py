@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from io import StringIO
 from itertools import cycle, islice
@@ -20,6 +22,7 @@ __all__ = [
     "FAINT",
     "figure",
     "inline_svg",
+    "label",
     "save_pdf",
     "series",
     "styled",
@@ -49,13 +52,28 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "nasbench",
     "text.color": INK,
+    # Names are drawn as they are: a dollar sign in one begins no formula.
+    "text.parse_math": False,
     "xtick.color": INK,
     "ytick.color": INK,
 }
 
 
-styled = mpl.rc_context(_STYLE)
+@contextmanager
+def _style() -> Iterator[None]:
+    with mpl.rc_context(_STYLE), warnings.catch_warnings():
+        # Letters are only measured here; what shows a figure has fonts for more of them.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        yield
+
+
+styled = _style()
 """Decorates what draws: matplotlib takes colours and fonts when an artist is made."""
+
+
+def label(name: str) -> str:
+    """A name as a legend shows it: matplotlib leaves out those that begin with an underscore."""
+    return f" {name}" if name.startswith("_") else name
 
 
 @styled

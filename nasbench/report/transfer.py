@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nasbench._files import atomic_path, write_json
+from nasbench._files import write_csv, write_json
 from nasbench.report.figures import Drawing
 from nasbench.report.page import Section, write_sections
 from nasbench.report.regret import regret_curves
@@ -39,13 +38,7 @@ def write_transfer(found: Evaluation, out: Path) -> Path:
     ]
     page = write_sections(sections, out, f"What transfer saves over {len(found.held)} tasks")
     write_json(out / "transfer.json", found.describe())
-    with (
-        atomic_path(out / "savings.csv") as partial,
-        partial.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_CSV)
-        writer.writerows([("" if cell != cell else cell) for cell in row] for row in _lines(found))
+    write_csv(out / "savings.csv", _CSV, _lines(found))
     return page
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._files import atomic_path, write_text
+from nasbench._files import atomic_path, csv_cell, write_text
 from nasbench._progress import Progress
 from nasbench._version import __version__
 from nasbench.errors import NasbenchError, unknown
@@ -53,7 +53,8 @@ def dump(
     architecture with the means over seeds at the last epoch. What there is once for an
     architecture stands on each of its lines under its full name: `device/...`, `network/...`,
     `proxy/...`, `recipe/<recipe>/<metric>`. CSV leaves what is missing empty and writes numbers
-    so that they read back equal as float64.
+    so that they read back equal as float64; text that begins as a spreadsheet's formula does
+    has an apostrophe before it, which the importer takes away again.
 
     The manifest goes along: as `nasbench` in Parquet's metadata, beside the other two as the
     file `<out>.json`. An npz also says in `about/...` what its importer understands: licence,
@@ -123,12 +124,14 @@ def _csv(sheet: Sheet, out: Path, progress: Progress) -> None:
         partial.open("w", encoding="utf-8", newline="") as file,
     ):
         lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(sheet.names)
+        lines.writerow(map(csv_cell, sheet.names))
         for columns in _pieces(sheet, progress):
             lines.writerows(zip(*map(_cells, columns), strict=True))
 
 
 def _cells(column: NDArray[Any]) -> list[Any]:
+    if column.dtype.kind == "O":
+        return list(map(csv_cell, column.tolist()))
     if column.dtype.kind != "f":
         cells: list[Any] = column.tolist()
         return cells

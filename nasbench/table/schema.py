@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from nasbench._names import is_name
+from nasbench._names import is_key, is_name
 from nasbench.errors import DamagedFile, NasbenchError
 from nasbench.table.format import DTYPES, PREDICTED
 
@@ -33,14 +33,14 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
     for key in ("name", "space", "sharing", "recipes", "devices", "missing", "datasets"):
         if key not in manifest:
             raise NasbenchError(f"{path}: the manifest has no {key!r}")
-    need(is_name(manifest["name"]), "name")
+    need(is_key(manifest["name"]), "name")
     need(isinstance(manifest.get("content_sha256"), str), "content hash")
     need(isinstance(manifest["space"], dict), "space")
     need(manifest["sharing"] in ("canonical", "none"), "sharing")
     recipes, devices, datasets = (manifest[k] for k in ("recipes", "devices", "datasets"))
     for key, entries in (("recipes", recipes), ("devices", devices), ("datasets", datasets)):
         need(isinstance(entries, dict) and all(isinstance(e, dict) for e in entries.values()), key)
-        need(all(map(is_name, entries)), f"names of {key}")
+        need(all(map(is_key, entries)), f"names of {key}")
     for name, recipe in recipes.items():
         last, seeds = recipe.get("epochs"), recipe.get("seeds")
         need(type(last) is int and 0 < last <= MOST_EPOCHS, f"epochs of {name}")
@@ -52,7 +52,7 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
         need(isinstance(kinds, dict), f"kinds of {name}")
         for metric, kind in kinds.items():
             known = f"device/{name}/{metric}" in datasets
-            need(known and isinstance(kind, str), f"{metric} of {name}")
+            need(known and is_name(kind), f"{metric} of {name}")
     need(isinstance(manifest["missing"], list), "reasons for what is missing")
     for entry in manifest["missing"]:
         sound = isinstance(entry, dict) and {"scope", "reason", "architectures"} <= set(entry)
@@ -71,8 +71,9 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
         need(_integers(shape), f"shape of {name}")
         need(entry.get("dtype") in sorted(DTYPES), f"dtype of {name}")
         need(type(entry.get("offset")) is int, f"offset of {name}")
-        for key, default in (("sha256", None), ("kind", ""), ("note", ""), ("unit", "")):
+        for key, default in (("sha256", None), ("note", ""), ("unit", "")):
             need(isinstance(entry.get(key, default), str), f"{key} of {name}")
+        need(is_name(entry.get("kind", "imported")), f"kind of {name}")
         room, _, rest = name.partition("/")
         if room == "recipe":
             recipe = recipes.get(rest.rpartition("/")[0])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nasbench._names import LONGEST, is_name
+from nasbench._names import LONGEST, is_key
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
 from nasbench.space import Space
 from nasbench.table.format import LAST, Dataset, TableFile
@@ -65,11 +65,19 @@ def write_table(
         new: nothing was at `path` when the work on it began; what appeared since stays, and is
             said.
     """
-    if not is_name(name):
-        raise NasbenchError(
-            f"a table's name is 1 to {LONGEST} printable characters, not {name[:40]!r}: "
-            f"give another"
-        )
+    for named, names in (
+        ("table", [name]),
+        ("recipe", recipes),
+        ("device", devices or {}),
+        ("data set", datasets),
+    ):
+        for one in names:
+            if not is_key(one):
+                raise BadValue(
+                    f"a {named}'s name is 1 to {LONGEST} printable characters, without spaces or "
+                    f"slashes at its ends, backslashes, and . or .. between slashes, not "
+                    f"{one[:40]!r}: give another"
+                )
     space.check_listable("a table")  # so that rows are int32, too
     architectures = space.check(rows)
     if architectures.ndim != 1 or len(np.unique(architectures)) != len(architectures):

@@ -21,6 +21,7 @@ from nasbench.report import write_comparison
 from nasbench.report.checklist import checklist
 from nasbench.report.ranks import critical_difference
 from nasbench.report.regret import reach_curves, regret_curves
+from nasbench.report.text import markdown_text
 from nasbench.search import Comparison, CostModel, Limit
 from nasbench.stats import friedman
 from nasbench.table import Table
@@ -262,7 +263,7 @@ def test_several_tables_share_a_page(
     assert "Wilcoxon's exact signed-rank test over tables" in markdown
     assert "Too few tables for any difference to be significant" in markdown
     for name, comparison in found.tables.items():
-        assert f"### Search strategies on {name}" in markdown
+        assert f"### Search strategies on {markdown_text(name)}" in markdown
         of = [line for line in read(tmp_path / "runs.csv") if line["table"] == name]
         regret = [x for s in STRATEGIES for x in comparison.finals(s)["regret"].tolist()]
         assert [float(line["regret_points"]) for line in of] == regret
