@@ -149,12 +149,14 @@ def _cost_model(seconds_per_epoch: float | None, in_proportion_to: str | None) -
 
 def _prior(proxy: str | None, keep: float | None, strategies: Sequence[str]) -> Prior | None:
     from nasbench.search.prior import Prior, takes_scores
+    from nasbench.search.strategy import is_ours
 
     if proxy is None:
         if keep is not None:
             raise BadValue("--keep needs --proxy, by which the best are kept")
         return None
-    if keep is None and not any(map(takes_scores, strategies)):
+    # A stranger's code is not looked at here: it may be meant to run apart.
+    if keep is None and not any(not is_ours(one) or takes_scores(one) for one in strategies):
         raise BadValue(
             f"of {', '.join(strategies)} none makes use of a proxy by itself: give --keep to train "
             f"only the best by it, or begin with them (nasbench proxies start)"

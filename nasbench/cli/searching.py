@@ -55,6 +55,12 @@ Table = Annotated[
     str | None, typer.Option(help="A table or its name.", autocompletion=complete_table)
 ]
 Surrogate = Annotated[Path | None, typer.Option(help="A fitted surrogate.")]
+Isolate = Annotated[
+    bool,
+    typer.Option(
+        "--isolate", help="Run strategies apart, without the table: nasbench guide isolation."
+    ),
+]
 
 
 @with_protocol
@@ -73,6 +79,7 @@ def search(
         list[str] | None, typer.Option("--set", help="NAME=VALUE, the strategy's own.")
     ] = None,
     out: Annotated[Path | None, file_option("Journal; resumes what it holds.")] = None,
+    isolate: Isolate = False,
     as_json: Json = False,
     *,
     options: ProtocolOptions,
@@ -85,16 +92,48 @@ def search(
     raspi4/latency_ms:min` is for strategies of several objectives (nsga2, mo_rea), which find a
     front; `--soft 'raspi4/latency_ms<=5'` weighs the metric by MnasNet's (latency / target)^-0.07.
     """
+    own = parse_settings(settings or ())
+    given = strategy, (table, surrogate, train), seed, own, out, isolate, options
+    document, shown = _search_apart(*given) if _ends_alone(strategy, isolate) else _search(*given)
+    emit(document, as_json, rows(shown))
+
+
+def _ends_alone(strategy: str, isolate: bool) -> bool:
+    """Whether a search needs a process of its own: a stranger's code could end this one."""
+    from nasbench.search.strategy import check_name, importable, is_ours
+
+    check_name(strategy)
+    return not isolate and not is_ours(strategy) and importable(strategy)
+
+
+def _search_apart(strategy: str, *given: Any) -> Found:
+    """`_search` in another process, whose end is told."""
+    from nasbench.search.workers import run_apart
+
+    return run_apart(strategy, _search, strategy, *given)
+
+
+Found = tuple[dict[str, Any], list[tuple[str, str]]]
+"""A search as a document, and as the rows that are shown."""
+
+
+def _search(
+    strategy: str,
+    sources: tuple[str | None, Path | None, str | None],
+    seed: int,
+    own: dict[str, Any],
+    out: Path | None,
+    isolate: bool,
+    options: ProtocolOptions,
+) -> Found:
     from nasbench.search import search as run_search
     from nasbench.search.catalog import cautions
     from nasbench.search.oracle import ListedOracle
     from nasbench.search.setting import directed
     from nasbench.table import Table as Tabular
 
-    source = _source(table, surrogate, train)
-    protocol = options.protocol(
-        [strategy], {strategy: parse_settings(settings or ())}, source.space
-    )
+    source = _source(*sources)
+    protocol = options.protocol([strategy], {strategy: own}, source.space)
     if isinstance(source, Tabular):
         protocol = directed(protocol, source)
     oracle = _oracle(source, protocol)
@@ -110,7 +149,7 @@ def search(
             done += 1
             tell("searching", done, protocol.budget_evaluations or done)
 
-        run = run_search(spec, oracle, journal=out, progress=count)
+        run = run_search(spec, oracle, journal=out, progress=count, isolate=isolate)
     if not run.evaluations:
         raise NasbenchError("no evaluation ended within the budget: give a larger one")
     trace = run.trace()
@@ -156,7 +195,7 @@ def search(
         for point in document["front"]:
             numbers = ", ".join(f"{point[of.metric]:.6g}" for of in goal.every_objective)
             shown.append(("front", f"{numbers}: {point['architecture']} = {point['string']}"))
-    emit(document, as_json, rows(shown))
+    return document, shown
 
 
 UNTIMED = "unknown: there are no training times (assume them by --seconds-per-epoch)"
@@ -270,6 +309,7 @@ def compare(
         int | None,
         typer.Option(min=1, max=MOST_PROCESSES, help="Side by side; a core each by default."),
     ] = None,
+    isolate: Isolate = False,
     as_json: Json = False,
     *,
     options: ProtocolOptions,
@@ -314,6 +354,7 @@ def compare(
             protocol,
             seeds=numbers,
             processes=processes or cores(),
+            isolate=isolate,
             out=out,
             progress=lambda done, total: tell("searching", done, total),
         )

@@ -5,27 +5,24 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager, nullcontext, suppress
-from multiprocessing import get_context
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import numpy as np
 
 from nasbench._files import atomic_path, write_text
 from nasbench._limits import MOST_PROCESSES
-from nasbench._processes import deaf_to_ctrl_c, end_on_ctrl_c, leave_with_parent
 from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
 from nasbench.search.catalog import cautions
 from nasbench.search.comparison import Comparison
 from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import ListedOracle, Oracle
 from nasbench.search.protocol import SearchProtocol
-from nasbench.search.run import search
+from nasbench.search.repeating import check_same, fresh_run
 from nasbench.search.setting import Setting, header_of
-from nasbench.search.strategy import strategy_class
+from nasbench.search.strategy import check_name, importable, is_ours, strategy_class
 from nasbench.search.trace import KeptTraces, Trace
+from nasbench.search.workers import Workers, can_start
 from nasbench.stats import hypervolume
 from nasbench.table import Table, load
 
@@ -44,6 +41,7 @@ def compare_on(
     *,
     seeds: Iterable[int],
     processes: int = 1,
+    isolate: bool = False,
     out: Path | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -54,29 +52,40 @@ def compare_on(
     names = list(dict.fromkeys(strategies))
     numbers = list(dict.fromkeys(int(seed) for seed in seeds))
     _check_runs(names, numbers, protocol, processes)
+    if not isolate:
+        for name in names:
+            strategy_class(name)
     setting = Setting.of(table, protocol)
     oracle = setting.oracle(table)
     _check_spaces(setting, table, oracle)
-    _check_strategies(setting, names, oracle)
     _check_goal(setting, oracle)
+    first, broken = _begin_all(setting, names, oracle, isolate)
     remarks = (
-        *cautions(names, setting.protocol.goal()),
+        *cautions([one for one in names if is_ours(one) or not isolate], setting.protocol.goal()),
         *LookUp.of(table, setting.protocol).check(oracle),
     )
     for remark in remarks:
         logger.warning(remark)
     traces: dict[str, list[Trace]] = {}
-    broken: dict[str, str] = {}
-    with _pool(setting, processes if len(numbers) > 1 else 1) as pool:
+    side_by_side = processes > 1 and len(numbers) > 1
+    if not side_by_side:
+        # One beside this process is as good, and a stranger's code may end it.
+        apart = bool(first) and all(map(importable, names)) and not isolate
+        processes = int(apart and can_start())
+    with Workers(setting, oracle, processes, isolate) as workers:
         for place, name in enumerate(names):
+            if name in broken:
+                continue
             done = place * len(numbers)
             traces[name] = []
             try:
-                for trace in _run_all(setting, oracle, name, numbers, pool, out):
+                for trace in _run_all(setting, oracle, name, numbers, workers, out):
                     traces[name].append(trace)
                     done += 1
                     if progress:
                         progress(done, len(names) * len(numbers))
+                if name in first:
+                    check_same(name, first[name], workers.again(name))
             except StrategyError as error:
                 broken[name] = str(error)
                 del traces[name]
@@ -99,7 +108,7 @@ def _check_runs(
 ) -> None:
     """What can be refused before any file is opened."""
     for name in names:
-        strategy_class(name)
+        check_name(name)
     for name in protocol.parameters:
         if name not in names:
             raise unknown("strategy to set parameters of", name, names)
@@ -120,14 +129,29 @@ def _check_runs(
         )
 
 
-def _check_strategies(setting: Setting, names: Sequence[str], oracle: Oracle) -> None:
+def _begin_all(
+    setting: Setting, names: Sequence[str], oracle: Oracle, isolate: bool
+) -> tuple[dict[str, bytes], dict[str, str]]:
     """Begin every strategy once: what one refuses, parameters or a goal, is said now.
 
-    One that does not keep its contract is left to its runs, for the others can go on.
+    Returns:
+        For each that is not ours the start of a run in a fresh process, to be compared with the
+        same after its runs; and those that did not keep their contract there, with why. One of
+        ours that does not is left to its runs, for the others can go on.
     """
+    first: dict[str, bytes] = {}
+    broken: dict[str, str] = {}
     for name in names:
-        with suppress(StrategyError):
-            setting.spec(name, 0, oracle).begin(oracle)
+        spec = setting.spec(name, 0, oracle)
+        try:
+            if not is_ours(name):
+                first[name] = fresh_run(spec, oracle, isolate)
+            else:
+                spec.begin(oracle)
+        except StrategyError as error:
+            if not is_ours(name):
+                broken[name] = str(error)
+    return first, broken
 
 
 def _check_goal(setting: Setting, oracle: Oracle) -> None:
@@ -156,26 +180,12 @@ def _of(table: Table) -> str:
     return f"{table.name} of {table.space.name}"
 
 
-@contextmanager
-def _pool(setting: Setting, processes: int) -> Iterator[ProcessPoolExecutor | None]:
-    """Processes that have opened the setting's files; None where one is enough."""
-    if processes == 1:
-        yield None
-        return
-    context = get_context("spawn")  # a fork would copy half of the threads there are
-    with ProcessPoolExecutor(processes, context, _open, (setting,)) as pool:
-        try:
-            yield pool
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # whatever ends this
-
-
 def _run_all(
     setting: Setting,
     oracle: Oracle,
     strategy: str,
     seeds: Sequence[int],
-    pool: ProcessPoolExecutor | None,
+    workers: Workers,
     out: Path | None,
 ) -> Iterator[Trace]:
     """The runs of one strategy in the order of the seeds, each kept as soon as it is done."""
@@ -183,8 +193,7 @@ def _run_all(
     kept = KeptTraces(out / "runs" / f"{strategy}.jsonl", header, oracle) if out else None
     have = kept.traces if kept else {}
     missing = [seed for seed in seeds if seed not in have]
-    here = (_run_one(setting, strategy, seed, oracle) for seed in missing)
-    made = _run_in(pool, strategy, missing) if pool else here
+    made = workers.runs(strategy, missing)
     with closing(kept) if kept else nullcontext():
         for seed in seeds:
             if seed in have:
@@ -194,48 +203,3 @@ def _run_all(
             if kept:
                 kept.add(trace)
             yield trace
-
-
-def _run_in(pool: ProcessPoolExecutor, strategy: str, seeds: Sequence[int]) -> Iterator[Trace]:
-    """The runs of these seeds, in their order, a chunk at a time to spare messages."""
-    size = max(1, len(seeds) // 64)
-    chunks = [seeds[i : i + size] for i in range(0, len(seeds), size)]
-    try:
-        with deaf_to_ctrl_c():  # the pool begins its processes where it gets work
-            made = pool.map(_run_chunk, [strategy] * len(chunks), chunks)
-        for traces in made:
-            yield from traces
-    except BrokenProcessPool as error:
-        raise NasbenchError(
-            "a search process died (killed, or out of memory); with --out what is finished is "
-            "kept, and the same command goes on from there. In a script of your own, call compare "
-            "below if __name__ == '__main__'"
-        ) from error
-
-
-_opened: tuple[Setting, Oracle] | None = None  # of a worker process
-
-
-def _open(setting: Setting) -> None:
-    global _opened
-    leave_with_parent()
-    end_on_ctrl_c()
-    _opened = setting, setting.oracle()
-
-
-def _run_chunk(strategy: str, seeds: Sequence[int]) -> list[Trace]:
-    if _opened is None:
-        raise RuntimeError("the worker was not opened")
-    setting, oracle = _opened
-    return [_run_one(setting, strategy, seed, oracle) for seed in seeds]
-
-
-def _run_one(setting: Setting, strategy: str, seed: int, oracle: Oracle) -> Trace:
-    run = search(setting.spec(strategy, seed, oracle), oracle)
-    if not run.evaluations:
-        if run.ended == "nothing left to ask":
-            raise StrategyError(f"strategy {strategy} asked for nothing with seed {seed}")
-        raise NasbenchError(
-            f"{strategy} finished no evaluation with seed {seed}: the budget is too small"
-        )
-    return run.trace()

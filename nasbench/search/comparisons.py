@@ -105,6 +105,7 @@ def compare(
     *,
     seeds: Iterable[int] = range(100),
     processes: int = 1,
+    isolate: bool = False,
     out: str | Path | None = None,
     progress: Progress | None = None,
     **fields: Unpack[ProtocolFields],
@@ -117,6 +118,7 @@ def compare(
     *,
     seeds: Iterable[int] = range(100),
     processes: int = 1,
+    isolate: bool = False,
     out: str | Path | None = None,
     progress: Progress | None = None,
     **fields: Unpack[ProtocolFields],
@@ -128,6 +130,7 @@ def compare(
     *,
     seeds: Iterable[int] = range(100),
     processes: int = 1,
+    isolate: bool = False,
     out: str | Path | None = None,
     progress: Progress | None = None,
     **fields: Unpack[ProtocolFields],
@@ -144,6 +147,8 @@ def compare(
         protocol: how the runs are made and judged; a budget at least is needed.
         seeds: of the runs.
         processes: that run side by side.
+        isolate: give each strategy a process of its own, without the table, see `nasbench guide
+            isolation`; the outcome is the same.
         out: a folder that keeps the runs as they finish; what it has is not run again. Runs on
             a list of tables go into a folder for each, `out/tables/NAME`.
         progress: called after each run with the runs that are done and the runs in all.
@@ -165,7 +170,9 @@ def compare(
     asked = protocol_with(protocol, **fields)
     folder = None if out is None else Path(out)
     if isinstance(table, list | tuple):
-        return _compare_tables(table, strategies, asked, seeds, processes, folder, progress)
+        return _compare_tables(
+            table, strategies, asked, seeds, processes, isolate, folder, progress
+        )
     opened = table if isinstance(table, Table) else load(table)
     return compare_on(
         opened,
@@ -173,6 +180,7 @@ def compare(
         asked,
         seeds=seeds,
         processes=processes,
+        isolate=isolate,
         out=folder,
         progress=progress,
     )
@@ -184,6 +192,7 @@ def _compare_tables(
     protocol: SearchProtocol,
     seeds: Iterable[int],
     processes: int,
+    isolate: bool,
     out: Path | None,
     progress: Progress | None,
 ) -> Comparisons:
@@ -214,6 +223,7 @@ def _compare_tables(
             protocols[place],
             seeds=numbers,
             processes=processes,
+            isolate=isolate,
             out=None if out is None else out / "tables" / folders[place],
             progress=tell,
         )

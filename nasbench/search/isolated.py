@@ -95,6 +95,10 @@ def _serve(connection: socket.socket) -> None:
     """A run: begin the strategy, then tell and ask it what comes."""
     known = pickle.loads(_message(connection))
     try:
+        strategy_class(known["name"])
+    except NasbenchError as error:
+        return _reply(connection, {"absent": str(error)})
+    try:
         strategy = begin_known(**known)
     except StrategyError as error:
         return _reply(connection, {"failed": str(error)})

@@ -36,7 +36,7 @@ from nasbench.search.run_spec import RunSpec
 from nasbench.search.strategy import Outcome, Query
 from nasbench.table import shipped_tables
 
-__all__ = ["Isolated", "Isolation"]
+__all__ = ["Absent", "Isolated", "Isolation", "end_idle"]
 
 LONGEST = 1 << 16
 """Bytes of an answer."""
@@ -66,6 +66,20 @@ class Isolation:
     cpu_seconds: int = 7200
     memory_mib: int = 4096
     confined: bool = True
+
+    @classmethod
+    def of_machine(cls) -> Isolation:
+        """Not confined, and with all the memory that the machine has."""
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return cls(memory_mib=memory // 2**20, confined=False)
+
+
+class Absent(StrategyError):  # noqa: N818 (named as readers say it)
+    """A strategy that its own process does not find, or cannot import."""
+
+
+_SAID: dict[str, type[NasbenchError]] = {"refused": NasbenchError, "absent": Absent}
+"""What is raised for what a process says; StrategyError for all else."""
 
 
 class Isolated:
@@ -182,7 +196,7 @@ class Isolated:
                 text = guard.in_a_sentence(said)
                 if kind == "no_query":
                     raise NotAQuery(text)
-                raise (NasbenchError if kind == "refused" else StrategyError)(text)
+                raise _SAID.get(str(kind), StrategyError)(text)
         return answer
 
     def _rest(self, line: bytes) -> bytes:
@@ -310,6 +324,7 @@ def _environment(folder: str) -> dict[str, str]:
 
 
 @atexit.register
-def _end() -> None:
+def end_idle() -> None:
+    """End the process that waits for the next run, so that this has one of its own."""
     if _idle is not None:
         _idle.kill()

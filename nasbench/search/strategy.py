@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 GROUP = "nasbench.strategies"
+DISTRIBUTION = "nasbench-harness"
 
 
 @runtime_checkable
@@ -76,13 +77,29 @@ def strategy_names() -> tuple[str, ...]:
     return tuple(sorted(_registered()))
 
 
+def check_name(name: str) -> None:
+    """Refuse what is no registered strategy, without a look at its code."""
+    if name not in _registered():
+        raise unknown("strategy", name, _registered())
+
+
+def is_ours(name: str) -> bool:
+    """Whether a registered strategy comes with this distribution: our tests hold it to the
+    contract, and strangers' are looked at when they run."""
+    dist = getattr(_registered()[name], "dist", None)
+    return dist is not None and dist.name.lower().replace("_", "-") == DISTRIBUTION
+
+
+def importable(name: str) -> bool:
+    """Whether another process finds the strategy by its name, as it does what is installed."""
+    return isinstance(_registered()[name], EntryPoint)
+
+
 def strategy_class(name: str) -> type[Strategy]:
     """The registered strategy of that name."""
-    found = _registered()
-    if name not in found:
-        raise unknown("strategy", name, found)
+    check_name(name)
     try:
-        loaded: type[Strategy] = found[name].load()
+        loaded: type[Strategy] = _registered()[name].load()
     except BaseException as error:  # a third party's module can fail in any way
         if isinstance(error, KeyboardInterrupt):
             raise

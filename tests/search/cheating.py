@@ -96,6 +96,15 @@ class LeavesTheProcess(Honest):
         os._exit(0)
 
 
+class LeavesLater(Honest):
+    """Ends the process once nobody looks any more."""
+
+    def ask(self) -> Any:
+        if self.asks == 22:
+            os._exit(0)
+        return super().ask()
+
+
 class KillsItself(Honest):
     def third(self, query: Query) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)

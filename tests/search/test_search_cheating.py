@@ -12,7 +12,10 @@ from typing import Any
 import cheating
 import numpy as np
 import pytest
+from strangers import installed
+from typer.testing import CliRunner
 
+from nasbench.cli import app
 from nasbench.errors import StrategyError
 from nasbench.search import Budget, Goal, RunSpec, TableOracle, compare, guard, search, strategy
 from nasbench.search.arrival import NotAQuery, arrived
@@ -71,6 +74,56 @@ def test_a_comparison_goes_on_without_them(made_up_table: Table, tmp_path: Path)
     for cheat in SAYS:
         said = f"strategy {cheat.__name__} {SAYS[cheat]}"
         assert re.fullmatch(said, found.broken[cheat.__name__])
+
+
+@pytest.mark.parametrize("name", ["Remembers", "GlobalNumbers"])
+def test_runs_that_are_no_function_of_their_seed_are_found(
+    name: str,
+    made_up_table: Table,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(cheating.Remembers, "best", None)
+    found = compare([name, "Honest"], made_up_table, **COMMON)
+    assert list(found.traces) == ["Honest"]
+    assert found.broken[name].startswith(f"strategy {name} asks differently for the same seed: it")
+    assert f"strategy {name} cannot be imported in a fresh process: whether it" in caplog.text
+
+
+def test_they_are_found_in_a_fresh_process_and_one_that_ends_does_no_harm(
+    made_up_table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # these are installed
+    cheats = ["Remembers", "LeavesTheProcess", "LeavesLater"]
+    with installed(tmp_path / "site"):
+        found = compare([*cheats, "Honest"], made_up_table, **{**COMMON, "budget_evaluations": 25})
+    assert list(found.traces) == ["Honest"]
+    remembers, early, late = (found.broken[name] for name in cheats)
+    assert remembers.startswith("strategy Remembers asks differently for the same seed: it keeps")
+    assert early == (
+        "strategy LeavesTheProcess ended its process with exit status 0 in ask or tell"
+    )
+    assert late.startswith("strategy LeavesLater took a search process with it: it ended the")
+
+
+def test_the_command_line_outlives_a_strategy_that_ends_its_process(
+    made_up_table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    words = ["search", "LeavesLater", "--table", str(made_up_table.path), "--search-recipe"]
+    words += ["short", "--budget-evaluations", "30", "--out", str(tmp_path / "run.jsonl")]
+    with installed(tmp_path / "site"):
+        apart = CliRunner().invoke(app, [*words, "--isolate"])
+        (tmp_path / "run.jsonl").unlink()
+        here = CliRunner().invoke(app, words)
+    assert str(apart.exception) == (
+        "strategy LeavesLater ended its process with exit status 0 in ask or tell"
+    )
+    assert str(here.exception) == (
+        "strategy LeavesLater took the search with it: it ended the process, crashed, or ran out "
+        "of memory"
+    )
+    assert len((tmp_path / "run.jsonl").read_text(encoding="utf-8").splitlines()) > 20
 
 
 def test_a_budget_is_nobody_elses(made_up_table: Table) -> None:

@@ -203,7 +203,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
         made.append((spec.strategy, spec.seed))
         return search(spec, *given, **more)
 
-    monkeypatch.setattr("nasbench.search.comparing.search", counting)
+    monkeypatch.setattr("nasbench.search.workers.search", counting)
     return made
 
 
