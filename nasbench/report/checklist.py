@@ -9,7 +9,8 @@ import numpy as np
 from nasbench._version import __version__
 from nasbench.report.strategies import budget_text
 from nasbench.report.text import TextTable
-from nasbench.search import Comparison, strategy_class, strategy_names
+from nasbench.search import Comparison, strategy_names
+from nasbench.search.strategy import is_ours
 from nasbench.table import origins
 
 __all__ = ["checklist"]
@@ -79,11 +80,7 @@ def _final_training(comparison: Comparison) -> Answer:
 
 def _method_code(comparison: Comparison) -> Answer:
     here = strategy_names()  # a page may be made where a strategy's package is not
-    others = [
-        name
-        for name in comparison.traces
-        if name not in here or not strategy_class(name).__module__.startswith("strategies.")
-    ]
+    others = [name for name in comparison.traces if name not in here or not is_ours(name)]
     if others:
         return OPEN, f"say where the code of {', '.join(others)} is"
     return MET, f"all strategies are of nasbench-harness {__version__}"

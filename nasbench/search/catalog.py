@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasbench.search.goal import Goal
-from nasbench.search.strategy import strategy_class
+from nasbench.search.strategy import is_loaded, is_ours, strategy_class
 
 __all__ = ["REQUIRED", "StrategyInfo", "cautions", "strategy_info"]
 
@@ -63,7 +63,8 @@ def strategy_info(name: str) -> StrategyInfo:
 
 def cautions(strategies: Sequence[str], goal: Goal) -> tuple[str, ...]:
     """What of a goal does not mean the same to all strategies, in sentences; often nothing."""
-    known = [strategy_info(name) for name in strategies]
+    # A stranger's code that this process has not run is not run to be asked: it may be isolated.
+    known = [strategy_info(name) for name in strategies if is_ours(name) or is_loaded(name)]
     found = []
     in_parts = [info.name for info in known if info.multi_fidelity]
     budget = goal.budget

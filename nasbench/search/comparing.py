@@ -61,7 +61,7 @@ def compare_on(
     _check_goal(setting, oracle)
     first, broken = _begin_all(setting, names, oracle, isolate)
     remarks = (
-        *cautions([one for one in names if is_ours(one) or not isolate], setting.protocol.goal()),
+        *cautions(names, setting.protocol.goal()),
         *LookUp.of(table, setting.protocol).check(oracle),
     )
     for remark in remarks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -79,27 +80,38 @@ def strategy_names() -> tuple[str, ...]:
 
 def check_name(name: str) -> None:
     """Refuse what is no registered strategy, without a look at its code."""
-    if name not in _registered():
-        raise unknown("strategy", name, _registered())
+    _point(name)
+
+
+def _point(name: str) -> EntryPoint:
+    found = _registered()
+    if name not in found:
+        raise unknown("strategy", name, found)
+    return found[name]
 
 
 def is_ours(name: str) -> bool:
     """Whether a registered strategy comes with this distribution: our tests hold it to the
     contract, and strangers' are looked at when they run."""
-    dist = getattr(_registered()[name], "dist", None)
+    dist = getattr(_point(name), "dist", None)
     return dist is not None and dist.name.lower().replace("_", "-") == DISTRIBUTION
+
+
+def is_loaded(name: str) -> bool:
+    """Whether a registered strategy's code has run in this process."""
+    point = _point(name)
+    return not isinstance(point, EntryPoint) or point.module in sys.modules
 
 
 def importable(name: str) -> bool:
     """Whether another process finds the strategy by its name, as it does what is installed."""
-    return isinstance(_registered()[name], EntryPoint)
+    return isinstance(_point(name), EntryPoint)
 
 
 def strategy_class(name: str) -> type[Strategy]:
     """The registered strategy of that name."""
-    check_name(name)
     try:
-        loaded: type[Strategy] = _registered()[name].load()
+        loaded: type[Strategy] = _point(name).load()
     except BaseException as error:  # a third party's module can fail in any way
         if isinstance(error, KeyboardInterrupt):
             raise
