@@ -54,7 +54,7 @@ def npz(
     check_names(name, classes or ("0", "1"))  # before what may be large is read
     if size:
         check_size(size)
-    most = memory() // 2 or _MOST
+    most = memory() // 3 or _MOST  # as read, in order, and split
     with open_npz(path, wanted=lambda key: _pair(key) is not None, most=most) as file:
         found = _find(file)
         arrays = {

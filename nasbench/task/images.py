@@ -271,7 +271,7 @@ def _scale(image: Image.Image) -> tuple[Image.Image, int, int]:
 
     tags = getattr(image, "tag_v2", {})
     top = 4095 if tags.get(_BITS) == (12,) else 65_535
-    values = np.asarray(image).astype(np.int32)  # [height, width]
+    values = np.asarray(image)  # [height, width]
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > top:
         raise Unsupported(
@@ -280,9 +280,11 @@ def _scale(image: Image.Image) -> tuple[Image.Image, int, int]:
         )
     key = image.info.get("transparency")
     clear = values == key if isinstance(key, int) else None
+    scaled = values.astype(np.float32)  # which holds them exactly, and no value is near a half
     if tags.get(_WHITE_IS_ZERO) == 0:  # Pillow turns such images round with 8 bits only
-        values = top - values
-    grey = Image.fromarray(np.rint(values * np.float32(255 / top)).astype(np.uint8))
+        scaled = top - scaled
+    scaled *= 255 / top
+    grey = Image.fromarray(np.rint(scaled, out=scaled).astype(np.uint8))
     if clear is not None:
         grey.putalpha(Image.fromarray(np.where(clear, 0, 255).astype(np.uint8)))
     return grey, low, high
