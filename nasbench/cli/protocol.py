@@ -69,6 +69,10 @@ class ProtocolOptions:
         str | None,
         typer.Option(help="With --seconds-per-epoch: flops, parameters, DEVICE/METRIC."),
     ] = None
+    among_rows: Annotated[
+        bool,
+        typer.Option("--among-rows", help="Search a partial table among the rows that it has."),
+    ] = False
     start: Annotated[
         Path | None, typer.Option(help="A file of architectures to begin with, one a line.")
     ] = None
@@ -108,6 +112,7 @@ class ProtocolOptions:
             failures=self.failures,
             parameters=parameters,
             cost_model=_cost_model(self.seconds_per_epoch, self.in_proportion_to),
+            among_rows=self.among_rows,
             start=read_start(self.start, space),
             prior=_prior(self.proxy, self.keep, strategies),
         )

@@ -121,8 +121,11 @@ def _note(comparison: Comparison) -> str:
         f"Accuracies (%) are means over seeds of the "
         f"incumbent at the end of {comparison.report_recipe}, test looked up after the search"
         f"{_tested(comparison)}{_regret_note(comparison)}. One random draw "
-        f"is exact: over all architectures."
+        f"is exact: over all architectures{' of the table' if protocol.among_rows else ''}."
     )
+    if protocol.among_rows:
+        n, size = len(comparison.table.architectures), comparison.table.space.size
+        note += f" Searched among the {n:,} of {size:,} architectures that the table has."
     note += "".join(f" {remark[0].upper()}{remark[1:]}." for remark in comparison.remarks)
     if protocol.prior:
         note += f" Known beforehand: {protocol.prior}."

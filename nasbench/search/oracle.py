@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.search.cost_model import CostModel
 from nasbench.search.feasibility import check_feasible
 from nasbench.search.goal import Fidelity, Goal, Limit, Outcome, Query, is_test
@@ -58,7 +58,7 @@ class ListedOracle(ABC):
     name: str
 
     def __init__(self) -> None:
-        self._feasible: set[tuple[tuple[str, ...], tuple[Limit, ...]]] = set()
+        self._feasible: set[tuple[tuple[str, ...], tuple[Limit, ...], bool]] = set()
 
     @abstractmethod
     def column(self, metric: str) -> NDArray[np.float64]:
@@ -74,8 +74,14 @@ class ListedOracle(ABC):
 
         What was found to be feasible is remembered: the runs of a comparison share their goal.
         """
-        asked = (goal.judged, goal.limits)
+        timed = goal.budget.seconds is not None
+        asked = (goal.judged, goal.limits, timed)
         if asked not in self._feasible:
+            if timed and not self.timed:
+                raise BadValue(
+                    f"{self.name} has no training times: give --budget-evaluations in place of "
+                    f"--budget-seconds, or say what an epoch takes with --seconds-per-epoch"
+                )
             check_feasible(goal, self.column, self.name)
             self._feasible.add(asked)
 
@@ -138,11 +144,13 @@ class TableOracle(ListedOracle):
                 f"this search is on recipe {self.fidelities[0].recipe}, not on {query.recipe}"
             )
         values, seconds = self._columns.get(query.epochs) or self._read(query.epochs)
+        if not 0 <= query.architecture < len(self._row_of):
+            self.space.check(query.architecture)  # which says what is wrong
         row = self._row_of[query.architecture]
         if row < 0:
             raise NasbenchError(
-                f"{self.table.name} has no architecture {query.architecture}: search a table of "
-                f"all of them, or a surrogate fitted on this one"
+                f"{self.table.name} has no architecture {query.architecture}: search among those "
+                f"that it has (among_rows), or on a surrogate fitted on it"
             )
         shown = {metric: column[row] for metric, column in values.items()}
         return Outcome(shown, seconds[row])

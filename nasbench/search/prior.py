@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import NasbenchError
+from nasbench.errors import BadValue, NasbenchError
+from nasbench.search.among import among
 from nasbench.search.arrival import arrived
 from nasbench.search.strategy import Goal, Outcome, Query, Strategy, strategy_class
 from nasbench.search.warm_start import begin, sampled_by
@@ -25,6 +26,9 @@ OWN_WAY = "scores"
 
 PATIENCE = 10_000
 """So many queries in a row that the filter keeps back end a search."""
+
+REPEATS = 500
+"""So many in a row that it kept back before end a search among rows: nothing else is proposed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ def begin_known(
     start: tuple[int, ...] = (),
     scores: NDArray[np.float64] | None = None,
     keep: float = 1.0,
+    rows: NDArray[np.bool_] | None = None,
 ) -> Strategy:
     """The strategy of that name, see `begin`, with what is known beforehand.
 
@@ -86,19 +91,34 @@ def begin_known(
         start: architectures that come before anything else; none is kept back.
         scores: a proxy's, of each architecture; None where nothing is known.
         keep: the share of the scored that is trained, see `Prior`.
+        rows: which architectures can be searched, `[space.size]`; None: all of them.
+
+    Raises:
+        NasbenchError: as `begin`, and for a start that is not among the rows.
     """
-    if scores is None:
-        return begin(name, space, goal, rng, parameters, start)
     own = dict(parameters)
-    if takes_scores(name):
+    if scores is not None and takes_scores(name):
         own.setdefault(OWN_WAY, scores)
-    if keep == 1:
-        return begin(name, space, goal, rng, own, start)
+    drawing, kept = space, rows
+    if rows is not None:
+        lost = [architecture for architecture in start if not rows[architecture]]
+        if lost:
+            raise BadValue(f"the start names architecture {lost[0]}, of which there is no row")
+        drawing = among(space, rows)
+    if scores is not None and keep < 1:
+        kept = _best(scores, keep) & (True if rows is None else rows)
+        kept[list(start)] = True
+        drawing = _drawing_from(drawing, np.flatnonzero(kept))
+    begun = begin(name, drawing, goal, rng, own, start)
+    if kept is None:
+        return begun
+    return Screened(begun, goal, kept, repeats=PATIENCE if rows is None else REPEATS)
+
+
+def _best(scores: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+    """Which architectures are among the best of those that have scores."""
     scored = np.sort(scores[np.isfinite(scores)])[::-1]
-    kept = scores >= scored[math.ceil(keep * len(scored)) - 1]
-    kept[list(start)] = True
-    drawing = _drawing_from(space, np.flatnonzero(kept))
-    return Screened(begin(name, drawing, goal, rng, own, start), goal, kept)
+    return np.asarray(scores >= scored[math.ceil(share * len(scored)) - 1])
 
 
 class Screened:
@@ -112,19 +132,34 @@ class Screened:
         strategy: whose queries they are.
         goal: gives the metrics of an outcome.
         kept: whether each architecture of the space may be trained, `[space.size]`.
+        repeats: so many queries in a row that were kept back before end the search.
     """
 
-    def __init__(self, strategy: Strategy, goal: Goal, kept: NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        strategy: Strategy,
+        goal: Goal,
+        kept: NDArray[np.bool_],
+        *,
+        repeats: int = PATIENCE,
+    ) -> None:
         self._strategy = strategy
         self._diverged = Outcome(dict.fromkeys(goal.metrics, math.nan), 0.0)
         self._kept = kept
+        self._repeats = repeats
+        self._kept_back: set[int] = set()
 
     def ask(self) -> Query | None:
         """The next query that is kept; None after a long row of others, too."""
+        again = 0
         for _ in range(PATIENCE):
             query = arrived(self._strategy.ask())
             if query is None or self._kept[query.architecture]:
                 return query
+            again = again + 1 if query.architecture in self._kept_back else 0
+            if again >= self._repeats:
+                return None
+            self._kept_back.add(query.architecture)
             self._strategy.tell(query, self._diverged)
         return None
 

@@ -52,6 +52,8 @@ class SearchProtocol:
         failures: the share of trainings that a dying worker takes with it, see `RunSpec`.
         parameters: for each strategy its own.
         cost_model: what training takes, in place of what the table says.
+        among_rows: whether a table of a part of its space is searched among the architectures
+            that it has, see `nasbench.search.among`; else such a table is refused.
         start: architectures that every run begins with, see `RunSpec`.
         prior: a proxy's scores that every run knows, see `RunSpec`.
         also: other tables of the same space to look the incumbents up in, by name or path.
@@ -85,6 +87,7 @@ class SearchProtocol:
     failures: float = 0.0
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cost_model: CostModel | None = None
+    among_rows: bool = False
     start: Sequence[int] = ()
     prior: Prior | None = None
     also: Sequence[str | Path] = ()
@@ -128,6 +131,7 @@ class SearchProtocol:
             failures=self.failures,
             start=tuple(self.start),
             prior=self.prior,
+            among_rows=self.among_rows,
         )
 
     def describe_goal(self) -> dict[str, Any]:
@@ -194,6 +198,7 @@ class ProtocolFields(TypedDict, total=False):
     failures: float
     parameters: Mapping[str, Mapping[str, Any]]
     cost_model: CostModel | None
+    among_rows: bool
     start: Sequence[int]
     prior: Prior | None
     also: Sequence[str | Path]

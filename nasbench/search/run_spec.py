@@ -12,6 +12,7 @@ import numpy as np
 from nasbench._limits import LARGEST_SEED, MOST_WORKERS
 from nasbench._version import __version__
 from nasbench.errors import BadValue, NasbenchError, shown, unknown
+from nasbench.search.among import searched_rows
 from nasbench.search.oracle import Oracle
 from nasbench.search.prior import Prior, begin_known
 from nasbench.search.strategy import Goal, Strategy
@@ -45,6 +46,8 @@ class RunSpec:
             its seconds are paid, the outcome is NaN, and nothing is left to continue.
         start: architectures that come before anything else, such as the winners of earlier tasks.
         prior: a proxy's scores, for strategies that take them, and as a filter for all.
+        among_rows: whether the search is among the architectures that the table has, see
+            `nasbench.search.among`; else it is of the whole space.
     """
 
     strategy: str
@@ -57,6 +60,7 @@ class RunSpec:
     failures: float = 0.0
     start: tuple[int, ...] = ()
     prior: Prior | None = None
+    among_rows: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= LARGEST_SEED:
@@ -75,9 +79,10 @@ class RunSpec:
     def describe(self, oracle: Oracle) -> dict[str, Any]:
         """The spec with its oracle and the version of the code; plain JSON values.
 
-        A start and a prior are in it only where there are, so that old runs go on.
+        A start and a prior are in it only where there are, and so is a search among rows, so
+        that old runs go on.
         """
-        absent = [name for name in ("start", "prior") if not getattr(self, name)]
+        absent = [name for name in ("start", "prior", "among_rows") if not getattr(self, name)]
         return {
             **{name: value for name, value in asdict(self).items() if name not in absent},
             "goal": self.goal.describe(),
@@ -103,6 +108,7 @@ class RunSpec:
             "start": self.start,
             "scores": scores,
             "keep": 1.0 if self.prior is None else self.prior.keep,
+            "rows": searched_rows(oracle, among_rows=self.among_rows),
         }
 
     def rng(self) -> np.random.Generator:

@@ -21,7 +21,7 @@ from nasbench.search.strategy import (
 )
 from nasbench.space import Architectures, Space
 
-__all__ = ["begin", "sampled_by"]
+__all__ = ["begin", "moved_by", "sampled_by"]
 
 OWN_WAY = "warm_start"
 """A strategy whose constructor has a parameter of this name asks for the start itself."""
@@ -148,7 +148,12 @@ def _drawing_first(space: Space, first: Iterable[int]) -> Space:
 
 def sampled_by(space: Space, sample: Callable[..., int | Architectures]) -> Space:
     """The same space but for its random draws: `sample` stands for the method of that name."""
-    kind = type(f"{type(space).__name__}DrawnOtherwise", (type(space),), {"sample": sample})
+    return moved_by(space, sample=sample)
+
+
+def moved_by(space: Space, **methods: Callable[..., Any]) -> Space:
+    """The same space but for some methods, which these stand for."""
+    kind = type(f"{type(space).__name__}MovedOtherwise", (type(space),), methods)
     view: Space = object.__new__(kind)
     view.__dict__ = space.__dict__  # what either works out (classes, orders), both know
     return view

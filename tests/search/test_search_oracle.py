@@ -154,7 +154,7 @@ def test_a_table_without_times_is_searched_by_a_cost_model(
     budget = Budget(seconds=100.0)
     bare = TableOracle(table)
     goal = Goal("valid_accuracy", budget, bare.fidelities)
-    with pytest.raises(NasbenchError, match=r"no training time .* or a cost model"):
+    with pytest.raises(NasbenchError, match=r"no training times: .* --seconds-per-epoch"):
         search(RunSpec("random_search", goal, 0), bare)
     oracle = TableOracle(table, cost_model=CostModel(5.0))
     queries = [Query(7, "r", 2), Query(7, "r", 4, resume=True), Query(7, "r", 4)]
@@ -260,7 +260,7 @@ def test_no_outcome_holds_a_test_metric(
     for oracle, epochs in oracles:
         (fidelity,) = oracle.fidelities
         assert fidelity.epochs == epochs
-        values = oracle.evaluate(Query(77, fidelity.recipe, epochs)).values
+        values = oracle.evaluate(Query(57, fidelity.recipe, epochs)).values
         assert "valid_accuracy" in values
         assert not [metric for metric in values if "test" in metric]
         assert all(math.isfinite(value) for value in values.values())

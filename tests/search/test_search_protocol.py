@@ -72,7 +72,11 @@ def test_a_kept_setting_is_read_and_written_back() -> None:
         prior=Prior("synflow", 0.5),
         also=["/somewhere/else.h5"],
     )
-    assert json.loads(json.dumps(setting.to_json())) == {**KEPT, "test_recipe": None}
+    assert json.loads(json.dumps(setting.to_json())) == {
+        **KEPT,
+        "test_recipe": None,
+        "among_rows": False,
+    }
 
 
 def test_a_setting_of_the_first_version_is_read() -> None:

@@ -1,0 +1,82 @@
+"""Searches among some architectures of a space: those that a table of a part of it has."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import BadValue
+from nasbench.search.oracle import Oracle, TableOracle
+from nasbench.search.warm_start import moved_by
+from nasbench.space import Architectures, Space
+
+__all__ = ["among", "searched_rows"]
+
+_TRIES = 100
+"""Of a crossover whose child the table does not have."""
+
+
+def searched_rows(oracle: Oracle, *, among_rows: bool) -> NDArray[np.bool_] | None:
+    """Which architectures can be searched, bool `[space.size]`; None: all of the space.
+
+    Raises:
+        BadValue: where the table has a part of the space and nobody asks for a search among
+            its rows, and where one is asked for of what is no table.
+    """
+    if not isinstance(oracle, TableOracle):
+        if among_rows:
+            raise BadValue("a search among rows is one on a table: leave --among-rows out")
+        return None
+    table = oracle.table
+    if len(table.architectures) == table.space.size:
+        return None
+    if not among_rows:
+        raise BadValue(
+            f"{table.name} has {len(table.architectures):,} of the {table.space.size:,} "
+            f"architectures of {table.space.name}: search among these with --among-rows "
+            f"(among_rows=True), or on a surrogate fitted on them"
+        )
+    return np.asarray(table.row_of >= 0)
+
+
+def among(space: Space, kept: NDArray[np.bool_]) -> Space:
+    """The same space, moved about in among some of its architectures.
+
+    Draws are from these, neighbours are those of them that differ in one decision, a mutation is
+    to one of these neighbours, all alike, and to any architecture of them where there is none. A
+    crossover is drawn until it is one of them, and is a mutation where a hundred are not.
+
+    After very many draws, a hundred for each of them and ten thousand, draws are from the whole
+    space: a strategy that draws until it finds one that it has not asked for must come to an end.
+
+    Args:
+        space: to search.
+        kept: which of its architectures these are, `[space.size]`; one at least.
+    """
+    these = np.flatnonzero(kept)
+    left = 100 * len(these) + 10_000
+
+    def sample(_self: Space, rng: np.random.Generator, n: int | None = None) -> int | Architectures:
+        nonlocal left
+        if left <= 0:
+            return space.sample(rng) if n is None else space.sample(rng, n)
+        left -= 1 if n is None else n
+        drawn = rng.integers(len(these), size=n)
+        return int(these[drawn]) if n is None else these[drawn]
+
+    def neighbors(_self: Space, architecture: int) -> Architectures:
+        near = space.neighbors(architecture)
+        return near[kept[near]]
+
+    def mutate(self: Space, architecture: int, rng: np.random.Generator) -> int:
+        near = self.neighbors(architecture)
+        return int(near[rng.integers(len(near))]) if len(near) else int(self.sample(rng))
+
+    def crossover(self: Space, first: int, second: int, rng: np.random.Generator) -> int:
+        for _ in range(_TRIES):
+            child = space.crossover(first, second, rng)
+            if kept[child]:
+                return child
+        return self.mutate(first, rng)
+
+    return moved_by(space, sample=sample, neighbors=neighbors, mutate=mutate, crossover=crossover)
