@@ -24,6 +24,8 @@ class RandomSearch:
             ends when all were.
     """
 
+    several_objectives = True  # no more and no less than one: it searches for none
+
     def __init__(
         self, space: Space, goal: Goal, rng: np.random.Generator, *, repeats: bool = True
     ) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nasbench.report.figures import MOST_POINTS, Drawing
 from nasbench.report.regret import legend, mean_curves, over_runs
+from nasbench.report.strategies import runs_text
 from nasbench.report.text import TextTable
 from nasbench.report.theme import FAINT, INK, figure, label, series, styled
 from nasbench.search import Comparison
@@ -84,11 +85,11 @@ def _span(front: NDArray[np.float64], sign: float) -> tuple[float, float]:
 def fronts_table(comparison: Comparison, fronts: Fronts) -> TextTable:
     """How much of the table's hypervolume each strategy found."""
     rows = []
-    for name, runs in comparison.traces.items():
+    summary = comparison.summary()
+    for name in comparison.traces:
         shares = fronts.shares(name)
         known = shares[np.isfinite(shares)]
-        failed = f" ({len(runs) - len(known)} failed)" if len(known) < len(runs) else ""
-        cells = [name, f"{len(runs)}{failed}"]
+        cells = [name, runs_text(summary, name)]
         if len(known):
             found = summarize(known)
             sizes = np.asarray([len(front) for front in fronts.found(name)])

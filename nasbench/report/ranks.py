@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.textpath import TextPath
+from numpy.typing import NDArray
 
 from nasbench.report.figures import Drawing
 from nasbench.report.strategies import PAIRS, pair_rows
@@ -140,7 +141,12 @@ def over_tables(comparisons: Comparisons) -> TextTable:
     found = comparisons.ranks
     rows = []
     for name, rank in found.ranks.items():
-        score = [f"{of:.2f}" if np.isfinite(of) else "–" for of in comparisons.scores[name]]
+        score = [
+            _mean_text(mean, table.scores[name])
+            for mean, table in zip(
+                comparisons.scores[name], comparisons.tables.values(), strict=True
+            )
+        ]
         rows.append((name, *score, f"{rank:.2f}", _letters(found, name)))
     n = len(next(iter(next(iter(comparisons.tables.values())).traces.values())))
     note = (
@@ -149,6 +155,14 @@ def over_tables(comparisons: Comparisons) -> TextTable:
     )
     columns = ("strategy", *comparisons.tables, "mean rank", "group")
     return TextTable(f"{comparisons.scored.capitalize()} on each table", columns, rows, note)
+
+
+def _mean_text(mean: float, scores: NDArray[np.float64]) -> str:
+    """A mean, and of how many runs it is where that is not all of them."""
+    known = int(np.isfinite(scores).sum())
+    if not known:
+        return "–"
+    return f"{mean:.2f}" if known == len(scores) else f"{mean:.2f} (n = {known})"
 
 
 def paired_table(comparisons: Comparisons) -> TextTable:

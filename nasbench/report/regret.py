@@ -62,15 +62,18 @@ def reach_curves(comparison: Comparison, axis: str) -> Drawing | None:
     curves = comparison.curves[axis]
     if not comparison.thresholds:
         return None
+    judged = {name: of[~comparison.unjudged[name]] for name, of in curves.regret.items()}
+    judged = {name: of for name, of in judged.items() if len(of)}
     ends = {
-        within: max(reached(of[:, -1:], within)[0][0] for of in curves.regret.values())
+        within: max(reached(of[:, -1:], within)[0][0] for of in judged.values())
         for within in comparison.thresholds.values()
     }
     within = min((w for w, share in ends.items() if share >= 0.5), default=max(ends))
     drawn, axes = _axes(comparison, curves)
     looks = dict(zip(curves.regret, series(len(curves.regret)), strict=True))
-    for name, (colour, dash) in looks.items():
-        share, low, high = reached(curves.regret[name], within)
+    for name, of in judged.items():
+        colour, dash = looks[name]
+        share, low, high = reached(of, within)
         axes.plot(curves.grid, share, color=colour, linestyle=dash, label=label(name))
         if len(looks) <= MOST_BANDS:
             axes.fill_between(curves.grid, low, high, color=colour, alpha=0.2, linewidth=0)
@@ -78,11 +81,17 @@ def reach_curves(comparison: Comparison, axis: str) -> Drawing | None:
     axes.set_ylabel(f"runs within {within:.2g} points")
     legend(drawn, axes)
     n = len(next(iter(comparison.traces.values())))
+    apart = (
+        ", without those that are not looked up,"
+        if any(of.any() for of in comparison.unjudged.values())
+        else ""
+    )
     interval = " with Wilson's 95 % interval" if len(looks) <= MOST_BANDS else ""
     caption = (
-        f"Share of {n} run{'s' if n > 1 else ''} whose incumbent is within {within:.2g} points of "
-        f"the optimum, {comparison.optimum:.2f} %{interval}. Of the thresholds in the table it is "
-        f"the tightest that a strategy reaches in half of its runs, or the widest where none does."
+        f"Share of {n} run{'s' if n > 1 else ''}{apart} whose incumbent is within {within:.2g} "
+        f"points of the optimum, {comparison.optimum:.2f} %{interval}. Of the thresholds in the "
+        f"table it is the tightest that a strategy reaches in half of its runs, or the widest "
+        f"where none does."
     )
     return Drawing(f"reached-{axis}", "Probability of being near the optimum", caption, drawn)
 
@@ -131,7 +140,10 @@ def over_runs(comparison: Comparison) -> str:
         return "One run of each strategy"
     shown = len(comparison.traces) <= MOST_BANDS
     bands = " with the bootstrap 95 % interval of the mean" if shown else ""
-    return f"Mean over {n} runs{bands}"
+    curves = next(iter(comparison.curves.values()))
+    fewer = {name: runs for name in curves.regret if (runs := curves.band(name).runs) < n}
+    of = "".join(f", {runs} of {name}" for name, runs in fewer.items())
+    return f"Mean over {n} runs{of}{bands}"
 
 
 def _show_small(axes: Axes, means: NDArray[np.float64]) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "pair_rows",
     "pairs_table",
     "reached_table",
+    "runs_text",
     "soon_table",
     "strategy_table",
 ]
@@ -51,13 +52,11 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
     shown = (*counted, *comparison.judged, *regretted)
     digits = {metric: 1 if metric in counted else _digits(comparison, metric) for metric in shown}
     for name, found in summary["strategies"].items():
-        cells = [name, _runs(summary, name)]
+        cells = [name, runs_text(summary, name)]
         for metric in shown:
             stat = found[metric]
             cells.append(_spread(stat["mean"], stat["std"], digits[metric]) if stat else "–")
-            # Failed runs stand in the column of n.
-            if stat and stat.get("n", found["n"]) < found["n"] - summary["failed"][name]:
-                cells[-1] += f" (n = {stat['n']})"
+            cells[-1] += _fewer(stat, summary, name)
         if regretted:
             regret = found["regret"] if found["n"] > 1 else None  # one run has no interval
             interval = (regret["low"], regret["high"], digits["regret"]) if regret else None
@@ -86,7 +85,14 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
     return TextTable(title, columns, rows, note)
 
 
-def _runs(summary: Mapping[str, Any], strategy: str) -> str:
+def _fewer(stat: Mapping[str, float] | None, summary: Mapping[str, Any], strategy: str) -> str:
+    """The n of a number that is of fewer runs than those that found something."""
+    n = summary["strategies"][strategy]["n"]
+    known = n if stat is None else stat.get("n", n)
+    return f" (n = {known})" if known < n - summary["failed"][strategy] else ""
+
+
+def runs_text(summary: Mapping[str, Any], strategy: str) -> str:
     """How many runs there were, and how many of them found nothing or cannot be judged."""
     of_them = [
         f"{summary[key][strategy]} {words}"
@@ -180,11 +186,13 @@ def soon_table(comparison: Comparison) -> TextTable:
     for name in comparison.traces:
         final = summary["strategies"][name]["regret"]
         quartiles = summary["quartiles"][name]["regret"]
-        cells = [name, _number(final["median"], digits) if final else "–"]
+        median = _number(final["median"], digits) if final else "–"
+        cells = [name, median + _fewer(final, summary, name)]
         between = [_number(end, digits) for end in quartiles or ()]
         cells.append(" to ".join(between) or "–")
         for area in summary["areas"][name].values():
-            cells.append(_spread(area["mean"], area["std"], digits) if area else "–")
+            spread = _spread(area["mean"], area["std"], digits) if area else "–"
+            cells.append(spread + _fewer(area, summary, name))
             several = area and summary["strategies"][name]["n"] > 1
             cells.append(_interval(area["low"], area["high"], digits) if several else "–")
         rows.append(cells)

@@ -59,13 +59,11 @@ def compare_on(
     oracle = setting.oracle(table)
     _check_spaces(setting, table, oracle)
     _check_goal(setting, oracle)
-    first, broken = _begin_all(setting, names, oracle, isolate)
-    remarks = (
-        *cautions(names, setting.protocol.goal()),
-        *LookUp.of(table, setting.protocol).check(oracle),
-    )
-    for remark in remarks:
+    also = [load(path) for path in setting.protocol.also]
+    cautious = cautions(names, setting.protocol.goal())
+    for remark in (*cautious, *LookUp.of(table, setting.protocol).check(oracle, also)):
         logger.warning(remark)
+    first, broken = _begin_all(setting, names, oracle, isolate)
     traces: dict[str, list[Trace]] = {}
     side_by_side = processes > 1 and len(numbers) > 1
     if not side_by_side:

@@ -122,7 +122,7 @@ class Comparison:
     def remarks(self) -> tuple[str, ...]:
         """What was known before the first run, and reads the numbers, in sentences."""
         names = [name for name in self.traces if name in strategy_names()]
-        return (*cautions(names, self.goal), *self.lookup.check(self.oracle))
+        return (*cautions(names, self.goal), *self.lookup.check(self.oracle, self.also.values()))
 
     @cached_property
     def goal(self) -> Goal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -63,12 +63,19 @@ class LookUp:
             report if protocol.test_recipe is None else table.recipe(protocol.test_recipe),
         )
 
-    def check(self, oracle: Oracle) -> tuple[str, ...]:
+    def check(self, oracle: Oracle, also: Iterable[Table] = ()) -> tuple[str, ...]:
         """What must be known before the first run, in sentences; most often nothing.
+
+        Args:
+            oracle: that is searched.
+            also: other tables to look up in.
 
         Raises:
             BadValue: where nothing that the search can find could be looked up.
         """
+        if not self.allowed.any():
+            limits = ", ".join(map(str, self.goal.limits))
+            raise BadValue(f"no row of {self.table.name}, which judges finds, keeps {limits}")
         if not self.metrics:
             raise BadValue(
                 f"recipe {self.report_recipe} of {self.table.name} has neither {self.goal.metric} "
@@ -95,6 +102,8 @@ class LookUp:
                 found.append(self._gap(metric, rows))
                 if metric in self.goal.judged:
                     rows &= np.isfinite(self.column(metric))
+            for table in also:
+                found += self._gaps_elsewhere(table, self._findable(oracle))
         return tuple(filter(None, found))
 
     def _findable(self, oracle: ListedOracle) -> NDArray[np.bool_]:
@@ -130,6 +139,23 @@ class LookUp:
             f"{where} for {lacking:,} of the {int(rows.sum()):,} rows that the search can find: "
             f"runs that end there {end}"
         )
+
+    def _gaps_elsewhere(self, table: Table, rows: NDArray[np.bool_]) -> list[str]:
+        """How many of the rows that can be found another table lacks, by metric."""
+        architectures = self.table.rows[rows].astype(np.int64)
+        known = self.elsewhere(table, architectures)
+        if not any(np.isfinite(values).any() for values in known.values()):
+            raise BadValue(
+                f"{table.name} has none of {', '.join(self.metrics)} for any row that the search "
+                f"can find: leave it out of --also"
+            )
+        lacking = {metric: int(np.isnan(values).sum()) for metric, values in known.items()}
+        return [
+            f"{table.name} has no {metric} for {n:,} of the {len(architectures):,} rows that the "
+            f"search can find: runs that end there are left out of its means"
+            for metric, n in lacking.items()
+            if n
+        ]
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:

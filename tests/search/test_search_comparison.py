@@ -337,7 +337,7 @@ def test_runs_whose_every_training_is_lost_have_failed(made_up_table: Table) -> 
             r"limits of flops contradict each other: at least 5e\+06 and at most 3e\+06",
         ),
         (["reinforce"], {"repeats": "cheap"}, "unknown way to count repeats 'cheap'"),
-        (["reinforce"], {"workers": 0}, "1 worker or more"),
+        (["reinforce"], {"workers": 0}, "workers are 1 to 10,000, got 0"),
         (["reinforce"], {"processes": 0}, "1 process or more"),
         (["reinforce"], {"training_seed": 9}, "was trained with seeds"),
         (
@@ -423,7 +423,13 @@ def test_what_was_found_is_looked_up_on_other_tables(
     same = make_table("same", recipes={"long": 6, "short": 4}, seed=5)
     few = make_table("few", rows=range(0, 125, 2), sharing="none", seed=6)
     found = compare(STRATEGIES, made_up_table, **COMMON, also=[same.path, few.path])
-    assert {**found.summary(), "also": {}} == comparison.summary()
+    summary = found.summary()
+    assert {**summary, "also": {}, "remarks": []} == comparison.summary()
+    assert summary["remarks"] == [
+        f"few has no {metric}_accuracy for {sum(made_up_table.rows % 2)} of the 65 rows that the "
+        f"search can find: runs that end there are left out of its means"
+        for metric in ("valid", "test")
+    ]
     for strategy, traces in found.traces.items():
         last = [int(trace.incumbents()[-1]) for trace in traces]
         told = found.summary()["also"]["same"][strategy]
