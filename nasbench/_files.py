@@ -33,7 +33,7 @@ __all__ = [
     "read_json",
     "read_text",
     "read_toml",
-    "stem",
+    "utf8",
     "write_csv",
     "write_json",
     "write_text",
@@ -213,13 +213,16 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def stem(path: Path) -> str:
-    """A file's name without its suffix, in UTF-8 also where the locale knows only ASCII."""
-    return os.fsencode(path.stem).decode("utf-8", "surrogateescape")
+def utf8(name: str) -> str:
+    """The name of a file as texts have it, also where the locale knows only ASCII.
+
+    What is no UTF-8 keeps its escapes, which no name of ours may have: see `is_name`.
+    """
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
 def local(text: str) -> str:
-    """A path that stands in a UTF-8 text, as the file system of any locale takes it."""
+    """A path that stands in a text, as the file system of any locale takes it; undoes `utf8`."""
     return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 

@@ -5,8 +5,6 @@ HDF5 files break when a writer dies, so a build keeps JSON lines and assembles t
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import platform
@@ -15,6 +13,8 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from filelock import lock_descriptor
 
 from nasbench import _journal
 from nasbench._files import read_json, write_text
@@ -131,15 +131,10 @@ class BuildFolder:
             opened.pop_all()  # both stay open until `close`
 
     def _take_lock(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
+        if not lock_descriptor(self._lock.fileno(), blocking=False):
             self._lock.seek(0)
-            raise NasbenchError(
-                f"another build is at work on {self.path}: {self._lock.read().decode().strip()}"
-            ) from error
+            who = self._lock.read(999).decode(errors="replace").strip()
+            raise NasbenchError(f"another build is at work on {self.path}: {who}")
         self._lock.truncate(0)
         started = datetime.now(UTC).isoformat(timespec="seconds")
         self._lock.write(f"process {os.getpid()} on {platform.node()} since {started}\n".encode())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasbench._files import local, read_toml, stem
+from nasbench._files import local, read_toml, utf8
 from nasbench._limits import LARGEST_SEED
 from nasbench._names import LONGEST, is_key
 from nasbench.building.limits import check_sizes
@@ -132,7 +132,7 @@ def _parse(values: Mapping[str, Any], path: Path) -> BuildSpec:
     for key in ("space", "task", "recipe"):
         if key not in values:
             raise BadValue(f"{key!r} is missing")
-    name = values.get("name", stem(path))
+    name = values.get("name", utf8(path.stem))
     if not isinstance(name, str):
         raise BadValue(f"name is a text, got {shown(name)}")
     recipes = {}

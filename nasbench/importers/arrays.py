@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._files import utf8
 from nasbench._npz import SMALL, Npz, open_npz
 from nasbench._progress import Progress
 from nasbench.importers.contract import Contents, check_task
@@ -111,7 +112,7 @@ def _contents(npz: Npz, space: Space, scratch: Scratch, seconds: str | None) -> 
     if any(recipe.numbered for recipe in recipes.values()):
         notes["numbering"] = "the source does not number its seeds: they stand as 0, 1, 2, ..."
     return Contents(
-        name=npz.source.stem,
+        name=utf8(npz.source.stem),
         space=space,
         rows=rows,
         recipes={

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from numpy.typing import ArrayLike
 
+from nasbench._files import utf8
 from nasbench._names import LONGEST, is_name
 from nasbench._progress import Progress
 from nasbench.errors import BadValue, NasbenchError
@@ -105,7 +106,9 @@ def _hash(source: Path, progress: Progress) -> tuple[str, int]:
             progress("hashing the source", done, total)
         if source.is_file():
             return digest.hexdigest(), total
-        folder.update(f"{path.relative_to(source).as_posix()} {digest.hexdigest()}\n".encode())
+        name = utf8(path.relative_to(source).as_posix())
+        line = f"{name} {digest.hexdigest()}\n"
+        folder.update(line.encode("utf-8", "surrogateescape"))
     return folder.hexdigest(), total
 
 

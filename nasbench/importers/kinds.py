@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from nasbench._files import check_out
+from nasbench._files import check_out, utf8
 from nasbench._names import LONGEST
 from nasbench._progress import Progress
 from nasbench._version import __version__
@@ -85,7 +85,7 @@ def import_table(
         about: dict[str, Any] = {
             "source": {
                 "kind": kind,
-                "name": source.resolve().name,
+                "name": utf8(source.resolve().name),
                 "bytes": size,
                 "sha256": sha256,
                 "options": {key: str(value) for key, value in sorted(options.items())},

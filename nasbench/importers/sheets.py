@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._files import utf8
 from nasbench._progress import Progress
 from nasbench.errors import BadValue
 from nasbench.importers.contract import Contents, check_task
@@ -120,7 +121,7 @@ def read(
     }
     seedless = [name for name, recipe_ in recipes.items() if recipe_.seedless]
     return Contents(
-        name=source.stem,
+        name=utf8(source.stem),
         space=of,
         rows=rows,
         recipes={n: {"epochs": r.epochs[-1], "seeds": r.seeds} for n, r in recipes.items()},

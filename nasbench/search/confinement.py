@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import importlib.machinery
 import os
-import resource
 import signal
 import struct
 import sys
@@ -155,17 +154,19 @@ def limit_memory(mebibytes: int, used: int = 0) -> None:
     """Let this process map so much beside the `used` bytes of address space that it has."""
     most = used + mebibytes * 2**20
     for kind in ("RLIMIT_DATA", *(("RLIMIT_AS",) if used else ())):
-        _lower(getattr(resource, kind), most)
+        _lower(kind, most)
 
 
 def limit_rest(cpu_seconds: int) -> None:
     """No files written, no core dumped, and so many seconds of CPU."""
-    _lower(resource.RLIMIT_FSIZE, 0)
-    _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_CPU, cpu_seconds)
+    for kind, most in (("RLIMIT_FSIZE", 0), ("RLIMIT_CORE", 0), ("RLIMIT_CPU", cpu_seconds)):
+        _lower(kind, most)
 
 
-def _lower(kind: int, most: int) -> None:
+def _lower(name: str, most: int) -> None:
+    import resource  # which Windows lacks, where this module is imported all the same
+
+    kind = getattr(resource, name)
     hard = resource.getrlimit(kind)[1]
     least = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(kind, (least, least))

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import gc
 import json
+import mmap
 import os
 import pickle
-import resource
 import signal
 import socket
 import struct
@@ -88,7 +88,7 @@ def _sizes(file: Any) -> Iterator[int]:
             yield 0
         else:
             file.seek(0)
-            yield int(file.read().split()[0]) * resource.getpagesize()
+            yield int(file.read().split()[0]) * mmap.PAGESIZE
 
 
 def _serve(connection: socket.socket) -> None:

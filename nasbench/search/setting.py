@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nasbench._files import local, utf8
 from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle, recipe_of
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run_spec import RunSpec
 from nasbench.table import Table, load
 
 __all__ = ["Setting", "directed", "header_of"]
+
+_PATHS = ("table", "surrogate", "also")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +74,26 @@ class Setting:
         return self.protocol.spec(strategy, seed, oracle)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values that `from_json` reads back."""
-        return {"table": self.table, **self.protocol.to_json()}
+        """Plain JSON values that `from_json` reads back, in any locale."""
+        values = {"table": self.table, **self.protocol.to_json()}
+        return {
+            key: _each(utf8, value) if key in _PATHS else value for key, value in values.items()
+        }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Setting:
         """The setting that `to_json` wrote."""
-        rest = dict(values)
+        rest = {
+            key: _each(local, value) if key in _PATHS else value for key, value in values.items()
+        }
         return cls(rest.pop("table"), SearchProtocol.from_json(rest))
+
+
+def _each(change: Callable[[str], str], paths: Any) -> Any:
+    """Change a path, or each of a list; whatever else a stranger wrote stays."""
+    if isinstance(paths, list | tuple):
+        return [_each(change, path) for path in paths]
+    return change(paths) if isinstance(paths, str) else paths
 
 
 def directed(protocol: SearchProtocol, table: Table) -> SearchProtocol:

@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from nasbench._files import utf8
 from nasbench._npz import Npz, open_npz
 from nasbench._processes import memory
 from nasbench.errors import BadValue, NasbenchError
@@ -50,7 +51,7 @@ def npz(
         NasbenchError: where the file is damaged, lacks an array, or has a split twice.
     """
     path = Path(path)
-    name = name or path.resolve().stem
+    name = name or utf8(path.resolve().stem)
     check_names(name, classes or ("0", "1"))  # before what may be large is read
     if size:
         check_size(size)
@@ -63,7 +64,7 @@ def npz(
         }
         unread = file.passed_over
     images, labels = arrays["train"]
-    notes = [f"not read: {counted(unread, 'array')} of {path.name}"] if unread else []
+    notes = [f"not read: {counted(unread, 'array')} of {utf8(path.name)}"] if unread else []
     return make_task(
         name,
         images,
@@ -71,7 +72,7 @@ def npz(
         own_valid=arrays.get("valid"),
         test=arrays.get("test"),
         classes=classes or _numbers(path, labels),
-        about={"source": path.name, **(about or {})},
+        about={"source": utf8(path.name), **(about or {})},
         notes=notes,
         **split,
     )

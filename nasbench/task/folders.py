@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._files import utf8
 from nasbench.errors import BadValue
 from nasbench.task.base import Images, Task, check_memory, check_names, check_size
 from nasbench.task.images import Picture, Style, parse_colour, read_image
@@ -54,7 +55,7 @@ def folder(
     check_size(size)
     style = Style(size, channels, parse_colour(background))
     listing = list_images(path)
-    name = name or path.resolve().name
+    name = name or utf8(path.resolve().name)
     check_names(name, listing.classes)
     check_memory(sum(map(len, _every(listing))), channels, size)
     done = _Done(path, listing.classes, background)
@@ -67,7 +68,7 @@ def folder(
         own_valid=parts.get("valid"),
         test=parts.get("test"),
         classes=listing.classes,
-        about={"source": f"folder {path.name}"},
+        about={"source": f"folder {utf8(path.name)}"},
         notes=[*listing.unread, *done.notes()],
         **split,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nasbench._files import utf8
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.task.base import SPLITS
 from nasbench.task.images import SUFFIXES
@@ -117,7 +118,7 @@ def _by_class(root: Path, rest: _Rest) -> dict[str, list[Path]]:
         within, files = _entries(cls)
         rest.add("within class folders", "folder", within)
         rest.files([file for file in files if not _is_image(file)], "")
-        found[cls.name] = [file for file in files if _is_image(file)]
+        found[utf8(cls.name)] = [file for file in files if _is_image(file)]
     return found
 
 

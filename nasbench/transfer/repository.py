@@ -13,6 +13,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from nasbench._files import utf8
 from nasbench.errors import NasbenchError
 from nasbench.space import Space
 from nasbench.table import Table
@@ -42,7 +43,7 @@ class EarlierTask:
     @property
     def name(self) -> str:
         """The table's file, without its ending: no two of a folder are called alike."""
-        return self.table.path.stem
+        return utf8(self.table.path.stem)
 
     @property
     def recipe(self) -> str:

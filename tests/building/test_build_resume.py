@@ -362,7 +362,6 @@ def test_two_builds_of_one_table_are_told_of_each_other(spec: BuildSpec, tmp_pat
 @pytest.mark.parametrize(
     "change",
     [
-        lambda spec: replace(spec, name="other"),
         lambda spec: replace(spec, seeds=(0, 2)),
         lambda spec: small_spec(learning_rate=0.2),
         lambda spec: small_spec(epochs=3),
