@@ -6,7 +6,7 @@ from nasbench.search.clock import Clock
 from nasbench.search.comparison import Comparison
 from nasbench.search.comparisons import Comparisons, compare
 from nasbench.search.cost_model import CostModel
-from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle, TrainerOracle
+from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run import Evaluation, Run, search
 from nasbench.search.run_spec import RunSpec
@@ -25,6 +25,7 @@ from nasbench.search.strategy import (
     strategy_names,
 )
 from nasbench.search.trace import Trace
+from nasbench.search.trainer_oracle import TrainerOracle
 
 __all__ = [
     "Budget",

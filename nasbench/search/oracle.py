@@ -1,12 +1,11 @@
-"""Where outcomes come from: a table, a surrogate or the trainer, behind one interface."""
+"""Where outcomes come from: one interface, behind it a table or a surrogate."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -21,11 +20,16 @@ from nasbench.table import Table
 
 if TYPE_CHECKING:
     from nasbench.surrogate import Surrogate
-    from nasbench.task import Task
-    from nasbench.train.recipe import Recipe
-    from nasbench.train.reference import Epoch
 
-__all__ = ["ListedOracle", "Oracle", "SurrogateOracle", "TableOracle", "TrainerOracle", "column_of"]
+__all__ = [
+    "COSTS_ALONE",
+    "ListedOracle",
+    "Oracle",
+    "SurrogateOracle",
+    "TableOracle",
+    "column_of",
+    "recipe_of",
+]
 
 
 COSTS_ALONE = "costs"
@@ -312,105 +316,3 @@ def _known_column(metric: str, shown: Mapping[str, list[float]]) -> NDArray[np.f
     if metric not in shown:
         raise unknown("metric", metric, shown)
     return np.asarray(shown[metric], dtype=np.float64)
-
-
-class TrainerOracle:
-    """Answers by training, now; a training put aside is the checkpoint of a resumed query.
-
-    Args:
-        space: of the architectures.
-        task: to train on.
-        name: of the recipe.
-        recipe: to train by.
-        seeds: of the trainings behind a query: it shows their mean, at the mean price of one,
-            as a table of these seeds does.
-        engine: one of `nasbench.train.engine.ENGINES`, or `auto` for the fastest that is here.
-        hardware: a torch device's name, or `auto`.
-    """
-
-    def __init__(
-        self,
-        space: Space,
-        task: Task,
-        name: str,
-        recipe: Recipe,
-        *,
-        seeds: Sequence[int] = (0,),
-        engine: str = "auto",
-        hardware: str = "auto",
-    ) -> None:
-        from nasbench.train.engine import make_trainer, pick_engine
-        from nasbench.train.reference import prepare
-
-        self.space = space
-        self.fidelities: tuple[Fidelity, ...] = (Fidelity(name, recipe.epochs),)
-        self._task = task
-        self._recipe = recipe
-        self._seeds = tuple(seeds)
-        self._trainer = make_trainer(pick_engine(engine, hardware, task.shape[1:]), hardware)
-        self._data = prepare(task, recipe, self._trainer.hardware)
-        self._aside: dict[tuple[int, int], _Aside] = {}
-
-    def key(self, architecture: int) -> int:
-        return int(self.space.canonical(architecture))
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "kind": "trainer",
-            "name": self._trainer.name,
-            "task": self._task.name,
-            "task_hash": self._task.hash,
-            "recipe": self.fidelities[0].recipe,
-            "recipe_values": self._recipe.describe(),
-            "seeds": list(self._seeds),
-        }
-
-    def evaluate(self, query: Query) -> Outcome:
-        """Train as far as the query says; raises NasbenchError for another recipe or epoch."""
-        recipe, epochs = self.fidelities[0].recipe, self.fidelities[0].epochs
-        if query.recipe != recipe or not 1 <= query.epochs <= epochs:
-            raise NasbenchError(
-                f"this search trains recipe {recipe} for 1 to {epochs} epochs, "
-                f"not {query.recipe} for {query.epochs}"
-            )
-        key = self.key(query.architecture)
-        results = [self._train(key, seed, query) for seed in self._seeds]
-        shown = {
-            metric: _mean([getattr(epoch, metric) for epoch in results])
-            for metric in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")
-        }
-        return Outcome(shown, float(np.mean([epoch.train_seconds for epoch in results])))
-
-    def _train(self, architecture: int, seed: int, query: Query) -> Epoch:
-        """The epoch that the query asks for, of one seed."""
-        place = (architecture, seed)
-        aside = self._aside.get(place)
-        # A finished training is not done again: the same seed shows the same.
-        continues = aside is not None and (query.resume or aside.done == query.epochs)
-        if aside is None or not continues or aside.done > query.epochs:
-            epochs = self._trainer.epochs(
-                self.space, architecture, self._task, self._data, self._recipe, seed
-            )
-            aside = _Aside(1, next(epochs), epochs)
-        # A training that diverged ends early: the epoch asked for is as its last.
-        for epoch in islice(aside.further, query.epochs - aside.done):
-            aside.last = epoch
-        aside.done = query.epochs
-        if aside.done == self._recipe.epochs:
-            aside.further = iter(())  # nothing is left to continue: let go of the network
-        self._aside[place] = aside
-        return aside.last
-
-
-@dataclass(slots=True)
-class _Aside:
-    """A training put aside: how many epochs are done, what the last showed, and the further."""
-
-    done: int
-    last: Epoch
-    further: Iterator[Epoch]
-
-
-def _mean(values: Sequence[float]) -> float:
-    """The mean over the trainings; NaN where one diverged, as in a table."""
-    return float(np.mean(values))

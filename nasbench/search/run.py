@@ -21,10 +21,11 @@ from nasbench.search.clock import Clock
 from nasbench.search.guard import Watch, failed
 from nasbench.search.isolation import Isolated, Isolation
 from nasbench.search.journal import RunJournal
-from nasbench.search.oracle import ListedOracle, Oracle, TrainerOracle
+from nasbench.search.oracle import ListedOracle, Oracle
 from nasbench.search.run_spec import RunSpec
 from nasbench.search.strategy import Outcome, Query, Strategy
 from nasbench.search.trace import Trace
+from nasbench.search.trainer_oracle import TrainerOracle
 from nasbench.stats import non_dominated
 
 __all__ = ["Evaluation", "Run", "search"]
