@@ -51,7 +51,7 @@ def npz(
         NasbenchError: where the file is damaged, lacks an array, or has a split twice.
     """
     path = Path(path)
-    name = name or utf8(path.resolve().stem)
+    name = name or utf8(path.stem)
     check_names(name, classes or ("0", "1"))  # before what may be large is read
     if size:
         check_size(size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ _NEEDED = {
 }
 KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "path": ((str,), "a file or a folder, in quotes"),
-    "name": ((str,), "a name, in quotes"),
+    "name": ((str,), "a name of printable letters, in quotes"),
     "size": ((int,), "a whole number of pixels"),
     "channels": ((int,), "1 (grey) or 3 (colour)"),
     "background": ((str, int, list), 'a colour, as in "white", "#808080" or [255, 255, 255]'),
@@ -84,13 +85,19 @@ def from_spec(spec: object, base: Path = Path()) -> Task:
     return reader(base / local(options.pop("path")), **options)
 
 
+_LONGEST = 4096
+"""Letters of a path, of all texts in [task] the longest."""
+_UNUSUAL = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff]")
+"""What no path has that can be shown in one line, or written at all."""
+
+
 def _check_kind(key: str, value: object) -> None:
     kinds, told = KINDS[key]
     sound = isinstance(value, kinds) and not isinstance(value, bool)
     if isinstance(value, list):
         kind = str if key == "classes" else int
         sound = sound and bool(value) and all(type(one) is kind for one in value)
-    elif value == "" or (isinstance(value, str) and "\0" in value):
-        sound = False
+    elif isinstance(value, str):
+        sound = sound and 0 < len(value) <= _LONGEST and not _UNUSUAL.search(value)
     if not sound:
         raise BadValue(f"[task]: {key} is {told}, got {value!r:.99}")

@@ -122,6 +122,13 @@ def test_special_values(file: Path, protocol: int) -> None:
     assert type(got[-1]) is dict  # what is missing is missing
 
 
+@pytest.mark.parametrize(
+    "content", [b"U\x03\xe9\x00\xff.", b"T\x03\0\0\0\xe9\x00\xff.", b"S'\\xe9\\x00\\xff'\n."]
+)
+def test_strings_of_python_2_are_latin_1_as_numpy_advises(file: Path, content: bytes) -> None:
+    assert load(file, content) == pickle.loads(content, encoding="latin-1") == "é\0ÿ"
+
+
 def test_what_is_shared_and_what_holds_itself(file: Path) -> None:
     row = [1.5]
     around: list[Any] = [row, row]
