@@ -92,7 +92,7 @@ class _Done:
         """Count one image."""
         for what in ("frames", "turned", "unclear", "transparent", "deep", "lost"):
             if getattr(picture, what):
-                name = file.relative_to(self._path).as_posix()
+                name = utf8(file.relative_to(self._path).as_posix())
                 self._names.setdefault(what, []).append(name)
         self._changed[label] += picture.transparent or picture.deep
         self._lost[label] += picture.lost

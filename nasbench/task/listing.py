@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasbench._files import utf8
+from nasbench._files import local, utf8
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.task.base import SPLITS
 from nasbench.task.images import SUFFIXES
@@ -70,7 +70,7 @@ def list_images(path: Path) -> Listing:
                 f"class folder {roots[split] / empty[0]} has no image in it: images are called "
                 f"{', '.join(sorted(SUFFIXES))}"
             )
-        rest.add(f"that only {split} has", "class", [roots[split] / cls for cls in more])
+        rest.add(f"that only {split} has", "class", [roots[split] / local(cls) for cls in more])
     files = {split: [by_class[cls] for cls in classes] for split, by_class in found.items()}
     return Listing(classes, files, rest.sentences())
 
@@ -175,7 +175,7 @@ class _Rest:
         ]
 
     def _names(self, what: str, entries: Sequence[Path]) -> str:
-        names = [entry.relative_to(self._path).as_posix() for entry in entries]
+        names = [utf8(entry.relative_to(self._path).as_posix()) for entry in entries]
         return counted(names, what, "classes" if what == "class" else "")
 
 
@@ -190,7 +190,7 @@ def _inside(what: str, entries: Sequence[Path]) -> str:
         )
         return f", with {images:,} image{'' if images == 1 else 's'}"
     if what == "file":
-        kinds = Counter(entry.suffix.lower() or "without suffix" for entry in entries)
+        kinds = Counter(utf8(entry.suffix.lower()) or "without suffix" for entry in entries)
         told = [f"{n:,} {kind}" for kind, n in kinds.most_common(_KINDS)]
         return f" of other kinds: {named(told)}{', ...' if len(kinds) > _KINDS else ''}"
     return ""
