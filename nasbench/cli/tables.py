@@ -150,6 +150,8 @@ def _imported(table: Table) -> str:
         ("table", table.path),
         ("rows", f"{len(table.rows):,} of {of}"),
     ]
+    if "task" in manifest:
+        shown.append(("task", manifest["task"]["name"]))
     for recipe in table.recipes:
         described = manifest["recipes"][recipe]
         seeds = ", ".join(map(str, described["seeds"])) or "none"

@@ -213,5 +213,6 @@ def _recipes(
             f"--column OLD="
         )
     if epochs is not None and not undated:
-        raise BadValue(f"{source} says its epochs itself: leave the option epochs out")
+        why = "says its epochs itself" if recipes else "has no metric of a recipe"
+        raise BadValue(f"{source} {why}: leave the option epochs out")
     return recipes

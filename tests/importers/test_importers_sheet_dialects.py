@@ -256,6 +256,26 @@ def test_tables_of_two_tasks_are_not_merged(tmp_path: Path) -> None:
         imported(tmp_path, "architecture,flops\n0,1\n", dataset="cifar10")
 
 
+def test_the_command_says_what_it_found_out_and_what_it_did_not_read(tmp_path: Path) -> None:
+    space = tmp_path / "widths.toml"
+    space.write_text(WIDTHS)
+    sheet = tmp_path / "r.csv"
+    sheet.write_text(";stem;block;top1;note\n1;16;conv;0,915;x\n2;32;mb;NA;y\n")
+    options = f"""--space {space} --recipe r --epochs 90 --decimal , --column top1=valid_accuracy
+        --column note= --factor top1=100 --task cifar10 --out {tmp_path / "r.h5"}"""
+    result = CliRunner().invoke(app, ["import", "csv", str(sheet), *options.split()])
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.splitlines() == [
+        "nasbench: cells are separated by semicolons",
+        "nasbench: valid_accuracy is multiplied by 100",
+        "nasbench: columns not read (2): (no name), note",
+    ]
+    assert "task      cifar10" in result.stdout
+    table = Table(tmp_path / "r.h5")
+    assert table.values("valid_accuracy", [0, 3]).tolist()[:1] == [91.5]
+    assert table.manifest["source"]["read"][-1] == "columns not read (2): (no name), note"
+
+
 # Many columns.
 
 
