@@ -29,7 +29,7 @@ def value(rng: Random, *, strict: bool = False) -> Any:
     if kind == 5 and not strict:
         return rng.choice(CONSTANTS)
     if kind == 6:
-        return nested(rng.choice((3, 40, 900)), rng)
+        return nested(rng.choice((3, 40, 150)), rng)
     return rng.choice(
         (None, True, False, [], {}, [[]], [None], {"": 0}, [1, "a", None], [0] * 5000)
     )

@@ -15,6 +15,7 @@ from random import Random
 
 import forked
 import kinds
+import mutations
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
@@ -26,6 +27,22 @@ BY_COMMAND = min(INPUTS, 100)
 @pytest.fixture(scope="module")
 def seeds(tmp_path_factory: pytest.TempPathFactory) -> kinds.Seeds:
     return kinds.Seeds(tmp_path_factory.mktemp("seeds"))
+
+
+@pytest.mark.parametrize("kind", kinds.KINDS)
+def test_without_a_mutation_inputs_are_answered(
+    kind: str, seeds: kinds.Seeds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("mutate", "text", "data"):
+        monkeypatch.setattr(mutations, name, lambda given, rng, **options: given)
+    make = kinds.KINDS[kind](seeds)
+    tally = forked.Tally()
+    for number in range(8):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        forked.attempt(make(Random(number), folder), str(number), tally)
+    assert tally.answered, tally.sentences
+    assert not tally.fell, tally.fell
 
 
 @pytest.mark.parametrize("kind", kinds.KINDS)
