@@ -13,7 +13,7 @@ from nasbench._npz import Npz, open_npz
 from nasbench._processes import memory
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.task.base import SPLITS, Images, Task, as_images, check_names, check_size, mean_pool
-from nasbench.task.splitting import make_task
+from nasbench.task.splitting import check_shares, make_task
 from nasbench.task.unread import counted, named
 
 __all__ = ["npz"]
@@ -58,9 +58,10 @@ def npz(
     most = memory() // 3 or _MOST  # as read, in order, and split
     with open_npz(path, wanted=lambda key: _pair(key) is not None, most=most) as file:
         found = _find(file)
+        check_shares(name, found, split.get("valid"), split.get("test_share"))
         arrays = {
-            split: (_images(name, file.array(images), size), _labels(file, labels))
-            for split, (images, labels) in found.items()
+            part: (_images(name, file.array(images), size), _labels(file, labels))
+            for part, (images, labels) in found.items()
         }
         unread = file.passed_over
     images, labels = arrays["train"]

@@ -15,7 +15,7 @@ from nasbench.errors import BadValue
 from nasbench.task.base import Images, Task, check_memory, check_names, check_size
 from nasbench.task.images import Picture, Style, parse_colour, read_image
 from nasbench.task.listing import Listing, list_images
-from nasbench.task.splitting import make_task
+from nasbench.task.splitting import check_shares, make_task
 from nasbench.task.unread import counted
 
 __all__ = ["folder"]
@@ -57,6 +57,7 @@ def folder(
     listing = list_images(path)
     name = name or utf8(path.resolve().name)
     check_names(name, listing.classes)
+    check_shares(name, listing.splits, split.get("valid"), split.get("test_share"))
     check_memory(sum(map(len, _every(listing))), channels, size)
     done = _Done(path, listing.classes, background)
     parts = {part: _read(files, style, done) for part, files in listing.splits.items()}

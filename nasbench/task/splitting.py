@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from nasbench.errors import BadValue
 from nasbench.task.base import Images, Split, Task, as_labels
 
-__all__ = ["make_task"]
+__all__ = ["check_shares", "make_task"]
 
 _SHARE = 0.2
 """Of the images that there are, where nothing else is said."""
@@ -62,8 +62,8 @@ def make_task(
     if seed < 0 or seed >= 2**63:
         bound = "is 0 or more" if seed < 0 else "is below 2**63"
         raise BadValue(f"task {name}: the seed of a split {bound}, got {seed}")
-    for option, share, own in (("valid", valid, own_valid), ("test_share", test_share, test)):
-        _check_share(name, option, share, own is not None)
+    apart = {split for split, own in (("valid", own_valid), ("test", test)) if own is not None}
+    check_shares(name, apart, valid, test_share)
     rng = np.random.default_rng(seed)
     order = _stratified_order(labels, rng)
     parts = {}
@@ -99,18 +99,30 @@ def make_task(
     )
 
 
-def _check_share(name: str, option: str, share: float | None, own: bool) -> None:
-    """A share is given of what is split off, and of nothing else."""
-    if share is None:
-        return
-    if own:
-        split = option.removesuffix("_share")
-        raise BadValue(f"task {name} has {split} images of its own, all used: leave {option} out")
-    if option == "test_share" and not 0 < share < 1:
-        raise BadValue(f"task {name}: test_share must lie between 0 and 1, got {share}")
-    if isinstance(share, float) and not 0 < share < 1:
+def check_shares(
+    name: str,
+    apart: Container[str],
+    valid: int | float | None = None,
+    test_share: float | None = None,
+) -> None:
+    """Refuse shares that are none, or of a split that comes apart, before images are read.
+
+    Args:
+        name: of the task.
+        apart: the splits that come apart.
+        valid: see `make_task`.
+        test_share: see `make_task`.
+    """
+    for split, option, share in (("valid", "valid", valid), ("test", "test_share", test_share)):
+        if share is not None and split in apart:
+            raise BadValue(
+                f"task {name} has {split} images of its own, all used: leave {option} out"
+            )
+    if test_share is not None and not 0 < test_share < 1:
+        raise BadValue(f"task {name}: test_share must lie between 0 and 1, got {test_share}")
+    if isinstance(valid, float) and not 0 < valid < 1:
         raise BadValue(
-            f"task {name}: valid is a number of images, or a share between 0 and 1; got {share}"
+            f"task {name}: valid is a number of images, or a share between 0 and 1; got {valid}"
         )
 
 

@@ -175,6 +175,7 @@ def test_a_share_of_a_split_that_is_there_is_refused(tmp_path: Path) -> None:
     for split in ("train", "val", "test"):
         for cls in "ab":
             flat(tmp_path / split / cls, n=4)
+    (tmp_path / "train" / "a" / "00.png").write_bytes(b"not an image")  # none is read before
     with pytest.raises(NasbenchError, match="has valid images of its own, all used: leave valid"):
         folder(tmp_path, size=4, valid=0.5)
     with pytest.raises(NasbenchError, match="has test images of its own, all used: leave test_sh"):
