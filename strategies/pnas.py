@@ -44,6 +44,12 @@ class Pnas(BatchSearch):
     may not, so that this one goes on with batches of `beam_size`, those predicted best among
     random architectures not yet trained. A step waits for all outcomes of the one before.
 
+    Little of it is random, as in the paper: all cells of one block are trained, and the fit is
+    a function of what they showed. The seed decides in which order equals come, and, of more
+    than `candidates`, which are predicted. Where a query has one answer (a table searched with
+    one training seed, or with the mean), runs of many seeds often end at the same architecture:
+    their spread says nothing of luck. To see that, search with other training seeds.
+
     Args:
         space: to search.
         goal: gives the recipe and what is better.

@@ -1,22 +1,25 @@
-"""The contract of strategies as a test that any of them can be put to.
+"""The contract of strategies as tests that any of them can be put to, one a property.
 
-from nasbench.search.testing import check_strategy
+    from nasbench.search.testing import StrategyContract
 
-def test_my_strategy() -> None:
-    check_strategy("my_strategy")
+    class TestMyStrategy(StrategyContract):
+        strategy = "my_strategy"
+
+Or all in one: `check_strategy("my_strategy")`.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from nasbench.errors import NasbenchError
-from nasbench.search.run import search
+from nasbench.errors import NasbenchError, StrategyError
+from nasbench.search.repeating import check_same, fresh_run, short_run
+from nasbench.search.run import Run, search
 from nasbench.search.run_spec import RunSpec
 from nasbench.search.strategy import (
     Budget,
@@ -25,11 +28,12 @@ from nasbench.search.strategy import (
     Outcome,
     Query,
     Strategy,
+    is_ours,
     make_strategy,
 )
 from nasbench.space import Space, get
 
-__all__ = ["ToyOracle", "check_strategy"]
+__all__ = ["StrategyContract", "ToyOracle", "check_strategy"]
 
 EPOCHS = 4
 
@@ -71,6 +75,154 @@ class ToyOracle:
         return {"kind": "toy", "space": self.space.name, "diverging": self._diverging}
 
 
+class Trial(NamedTuple):
+    """A search that a strategy is tried in."""
+
+    space: str
+    diverging: float
+    workers: int
+    budget: Budget
+
+
+def trials(spaces: Sequence[str], evaluations: int) -> list[Trial]:
+    """Searches in which every two values of two settings come together, at the least cost.
+
+    Of two spaces, two shares of trainings that diverge, one worker and three, a budget in
+    evaluations and one in seconds: five searches in place of sixteen. Further spaces have their
+    own five.
+    """
+    budgets = Budget(evaluations=evaluations), Budget(seconds=20.0 * EPOCHS)
+    found = []
+    for first in range(0, len(spaces), 2):
+        two = (spaces[first], spaces[min(first + 1, len(spaces) - 1)])
+        for space, diverging, workers, budget in _PAIRS:
+            found.append(Trial(two[space], (0.0, 0.3)[diverging], (1, 3)[workers], budgets[budget]))
+    return found
+
+
+_PAIRS = ((0, 0, 0, 0), (1, 1, 1, 0), (1, 1, 0, 1), (1, 0, 1, 1), (0, 1, 1, 1))
+"""Kleitman and Spencer's five rows, 1973: any two columns have 00, 01, 10 and 11 among them."""
+
+
+class Tried(NamedTuple):
+    """What came of a trial: all that was asked, the run, and why there is none."""
+
+    asked: list[Query]
+    run: Run | None
+    error: str
+
+
+class StrategyContract:
+    """Tests of a registered strategy, one a property: inherit, and pytest runs them.
+
+    A strategy asks the same for the same seed, also in a fresh process; it takes outcomes in any
+    order, with several queries open; it stays within the space, the recipes and their epochs;
+    bears trainings that diverge; leaves global random numbers alone; and ends with its budget.
+
+    Attributes:
+        strategy: its name.
+        parameters: of its own.
+        spaces: to try it on.
+        evaluations: of each trial.
+
+    Example:
+        >>> from nasbench.search.testing import StrategyContract
+        >>> class TestRandomSearch(StrategyContract):
+        ...     strategy = "random_search"
+        ...     spaces = ("nb201-mini",)
+        >>> TestRandomSearch().test_it_asks_the_same_for_the_same_seed()
+    """
+
+    strategy: ClassVar[str] = ""
+    parameters: ClassVar[Mapping[str, Any]] = {}
+    spaces: ClassVar[Sequence[str]] = ("nb201-mini", "nb201")
+    evaluations: ClassVar[int] = 60
+    _tried: ClassVar[dict[Trial, list[Tried]]]
+
+    def test_no_search_with_it_fails(self) -> None:
+        for tried in self._trials().values():
+            assert not tried[0].error, tried[0].error
+            assert tried[0].run
+            assert tried[0].run.evaluations, f"{self.strategy} finished no evaluation"
+
+    def test_it_stays_within_the_space_and_the_recipes(self) -> None:
+        for trial, tried in self._trials().items():
+            _check_queries(self.strategy, get(trial.space), tried[0].asked)
+
+    def test_it_ends_with_its_budget(self) -> None:
+        for trial, tried in self._trials().items():
+            done = tried[0].run.evaluations if tried[0].run else []
+            assert len(done) <= (trial.budget.evaluations or math.inf)
+            assert all(e.finished <= (trial.budget.seconds or math.inf) for e in done)
+
+    def test_it_asks_the_same_for_the_same_seed(self) -> None:
+        for tried in self._trials().values():
+            assert tried[0].asked == tried[1].asked, (
+                f"{self.strategy} asks differently for the same seed"
+            )
+
+    def test_it_asks_the_same_in_a_fresh_process(self) -> None:
+        """Ours do by the golden file of their trajectories."""
+        if is_ours(self.strategy):
+            return
+        oracle = ToyOracle(get(self.spaces[0]), 0.1)
+        goal = Goal("valid_accuracy", Budget(evaluations=self.evaluations), oracle.fidelities)
+        spec = RunSpec(self.strategy, goal, 7, self.parameters)
+        try:
+            first = fresh_run(spec, oracle)
+            check_same(self.strategy, first, short_run(spec, oracle))
+        except StrategyError as error:
+            raise AssertionError(str(error)) from error
+
+    def test_it_takes_outcomes_in_any_order(self) -> None:
+        for space in self.spaces:
+            _check_any_order(self.strategy, self.parameters, get(space), self.evaluations)
+
+    def test_it_leaves_global_random_numbers_alone(self) -> None:
+        trial, *_ = self._trials()  # the first runs import: what libraries draw then is theirs
+        kept = np.random.get_state(), random.getstate()  # noqa: NPY002  watched, not used
+        try:
+            np.random.random_sample()  # noqa: NPY002  a state that no seed leads to
+            random.random()
+            before = _global_states()
+            self._try(trial)
+            now = _global_states()
+        finally:
+            np.random.set_state(kept[0])  # noqa: NPY002
+            random.setstate(kept[1])
+        for library, state in before.items():
+            assert now[library] == state, (
+                f"{self.strategy} draws from {library}'s global random numbers"
+            )
+
+    @classmethod
+    def _trials(cls) -> dict[Trial, list[Tried]]:
+        """Every trial twice, made once for all tests."""
+        if "_tried" not in vars(cls):  # a subclass has its own
+            cls._tried = {
+                trial: [cls._try(trial), cls._try(trial)]
+                for trial in trials(cls.spaces, cls.evaluations)
+            }
+        return cls._tried
+
+    @classmethod
+    def _try(cls, trial: Trial) -> Tried:
+        oracle = ToyOracle(get(trial.space), trial.diverging)
+        goal = Goal("valid_accuracy", trial.budget, oracle.fidelities)
+        spec = RunSpec(cls.strategy, goal, 7, cls.parameters, trial.workers)
+        strategy = make_strategy(cls.strategy, oracle.space, goal, spec.rng(), cls.parameters)
+        try:
+            return Tried(oracle.asked, search(spec, oracle, strategy=strategy), "")
+        except NasbenchError as error:  # it asked for what is no query
+            return Tried(oracle.asked, None, str(error))
+
+
+def _global_states() -> dict[str, str]:
+    """Of the random numbers that all of a process share."""
+    numpy = str(np.random.get_state(legacy=False))  # noqa: NPY002
+    return {"numpy": numpy, "Python": str(random.getstate())}
+
+
 def check_strategy(
     name: str,
     parameters: Mapping[str, Any] | None = None,
@@ -78,52 +230,28 @@ def check_strategy(
     spaces: tuple[str, ...] = ("nb201-mini", "nb201"),
     evaluations: int = 60,
 ) -> None:
-    """Put a registered strategy to the contract; raises AssertionError where it breaks it.
-
-    It must ask the same for the same seed; take outcomes in any order, with several queries
-    open; stay within the space, the recipes and their epochs; bear trainings that diverge;
-    leave global random numbers alone; and end with its budget.
+    """Put a registered strategy to every test of `StrategyContract`.
 
     Args:
         name: of the strategy.
         parameters: of its own.
         spaces: to try it on.
         evaluations: of each trial.
+
+    Raises:
+        AssertionError: by the first test that it does not pass.
+        NasbenchError: for an unknown name or parameter.
     """
-    for space_name in spaces:
-        space = get(space_name)
-        for diverging in (0.0, 0.3):
-            _check_runs(name, parameters or {}, space, diverging, evaluations)
-        _check_any_order(name, parameters or {}, space, evaluations)
-
-
-def _check_runs(
-    name: str, parameters: Mapping[str, Any], space: Space, diverging: float, evaluations: int
-) -> None:
-    legacy = np.random.get_state(legacy=False)  # noqa: NPY002  watched, not used
-    standard = random.getstate()
-    seconds = 20.0 * EPOCHS
-    for workers in (1, 3):
-        for budget in (Budget(evaluations=evaluations), Budget(seconds=seconds)):
-            asked = []
-            for _ in range(2):
-                oracle = ToyOracle(space, diverging)
-                goal = Goal("valid_accuracy", budget, oracle.fidelities)
-                spec = RunSpec(name, goal, 7, parameters, workers)
-                strategy = make_strategy(name, space, goal, spec.rng(), parameters)
-                try:
-                    run = search(spec, oracle, strategy=strategy)
-                except NasbenchError as error:  # it asked for what is no query
-                    raise AssertionError(str(error)) from error
-                assert run.evaluations, f"{name} finished no evaluation"
-                assert len(run.evaluations) <= (budget.evaluations or math.inf)
-                assert all(e.finished <= (budget.seconds or math.inf) for e in run.evaluations)
-                _check_queries(name, space, oracle.asked)
-                asked.append(oracle.asked)
-            assert asked[0] == asked[1], f"{name} asks differently for the same seed"
-    now = np.random.get_state(legacy=False)  # noqa: NPY002
-    assert str(now) == str(legacy), f"{name} draws from numpy's global random numbers"
-    assert random.getstate() == standard, f"{name} draws from Python's global random numbers"
+    given = {
+        "strategy": name,
+        "parameters": parameters or {},
+        "spaces": spaces,
+        "evaluations": evaluations,
+    }
+    contract = type("Contract", (StrategyContract,), given)()
+    for test in vars(StrategyContract):
+        if test.startswith("test_"):
+            getattr(contract, test)()
 
 
 def _check_queries(name: str, space: Space, asked: list[Query]) -> None:

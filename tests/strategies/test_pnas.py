@@ -51,6 +51,18 @@ def test_a_step_waits_for_the_one_before(nb201: CellSpace) -> None:
     assert strategy.ask() is not None
 
 
+def test_a_seed_orders_equals_and_chooses_little(
+    published: Mapping[str, Any], nb201: CellSpace
+) -> None:
+    """Its growth and its fit are functions of what was told: seeds agree on much of a search."""
+    values = np.nanmean(published["recipe/200ep/valid_accuracy"], axis=(1, 2))
+    runs = [play(Pnas(nb201, GOAL, np.random.default_rng(s)), values, 60) for s in range(4)]
+    assert len({tuple(asked) for asked in runs}) == 4
+    assert len({frozenset(asked[:5]) for asked in runs}) == 1
+    best = {asked[int(values[asked].argmax())] for asked in runs}
+    assert len(best) < len(runs)
+
+
 def test_small_cells_teach_of_large_ones(published: Mapping[str, Any], nb201: CellSpace) -> None:
     """The first full cells, chosen from what smaller ones showed, against random cells."""
     values = np.nanmean(published["recipe/200ep/valid_accuracy"], axis=(1, 2))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
+from itertools import combinations
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query, strategy_names
-from nasbench.search.testing import EPOCHS, check_strategy
+from nasbench.search.testing import EPOCHS, StrategyContract, check_strategy, trials
 from nasbench.space import Space
 
 # An ask of these takes a tenth of a second: few of them follow the random ones.
@@ -21,6 +22,26 @@ FEWER: dict[str, dict[str, Any]] = {"gp_bo": {"spaces": ("nb201-mini",), "evalua
 @pytest.mark.parametrize("name", strategy_names())
 def test_registered_strategies_keep_the_contract(name: str) -> None:
     check_strategy(name, **FEWER.get(name, {}))
+
+
+class TestRandomSearch(StrategyContract):
+    """As a third party's tests have it: a test a property."""
+
+    strategy = "random_search"
+    parameters: ClassVar[dict[str, Any]] = {"repeats": False}
+    evaluations = 20
+
+
+@pytest.mark.parametrize("spaces", [("a", "b"), ("a",), ("a", "b", "c")])
+def test_every_two_settings_come_together(spaces: tuple[str, ...]) -> None:
+    found = trials(spaces, 60)
+    assert len(found) == 5 * -(-len(spaces) // 2)
+    for first, second in combinations(range(1, 4), 2):
+        assert len({(trial[first], trial[second]) for trial in found}) == 4
+    for other in range(1, 4):
+        assert {(t.space, t[other]) for t in found} == {
+            (space, value) for space in spaces for value in {t[other] for t in found}
+        }
 
 
 @pytest.mark.parametrize(
