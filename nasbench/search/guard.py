@@ -15,14 +15,20 @@ import signal
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from multiprocessing import parent_process
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from nasbench.errors import NasbenchError, StrategyError
+import numpy as np
 
-__all__ = ["Overdue", "Watch", "failed", "in_a_sentence", "place"]
+from nasbench.errors import NasbenchError, StrategyError
+from nasbench.space import Space
+
+__all__ = ["Overdue", "Watch", "failed", "in_a_sentence", "place", "unchanged"]
 
 PATIENCE = 600.0
 """So many seconds of wall time in one call of a strategy end it."""
@@ -73,6 +79,7 @@ class Watch:
         self.flagged = False
         self._late = 0
         self._thread = 0
+        self._heard = False  # whether an alarm is
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -82,6 +89,7 @@ class Watch:
         if threading.current_thread() is threading.main_thread():
             if hasattr(signal, "SIGALRM") and signal.getsignal(signal.SIGALRM) is not None:
                 self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._alarm)
+                self._heard = True
             if callable(signal.getsignal(signal.SIGINT)):
                 self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
         _watchdog.add(self)
@@ -116,7 +124,7 @@ class Watch:
         self.flagged = True
         if self._late > LOOKS and parent_process() is not None:
             os._exit(1)  # it swallows what interrupts it: who waits for this process is told
-        if self._late == 1 and signal.SIGALRM in self._before:
+        if self._late == 1 and self._heard:
             signal.pthread_kill(self._thread, signal.SIGALRM)
         else:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -137,6 +145,48 @@ class Watch:
         global _interrupted
         _interrupted = self.flagged = True
         self._before[signal.SIGINT](number, frame)
+
+
+@contextmanager
+def unchanged(name: str, space: Space) -> Iterator[None]:
+    """Keep the space, which others search, too, as it is while a strategy has it.
+
+    Its arrays can be read alone. What the strategy put in place of something is put back; what a
+    space works out once and keeps is its own business.
+
+    Raises:
+        StrategyError: where the strategy changed the space.
+    """
+    before = dict(vars(space))
+    for value in before.values():
+        if type(value) is np.ndarray:
+            value.setflags(write=False)
+    error = None
+    try:
+        yield
+    except NasbenchError as raised:  # which the change may have led to
+        error = raised
+    finally:
+        changed = _put_back(space, before)
+    if changed:
+        raise StrategyError(
+            f"strategy {name} changed {changed[0]} of {type(space).__name__}, which others search"
+        ) from error
+    if error:
+        raise error
+
+
+def _put_back(space: Space, before: dict[str, Any]) -> list[str]:
+    """What of a space is not as it was before, and is now."""
+    now = vars(space)
+    changed = [key for key, value in before.items() if now.get(key) is not value is not None]
+    now.update({key: before[key] for key in changed})
+    for key in now.keys() - before.keys():
+        kept = getattr(type(space), key, None)
+        if kept is not None and not isinstance(kept, cached_property):  # it hides a method
+            changed.append(key)
+            del now[key]
+    return changed
 
 
 class _Watchdog:

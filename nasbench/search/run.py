@@ -18,7 +18,7 @@ import numpy as np
 from nasbench.errors import NasbenchError, StrategyError, unknown
 from nasbench.search.arrival import NotAQuery, arrived
 from nasbench.search.clock import Clock
-from nasbench.search.guard import Watch, failed
+from nasbench.search.guard import Watch, failed, unchanged
 from nasbench.search.isolation import Isolated, Isolation
 from nasbench.search.journal import RunJournal
 from nasbench.search.oracle import ListedOracle, Oracle
@@ -156,7 +156,9 @@ def search(
         if isolate:
             limits = Isolation() if isolate is True else isolate
             strategy = stack.enter_context(Isolated(spec, oracle, limits))
-        elif strategy is None:
+        else:
+            stack.enter_context(unchanged(spec.strategy, oracle.space))
+        if strategy is None:
             watch.since = time.perf_counter()
             strategy = spec.begin(oracle)
             watch.since = math.inf

@@ -124,6 +124,26 @@ class WantsMore(Honest):
         return super().ask()._replace(epochs=1)
 
 
+class ChangesTheSpace(Honest):
+    """Makes the space small for whoever searches it next."""
+
+    def third(self, query: Query) -> Any:
+        self.space.size = 2
+        return query
+
+
+class ChangesHowItDraws(Honest):
+    def third(self, query: Query) -> Any:
+        self.space.sample = lambda rng, n=None: 0  # type: ignore[method-assign, assignment]
+        return query
+
+
+class WritesIntoTheSpace(Honest):
+    def third(self, query: Query) -> Any:
+        self.space._choices[:] = 1
+        return query
+
+
 class Remembers(Honest):
     """Each run begins with the best of all before it."""
 
