@@ -207,6 +207,10 @@ def _seconds(simulated: float) -> str:
 
 def _trainings(epochs: int, oracle: Oracle) -> str:
     """Epochs that were trained, in whole trainings."""
+    from nasbench.search.oracle import COSTS_ALONE
+
+    if oracle.fidelities[0].recipe == COSTS_ALONE:
+        return "nothing: the table holds costs alone"
     whole = oracle.fidelities[0].epochs
     return f"{epochs:,} epochs, {epochs / whole:.4g} whole trainings of {whole}"
 

@@ -51,7 +51,7 @@ def checklist(comparisons: Sequence[Comparison]) -> TextTable:
 
 def _trained(comparison: Comparison) -> bool:
     """Whether the table says how its recipe was trained."""
-    return "trained" in comparison.table.manifest["recipes"][comparison.report_recipe]
+    return "trained" in comparison.table.manifest["recipes"].get(comparison.report_recipe, {})
 
 
 def _source(comparison: Comparison) -> str:
@@ -72,6 +72,8 @@ def _space_code(comparison: Comparison) -> Answer:
 
 def _final_training(comparison: Comparison) -> Answer:
     recipe = comparison.report_recipe
+    if not comparison.table.recipes:
+        return OPEN, f"{comparison.table.name} holds costs alone: say what was trained, and how"
     seeds = ", ".join(map(str, comparison.table.manifest["recipes"][recipe]["seeds"]))
     if _trained(comparison):
         return MET, f"{recipe} of {comparison.table.name}: settings and seeds {seeds} in its file"

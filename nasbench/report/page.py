@@ -153,7 +153,8 @@ def write_comparison(found: Comparison | Comparisons, out: Path) -> Path:
     sections += _checklist_sections(list(tables.values()))
     for name, comparison in tables.items():
         of = f": {name}" if several else ""
-        sections += _table_sections(comparison.table, comparison.report_recipe, of)
+        recipe = comparison.report_recipe if comparison.table.recipes else None
+        sections += _table_sections(comparison.table, recipe, of)
     page = write_sections(sections, out, f"Search strategies on {over}")
     write_sheets(tables, out)
     text = json.dumps(found.summary(), indent=2, allow_nan=False) + "\n"

@@ -124,9 +124,7 @@ def _note(comparison: Comparison) -> str:
     note = (
         f"Budget: {budget_text(comparison)}. A query shows the {seen}; repeats are "
         f"{protocol.repeats}. Mean ± standard deviation over n runs{_interval_note(comparison)}. "
-        f"Accuracies (%) are means over seeds of the "
-        f"incumbent at the end of {comparison.report_recipe}, test looked up after the search"
-        f"{_tested(comparison)}{_regret_note(comparison)}. One random draw "
+        f"{_looked_up(comparison)}{_regret_note(comparison)}. One random draw "
         f"is exact: over all architectures{' of the table' if protocol.among_rows else ''}."
     )
     if protocol.among_rows:
@@ -152,9 +150,15 @@ def _interval_note(comparison: Comparison) -> str:
     return "; the interval is the bootstrap 95 % interval of the mean regret"
 
 
-def _tested(comparison: Comparison) -> str:
+def _looked_up(comparison: Comparison) -> str:
+    """What the columns of what was found are."""
+    if not comparison.table.recipes:
+        return "Costs are those of the incumbent"
     report, test = comparison.report_recipe, comparison.lookup.test_recipe
-    return "" if test == report else f" at the end of {test}"
+    return (
+        f"Accuracies (%) are means over seeds of the incumbent at the end of {report}, test looked "
+        f"up after the search{'' if test == report else f' at the end of {test}'}"
+    )
 
 
 def _regret_note(comparison: Comparison) -> str:

@@ -90,8 +90,8 @@ class LookUp:
                     f"it there are no fronts to look up"
                 )
             found.append(
-                f"regret is left out: recipe {self.report_recipe} of {self.table.name} has no "
-                f"{missing}"
+                f"regret is left out: recipe {self.report_recipe} of table {self.table.name} has "
+                f"no {missing}"
             )
         if isinstance(oracle, SurrogateOracle):
             found.append(self._unlisted())
@@ -120,7 +120,7 @@ class LookUp:
         if not absent:
             return ""
         return (
-            f"{self.table.name} has no row for {absent:,} of the {self.table.space.size:,} "
+            f"table {self.table.name} has no row for {absent:,} of the {self.table.space.size:,} "
             f"architectures that the search can find: runs that end there are not looked up, and "
             f"counted apart"
         )
@@ -130,7 +130,7 @@ class LookUp:
         lacking = int((rows & ~np.isfinite(self.column(metric))).sum())
         if not lacking:
             return ""
-        where = f"{self.table.name} has no {metric} of recipe {self.recipe_of(metric)}"
+        where = f"table {self.table.name} has no {metric} of recipe {self.recipe_of(metric)}"
         goal = metric in self.goal.judged
         if goal and lacking == rows.sum():
             raise BadValue(f"{where} for any row that the search can find: nothing could be judged")
@@ -146,13 +146,13 @@ class LookUp:
         known = self.elsewhere(table, architectures)
         if not any(np.isfinite(values).any() for values in known.values()):
             raise BadValue(
-                f"{table.name} has none of {', '.join(self.metrics)} for any row that the search "
-                f"can find: leave it out of --also"
+                f"table {table.name} has none of {', '.join(self.metrics)} for any row that the "
+                f"search can find: leave it out of --also"
             )
         lacking = {metric: int(np.isnan(values).sum()) for metric, values in known.items()}
         return [
-            f"{table.name} has no {metric} for {n:,} of the {len(architectures):,} rows that the "
-            f"search can find: runs that end there are left out of its means"
+            f"table {table.name} has no {metric} for {n:,} of the {len(architectures):,} rows that "
+            f"the search can find: runs that end there are left out of its means"
             for metric, n in lacking.items()
             if n
         ]

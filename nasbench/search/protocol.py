@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from nasbench.errors import unknown
+from nasbench.errors import BadValue, unknown
 from nasbench.search.cost_model import CostModel
 from nasbench.search.goal import (
     Budget,
@@ -93,7 +93,7 @@ class SearchProtocol:
     also: Sequence[str | Path] = ()
 
     def __post_init__(self) -> None:
-        exact = {name: tuple(getattr(self, name)) for name in _SEQUENCES}
+        exact = {name: _several(name, getattr(self, name), of) for name, of in _SEQUENCES.items()}
         exact["start"] = tuple(int(architecture) for architecture in self.start)
         for name, values in exact.items():
             object.__setattr__(self, name, values)
@@ -174,6 +174,17 @@ _SEQUENCES: Mapping[str, type[Limit | Objective | Target] | None] = {
     "also": None,
 }
 """Fields of several, and the class of each that is no plain value."""
+
+
+def _several(name: str, values: Any, kind: type[Any] | None) -> tuple[Any, ...]:
+    """A field of several as a tuple; one that stands alone, or of another class, is refused."""
+    if isinstance(values, str | Path) or not isinstance(values, Iterable):
+        raise BadValue(f"{name} takes a list, got {values!r}")
+    found = tuple(values)
+    for value in found:
+        if kind and not isinstance(value, kind):
+            raise BadValue(f"{name} takes a list of {kind.__name__}, got {value!r}")
+    return found
 
 
 class ProtocolFields(TypedDict, total=False):

@@ -297,6 +297,40 @@ def test_many_architectures_over_many_blocks(
     )
 
 
+def test_the_published_protocol_of_cifar10_runs_on_an_official_import(
+    raw: dict[str, dict[int, Any]], tables: dict[tuple[str, str], Table]
+) -> None:
+    """Search 12 epochs, validation after 200 on half of the images, test after 200 on all."""
+    found = nb.compare(
+        ["random_search"],
+        tables["nb201", "cifar10"],
+        search_recipe="12ep-half",
+        report_recipe="200ep-half",
+        test_recipe="200ep-full",
+        budget_evaluations=20,
+        seeds=range(2),
+        among_rows=True,
+    )
+    every = raw["nb201"]
+
+    def mean(architecture: int, epochs: str, run: str, key: str) -> float:
+        results = every[architecture][epochs]["all_results"]
+        seeds = [result for (name, _), result in results.items() if name == run]
+        return float(np.mean([result["eval_acc1es"][key] for result in seeds]))
+
+    short = {a: mean(a, "12", "cifar10-valid", "x-valid@11") for a in every}
+    best = max(short, key=lambda a: short[a])
+    assert {int(a) for a in found.last["random_search"]} == {best}
+    told = found.summary()["strategies"]["random_search"]
+    valid = {a: mean(a, "200", "cifar10-valid", "x-valid@199") for a in every}
+    assert told["valid_accuracy"]["mean"] == pytest.approx(valid[best])
+    assert told["test_accuracy"]["mean"] == pytest.approx(
+        mean(best, "200", "cifar10", "ori-test@199")
+    )
+    assert told["regret"]["mean"] == pytest.approx(max(valid.values()) - valid[best])
+    assert round(told["test_accuracy"]["mean"], 2) == 88.79  # not the 85.64 of half the images
+
+
 def test_what_is_missing_says_why(raw: dict[str, dict[int, Any]], tmp_path: Path) -> None:
     found = copy.deepcopy(raw["nb201"])
     long = found[11]["200"]

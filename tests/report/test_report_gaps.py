@@ -61,7 +61,7 @@ def test_what_is_not_looked_up_is_counted_and_named(tmp_path: Path) -> None:
     found = compared(table_without(tmp_path, 4))
     page = page_of(found, tmp_path)
     assert "Nothing was found" not in page
-    assert "has no valid_accuracy of recipe full for 4 of the 65 rows" in page
+    assert "Table t has no valid_accuracy of recipe full for 4 of the 65 rows" in page
     text = comparison_table(found).plain()
     for name in STRATEGIES:
         missed = found.summary()["not_looked_up"][name]
@@ -107,4 +107,4 @@ def test_without_the_goal_there_is_no_column_of_regret(tmp_path: Path) -> None:
     table = comparison_table(found)
     assert list(table.columns) == ["strategy", "n", "evaluations", "test", "thinking, ms"]
     assert {len(row) for row in table.rows} == {5}
-    assert "Regret is left out: recipe full of t has no valid_accuracy." in table.note
+    assert "Regret is left out: recipe full of table t has no valid_accuracy." in table.note

@@ -426,8 +426,8 @@ def test_what_was_found_is_looked_up_on_other_tables(
     summary = found.summary()
     assert {**summary, "also": {}, "remarks": []} == comparison.summary()
     assert summary["remarks"] == [
-        f"few has no {metric}_accuracy for {sum(made_up_table.rows % 2)} of the 65 rows that the "
-        f"search can find: runs that end there are left out of its means"
+        f"table few has no {metric}_accuracy for {sum(made_up_table.rows % 2)} of the 65 rows that "
+        f"the search can find: runs that end there are left out of its means"
         for metric in ("valid", "test")
     ]
     for strategy, traces in found.traces.items():

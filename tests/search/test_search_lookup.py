@@ -89,7 +89,7 @@ def test_runs_that_cannot_be_looked_up_are_counted_apart(
         found = nb.compare(STRATEGIES, table, search_recipe="cheap", report_recipe="full", **COMMON)
     (said,) = caplog.messages
     assert said.startswith(
-        f"t has no valid_accuracy of recipe full for 4 of the {len(ROWS)} rows that the search"
+        f"table t has no valid_accuracy of recipe full for 4 of the {len(ROWS)} rows that"
     )
     summary = found.summary()
     assert summary["remarks"] == [said]
@@ -123,8 +123,8 @@ def test_what_only_tests_lack_is_said_and_leaves_regret_whole(
     )
     found = nb.compare(["local_search"], table, **COMMON).summary()
     assert caplog.messages == [
-        f"t has no test_accuracy of recipe r for 5 of the {len(ROWS)} rows that the search can "
-        f"find: runs that end there are left out of its means"
+        f"table t has no test_accuracy of recipe r for 5 of the {len(ROWS)} rows that the search "
+        f"can find: runs that end there are left out of its means"
     ]
     told = found["strategies"]["local_search"]
     assert "n" not in told["regret"]
@@ -152,7 +152,7 @@ def test_rows_that_no_search_can_find_are_no_gap(
 def test_nothing_to_look_up_is_refused_before_the_first_run(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nasbench.search.comparing.search", None)  # none may start
+    monkeypatch.setattr("nasbench.search.workers.search", None)  # none may start
     half = np.arange(len(ROWS)) < 30
     table = make(
         cheap={"valid_accuracy": np.where(half, MERIT, np.nan)},
@@ -160,7 +160,10 @@ def test_nothing_to_look_up_is_refused_before_the_first_run(
         lossy={"train_loss": MERIT},
     )
     for recipe, why in (
-        ("full", r"t has no valid_accuracy of recipe full for any row that the search can find"),
+        (
+            "full",
+            r"table t has no valid_accuracy of recipe full for any row that the search can find",
+        ),
         ("lossy", r"recipe lossy of t has neither valid_accuracy nor a test metric"),
     ):
         with pytest.raises(BadValue, match=why):
@@ -198,7 +201,7 @@ def test_what_a_predictor_can_find_beyond_the_table_is_counted(
         devices={},
     )
     found = nb.compare(["random_search"], some, surrogate=tmp_path / "s.json", **COMMON)
-    assert caplog.messages[0].startswith("some has no row for 100 of the 125 architectures")
+    assert caplog.messages[0].startswith("table some has no row for 100 of the 125 architectures")
     last = found.last["random_search"]
     assert found.summary()["not_looked_up"] == {"random_search": (last % 5 > 0).sum()}
 
@@ -234,7 +237,7 @@ def test_regret_is_left_out_where_the_report_recipe_has_no_goal(
     table = make(short={"valid_accuracy": MERIT}, full={"test_accuracy": MERIT + 5})
     found = nb.compare(STRATEGIES, table, search_recipe="short", report_recipe="full", **COMMON)
     assert caplog.messages == [
-        "regret is left out: recipe full of t has no valid_accuracy",
+        "regret is left out: recipe full of table t has no valid_accuracy",
     ]
     summary = found.summary()
     assert (summary["ranks"], summary["thresholds"]) == (None, {})

@@ -119,6 +119,10 @@ def test_unknown_fields_name_the_near_ones(made_up_table: Table) -> None:
         ({}, "needs a budget"),
         ({"budget_evaluations": 0}, "must be more than 0"),
         ({"budget_seconds": 1.0, "metric": "test_accuracy"}, "kept for the report"),
+        ({"budget_seconds": 1.0, "limits": Limit("a", 1)}, r"limits takes a list, got Limit\("),
+        ({"budget_seconds": 1.0, "limits": ["a<=1"]}, "limits takes a list of Limit, got 'a<=1'"),
+        ({"budget_seconds": 1.0, "also": "t.h5"}, "also takes a list, got 't.h5'"),
+        ({"budget_seconds": 1.0, "objectives": [Limit("a", 1)]}, "objectives takes a list of Obj"),
     ],
 )
 def test_what_no_search_could_have_is_no_protocol(given: dict[str, Any], why: str) -> None:
