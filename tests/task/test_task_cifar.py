@@ -61,6 +61,9 @@ def test_cifar10_is_read_from_the_python_layout(python_layout: Path, inside: boo
 
 def test_cifar10_is_read_from_the_binary_layout(tmp_path: Path) -> None:
     for i, name in enumerate(NAMES):
+        if 0 < i < 5:  # 30 MB each: the training batches are one
+            os.link(tmp_path / "data_batch_1.bin", tmp_path / f"{name}.bin")
+            continue
         images, labels = batch(i, 10_000)
         rows = np.concatenate([labels[:, None].astype(np.uint8), images.reshape(-1, 3_072)], 1)
         rows.tofile(tmp_path / f"{name}.bin")
