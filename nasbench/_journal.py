@@ -44,6 +44,9 @@ __all__ = [
 
 Made = TypeVar("Made")
 
+# numpy's floats are floats, its integers are no int.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=operator.index)
+
 MOST_LINE = 1 << 28
 """Bytes that a line may have: that of a search of a million evaluations has a quarter."""
 
@@ -89,19 +92,13 @@ def line_of(entry: Mapping[str, Any]) -> bytes:
         >>> line_of({"ask": 0})
         b'b30c6e6e {"ask":0}\n'
     """
-    return _line_of(entry, in_order=False)
+    text = _ENCODER.encode(entry).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
 def _first_line(header: Mapping[str, Any]) -> bytes:
     """A header's line: the same for the same values, whatever their order."""
-    return _line_of(header, in_order=True)
-
-
-def _line_of(entry: Mapping[str, Any], *, in_order: bool) -> bytes:
-    # numpy's floats are floats, its integers are no int.
-    text = json.dumps(entry, separators=(",", ":"), sort_keys=in_order, default=operator.index)
-    data = text.encode()
-    return b"%08x %s\n" % (zlib.crc32(data), data)
+    return line_of(json.loads(json.dumps(header, sort_keys=True, default=operator.index)))
 
 
 def append(file: BinaryIO, data: bytes, path: Path, *, sync: bool) -> None:
