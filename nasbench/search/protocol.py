@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from types import NoneType
 from typing import Any, TypedDict, Unpack
 
+from nasbench._journal import number
 from nasbench.errors import BadValue, unknown
 from nasbench.search.cost_model import CostModel
 from nasbench.search.goal import (
@@ -153,7 +155,8 @@ class SearchProtocol:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SearchProtocol:
-        """The protocol that `to_json` wrote; what older versions did not write may be missing."""
+        """The protocol that `to_json` wrote; TypeError and its like for what it never writes."""
+        _check_types(values)
         read = dict(values)
         read.update({f"budget_{name}": value for name, value in read.pop("budget").items()})
         for name, kind in _SEQUENCES.items():
@@ -185,6 +188,35 @@ def _several(name: str, values: Any, kind: type[Any] | None) -> tuple[Any, ...]:
         if kind and not isinstance(value, kind):
             raise BadValue(f"{name} takes a list of {kind.__name__}, got {value!r}")
     return found
+
+
+_WRITTEN: Mapping[str, tuple[type, ...]] = {
+    "metric": (str,),
+    "maximize": (bool,),
+    "search_recipe": (str, NoneType),
+    "report_recipe": (str, NoneType),
+    "test_recipe": (str, NoneType),
+    "surrogate": (str, NoneType),
+    "training_seed": (int, NoneType),
+    "repeats": (str,),
+    "workers": (int,),
+    "schedule": (str,),
+    "failures": (int, float),
+    "parameters": (dict,),
+}
+"""What plain fields are in JSON."""
+
+
+def _check_types(values: Mapping[str, Any]) -> None:
+    """Refuse a stranger's values that would only be noticed where they are used."""
+    numbers = [value for value in values["budget"].values() if value is not None]
+    texts, starts = values["also"], values["start"]
+    if not all(type(values[name]) in kinds for name, kinds in _WRITTEN.items()):
+        raise TypeError
+    if not set(map(type, texts)) <= {str} or not set(map(type, starts)) <= {int}:
+        raise TypeError
+    for value in numbers:
+        number(value, 0)
 
 
 class ProtocolFields(TypedDict, total=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from types import TracebackType
@@ -110,13 +110,20 @@ class Workers:
             return
         size = max(1, len(seeds) // 64)
         chunks = [seeds[i : i + size] for i in range(0, len(seeds), size)]
+        made: list[Future[list[Trace]]] = []
         try:
             with deaf_to_ctrl_c():  # the pool begins its processes where it gets work
-                made = self._pool.map(_run_chunk, [strategy] * len(chunks), chunks)
+                made += [self._pool.submit(_run_chunk, strategy, chunk) for chunk in chunks]
             for traces in made:
-                yield from traces
+                yield from traces.result()
         except BrokenProcessPool as error:
             raise self._died(strategy) from error
+        except NasbenchError:
+            # Not on Ctrl-C, as the pool's `map` does it: its processes end with what is cancelled
+            # still in its books, and its thread dies of that with a traceback.
+            for left in made:
+                left.cancel()
+            raise
 
     def again(self, strategy: str) -> bytes:
         """A short run where the strategy's runs were made, after them."""

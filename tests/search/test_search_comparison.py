@@ -6,6 +6,8 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -388,6 +390,39 @@ def test_a_killed_process_is_told_and_the_rest_is_kept(
     found = nb.compare(["reinforce"], made_up_table, out=tmp_path, **many)
     assert len(counted) == 40 - kept
     assert _same(found, nb.compare(["reinforce"], made_up_table, **many))
+
+
+@pytest.mark.process
+def test_ctrl_c_ends_processes_and_their_pool_without_a_word(
+    made_up_table: Table, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal sends it to all of them; a thread of the pool that dies fails this test."""
+    here = threading.get_ident()
+
+    def send() -> None:
+        while sys._current_frames()[here].f_code.co_name != "wait":  # for the next run
+            pass
+        for child in multiprocessing.active_children():
+            os.kill(child.pid or 0, signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    sender = threading.Thread(target=send)
+
+    def stop(done: int, total: int) -> None:
+        if done == 1:
+            sender.start()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+    many = {**COMMON, "budget_seconds": 600.0, "seeds": range(200)}
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            nb.compare(["reinforce"], made_up_table, processes=2, progress=stop, **many)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    assert capfd.readouterr().err == ""
 
 
 def test_damaged_runs_are_made_again(

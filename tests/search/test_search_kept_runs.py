@@ -115,6 +115,36 @@ def test_a_comparison_that_says_what_none_does_is_one_sentence(
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"budget": {"evaluations": 10**400, "seconds": None}},
+        {"budget": {"evaluations": "5", "seconds": None}},
+        {"budget": None},
+        {"maximize": "yes"},
+        {"workers": "2"},
+        {"failures": None},
+        {"training_seed": [0]},
+        {"report_recipe": []},
+        {"surrogate": {}},
+        {"also": [5]},
+        {"start": ["0"]},
+        {"limits": [{"metric": 5}]},
+        {"parameters": []},
+        {"further": 5},
+    ],
+)
+def test_a_setting_that_none_has_is_one_sentence(
+    runs: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    shutil.copytree(runs, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "comparison.json"
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps({**kept, "setting": {**kept["setting"], **change}}))
+    with pytest.raises(NasbenchError, match=r"is not finished or damaged|a limit of 5 needs"):
+        Comparison.load(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "5", "{", "[" * 200_000, '{"a":' * 100_000])
 def test_a_comparison_that_is_none_is_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "comparison.json").write_text(text)
