@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, Unsupported
 from nasbench.space import SHIFT, Space
 from nasbench.task import Task
 from nasbench.train.network import CellNetwork, network
@@ -136,6 +136,27 @@ def _flat(net: nn.Module) -> NDArray[np.float32]:
     """All parameters in one array, in PyTorch's order."""
     parts = [parameter.detach().numpy().ravel() for parameter in net.parameters()]
     return np.concatenate(parts).astype(np.float32, copy=False)
+
+
+@torch.no_grad()
+def _load(net: nn.Module, parameters: NDArray[np.float32], statistics: NDArray[np.float32]) -> None:
+    """Fill a network from arrays in the order of its parameters.
+
+    BatchNorm's running means lie where its weights do, its variances where its shifts do.
+    """
+    at = 0
+
+    def fill(tensor: torch.Tensor | None, flat: NDArray[np.float32], place: int) -> None:
+        if tensor is not None:
+            tensor.copy_(torch.from_numpy(flat[place : place + tensor.numel()]).view_as(tensor))
+
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            fill(module.running_mean, statistics, at)
+            fill(module.running_var, statistics, at + module.num_features)
+        for parameter in module.parameters(recurse=False):
+            fill(parameter, parameters, at)
+            at += parameter.numel()
 
 
 def gradients(
@@ -275,6 +296,36 @@ class NativeTrainer:
         """The whole training of a canonical architecture on images prepared for the recipe."""
         net = network(space, architecture, task, recipe)
         initialize(net, seed, architecture)
+        return self._train(net, architecture, task, data, recipe, seed, None)
+
+    def train_network(
+        self,
+        net: CellNetwork,
+        architecture: int,
+        task: Task,
+        data: Prepared,
+        recipe: Recipe,
+        seed: int,
+    ) -> Record:
+        """The same for a network that `initialize` has started: it ends as it is trained.
+
+        Raises:
+            Unsupported: where the engine was built by an earlier version, which kept no networks.
+        """
+        statistics = np.full_like(_flat(net), np.nan)
+        return self._train(net, architecture, task, data, recipe, seed, statistics)
+
+    def _train(
+        self,
+        net: CellNetwork,
+        architecture: int,
+        task: Task,
+        data: Prepared,
+        recipe: Recipe,
+        seed: int,
+        statistics: NDArray[np.float32] | None,
+    ) -> Record:
+        """Train; where `statistics` are wanted, the network takes the weights, too."""
         arrays = _arrays(data)
         n = arrays.train.n
         spec, edges = _describe(net, recipe, task.shape)
@@ -309,6 +360,7 @@ class NativeTrainer:
             ctypes.byref(diverged),
             message,
             len(message),
+            _pointer(statistics),
         )
         if status == _FAILED:
             raise NasbenchError(
@@ -316,6 +368,13 @@ class NativeTrainer:
             )
         if status == _STOPPED:
             raise KeyboardInterrupt
+        if statistics is not None:
+            if np.isnan(statistics).all():
+                raise Unsupported(
+                    "the native engine here was built by an earlier version, which keeps no "
+                    "networks: install the package again"
+                )
+            _load(net, parameters, statistics)
         kept = {name: curves[:, c].astype(np.float32) for c, name in enumerate(_COLUMNS)}
         return Record(
             architecture,

@@ -108,12 +108,14 @@ int64_t nasbench_parameters(const Spec* spec, const Edge* edges) {
 //   rates [epochs * steps an epoch]; stop: set by the caller to end early.
 //   Out: curves [epochs][COLUMNS] (NaN from an epoch that diverged on), test accuracy of the last
 //   epoch in percent, seconds of evaluation, the epoch (from 1) that diverged or 0, and on
-//   failure a message.
+//   failure a message; where `statistics` is not null, in as many numbers as parameters,
+//   BatchNorm's running ones, see Layers::running_statistics.
 int nasbench_train(const Spec* spec, const Edge* edges, float* parameters, const Split* train,
                    const Split* valid, const Split* test, const int64_t* order,
                    const int64_t* shifts, const uint8_t* flips, const float* rates,
                    const volatile int32_t* stop, double* curves, double* test_accuracy,
-                   double* evaluation_seconds, int32_t* diverged, char* message, int capacity) {
+                   double* evaluation_seconds, int32_t* diverged, char* message, int capacity,
+                   float* statistics) {
   try {
     Network network(*spec, edges);
     std::copy(parameters, parameters + network.parameter_count(), network.parameters());
@@ -165,6 +167,7 @@ int nasbench_train(const Spec* spec, const Edge* edges, float* parameters, const
       }
     }
     std::copy(network.parameters(), network.parameters() + network.parameter_count(), parameters);
+    if (statistics) network.running_statistics(statistics);
     return DONE;
   } catch (const std::exception& error) {
     return fail(error, message, capacity);

@@ -101,6 +101,20 @@ class Layers {
   size_t parameter_count() const { return parameters_.size(); }
   float* parameters() { return parameters_.data(); }
   const float* gradients() const { return gradients_.data(); }
+
+  // BatchNorm's running means where its weights are among the parameters, the variances where its
+  // shifts are; the rest of `to` stays as it is.
+  void running_statistics(float* to) const {
+    for (const Sum& sum : sums_)
+      for (const auto& b : sum.branches) {
+        if (!b->normalized) continue;
+        const BatchNorm& norm = b->norm;
+        std::copy(norm.running_mean.begin(), norm.running_mean.end(), to + norm.gamma);
+        std::copy(norm.running_variance.begin(), norm.running_variance.end(),
+                  to + norm.gamma + b->out);
+      }
+  }
+
   // To be filled before a pass.
   float* images() { return images_.data(); }
 
