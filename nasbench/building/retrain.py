@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,21 +13,16 @@ from numpy.typing import NDArray
 
 from nasbench._progress import Progress, silent
 from nasbench.building.executor import Unit, default_processes, train_units
-from nasbench.building.spec import BuildSpec
+from nasbench.building.origin import built, engine_of, spec_of
 from nasbench.errors import NasbenchError
 from nasbench.stats import Estimate, bootstrap_estimate
-from nasbench.table import Table, manifests, trained_values
+from nasbench.table import Table, trained_values
 from nasbench.table.format import PREDICTED
 from nasbench.task import Task
-from nasbench.task import get as get_task
-from nasbench.task import names as task_names
-from nasbench.train import CURVES, Recipe
-from nasbench.train.engine import pick_engine
-from nasbench.train.native import library
+from nasbench.train import CURVES
 from nasbench.train.record import Record
-from nasbench.train.reference import pick_hardware
 
-__all__ = ["Again", "Comparison", "retrain"]
+__all__ = ["Again", "Comparison", "compare_record", "retrain"]
 
 DRAWS = 10_000
 DOUBT = 0.001
@@ -139,8 +134,13 @@ def retrain(
         NasbenchError: where the table was imported or completed by predictions, or the task is
             not here or not the same.
     """
-    spec = _spec(table, task)
-    engine, hardware = _engine(table, spec.task)
+    if any(name.startswith(PREDICTED) for name in table.manifest["datasets"]):
+        raise NasbenchError(
+            f"{table.name} holds predicted values, which no training gave: verify a table of what "
+            f"was trained"
+        )
+    spec = spec_of(table, task)
+    engine, hardware = engine_of(table, spec.task)
     every = [
         Unit(name, int(table.space.representatives[row]), table.seeds[name][column])
         for name in table.recipes
@@ -155,47 +155,8 @@ def retrain(
     for unit, record in train_units(spec, units, processes, engine, hardware):
         found[unit] = record
         tell("training again", len(found), len(units))
-    rows = tuple(_compare(table, unit, found[unit]) for unit in units)
+    rows = tuple(compare_record(table, unit, found[unit]) for unit in units)
     return _judge(table, rows, len(every), engine)
-
-
-def _spec(table: Table, task: Task | None) -> BuildSpec:
-    """What trained the table, from its manifest."""
-    manifest = table.manifest
-    if any(name.startswith(PREDICTED) for name in manifest["datasets"]):
-        raise NasbenchError(
-            f"{table.name} holds predicted values, which no training gave: verify a table of what "
-            f"was trained"
-        )
-    described = [manifest["recipes"][name].get("trained") for name in table.recipes]
-    if not _built(table) or not all(isinstance(d, Mapping) for d in described):
-        raise NasbenchError(
-            f"{table.name} was imported: it does not say how its rows were trained, so none can be "
-            f"trained again"
-        )
-    described_task = manifest.get("task", {})
-    name, expected = str(described_task.get("name")), described_task.get("hash")
-    if task is None and name not in task_names():
-        raise NasbenchError(
-            f"the images of task {name} do not come with the package: name the build recipe that "
-            f"says where they are, with --recipe"
-        )
-    task = task or get_task(name)
-    if task.hash != expected:
-        raise NasbenchError(
-            f"task {task.name} is not what {table.name} was trained on: its images and labels have "
-            f"the hash {task.hash[:12]}, those of the table {str(expected)[:12]}"
-        )
-    return BuildSpec(
-        name=table.name,
-        space=table.space,
-        task=task,
-        seeds=(),
-        recipes={
-            name: Recipe.from_dict(d) for name, d in zip(table.recipes, described, strict=True)
-        },
-        devices=(),
-    )
 
 
 def _trained(table: Table, metric: str, recipe: str) -> NDArray[np.float64]:
@@ -203,31 +164,8 @@ def _trained(table: Table, metric: str, recipe: str) -> NDArray[np.float64]:
     return trained_values(table, metric, table.space.representatives, recipe=recipe)
 
 
-def _built(table: Table) -> Mapping[str, Any]:
-    """What a build says of itself, in its table or in one that it was joined with others in."""
-    for said in manifests(table.manifest):
-        if said.get("origin") == "built":
-            return {**table.manifest, **said}  # what all say alike is said of the whole
-    return {}
-
-
-def _engine(table: Table, task: Task) -> tuple[str, str]:
-    """The table's engine and hardware where they are here, else the fastest that are."""
-    built = _built(table)
-    built_with = built.get("engine")
-    kind = pick_hardware("auto").type
-    if built_with == "native" and library() is not None:
-        return "native", "cpu"
-    if built_with == "fused" and kind == "cuda":
-        return "fused", "auto"
-    if built_with == "reference":
-        on_gpu = "gpu" in built.get("hardware", {})
-        if not on_gpu or kind == "cuda":
-            return "reference", "auto" if on_gpu else "cpu"
-    return pick_engine("auto", "auto", task.shape[1:]), "auto"
-
-
-def _compare(table: Table, unit: Unit, record: Record) -> Again:
+def compare_record(table: Table, unit: Unit, record: Record) -> Again:
+    """A training of a table beside what was trained now."""
     row = table.rows_of(unit.architecture)
     column = table.seeds[unit.recipe].index(unit.seed)
 
@@ -246,7 +184,7 @@ def _compare(table: Table, unit: Unit, record: Record) -> Again:
 
 
 def _judge(table: Table, rows: tuple[Again, ...], trainings: int, engine: str) -> Comparison:
-    built_with = str(_built(table).get("engine"))
+    built_with = str(built(table).get("engine"))
     differences = np.asarray([again.difference for again in rows])
     known = differences[np.isfinite(differences)]
     difference = bootstrap_estimate(lambda v: v.mean(-1), known)

@@ -14,6 +14,7 @@ from nasbench._names import printable
 from nasbench._version import __version__
 from nasbench.cli import (
     demo,
+    export,
     guide,
     look,
     make,
@@ -27,7 +28,7 @@ from nasbench.cli import (
 )
 from nasbench.errors import NasbenchError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "export", "main"]
 
 STOPPED = 130
 """128 and the number of SIGINT, as shells have it."""
@@ -59,6 +60,7 @@ def _root(
 for room in (
     look,
     make,
+    export,
     pilot,
     tables,
     searching,

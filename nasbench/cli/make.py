@@ -1,4 +1,4 @@
-"""Making: tables from recipes, networks as files."""
+"""Making: tables from recipes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbench._limits import LARGEST_SEED, MOST_PROCESSES
+from nasbench._limits import MOST_PROCESSES
 from nasbench.cli.common import (
     Json,
     emit,
@@ -230,60 +230,7 @@ def _emit_table(table: Table, as_json: bool) -> None:
     emit(document, as_json, f"{path}: {n:,} rows. Look: nasbench info {path}")
 
 
-def export(
-    architecture: Annotated[str, typer.Argument(help="A number, or a cell string in quotes.")],
-    onnx: Annotated[Path, file_option("The ONNX file to write.", "--onnx")],
-    recipe: Annotated[
-        str,
-        typer.Option(
-            help="A build recipe: gives space, task, width and depth.",
-            autocompletion=complete_recipe,
-        ),
-    ] = "nb201-mini-fashion16",
-    train: Annotated[bool, typer.Option("--train", help="Train the network first.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of start and training.")] = 0,
-    hardware: Hardware = "auto",
-    as_json: Json = False,
-) -> None:
-    """Write an architecture's network as ONNX, trained or not, checked against PyTorch.
-
-    Example: `nasbench export 62 --onnx best.onnx --train`
-    """
-    from nasbench.building import read_spec
-    from nasbench.device.export import export_onnx
-    from nasbench.table import recipe_path
-    from nasbench.train.network import network
-    from nasbench.train.reference import pick_hardware, prepare, training
-    from nasbench.train.start import initialize
-
-    spec = read_spec(recipe_path(recipe))
-    index = spec.space.parse(architecture)
-    by = next(iter(spec.recipes.values()))
-    canonical = int(spec.space.canonical(index))
-    net = network(spec.space, index, spec.task, by)
-    initialize(net, seed, canonical)
-    document = {"architecture": index, "onnx": str(onnx), "trained": train}
-    if train:
-        data = prepare(spec.task, by, pick_hardware(hardware))
-        with progress() as tell:
-            epochs = []
-            for epoch in training(net, data, by, seed):
-                epochs.append(epoch)
-                tell("training", len(epochs), by.epochs)
-        if epochs[-1].diverged:
-            raise NasbenchError(f"the training of architecture {index} diverged: nothing written")
-        document["valid_accuracy"] = epochs[-1].valid_accuracy
-        net.cpu()
-    document["largest_difference"] = export_onnx(net, spec.task.shape, onnx)
-    trained = f", {document['valid_accuracy']:.2f} % validation accuracy" if train else ""
-    text = (
-        f"{onnx}: architecture {index}{trained}; ONNX Runtime and PyTorch differ by at most "
-        f"{document['largest_difference']:.1e}"
-    )
-    emit(document, as_json, text)
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (build, assemble, export):
+    for command in (build, assemble):
         app.command()(command)

@@ -1,27 +1,40 @@
-"""Writing a network as an ONNX file that is known to compute the same."""
+"""Writing a network as an ONNX file that is known to compute the same, and measuring the file."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasbench._files import atomic_path
+from nasbench._progress import Progress, silent
 from nasbench.device.inference import evaluating, example_images
-from nasbench.device.onnx_graph import INPUT, OUTPUT, import_onnx, to_onnx
+from nasbench.device.onnx_graph import INPUT, OUTPUT, Pixels, import_onnx, to_onnx
 from nasbench.device.onnx_runtime import open_session
 from nasbench.errors import NasbenchError
+from nasbench.task import Split
 from nasbench.train.network import CellNetwork
 
-__all__ = ["TOLERANCE", "export_onnx"]
+__all__ = ["TOLERANCE", "count_right", "export_onnx"]
 
 TOLERANCE = 1e-4
 """Largest difference to PyTorch, times the largest logit where that is above 1."""
 
 _CHECK_BATCH = 4
+_BATCH = 500
 
 
-def export_onnx(network: CellNetwork, shape: tuple[int, int, int], path: str | Path) -> float:
+def export_onnx(
+    network: CellNetwork,
+    shape: tuple[int, int, int],
+    path: str | Path,
+    *,
+    pixels: Pixels | None = None,
+    about: Mapping[str, str] | None = None,
+) -> float:
     """Write the network, in evaluation mode, as an ONNX file of any batch size.
 
     The file appears only once the graph is valid and ONNX Runtime computes from it what
@@ -31,6 +44,9 @@ def export_onnx(network: CellNetwork, shape: tuple[int, int, int], path: str | P
         network: trained or not.
         shape: of an image: channels, height, width.
         path: of the file.
+        pixels: have the graph take uint8 images, and standardise them so; else it takes float32
+            images that are standardised.
+        about: what the file says of itself, its `metadata_props`.
 
     Returns:
         The largest absolute difference between the two on a batch of noise.
@@ -39,12 +55,18 @@ def export_onnx(network: CellNetwork, shape: tuple[int, int, int], path: str | P
         NasbenchError: where they differ by more than `TOLERANCE` or the file cannot be written.
     """
     onnx = import_onnx()
-    model = to_onnx(network, shape)
+    model = to_onnx(network, shape, pixels)
+    if about:
+        onnx.helper.set_model_props(model, dict(about))
     onnx.checker.check_model(model, full_check=True)
-    images = example_images(network, shape, _CHECK_BATCH)
-    with evaluating(network, images) as x:
+    standard: NDArray[Any] = example_images(network, shape, _CHECK_BATCH)
+    fed = standard
+    if pixels is not None:
+        fed = np.random.default_rng(0).integers(0, 256, standard.shape, dtype=np.uint8)
+        standard = pixels.standardise(fed)
+    with evaluating(network, standard) as x:
         wanted = network(x).cpu().numpy()
-    (got,) = open_session(model, threads=1).run([OUTPUT], {INPUT: images})
+    (got,) = open_session(model, threads=1).run([OUTPUT], {INPUT: fed})
     with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, which is refused
         difference = float(np.abs(got - wanted).max())
     # Untrained networks without BatchNorm on their paths reach logits in the millions, where
@@ -58,3 +80,22 @@ def export_onnx(network: CellNetwork, shape: tuple[int, int, int], path: str | P
     with atomic_path(Path(path)) as partial:
         partial.write_bytes(model.SerializeToString())
     return difference
+
+
+def count_right(path: str | Path, split: Split, progress: Progress | None = None) -> int:
+    """For how many images of a split the file's largest logit is that of their label.
+
+    Args:
+        path: of a file that takes uint8 images; ONNX Runtime runs it, one thread.
+        split: images uint8 `[n, channels, height, width]` and labels.
+        progress: told how many images are done.
+    """
+    session = open_session(Path(path).read_bytes(), threads=1)
+    tell = progress or silent
+    right = 0
+    for start in range(0, len(split), _BATCH):
+        images, labels = (part[start : start + _BATCH] for part in (split.images, split.labels))
+        (logits,) = session.run([OUTPUT], {INPUT: np.ascontiguousarray(images)})
+        right += int((logits.argmax(1) == labels).sum())
+        tell("testing the file", start + len(images), len(split))
+    return right

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nasbench._version import __version__
@@ -12,7 +15,7 @@ from nasbench.device.inference import example_images
 from nasbench.errors import NasbenchError
 from nasbench.train.network import Cell, CellNetwork, Reduction, Shift, Zero
 
-__all__ = ["BATCH", "INPUT", "OPSET", "OUTPUT", "import_onnx", "to_onnx"]
+__all__ = ["BATCH", "INPUT", "OPSET", "OUTPUT", "Pixels", "import_onnx", "to_onnx"]
 
 OPSET, IR_VERSION = 17, 8
 """Both older than what any supported onnxruntime reads."""
@@ -34,16 +37,46 @@ def import_onnx() -> Any:
     return onnx
 
 
-def to_onnx(network: CellNetwork, shape: tuple[int, int, int]) -> Any:
+@dataclass(frozen=True, eq=False, slots=True)
+class Pixels:
+    """How a network's images are made of uint8 pixels, 0 to 255: less the mean, by the deviation.
+
+    Attributes:
+        mean: of each channel, float32 `[1, channels, 1, 1]`.
+        deviation: likewise; more than 0.
+    """
+
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+
+    def standardise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the network takes of the images `[n, channels, height, width]`."""
+        standard: NDArray[np.float32] = (images.astype(np.float32) - self.mean) / self.deviation
+        return standard
+
+
+def to_onnx(network: CellNetwork, shape: tuple[int, int, int], pixels: Pixels | None = None) -> Any:
     """The network in evaluation mode as an `onnx.ModelProto` in float32.
 
     Its input `images` is `[batch, *shape]` with any batch, its output `logits`
-    `[batch, classes]`. Weights keep the names of `network.state_dict()`.
+    `[batch, classes]`. Weights keep the names of `network.state_dict()`. Images are float32 and
+    standardised; with `pixels` they are uint8, and the graph standardises them.
     """
     onnx = import_onnx()
     example_images(network, shape, 1)  # checks the shape
     graph = _Graph(onnx)
-    value = graph.write(network.stem, INPUT, "stem")
+    kind = onnx.TensorProto.FLOAT
+    value = INPUT
+    if pixels is not None:
+        kind = onnx.TensorProto.UINT8
+        value = graph.node("Cast", [INPUT], "pixels", to=onnx.TensorProto.FLOAT)
+        for operation, name, number in (
+            ("Sub", "mean", pixels.mean),
+            ("Div", "deviation", pixels.deviation),
+        ):
+            constant = graph.weight(f"pixels.{name}", torch.from_numpy(number))
+            value = graph.node(operation, [value, constant], f"pixels.{operation.lower()}")
+    value = graph.write(network.stem, value, "stem")
     value = graph.write(network.blocks, value, "blocks")
     value = graph.write(network.last, value, "last")
     value = graph.node("GlobalAveragePool", [value], "mean")
@@ -53,13 +86,12 @@ def to_onnx(network: CellNetwork, shape: tuple[int, int, int]) -> Any:
     bias = graph.weight("classifier.bias", classifier.bias)
     graph.node("Gemm", [value, weight, bias], OUTPUT, transB=1)
     tensor = onnx.helper.make_tensor_value_info
-    real = onnx.TensorProto.FLOAT
     return onnx.helper.make_model(
         onnx.helper.make_graph(
             graph.nodes,
             "network",
-            [tensor(INPUT, real, [BATCH, *shape])],
-            [tensor(OUTPUT, real, [BATCH, classifier.out_features])],
+            [tensor(INPUT, kind, [BATCH, *shape])],
+            [tensor(OUTPUT, onnx.TensorProto.FLOAT, [BATCH, classifier.out_features])],
             initializer=graph.weights,
         ),
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],

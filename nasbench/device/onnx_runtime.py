@@ -12,12 +12,13 @@ from nasbench.device.onnx_graph import BATCH, INPUT, OUTPUT, import_onnx, to_onn
 from nasbench.errors import NasbenchError
 from nasbench.train.network import CellNetwork
 
-__all__ = ["OnnxRuntime", "open_session"]
+__all__ = ["OnnxRuntime", "import_runtime", "open_session"]
 
 _NO_MEMORY = "ONNX Runtime does not tell Python what its arena holds at the peak"
 
 
-def _import_onnxruntime() -> Any:
+def import_runtime() -> Any:
+    """The onnxruntime package; where it is missing, an error says which extra brings it."""
     try:
         return import_onnxruntime()
     except ImportError as error:
@@ -30,11 +31,11 @@ def open_session(model: Any, *, threads: int, batch_size: int | None = None) -> 
     """An `onnxruntime.InferenceSession` of a model of `to_onnx`.
 
     Args:
-        model: the graph.
+        model: the graph, or its bytes as a file has them.
         threads: of an operation; operations run one after the other.
         batch_size: fixes the batch, which lets ONNX Runtime plan its memory; None: any.
     """
-    onnxruntime = _import_onnxruntime()
+    onnxruntime = import_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -45,9 +46,8 @@ def open_session(model: Any, *, threads: int, batch_size: int | None = None) -> 
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if batch_size is not None:
         options.add_free_dimension_override_by_name(BATCH, batch_size)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    content = model if isinstance(model, bytes) else model.SerializeToString()
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 class OnnxRuntime:
@@ -59,7 +59,7 @@ class OnnxRuntime:
 
     def __init__(self, threads: int) -> None:
         import_onnx()
-        self._version = str(_import_onnxruntime().__version__)
+        self._version = str(import_runtime().__version__)
         self._threads = threads
 
     def describe(self) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def test_another_engine_trains_where_the_tables_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = build(small_spec(epochs=1), tmp_path / "t.h5", processes=1, engine="native")
-    for place in ("building.retrain", "train.engine"):
+    for place in ("building.origin", "train.engine"):
         monkeypatch.setattr(f"nasbench.{place}.library", lambda: None)
     found = retrain(table, 4)
     assert (found.built_with, found.engine) == ("native", "reference")

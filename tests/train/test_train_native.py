@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 import zygote
 from engine_checks import (
     check_gradients,
@@ -18,16 +19,17 @@ from engine_checks import (
     random_case,
     runs_here,
 )
+from torch.nn import functional as F  # noqa: N812
 
 import nasbench as nb
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, Unsupported
 from nasbench.space import CellSpace
 from nasbench.train import CURVES, Recipe
 from nasbench.train import native as native_module
 from nasbench.train.engine import make_trainer, pick_engine
 from nasbench.train.native import NativeTrainer, gradients, library
-from nasbench.train.network import CellNetwork
-from nasbench.train.reference import ReferenceTrainer
+from nasbench.train.network import CellNetwork, network
+from nasbench.train.reference import ReferenceTrainer, prepare
 from nasbench.train.start import initialize
 
 SETS = [name for name in ("avx512", "avx2", "base") if library(name)]
@@ -122,14 +124,14 @@ def test_the_same_bits_whatever_the_threads(mini):
 
 
 def test_an_error_in_the_engine_names_the_architecture(mini, monkeypatch):
-    describe = native_module._describe
+    describe = native_module.describe
 
     def of_a_giant(*given):
         spec, edges = describe(*given)
         spec.channels = 3_000_000  # one convolution of these takes more than addresses reach
         return spec, edges
 
-    monkeypatch.setattr(native_module, "_describe", of_a_giant)
+    monkeypatch.setattr(native_module, "describe", of_a_giant)
     with pytest.raises(NasbenchError, match=r"engine failed on architecture 98: .*alloc"):
         list(NativeTrainer().train(mini, [98], nb.task("digits"), RECIPE, [0]))
 
@@ -194,3 +196,42 @@ def test_the_fastest_engine_is_picked():
     assert pick_engine("reference", "cpu", (16, 16)) == "reference"
     with pytest.raises(NasbenchError, match="did you mean native"):
         pick_engine("natve", "cpu", (16, 16))
+
+
+# The network itself.
+
+
+@pytest.mark.parametrize("architecture", [0, 1462, 8888, 15624])
+def test_the_network_that_was_trained_is_given(nb201, architecture):
+    """PyTorch, with its weights and running statistics, sees what the engine saw of it."""
+    task, trainer = nb.task("digits"), NativeTrainer()
+    canonical = int(nb201.canonical(architecture))
+    data = prepare(task, RECIPE, trainer.hardware)
+    net = network(nb201, canonical, task, RECIPE)
+    initialize(net, 3, canonical)
+    record = trainer.train_network(net, canonical, task, data, RECIPE, 3)
+    alone = trainer.train_one(nb201, canonical, task, data, RECIPE, 3)
+    for name in CURVES:
+        if name != "train_seconds":
+            assert record.curves[name].tobytes() == alone.curves[name].tobytes()
+    assert record.test_accuracy == alone.test_accuracy
+    with torch.no_grad():
+        logits = net.eval()(data.valid[0])
+    loss = float(F.cross_entropy(logits, data.valid[1]))
+    assert loss == pytest.approx(float(record.curves["valid_loss"][-1]), rel=1e-4)
+
+
+def test_an_engine_of_an_earlier_version_gives_no_network(nb201, monkeypatch):
+    """It leaves alone what it is handed for the running statistics, which it does not know."""
+    task, trainer = nb.task("digits"), NativeTrainer()
+    new = trainer._engine.nasbench_train
+
+    class Earlier:
+        def nasbench_train(self, *given):
+            return new(*given[:-1], None)
+
+    monkeypatch.setattr(trainer, "_engine", Earlier())
+    net = network(nb201, 0, task, RECIPE)
+    data = prepare(task, RECIPE, trainer.hardware)
+    with pytest.raises(Unsupported, match="install the package again"):
+        trainer.train_network(net, 0, task, data, RECIPE, 0)

@@ -14,7 +14,7 @@ from engine_checks import check_gradients, random_case, runs_here
 from torch.nn import functional as F  # noqa: N812
 
 from nasbench.train import Recipe
-from nasbench.train.native import _COLUMNS, _describe, _flat
+from nasbench.train.native import _COLUMNS, describe, flat
 from nasbench.train.network import CellNetwork
 
 pytestmark = pytest.mark.slow
@@ -70,16 +70,16 @@ def two_steps(net: CellNetwork, x: np.ndarray, y: np.ndarray) -> tuple[list[floa
         optimizer.step()
         net.eval()
         losses += [loss.item(), F.cross_entropy(net(images), labels).item()]
-    return losses, _flat(net)
+    return losses, flat(net)
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("trial", CASES)
 def test_every_build_trains_as_pytorch(nb201, runner, trial):
     net, x, y = random_case(nb201, trial)
-    spec, edges = _describe(net, RECIPE, x.shape[1:])
+    spec, edges = describe(net, RECIPE, x.shape[1:])
     spec.batch_size = len(x)
-    weights = _flat(net)
+    weights = flat(net)
     request = (edges, np.int64(len(x)), x, y.astype(np.int32), weights)
     answer = subprocess.run(
         runner,

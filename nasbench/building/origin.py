@@ -1,0 +1,85 @@
+"""What trained a table: the build that it came from, and the engine, as its manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nasbench.building.spec import BuildSpec
+from nasbench.errors import NasbenchError
+from nasbench.table import Table, manifests
+from nasbench.task import Task
+from nasbench.task import get as get_task
+from nasbench.task import names as task_names
+from nasbench.train import Recipe
+from nasbench.train.engine import pick_engine
+from nasbench.train.native import library
+from nasbench.train.reference import pick_hardware
+
+__all__ = ["built", "engine_of", "spec_of"]
+
+
+def spec_of(table: Table, task: Task | None) -> BuildSpec:
+    """What trained a table, as its manifest says, without its seeds and devices.
+
+    Args:
+        table: that `build` made, or that was merged of such.
+        task: that it was trained on, where that is not a shipped one.
+
+    Raises:
+        NasbenchError: where the table was imported, or the task is not here or not the same.
+    """
+    manifest = table.manifest
+    described = [manifest["recipes"][name].get("trained") for name in table.recipes]
+    if not built(table) or not all(isinstance(d, Mapping) for d in described):
+        raise NasbenchError(
+            f"{table.name} was imported: it does not say how its rows were trained, so none can be "
+            f"trained again"
+        )
+    described_task = manifest.get("task", {})
+    name, expected = str(described_task.get("name")), described_task.get("hash")
+    if task is None and name not in task_names():
+        raise NasbenchError(
+            f"the images of task {name} do not come with the package: name the build recipe that "
+            f"says where they are, with --recipe"
+        )
+    task = task or get_task(name)
+    if task.hash != expected:
+        raise NasbenchError(
+            f"task {task.name} is not what {table.name} was trained on: its images and labels have "
+            f"the hash {task.hash[:12]}, those of the table {str(expected)[:12]}"
+        )
+    return BuildSpec(
+        name=table.name,
+        space=table.space,
+        task=task,
+        seeds=(),
+        recipes={
+            name: Recipe.from_dict(d) for name, d in zip(table.recipes, described, strict=True)
+        },
+        devices=(),
+    )
+
+
+def built(table: Table) -> Mapping[str, Any]:
+    """What a build says of itself, in its table or in one that it was joined with others in."""
+    for said in manifests(table.manifest):
+        if said.get("origin") == "built":
+            return {**table.manifest, **said}  # what all say alike is said of the whole
+    return {}
+
+
+def engine_of(table: Table, task: Task) -> tuple[str, str]:
+    """The table's engine and hardware where they are here, else the fastest that are."""
+    said = built(table)
+    built_with = said.get("engine")
+    kind = pick_hardware("auto").type
+    if built_with == "native" and library() is not None:
+        return "native", "cpu"
+    if built_with == "fused" and kind == "cuda":
+        return "fused", "auto"
+    if built_with == "reference":
+        on_gpu = "gpu" in said.get("hardware", {})
+        if not on_gpu or kind == "cuda":
+            return "reference", "auto" if on_gpu else "cpu"
+    return pick_engine("auto", "auto", task.shape[1:]), "auto"

@@ -1,0 +1,156 @@
+"""Exporting networks as files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasbench._limits import LARGEST_SEED
+from nasbench.cli.common import Json, emit, file_option, progress, rows
+from nasbench.cli.make import Hardware, complete_recipe
+from nasbench.cli.tasks import read_recipe
+from nasbench.errors import BadValue
+
+if TYPE_CHECKING:
+    from nasbench.building.exporting import Chosen, Exported
+
+__all__ = ["register"]
+
+_FORMS = (
+    "nasbench export TABLE ARCHITECTURE --onnx F, for a network as a table trained it, or "
+    "nasbench export ARCHITECTURE --recipe R --onnx F, for one of a build recipe"
+)
+
+
+def export(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[TABLE] ARCHITECTURE",
+            help="A table's file or shipped name; a number, or a cell string in quotes.",
+        ),
+    ],
+    onnx: Annotated[Path, file_option("The ONNX file to write.", "--onnx")],
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="A build recipe: in place of a table, or beside it where it has one's own task.",
+            autocompletion=complete_recipe,
+        ),
+    ] = None,
+    train: Annotated[bool, typer.Option("--train", help="Train the network first.")] = False,
+    recipe_name: Annotated[
+        str | None, typer.Option(help="Where the table or the build recipe has several.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=LARGEST_SEED, help="Of start and training; the table's first, or 0."
+        ),
+    ] = None,
+    hardware: Hardware = "auto",
+    as_json: Json = False,
+) -> None:
+    """Write an architecture's network as ONNX, trained or not, checked against PyTorch.
+
+    A trained file takes uint8 pixels, 0 to 255, and is tested on the whole test split. With a
+    table it is trained as the table says, to the same bits where engine and machine allow.
+
+    Examples: `nasbench export nb201-fashion16 1462 --onnx best.onnx --train`, and without a table
+    `nasbench export 62 --recipe nb201-mini-fashion16 --onnx best.onnx --train`
+    """
+    from nasbench.building.exporting import export as run_export
+
+    chosen = _chosen(words, recipe, recipe_name, seed, hardware)
+    with progress() as tell:
+        made = run_export(chosen, onnx, train=train, progress=tell)
+    emit(_document(chosen, onnx, made), as_json, rows(_shown(chosen, onnx, made)))
+
+
+def _chosen(
+    words: list[str], recipe: str | None, name: str | None, seed: int | None, hardware: str
+) -> Chosen:
+    from nasbench.building.exporting import choose_in_recipe, choose_in_table
+    from nasbench.table import load
+
+    if len(words) > 2 or (len(words) == 1 and recipe is None):
+        raise BadValue(f"export takes one of two forms: {_FORMS}")
+    if recipe is not None and recipe.endswith(".h5"):
+        raise BadValue(f"{recipe} is a table, and --recipe names a build recipe: {_FORMS}")
+    if len(words) == 2 and words[0].endswith(".toml"):
+        raise BadValue(f"{words[0]} is a build recipe, not a table: {_FORMS}")
+    if len(words) == 2:
+        table = load(words[0])
+        index = table.space.parse(words[1])
+        task = None if recipe is None else read_recipe(recipe).task
+        return choose_in_table(table, index, recipe=name, seed=seed, task=task, hardware=hardware)
+    spec = read_recipe(str(recipe))
+    index = spec.space.parse(words[0])
+    return choose_in_recipe(spec, index, recipe=name, seed=seed or 0, hardware=hardware)
+
+
+def _document(chosen: Chosen, onnx: Path, made: Exported) -> dict[str, Any]:
+    trained = made.test is not None
+    document: dict[str, Any] = {
+        "onnx": str(onnx),
+        "table": chosen.table.name if chosen.table else None,
+        "space": chosen.spec.space.name,
+        "architecture": chosen.architecture,
+        "task": chosen.spec.task.name,
+        "recipe": chosen.recipe_name,
+        "seed": chosen.seed,
+        "trained": trained,
+        "engine": chosen.engine if trained else None,
+        "largest_difference": made.largest_difference,
+    }
+    if trained:
+        document |= {
+            "input": "uint8",
+            "valid_accuracy": made.valid_accuracy,
+            "test": asdict(made.test) if made.test else None,
+            "identical": made.identical,
+            "beside": made.beside,
+        }
+    return document
+
+
+def _shown(chosen: Chosen, onnx: Path, made: Exported) -> list[tuple[str, object]]:
+    shape = ", ".join(map(str, chosen.spec.task.shape))
+    shown: list[tuple[str, object]] = [
+        ("file", onnx),
+        ("network", f"{chosen.architecture} of {chosen.spec.space.name}"),
+    ]
+    if made.test is None:
+        shown += [
+            ("trained", "no: its weights are those of a start, for timing; --train trains it"),
+            ("input", f"float32 [n, {shape}], standardised"),
+        ]
+    else:
+        test = made.test
+        shown += [
+            (
+                "trained",
+                f"on {chosen.spec.task.name} by {chosen.recipe_name}, seed {chosen.seed}, "
+                f"{chosen.engine} engine",
+            ),
+            ("valid", f"{made.valid_accuracy:.2f} %"),
+            *([("table", made.beside)] if made.beside else []),
+            (
+                "test",
+                f"{test.accuracy:.2f} % [{test.low:.2f}, {test.high:.2f}] of {test.n:,} images, "
+                f"by the file in ONNX Runtime; 95 % interval",
+            ),
+            ("input", f"uint8 [n, {shape}], 0 to 255; classes are in the file's metadata"),
+        ]
+    shown.append(
+        ("checked", f"ONNX Runtime and PyTorch differ by {made.largest_difference:.1e} at most")
+    )
+    return shown
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(export)
