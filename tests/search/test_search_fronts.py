@@ -173,7 +173,7 @@ def test_more_than_two_objectives_need_the_library_before_anything_runs(
     made_up_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "moocore", None)
-    monkeypatch.setattr("nasbench.search.comparing.search", None)  # none may start
+    monkeypatch.setattr("nasbench.search.workers.search", None)  # none may start
     three = [COST, Objective("flops", maximize=False)]
     with pytest.raises(NasbenchError, match="3 objectives needs moocore"):
         compare(["random_search"], made_up_table, **{**COMMON, "objectives": three})
@@ -182,7 +182,7 @@ def test_more_than_two_objectives_need_the_library_before_anything_runs(
 def test_what_the_report_recipe_lacks_is_told_before_anything_runs(
     made_up_table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nasbench.search.comparing.search", None)
+    monkeypatch.setattr("nasbench.search.workers.search", None)
     with pytest.raises(NasbenchError, match="unknown device 'toi'; did you mean toy"):
         compare(
             ["random_search"], made_up_table, **{**COMMON, "objectives": [Objective("toi/x_ms")]}
