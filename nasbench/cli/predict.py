@@ -73,17 +73,19 @@ def fit(
         raise NasbenchError("a surrogate sees one list of features: give --features once")
     fitted = run_fit(opened, recipe=recipe, train=chosen, seed=seed, features=names[0])
     fitted.save(out, new=new)
-    n, tau = len(fitted.trained_on), fitted.out_of_fold_kendall("valid_accuracy")
+    metric = fitted.primary
+    n, tau = len(fitted.trained_on), fitted.out_of_fold_kendall(metric)
     document: dict[str, Any] = {
         "surrogate": str(out),
         "sha256": fitted.sha256,
         "trained_on": n,
         "kendall_out_of_fold": tau,
-        "settings": fitted.document["metrics"]["valid_accuracy"]["settings"],
+        "metric": metric,
+        "settings": fitted.document["metrics"][metric]["settings"],
     }
     text = (
-        f"{out}: fitted on {n:,} of {len(opened.rows):,} rows; Kendall's tau {tau:.3f} on folds "
-        f"that were left out. Score it: nasbench surrogate score {out} {table}"
+        f"{out}: {metric} fitted on {n:,} of {len(opened.rows):,} rows; Kendall's tau {tau:.3f} on "
+        f"folds that were left out. Score it: nasbench surrogate score {out} {table}"
     )
     if complete is not None:
         whole = write_completed(opened, fitted, complete, new=new_table)
@@ -104,7 +106,7 @@ def score(
         typer.Argument(help="The table to score it on.", autocompletion=complete_table),
     ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="Which prediction of the surrogate; valid_accuracy.")
+        str | None, typer.Option(help="Which prediction of the surrogate; its primary one.")
     ] = None,
     sizes: Annotated[str | None, typer.Option(help="Rows to fit on: 20,50,100.")] = None,
     draws: Annotated[int, typer.Option(min=1, max=10_000, help="Random choices of them.")] = 20,
@@ -129,10 +131,10 @@ def score(
     if sizes is None:
         if table is None:
             raise NasbenchError("name a surrogate and a table, or a table and --sizes")
-        _score_fitted(Path(what), load(table), metric or "valid_accuracy", as_json)
+        _score_fitted(Path(what), load(table), metric, as_json)
         return
     if table is not None or metric is not None:
-        raise NasbenchError("with --sizes name one table, whose valid_accuracy is predicted")
+        raise NasbenchError("with --sizes name one table, whose primary metric is predicted")
     from nasbench._files import write_json
     from nasbench.report.page import write_sections
     from nasbench.report.predictors import size_section, size_table
@@ -161,7 +163,7 @@ def score(
     emit(document, as_json, text)
 
 
-def _score_fitted(path: Path, table: Table, metric: str, as_json: bool) -> None:
+def _score_fitted(path: Path, table: Table, metric: str | None, as_json: bool) -> None:
     from nasbench.report.text import predictor_table
     from nasbench.surrogate import Surrogate
     from nasbench.surrogate import score as run_score

@@ -168,7 +168,7 @@ def _whole_time(comparison: Comparison) -> Answer:
         return MET, (
             "simulated seconds are all of the training; the strategies' own time is in thinking.csv"
         )
-    if "train_seconds" not in table.metrics[recipe]:
+    if "train_seconds" not in table.metrics.get(recipe, ()):
         return OPEN, f"add what training the architecture found by {recipe} takes"
     last = np.concatenate(list(comparison.last.values()))
     seconds = comparison.lookup.worth("train_seconds", last)

@@ -13,7 +13,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from nasbench.errors import NasbenchError
+from nasbench.report.judged import Judged
 from nasbench.report.theme import COLOURS, FAINT, figure, styled
 from nasbench.space import SHIFT, CellGraph, CellSpace
 from nasbench.stats import pareto_front
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Drawing",
-    "accuracy_histogram",
     "best_cells",
     "cost_scatter",
+    "histogram",
     "predictor_scatter",
 ]
 
@@ -67,38 +67,48 @@ class Drawing:
 
 
 @styled
-def accuracy_histogram(table: Table, recipe: str) -> Drawing:
-    """How validation accuracy is spread over the rows."""
-    accuracy = table.column("valid_accuracy", recipe=recipe)
-    accuracy = accuracy[np.isfinite(accuracy)]
-    if not len(accuracy):
-        raise NasbenchError(f"{table.name} has no validation accuracy of recipe {recipe} to show")
-    bottom = _bulk(accuracy)
+def histogram(judged: Judged) -> Drawing:
+    """How the metric is spread over the rows."""
+    values = judged.column[np.isfinite(judged.column)]
+    end = judged.bulk(values)
     drawn, axes = figure()
-    axes.hist(accuracy[accuracy >= bottom], bins=40, color=COLOURS[0])
-    axes.axvline(accuracy.max(), color=COLOURS[1], linestyle="--", linewidth=1)
-    mean = ", mean over seeds" if table.has_seeds("valid_accuracy", recipe=recipe) else ""
-    axes.set_xlabel(f"validation accuracy, % ({recipe}{mean})")
+    shown = values[judged.sign * values >= judged.sign * end]
+    axes.hist(shown, bins=_bins(shown), color=COLOURS[0])
+    axes.axvline(judged.best, color=COLOURS[1], linestyle="--", linewidth=1)
+    seeds = judged.table.has_seeds(judged.metric, recipe=judged.recipe)
+    mean = ", mean over seeds" if seeds else ""
+    axes.set_xlabel(f"{judged.label} ({judged.recipe}{mean})")
     axes.set_ylabel("architectures")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    quartiles = np.quantile(accuracy, (0.25, 0.5, 0.75))
+    first, second, third = (judged.text(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
+    if judged.accuracy:  # the unit once
+        first, second = first.removesuffix(" %"), second.removesuffix(" %")
     caption = (
-        f"{len(accuracy):,} rows; quartiles {quartiles[0]:.2f}, {quartiles[1]:.2f} and "
-        f"{quartiles[2]:.2f} %; the dashed line is the best, {accuracy.max():.2f} %."
-        f"{_below(accuracy, bottom)}"
+        f"{len(values):,} rows; quartiles {first}, {second} and {third}; the dashed line is the "
+        f"best, {judged.text(judged.best)}.{judged.beyond(values, end)}"
     )
-    return Drawing("accuracy", "Accuracy of the space", caption, drawn)
+    title = f"{judged.short[0].upper()}{judged.short[1:]} of the space"
+    return Drawing(judged.short.replace(" ", "_"), title, caption, drawn)
+
+
+def _bins(values: NDArray[np.float64]) -> int | list[float]:
+    """40, or one where all values are about the same."""
+    low, high = float(values.min()), float(values.max())
+    if high - low > 1e-9 * abs(high):
+        return 40
+    margin = max(0.5, 1e-3 * abs(high))
+    return [low - margin, high + margin]
 
 
 @styled
-def cost_scatter(table: Table, recipe: str, device: str, metric: str = "latency_ms") -> Drawing:
-    """Validation accuracy against what running costs, with the Pareto front."""
-    accuracy = table.column("valid_accuracy", recipe=recipe)
+def cost_scatter(judged: Judged, device: str, metric: str = "latency_ms") -> Drawing:
+    """What architectures are judged by against what running costs, with the Pareto front."""
+    table, accuracy = judged.table, judged.column
     cost = table.device_column(device, metric)
     kind = table.manifest["devices"][device]["kinds"][metric]
     known = np.isfinite(cost) & np.isfinite(accuracy)
     rows, cost, accuracy = table.rows[known], cost[known], accuracy[known]
-    front = pareto_front(cost, accuracy)
+    front = pareto_front(cost, judged.sign * accuracy)
     drawn, axes = figure()
     # Beyond some thousands, points become pixels: a page of them would be slow to scroll.
     crowded = len(rows) > MOST_POINTS
@@ -115,18 +125,19 @@ def cost_scatter(table: Table, recipe: str, device: str, metric: str = "latency_
         zorder=3,
         label=f"Pareto front ({len(front)})",
     )
-    bottom = _bulk(accuracy)
-    if (top := float(accuracy.max())) > bottom:
-        axes.set_ylim(bottom, top + 0.05 * (top - bottom))
+    end = judged.bulk(accuracy)
+    best = float(judged.sign * (judged.sign * accuracy).max())
+    if best != end:
+        axes.set_ylim(*sorted((end, best + 0.05 * (best - end))))
     axes.set_xlabel(f"{metric.replace('_', ', ')} ({device}, {kind})")
-    axes.set_ylabel("validation accuracy, %")
+    axes.set_ylabel(judged.label)
     drawn.legend(loc="outside lower left")
     unit = metric.rsplit("_", 1)[1]
 
     def tips(places: Sequence[int]) -> list[str]:
         strings = (table.space.string(int(rows[i])) for i in places)
         return [
-            f"{string}\n{accuracy[i]:.2f} %, {cost[i]:.3f} {unit}"
+            f"{string}\n{judged.text(accuracy[i])}, {cost[i]:.3f} {unit}"
             for i, string in zip(places, strings, strict=True)
         ]
 
@@ -135,21 +146,9 @@ def cost_scatter(table: Table, recipe: str, device: str, metric: str = "latency_
         shown["rows"] = tips(range(len(rows)))
     which = "a point of the front" if crowded else "a point"
     caption = f"Hover over {which} for its architecture. {kind.capitalize()}."
-    caption += _below(accuracy, bottom)
-    title = f"Accuracy against {metric.rsplit('_', 1)[0]}"
+    caption += judged.beyond(accuracy, end)
+    title = f"{judged.short[0].upper()}{judged.short[1:]} against {metric.rsplit('_', 1)[0]}"
     return Drawing(f"{metric}-{device}", title, caption, drawn, shown)
-
-
-def _bulk(accuracy: NDArray[np.float64]) -> float:
-    """Where an axis of accuracies starts, so that a few that learnt nothing do not stretch it."""
-    low, high = np.nanquantile(accuracy, (0.05, 1.0))
-    return float(low - 0.1 * (high - low))
-
-
-def _below(accuracy: NDArray[np.float64], bottom: float) -> str:
-    """A sentence on the rows that the axis leaves out."""
-    count = int((accuracy < bottom).sum())
-    return f" {count} rows of less than {bottom:.1f} % are not shown." if count else ""
 
 
 @styled
@@ -167,11 +166,13 @@ def predictor_scatter(score: Score, table: Table) -> Drawing:
     )
     ends = np.quantile(np.concatenate((score.measured, score.predicted)), (0.0, 1.0))
     axes.plot(ends, ends, color=COLOURS[1], linestyle="--", linewidth=1, label="equal")
-    axes.set_xlabel("measured, %")
-    axes.set_ylabel("predicted, %")
+    unit, digits = (" %", ".2f") if score.metric.endswith("accuracy") else ("", ".4g")
+    axis = ", %" if unit else f" {score.metric}"
+    axes.set_xlabel(f"measured{axis}")
+    axes.set_ylabel(f"predicted{axis}")
     axes.legend()
     tips = [
-        f"{table.space.string(a)}\nmeasured {x:.2f} %, predicted {y:.2f} %"
+        f"{table.space.string(a)}\nmeasured {x:{digits}}{unit}, predicted {y:{digits}}{unit}"
         for a, x, y in zip(
             score.architectures.tolist(), score.measured, score.predicted, strict=True
         )
@@ -184,14 +185,14 @@ def predictor_scatter(score: Score, table: Table) -> Drawing:
 
 
 @styled
-def best_cells(table: Table, recipe: str, k: int = 3) -> Drawing | None:
+def best_cells(judged: Judged, k: int = 3) -> Drawing | None:
     """The best rows' cells as graphs; None for spaces that have no cells."""
-    space = table.space
+    table, space = judged.table, judged.table.space
     if not isinstance(space, CellSpace):
         return None
-    accuracy = table.column("valid_accuracy", recipe=recipe)
-    k = min(k, int(np.isfinite(accuracy).sum()))
-    order = np.argsort(-np.nan_to_num(accuracy, nan=-np.inf), kind="stable")[:k]
+    merit = np.nan_to_num(judged.sign * judged.column, nan=-np.inf)
+    k = min(k, int(np.isfinite(merit).sum()))
+    order = np.argsort(-merit, kind="stable")[:k]
     width, pitch = 4.6, 1.45
     x_range = (-0.25, max(space.nodes - 0.75, 3.25))
     y_range = (pitch * (1 - k) - 0.5, 0.95)
@@ -203,7 +204,7 @@ def best_cells(table: Table, recipe: str, k: int = 3) -> Drawing | None:
     axes.set_ylim(y_range)
     for place, row in enumerate(order.tolist()):
         graph = space.live_graph(int(table.rows[row]))
-        title = f"{place + 1}. {accuracy[row]:.2f} %, architecture {table.rows[row]}"
+        title = f"{place + 1}. {judged.text(judged.column[row])}, architecture {table.rows[row]}"
         _draw_cell(axes, graph, -pitch * place, title)
     caption = (
         "Live edges only, from the cell's input (0) to its output; each node sums what enters it. "

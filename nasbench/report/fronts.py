@@ -78,7 +78,8 @@ def typical_fronts(comparison: Comparison, fronts: Fronts) -> Drawing | None:
 def _span(front: NDArray[np.float64], sign: float) -> tuple[float, float]:
     """An axis from what a tenth of the front is worse than to its best, with a margin."""
     low, high = np.quantile(front, (SHOWN, 1.0) if sign > 0 else (0.0, 1 - SHOWN))
-    margin = 0.05 * (high - low)
+    # Where all of it is one value, the axis is around that.
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
     return float(low - margin), float(high + margin)
 
 

@@ -20,12 +20,13 @@ from nasbench.errors import NasbenchError
 from nasbench.report.checklist import checklist
 from nasbench.report.figures import (
     Drawing,
-    accuracy_histogram,
     best_cells,
     cost_scatter,
+    histogram,
     predictor_scatter,
 )
 from nasbench.report.fronts import front_curves, fronts_table, typical_fronts
+from nasbench.report.judged import Judged
 from nasbench.report.ranks import critical_difference, over_tables, paired_table, ranks_table
 from nasbench.report.regret import reach_curves, regret_curves
 from nasbench.report.sheets import write_sheets
@@ -171,8 +172,9 @@ def comparison_table(found: Comparison | Comparisons) -> TextTable:
 
 
 def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Section]:
-    cells = best_cells(table, recipe) if recipe else None
-    drawings = [accuracy_histogram(table, recipe)] if recipe else []
+    judged = Judged.of(table, recipe)
+    cells = best_cells(judged) if judged else None
+    drawings = [histogram(judged)] if judged else []
     drawings += [cells] if cells else []
     kinds = _kinds(table)
     filled = "what is predicted is marked" if "predicted" in kinds else "nothing is filled in"
@@ -185,8 +187,8 @@ def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Sect
     )
     if not table.devices:
         return [built]
-    timed = [d for d in table.devices if recipe and _has_latency(table, recipe, d)]
-    costs = [cost_scatter(table, recipe, device) for device in timed[:MOST_DEVICES] if recipe]
+    timed = [d for d in table.devices if judged and _has_latency(judged, d)]
+    costs = [cost_scatter(judged, device) for device in timed[:MOST_DEVICES] if judged]
     clocked = any("measured" in d["kinds"].values() for d in table.manifest["devices"].values())
     how = "Latency is the 0.1 quantile of repeats that were interleaved over architectures."
     measured = Section(
@@ -204,11 +206,12 @@ def _kinds(table: Table) -> list[str]:
     return [kind for kind in _KINDS if kind in found]
 
 
-def _has_latency(table: Table, recipe: str, device: str) -> bool:
-    """Whether there is a row that has accuracy and latency."""
+def _has_latency(judged: Judged, device: str) -> bool:
+    """Whether there is a row that has the metric and latency."""
+    table = judged.table
     if "latency_ms" not in table.manifest["devices"][device]["kinds"]:
         return False
-    both = table.column("valid_accuracy", recipe=recipe) + table.device_column(device, "latency_ms")
+    both = judged.column + table.device_column(device, "latency_ms")
     return bool(np.isfinite(both).any())
 
 

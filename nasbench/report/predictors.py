@@ -11,6 +11,7 @@ from nasbench.report.page import Section
 from nasbench.report.text import TextTable, number_text
 from nasbench.report.theme import FAINT, figure, series, styled
 from nasbench.stats import Summary
+from nasbench.table import direction
 
 if TYPE_CHECKING:
     from nasbench.surrogate import SizeScores
@@ -36,7 +37,7 @@ def size_section(scores: SizeScores) -> Section:
     """All of it."""
     about = scores.about
     lead = (
-        f"Predictors of valid accuracy (recipe {about['recipe']}) are fitted on few of the "
+        f"Predictors of {_words(scores)} (recipe {about['recipe']}) are fitted on few of the "
         f"{about['rows']:,} rows of {about['table']} and scored on all rows of other networks."
     )
     if usual := _usual(scores):
@@ -46,6 +47,17 @@ def size_section(scores: SizeScores) -> Section:
         lead += several if len(scores.series) > 1 else one
     drawings = [_curves(scores, region) for region in scores.ceilings]
     return Section("Predictors by training size", lead, drawings, size_tables(scores))
+
+
+def _words(scores: SizeScores) -> str:
+    return str(scores.about["metric"]).replace("_", " ")
+
+
+def _far(scores: SizeScores) -> str:
+    """What is said of rows that learnt next to nothing."""
+    if direction(scores.about["metric"]) == "min":
+        return f"more than twice the median {_words(scores).removeprefix('valid ')}"
+    return f"less than half the median {_words(scores).removeprefix('valid ')}"
 
 
 def size_tables(scores: SizeScores) -> list[TextTable]:
@@ -70,8 +82,8 @@ def size_table(scores: SizeScores, region: str) -> TextTable:
     note = (
         f"Mean over {draws} draws of the rows fitted on, from {FEWEST} draws on with the bootstrap "
         f"95 % interval of the mean. Settings are tuned by cross-validation within the rows "
-        f"fitted on. {scores.about['broken']:,} rows of less than half the median accuracy count, "
-        f"too. The ceiling is about what a perfect prediction could reach against the measured "
+        f"fitted on. {scores.about['broken']:,} rows of {_far(scores)} count, too. The ceiling is "
+        f"about what a perfect prediction could reach against the measured "
         f"means{'' if ceiling is None else f' of {ceiling.seeds} seeds'}."
     )
     columns = ("predictor", *(f"{size:,} rows" for size in sizes))

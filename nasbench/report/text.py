@@ -194,7 +194,7 @@ def build_facts(table: Table, recipe: str | None) -> TextTable:
         rows.append((f"recipe {name}", f"{shown}; {f'seeds {seeds}' if seeds else 'no seeds'}"))
     if (
         recipe
-        and "train_seconds" in table.metrics[recipe]
+        and "train_seconds" in table.metrics.get(recipe, ())
         and table.has_seeds("train_seconds", recipe=recipe)
     ):
         last = trained_seeds(table, "train_seconds", recipe=recipe)
@@ -254,21 +254,25 @@ def predictor_table(score: Score) -> TextTable:
     """How well the predictor does, beside what seed noise leaves to be done."""
     found, ceiling = score.agreement, score.ceiling
 
+    accuracy = score.metric.endswith("accuracy")
+
     def row(name: str, key: str) -> tuple[str, str, str, str]:
+        digits = ".3g" if key == "mae" and not accuracy else ".3f"  # in the unit of the metric
         low, high = score.intervals[key]
         top = getattr(ceiling, key, None)
         return (
             name,
-            f"{getattr(found, key):.3f}",
-            f"[{low:.3f}, {high:.3f}]",
-            "–" if top is None else f"{top:.3f}",
+            f"{getattr(found, key):{digits}}",
+            f"[{low:{digits}}, {high:{digits}}]",
+            "–" if top is None else f"{top:{digits}}",
         )
 
+    points = ", points" if accuracy else ""
     rows = [
         row("R²", "r2"),
         row("Kendall's τ", "kendall"),
         row("Spearman's ρ", "spearman"),
-        row("mean absolute error, points", "mae"),
+        row(f"mean absolute error{points}", "mae"),
         ("coverage of 90 % intervals", f"{score.coverage:.3f}", "–", "–"),
     ]
     seeds = f"the mean of {ceiling.seeds} seeds" if ceiling else "the measured values"

@@ -24,10 +24,9 @@ def table_columns(table: Table, name: str, predicted: str | None) -> list[Column
         table: whose cells are predicted.
         name: `proxies` (every `proxy/<name>`); `network` (its counts: parameters, flops);
             `devices` (all costs), `devices:NAME` (those of one);
-            `early:RECIPE@E` (valid accuracies of a recipe at the epochs up to E that the table
-            knows; without `@E` all of them, for a cheaper recipe); `table:PATH` or
-            `table:PATH@RECIPE` (the last valid accuracy of another task's table, by name or
-            path).
+            `early:RECIPE@E` (the primary metric of a recipe at the epochs up to E that the
+            table knows; without `@E` all of them, for a cheaper recipe); `table:PATH` or
+            `table:PATH@RECIPE` (the last of another task's table, by name or path).
         predicted: the recipe whose end is predicted, and so no feature.
     """
     kind, _, rest = name.partition(":")
@@ -53,16 +52,17 @@ def _early(table: Table, said: str, predicted: str | None) -> list[Column]:
     recipe, at, last = said.partition("@")
     if not recipe or (at and not last.isdigit()):
         raise NasbenchError(f"an early learning curve is early:RECIPE@EPOCH, got early:{said}")
-    taken = table.epochs("valid_accuracy", recipe=table.recipe(recipe))
+    metric = _metric(table, table.recipe(recipe))
+    taken = table.epochs(metric, recipe=recipe)
     chosen = [epoch for epoch in taken if not at or epoch <= int(last)]
     if not chosen:
         raise NasbenchError(
-            f"{table.name} knows valid_accuracy of {recipe} from epoch {taken[0]} on, not by {last}"
+            f"{table.name} knows {metric} of {recipe} from epoch {taken[0]} on, not by {last}"
         )
     if recipe == predicted and chosen[-1] == table.manifest["recipes"][recipe]["epochs"]:
         raise NasbenchError(f"early:{said} holds what is to be predicted: end it sooner")
     return [
-        _column(table, trained_column(table, "valid_accuracy", recipe=recipe, epoch=epoch))
+        _column(table, trained_column(table, metric, recipe=recipe, epoch=epoch))
         for epoch in chosen
     ]
 
@@ -77,7 +77,14 @@ def _other(table: Table, said: str) -> list[Column]:
             f"{other.name} is of {other.space.name}, {table.name} of {table.space.name}"
         )
     chosen = other.recipe(recipe or None)
-    return [_column(other, trained_column(other, "valid_accuracy", recipe=chosen))]
+    return [_column(other, trained_column(other, _metric(other, chosen), recipe=chosen))]
+
+
+def _metric(table: Table, recipe: str) -> str:
+    metric = table.primary(recipe)
+    if metric is None:
+        raise NasbenchError(f"{table.name} has no metric of the validation split in {recipe}")
+    return metric
 
 
 def _column(table: Table, values: NDArray[np.floating]) -> Column:

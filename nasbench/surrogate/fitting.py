@@ -17,16 +17,16 @@ from nasbench.surrogate.document import FORMAT, VERSION
 from nasbench.surrogate.features import Features, stand_ins
 from nasbench.surrogate.predictors import predictor
 from nasbench.surrogate.surrogate import Surrogate
-from nasbench.surrogate.targets import to_scale
+from nasbench.surrogate.targets import to_scale, unit_of
 from nasbench.surrogate.trees import pack_model
 from nasbench.surrogate.tuning import fit_members, tune
 from nasbench.surrogate.uncertainty import Calibration, LocalSpread
 from nasbench.table import Table, trained_column, trained_values
 
-__all__ = ["fit"]
+__all__ = ["fit", "target_of"]
 
-TARGETS = ("valid_accuracy", "train_seconds")
-"""What is predicted, where the table has it; test accuracy is never among them."""
+LARGEST_TARGET = 1e15
+"""Of a value that is fitted: trees sum up its squares in float32."""
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,10 @@ def fit(
     seed: int = 0,
     features: Sequence[str] | None = None,
 ) -> Surrogate:
-    """Fit a surrogate on a random part of a table; test accuracy is never among its targets.
+    """Fit a surrogate on a random part of a table.
+
+    It predicts the recipe's primary metric (`Table.primary`) and, where they are known, the
+    seconds of training; test metrics are never among its targets.
 
     Args:
         table: to fit on.
@@ -54,11 +57,12 @@ def fit(
     if not 0 <= seed <= LARGEST_SEED:
         raise BadValue(f"the seed of a surrogate is 0 or more and below 2**32, got {shown(seed)}")
     recipe = table.recipe(recipe)
-    chosen = _chosen(table, recipe, train, seed)
+    target = target_of(table, recipe)
+    chosen = _chosen(table, recipe, target, train, seed)
     seen = Features.make(table, features, recipe)
     trained = {
         metric: trained_values(table, metric, chosen, recipe=recipe)
-        for metric in TARGETS
+        for metric in (target, "train_seconds")
         if metric in table.metrics[recipe]
     }
     metrics = {
@@ -82,12 +86,27 @@ def fit(
     return Surrogate(document)
 
 
+def target_of(table: Table, recipe: str) -> str:
+    """The metric that is predicted of a recipe.
+
+    Raises:
+        NasbenchError: where nothing was validated.
+    """
+    target = table.primary(recipe)
+    if target is None:
+        raise NasbenchError(
+            f"{table.name} has no metric of the validation split in recipe {recipe}: that is what "
+            f"a surrogate predicts, and it is never fitted on test metrics"
+        )
+    return target
+
+
 def _chosen(
-    table: Table, recipe: str, train: float | int | NDArray[np.int64], seed: int
+    table: Table, recipe: str, target: str, train: float | int | NDArray[np.int64], seed: int
 ) -> NDArray[np.int64]:
     """The architectures to fit on, ascending."""
     rows = table.rows.astype(np.int64)
-    candidates = rows[np.isfinite(trained_column(table, "valid_accuracy", recipe=recipe))]
+    candidates = rows[np.isfinite(trained_column(table, target, recipe=recipe))]
     if isinstance(train, np.ndarray):
         n = len(train)
         if not np.isin(train, candidates).all():
@@ -123,19 +142,31 @@ def _fit_metric(
     chosen, trained = chosen[known], trained[known]
     x = seen.of(chosen)
     mean = np.nanmean(trained, axis=1)
+    _check_target(table, metric, mean)
     y = to_scale(metric, mean)
     method = predictor("xgboost")
     if metric.endswith("_seconds"):  # follow from the operations closely: nothing is to be tuned
         method = replace(method, grid=method.grid[:1], members=1)
-    tuned = tune(method, x, y, stand_ins(table.space, chosen), seed)
-    members = fit_members(method, tuned.settings, x, y, seed)
+    unit = unit_of(metric, y)
+    tuned = tune(method, x, y / unit, stand_ins(table.space, chosen), seed)
+    members = fit_members(method, tuned.settings, x, y / unit, seed)
+    out_of_fold = tuned.out_of_fold * unit
     return {
         "settings": dict(tuned.settings),
         "kendall_out_of_fold": None if math.isnan(tuned.kendall) else tuned.kendall,
-        "members": [pack_model(member) for member in members],
-        "calibration": Calibration.fit(tuned.out_of_fold, to_scale(metric, trained)).describe(),
+        "members": [pack_model(member, unit) for member in members],
+        "calibration": Calibration.fit(out_of_fold, to_scale(metric, trained)).describe(),
         "seed_noise": seed_noise(trained).describe(),
     }
+
+
+def _check_target(table: Table, metric: str, mean: Floats) -> None:
+    largest = float(np.abs(mean).max())
+    if largest > (100 if metric.endswith("accuracy") else LARGEST_TARGET):
+        raise NasbenchError(
+            f"{table.name} has a {metric} of {largest:g}, of which no model can learn: leave such "
+            f"rows out (percent are 100 at most)"
+        )
 
 
 def seed_noise(trained: Floats) -> LocalSpread:

@@ -59,8 +59,15 @@ class Score:
         }
 
 
-def score(surrogate: Surrogate, table: Table, metric: str = "valid_accuracy") -> Score:
-    """Score a surrogate on the rows of a table that it was not fitted on."""
+def score(surrogate: Surrogate, table: Table, metric: str | None = None) -> Score:
+    """Score a surrogate on the rows of a table that it was not fitted on.
+
+    Args:
+        surrogate: fitted on a table of the same space.
+        table: of measured values.
+        metric: that it predicts; its primary one where left out.
+    """
+    metric = metric or surrogate.primary
     if surrogate.space.describe() != table.space.describe():
         raise NasbenchError(
             f"the surrogate is of {surrogate.space.name}, {table.name} of {table.space.name}"

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from nasbench.errors import NasbenchError
 from nasbench.stats import Ceiling, Summary, agreement, summarize
 from nasbench.surrogate.features import Features, stand_ins
+from nasbench.surrogate.fitting import target_of
 from nasbench.surrogate.predictors import predictor
 from nasbench.surrogate.scoring import LEVEL, ceiling_of
-from nasbench.surrogate.targets import from_scale, to_scale
+from nasbench.surrogate.targets import from_scale, to_scale, unit_of
 from nasbench.surrogate.trials import MEASURES, REGIONS, Trial, TrialJournal
 from nasbench.surrogate.tuning import fit_members, mean_prediction, tune
 from nasbench.surrogate.uncertainty import Calibration, covered
-from nasbench.table import Table, trained_column, trained_values
+from nasbench.table import Table, direction, trained_column, trained_values
 
 __all__ = ["MEASURES", "REGIONS", "SizeScores", "score_sizes"]
 
@@ -37,8 +38,9 @@ class SizeScores:
     """What `score_sizes` found.
 
     Attributes:
-        about: the table with its hash, the recipe, how rows were drawn, and how many of them are
-            `broken`, of less than half the median accuracy: plain JSON values.
+        about: the table with its hash, the recipe, the metric, how rows were drawn, and how many
+            of them are `broken`, of less than half the median (more than twice, where less is
+            better): plain JSON values.
         ceilings: by region, what seed noise leaves to be reached; None where not known.
         trials: every fit.
     """
@@ -104,14 +106,14 @@ def score_sizes(
     journal: Path | None = None,
     progress: Progress | None = None,
 ) -> SizeScores:
-    """Fit predictors of validation accuracy on few rows, score them on all others.
+    """Fit predictors of a recipe's primary metric on few rows, score them on all others.
 
     Every predictor sees the same rows; those of a smaller size are among those of a larger.
     Rows of a class that was fitted on are not scored on. The best half is that of the rows
-    scored on by measured accuracy.
+    scored on by what was measured.
 
     Args:
-        table: of measured accuracies.
+        table: of measured values; what is predicted is its `Table.primary`.
         sizes: rows fitted on.
         draws: random orders of the rows.
         predictors: names of `PREDICTORS`.
@@ -122,7 +124,8 @@ def score_sizes(
         progress: called after each trial with how many are done, and of how many.
     """
     recipe = table.recipe(recipe)
-    column = trained_column(table, "valid_accuracy", recipe=recipe)
+    metric = target_of(table, recipe)
+    column = trained_column(table, metric, recipe=recipe)
     rows = table.rows.astype(np.int64)[np.isfinite(column)]
     sizes = sorted(set(sizes))
     if len(rows) < FEWEST + 2:
@@ -133,12 +136,13 @@ def score_sizes(
     if not sizes or sizes[0] < 2 or sizes[-1] > len(rows) - FEWEST:
         raise NasbenchError(
             f"training sizes are 2 to {len(rows) - FEWEST} of the {len(rows)} trained rows of "
-            f"{table.name}, got {', '.join(map(str, sizes)) or 'none'}"
+            f"{table.name}, since {FEWEST} are kept to be scored on, got "
+            f"{', '.join(map(str, sizes)) or 'none'}"
         )
     if draws < 1 or seed < 0:
         raise NasbenchError(f"draws are 1 or more and a seed 0 or more, got {draws} and {seed}")
-    trained = trained_values(table, "valid_accuracy", rows, recipe=recipe)
-    data = _Data(table, rows, trained, stand_ins(table.space, rows))
+    trained = trained_values(table, metric, rows, recipe=recipe)
+    data = _Data(table, metric, rows, trained, stand_ins(table.space, rows))
     seen = {name: predictor(name).features for name in predictors}
     plans = list(
         dict.fromkeys(
@@ -152,7 +156,8 @@ def score_sizes(
         "sha256": table.sha256,
         "recipe": recipe,
         "rows": len(rows),
-        "broken": int((data.mean < np.median(data.mean) / 2).sum()),
+        "metric": metric,
+        "broken": _broken(data),
         "sizes": sizes,
         "draws": draws,
         "seed": seed,
@@ -174,7 +179,7 @@ def score_sizes(
                     trials.append(trial)
                     if progress:
                         progress(len(trials), total)
-    best = data.mean >= np.median(data.mean)
+    best = data.merit >= np.median(data.merit)
     ceilings = {"all": ceiling_of(trained), "best half": ceiling_of(trained[best])}
     return SizeScores(about, ceilings, tuple(trials))
 
@@ -184,6 +189,7 @@ class _Data:
     """The rows that can be fitted and scored on, with their trainings and classes."""
 
     table: Table
+    metric: str
     rows: NDArray[np.int64]
     trained: NDArray[np.float64]
     classes: NDArray[np.int64]
@@ -193,28 +199,43 @@ class _Data:
         mean: NDArray[np.float64] = np.nanmean(self.trained, axis=1)
         return mean
 
+    @property
+    def merit(self) -> NDArray[np.float64]:
+        """The mean, turned round where less of it is better."""
+        return -self.mean if direction(self.metric) == "min" else self.mean
+
+
+def _broken(data: _Data) -> int:
+    """How many rows have less than half the median, or more than twice where less is better."""
+    median = np.median(data.mean)
+    if direction(data.metric) == "min":
+        return int((data.mean > 2 * median).sum())
+    return int((data.mean < median / 2).sum())
+
 
 def _trial(data: _Data, seen: Features, name: str, size: int, draw: int, seed: int) -> Trial:
-    metric, method = "valid_accuracy", predictor(name)
+    metric, method = data.metric, predictor(name)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(draw,)))
     mine = np.sort(rng.permutation(len(data.rows))[:size])
     others = np.flatnonzero(~np.isin(data.classes, data.classes[mine]))
     x, y = seen.of(data.rows[mine]), to_scale(metric, data.mean[mine])
     whole = seen.of(np.arange(data.table.space.size))
     start = time.process_time()
-    tuned = tune(method, x, y, data.classes[mine], seed)
-    members = fit_members(method, tuned.settings, x, y, seed)
+    unit = unit_of(metric, y)
+    tuned = tune(method, x, y / unit, data.classes[mine], seed)
+    members = fit_members(method, tuned.settings, x, y / unit, seed)
     fitted = time.process_time()
-    everywhere = mean_prediction(members, whole)
+    everywhere = mean_prediction(members, whole) * unit
     done = time.process_time()
     scaled = everywhere[data.rows[others]]
-    calibration = Calibration.fit(tuned.out_of_fold, to_scale(metric, data.trained[mine]))
+    calibration = Calibration.fit(tuned.out_of_fold * unit, to_scale(metric, data.trained[mine]))
     low, high = (from_scale(metric, end) for end in calibration.interval(scaled, LEVEL))
     predicted = from_scale(metric, scaled)
     measured, trained = data.mean[others], data.trained[others]
+    merit = data.merit[others]
     regions = {
         "all": np.ones(len(others), dtype=bool),
-        "best half": measured >= np.median(measured),
+        "best half": merit >= np.median(merit),
     }
     measures = {}
     for region, of in regions.items():

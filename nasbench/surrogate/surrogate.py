@@ -83,6 +83,13 @@ class Surrogate:
         return int(self.document["epochs"])
 
     @property
+    def primary(self) -> str:
+        """The metric among them by which architectures are judged."""
+        return next(
+            (m for m in self._models if not m.endswith("_seconds")), next(iter(self._models))
+        )
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """What it predicts."""
         return tuple(self._models)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["from_scale", "to_scale"]
+__all__ = ["from_scale", "to_scale", "unit_of"]
 
 FLOOR = 0.5
 """Points of error that every accuracy has on the scale of fits, so that 100 % is finite."""
@@ -42,3 +42,19 @@ def from_scale(metric: str, values: ArrayLike) -> NDArray[np.float64]:
     if metric.endswith("_seconds"):
         return np.asarray(np.exp(np.minimum(given, LONGEST)))
     return given
+
+
+def unit_of(metric: str, scaled: NDArray[np.float64]) -> float:
+    """What values on the scale of fits are divided by before trees see them: a power of two.
+
+    Trees of XGBoost split nothing whose gain is below 1e-6: errors of thousandths would all be
+    predicted alike. Accuracies and seconds have a scale that needs none.
+
+    Example:
+        >>> unit_of("valid_mse", np.asarray([0.001, 0.003])), unit_of("valid_accuracy", np.ones(2))
+        (0.0009765625, 1.0)
+    """
+    spread = float(np.std(scaled))
+    if metric.endswith(("accuracy", "_seconds")) or not spread > 0:
+        return 1.0
+    return float(2.0 ** np.clip(np.round(np.log2(spread)), -80, 80))

@@ -9,6 +9,7 @@ a document of our own, in UBJSON, XGBoost's default format (https://ubjson.org).
 from __future__ import annotations
 
 import base64
+import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,9 +52,30 @@ _CATEGORIES = {
 """Of which our trees have none."""
 
 
-def pack_model(model: Any) -> str:
-    """A fitted XGBRegressor as text: its JSON, made ten times as short."""
-    return base64.b64encode(zlib.compress(model.get_booster().save_raw("json"))).decode()
+def pack_model(model: Any, unit: float = 1.0) -> str:
+    """A fitted XGBRegressor as text: its JSON, made ten times as short.
+
+    Args:
+        model: fitted.
+        unit: what it predicts times this is what the packed one predicts; a power of two.
+    """
+    text = bytes(model.get_booster().save_raw("json"))
+    return base64.b64encode(zlib.compress(text if unit == 1 else _scaled(text, unit))).decode()
+
+
+def _scaled(text: bytes, unit: float) -> bytes:
+    """A model whose leaves and base score are that many times as large."""
+    document = json.loads(text)
+    learner = document["learner"]
+    for tree in learner["gradient_booster"]["model"]["trees"]:
+        leaves = [child == -1 for child in tree["left_children"]]
+        values = zip(tree["split_conditions"], leaves, strict=True)
+        tree["split_conditions"] = [v * unit if leaf else v for v, leaf in values]
+    about = learner["learner_model_param"]
+    score = about["base_score"]
+    scaled = repr(float(score.strip("[]")) * unit)
+    about["base_score"] = f"[{scaled}]" if score.startswith("[") else scaled
+    return json.dumps(document).encode()
 
 
 def unpack_model(text: str, width: int) -> xgboost.Booster:

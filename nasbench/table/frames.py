@@ -94,7 +94,7 @@ def curve(
 def top(
     table: Table,
     k: int,
-    metric: str,
+    metric: str | None,
     *,
     recipe: str | None = None,
     epoch: int = -1,
@@ -104,6 +104,9 @@ def top(
     """See `Table.top`."""
     import pandas as pd
 
+    metric = table.primary(recipe) if metric is None else metric
+    if metric is None:
+        raise NasbenchError(f"{table.name} has no metric of the validation split: name one")
     if maximize is None:
         better = direction(metric)
         if better is None:

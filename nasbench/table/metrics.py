@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
-__all__ = ["LESS", "MORE", "Direction", "direction"]
+__all__ = ["LESS", "MORE", "Direction", "direction", "primary"]
 
 Direction = Literal["max", "min"]
 
@@ -66,6 +67,24 @@ def direction(metric: str) -> Direction | None:
             negated = any(sign in words for sign in ("neg", "negative", "minus"))
             return ("min" if found == "max" else "max") if negated else found
     return None
+
+
+def primary(metrics: Iterable[str]) -> str | None:
+    """The metric of a recipe by which architectures are judged where nobody names one.
+
+    That is `valid_accuracy`, else the first metric of the validation split, a loss only where
+    there is no other; None where nothing was validated.
+
+    Example:
+        >>> primary(["train_loss", "valid_loss", "valid_miou"]), primary(["test_accuracy"])
+        ('valid_miou', None)
+    """
+    valid = [name for name in metrics if name.startswith("valid_")]
+    # `valid_test` is both splits together, and seconds are no merit.
+    valid = [n for n in valid if not n.startswith("valid_test_") and not n.endswith("_seconds")]
+    if "valid_accuracy" in valid:
+        return "valid_accuracy"
+    return next((n for n in valid if not n.endswith("loss")), next(iter(valid), None))
 
 
 def _of_word(word: str) -> Direction | None:

@@ -16,6 +16,7 @@ from nasbench.table import frames, reasons
 from nasbench.table.columns import dataset_of, listed, make_column
 from nasbench.table.endings import curve_ends, ran_of
 from nasbench.table.format import LAST, Dataset, TableFile, mark_of
+from nasbench.table.metrics import primary
 from nasbench.table.schema import check_manifest
 
 if TYPE_CHECKING:
@@ -402,10 +403,29 @@ class Table:
         """
         return frames.curve(self, architecture, recipe=recipe, seed=seed)
 
+    def primary(self, recipe: str | None = None) -> str | None:
+        """What architectures are judged by where nobody names a metric.
+
+        A metric of the recipe, see `nasbench.table.metrics.primary`; of a table without
+        recipes its first cost, as `<device>/<metric_unit>`. None where there is neither.
+
+        Args:
+            recipe: may be left out where the table has one.
+
+        Example:
+            >>> import nasbench as nb
+            >>> nb.load("nb201-fashion16").primary()
+            'valid_accuracy'
+        """
+        if self.recipes:
+            return primary(self.metrics[self.recipe(recipe)])
+        costs = [name for name in self.manifest["datasets"] if name.startswith("device/")]
+        return next((c.removeprefix("device/") for c in costs if not c.endswith("_n")), None)
+
     def top(
         self,
         k: int,
-        metric: str,
+        metric: str | None = None,
         *,
         recipe: str | None = None,
         epoch: int = -1,
@@ -416,7 +436,8 @@ class Table:
 
         Args:
             k: how many; fewer where the table has fewer values.
-            metric: as in `values`, or `<device>/<metric_unit>` for a cost.
+            metric: as in `values`, or `<device>/<metric_unit>` for a cost; what `primary` says
+                where left out.
             recipe: as in `values`.
             epoch: as in `values`.
             seed: as in `values`.

@@ -10,7 +10,8 @@ import pytest
 
 import nasbench as nb
 from nasbench.report import Report, comparison_table, write_comparison, write_report
-from nasbench.report.figures import accuracy_histogram, best_cells, cost_scatter
+from nasbench.report.figures import best_cells, cost_scatter, histogram
+from nasbench.report.judged import Judged
 from nasbench.report.predictors import size_section
 from nasbench.report.text import amount_text, decimals, number_text
 from nasbench.surrogate import score_sizes
@@ -58,13 +59,13 @@ def test_a_page_of_a_few_rows(n: int, seeds: int, tmp_path: Path) -> None:
 
 def test_figures_of_a_few_rows_hold_what_there_is(tmp_path: Path) -> None:
     table = write_small(tmp_path / "t.h5", 2)
-    counted = accuracy_histogram(table, "1ep").figure.axes[0].get_yticks()
+    counted = histogram(Judged.of(table, "1ep")).figure.axes[0].get_yticks()
     assert (counted == np.round(counted)).all()
-    shown = best_cells(table, "1ep")
+    shown = best_cells(Judged.of(table, "1ep"))
     assert shown is not None
     titles = [text.get_text() for text in shown.figure.axes[0].texts]
     assert [title[:2] for title in titles if "architecture" in title] == ["1.", "2."]
-    larger = best_cells(write_small(tmp_path / "u.h5", 9), "1ep")
+    larger = best_cells(Judged.of(write_small(tmp_path / "u.h5", 9), "1ep"))
     assert larger is not None
     assert larger.figure.get_figheight() > shown.figure.get_figheight()
 
@@ -72,7 +73,7 @@ def test_figures_of_a_few_rows_hold_what_there_is(tmp_path: Path) -> None:
 def test_an_accuracy_axis_ends_at_the_best_and_its_legend_hides_no_point(tmp_path: Path) -> None:
     """The worst row is not shown, and does not stretch the axis upwards either."""
     table = write_small(tmp_path / "t.h5", 2)
-    drawn = cost_scatter(table, "1ep", "toy").figure
+    drawn = cost_scatter(Judged.of(table, "1ep"), "toy").figure
     best = float(table.column("valid_accuracy").max())
     assert best < drawn.axes[0].get_ylim()[1] < best + 1
     assert drawn.axes[0].get_legend() is None
