@@ -242,7 +242,8 @@ class LookUp:
 
     def _gather(self, column: Floats, architectures: NDArray[np.int64]) -> Floats:
         """A column at the rows of architectures; NaN for -1 and those without a row."""
-        rows = np.where(architectures >= 0, self.table.row_of[architectures], -1)
+        found = self.table.rows_of(np.maximum(architectures, 0))
+        rows = np.where(architectures >= 0, found, -1)
         return np.where(rows >= 0, column[rows], np.nan)
 
     @cached_property

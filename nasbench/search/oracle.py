@@ -121,6 +121,7 @@ class TableOracle(ListedOracle):
         self.fidelities: tuple[Fidelity, ...] = (_fidelity(table, name),)
         self._seed = training_seed
         self._cost_model = cost_model
+        self.space.check_listable("a search on a table")
         self._row_of: list[int] = table.row_of.tolist()
         self._costs: dict[str, list[float]] = {}
         for cost in costs:

@@ -27,6 +27,7 @@ from nasbench.search import (
 from nasbench.search.strategy import Strategy
 from nasbench.space import Space
 from nasbench.table import Table
+from nasbench.train.reference import Epoch
 
 
 class Halving:
@@ -50,6 +51,18 @@ class Halving:
         if len(self.rung) == 2:
             self.todo.append(Query(max(self.rung)[1], "2ep", 2, self.resume))
             self.rung = []
+
+
+def test_a_seed_that_diverges_is_not_averaged_away(
+    tiny_spec: BuildSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went_well = Epoch(0.1, 99.0, 0.1, 95.0, 10.0, math.nan, math.nan)
+    diverged = Epoch(math.nan, math.nan, math.nan, math.nan, 4.0, math.nan, math.nan)
+    oracle = _trainer(tiny_spec, "reference", (0, 1))
+    monkeypatch.setattr(oracle, "_train", lambda _, seed, __: (went_well, diverged)[seed])
+    outcome = oracle.evaluate(Query(3, "2ep", 1))
+    assert math.isnan(outcome.values["valid_accuracy"])
+    assert outcome.seconds == 7
 
 
 def _trainer(spec: BuildSpec, engine: str, seeds: tuple[int, ...]) -> TrainerOracle:
