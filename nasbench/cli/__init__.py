@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -30,6 +32,8 @@ from nasbench.errors import NasbenchError
 
 __all__ = ["app", "export", "main"]
 
+_LONGEST = 4_000
+"""Letters of a sentence on stderr."""
 STOPPED = 130
 """128 and the number of SIGINT, as shells have it."""
 
@@ -81,6 +85,12 @@ class _OnStderr(logging.Handler):
         print(f"nasbench: {record.getMessage()}", file=sys.stderr)
 
 
+def _say(sentence: str) -> None:
+    """One line on stderr, whatever a stranger's file put into it."""
+    line = printable(f"nasbench: {sentence}")
+    print(line if len(line) <= _LONGEST else f"{line[:_LONGEST]}...", file=sys.stderr)
+
+
 def _keep_to_ourselves() -> None:
     """What stands on stdout and stderr is ours, in whatever letters the terminal has."""
     for stream in (sys.stdout, sys.stderr):
@@ -100,12 +110,17 @@ def main() -> None:
     try:
         status = app(standalone_mode=False)
     except NasbenchError as error:
-        print(printable(f"nasbench: {error}"), file=sys.stderr)
+        _say(str(error))
         status = 2
     except typer.TyperException as error:  # an option or argument that cannot be read
         # Without arguments there is nothing to say: the help was shown.
         if told := error.format_message():
-            print(printable(f"nasbench: {told} (nasbench COMMAND --help)"), file=sys.stderr)
+            _say(f"{told} (nasbench COMMAND --help)")
+        status = 2
+    except OSError as error:  # as of a full disk behind stdout
+        _say(f"cannot read or write {error.filename or 'the output'}: {error.strerror or error}")
+        with suppress(OSError):  # what stdout still holds has nowhere to go
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 2
     except (typer.Abort, KeyboardInterrupt):
         status = STOPPED

@@ -88,6 +88,28 @@ def test_seeds_workers_and_processes_have_bounds() -> None:
         Crew.of(None, MOST_PROCESSES + 1, "auto", "auto", "local")  # type: ignore[arg-type]
 
 
+def test_long_and_strange_sentences_are_one_line_of_bounded_length(cli, tmp_path) -> None:
+    done = cli("space", "x\n\x1b[31m" + "y" * 50_000)
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert "\x1b" not in done.err
+    start = tmp_path / "start.txt"
+    start.write_text("z" * 200_000, encoding="utf-8")
+    done = cli("search", "random_search", "--table", "nb201-fashion16", "--start", start)
+    assert done.status == 2
+    assert len(done.err) < 4_100
+
+
+def test_output_that_cannot_be_written_is_one_sentence(cli, monkeypatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nasbench.cli.common.typer.echo", full)
+    monkeypatch.setattr("os.dup2", lambda *_: None)
+    done = cli("space", "nb201-mini")
+    said = "nasbench: cannot read or write the output: No space left on device\n"
+    assert (done.status, done.err) == (2, said)
+
+
 @pytest.mark.parametrize("words", [(), ("surrogate",), ("proxies",), ("transfer",)])
 def test_without_arguments_there_is_help_and_no_word_on_stderr(cli, words) -> None:
     done = cli(*words)
