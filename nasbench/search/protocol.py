@@ -210,8 +210,9 @@ _WRITTEN: Mapping[str, tuple[type, ...]] = {
 def _check_types(values: Mapping[str, Any]) -> None:
     """Refuse a stranger's values that would only be noticed where they are used."""
     numbers = [value for value in values["budget"].values() if value is not None]
-    texts, starts = values["also"], values["start"]
-    if not all(type(values[name]) in kinds for name, kinds in _WRITTEN.items()):
+    texts, starts = values.get("also", ()), values.get("start", ())
+    known = {name: kinds for name, kinds in _WRITTEN.items() if name in values}
+    if not all(type(values[name]) in kinds for name, kinds in known.items()):
         raise TypeError
     if not set(map(type, texts)) <= {str} or not set(map(type, starts)) <= {int}:
         raise TypeError
