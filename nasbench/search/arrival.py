@@ -14,6 +14,9 @@ class NotAQuery(Exception):  # noqa: N818 (it says what was asked for)
     """What a strategy returned in place of a query."""
 
 
+_PLAIN = (int, str, int, bool)
+
+
 def arrived(query: object) -> Query | None:
     """A strategy's query in plain values, which stay what they are; None as it is.
 
@@ -26,17 +29,12 @@ def arrived(query: object) -> Query | None:
     """
     if query is None:
         return None
+    if type(query) is Query and tuple(map(type, query)) == _PLAIN:
+        return query
     if issubclass(type(query), Query):  # not isinstance: an object can lie about its class
         fields: tuple[object, ...] = tuple(tuple.__iter__(query))  # type: ignore[arg-type]
         if len(fields) == len(Query._fields):
             architecture, recipe, epochs, resume = fields
-            if (
-                type(query) is Query
-                and type(architecture) is type(epochs) is int
-                and type(recipe) is str
-                and type(resume) is bool
-            ):
-                return query
             try:
                 return Query(_int(architecture), _str(recipe), _int(epochs), bool(_int(resume)))
             except TypeError:

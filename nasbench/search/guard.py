@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from multiprocessing import parent_process
+from operator import is_
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -79,19 +80,15 @@ class Watch:
         self.flagged = False
         self._late = 0
         self._thread = 0
-        self._heard = False  # whether an alarm is
-        self._before: dict[int, Any] = {}
+        self._signal: int | None = None
+        self._before: Any = None
 
     def __enter__(self) -> Self:
         global _interrupted
         _interrupted = False
         self._thread = threading.get_ident()
         if threading.current_thread() is threading.main_thread():
-            if hasattr(signal, "SIGALRM") and signal.getsignal(signal.SIGALRM) is not None:
-                self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._alarm)
-                self._heard = True
-            if callable(signal.getsignal(signal.SIGINT)):
-                self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
+            self._listen()
         _watchdog.add(self)
         return self
 
@@ -103,10 +100,22 @@ class Watch:
     ) -> None:
         self.since = math.inf
         _watchdog.watched.discard(self)
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        if self._signal is not None:
+            signal.signal(self._signal, self._before)
         if isinstance(error, Overdue):  # it came as the call had just ended
             raise self._overdue() from None
+
+    def _listen(self) -> None:
+        """Take over Ctrl-C, and where nobody listens to that, alarms; either interrupts a call."""
+        before = signal.getsignal(signal.SIGINT)
+        if callable(before):
+            self._signal = signal.SIGINT
+        elif hasattr(signal, "SIGALRM"):
+            before = signal.getsignal(signal.SIGALRM)
+            self._signal = None if before is None else signal.SIGALRM
+        if self._signal is not None:
+            self._before = before
+            signal.signal(self._signal, self._signalled)
 
     def settle(self) -> None:
         """Raise what a call of the strategy swallowed: Ctrl-C, or that it took too long."""
@@ -124,8 +133,8 @@ class Watch:
         self.flagged = True
         if self._late > LOOKS and parent_process() is not None:
             os._exit(1)  # it swallows what interrupts it: who waits for this process is told
-        if self._late == 1 and self._heard:
-            signal.pthread_kill(self._thread, signal.SIGALRM)
+        if self._late == 1 and self._signal is not None and hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(self._thread, self._signal)
         else:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(self._thread), ctypes.py_object(Overdue)
@@ -134,17 +143,14 @@ class Watch:
     def _overdue(self) -> StrategyError:
         return StrategyError(f"strategy {self.name} gave no answer for {PATIENCE:g} s")
 
-    def _alarm(self, number: int, frame: FrameType | None) -> None:
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        global _interrupted
         if self._late and self.since < math.inf:
             raise Overdue
-        before = self._before[signal.SIGALRM]
-        if callable(before):  # somebody else's alarm
-            before(number, frame)
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        global _interrupted
-        _interrupted = self.flagged = True
-        self._before[signal.SIGINT](number, frame)
+        if number == signal.SIGINT:
+            _interrupted = self.flagged = True
+        if callable(self._before):
+            self._before(number, frame)
 
 
 @contextmanager
@@ -179,6 +185,8 @@ def unchanged(name: str, space: Space) -> Iterator[None]:
 def _put_back(space: Space, before: dict[str, Any]) -> list[str]:
     """What of a space is not as it was before, and is now."""
     now = vars(space)
+    if len(now) == len(before) and all(map(is_, now.values(), before.values())):
+        return []
     changed = [key for key, value in before.items() if now.get(key) is not value is not None]
     now.update({key: before[key] for key in changed})
     for key in now.keys() - before.keys():

@@ -6,10 +6,9 @@ import inspect
 import sys
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -44,6 +43,8 @@ __all__ = [
 
 GROUP = "nasbench.strategies"
 DISTRIBUTION = "nasbench-harness"
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -153,11 +154,16 @@ def make_strategy(
 
 def _copied(goal: Goal) -> Goal:
     """A goal of the strategy's own: what it does to it changes nothing for anybody else."""
-    return replace(
-        goal,
-        budget=replace(goal.budget),
-        recipes=tuple(map(replace, goal.recipes)),
-        limits=tuple(map(replace, goal.limits)),
-        objectives=tuple(map(replace, goal.objectives)),
-        targets=tuple(map(replace, goal.targets)),
-    )
+    own = _twin(goal)
+    object.__setattr__(own, "budget", _twin(goal.budget))
+    for name in ("recipes", "limits", "objectives", "targets"):
+        object.__setattr__(own, name, tuple(map(_twin, getattr(goal, name))))
+    return own
+
+
+def _twin(value: T) -> T:
+    """Another of a frozen dataclass with slots; what was checked once is not checked again."""
+    twin = object.__new__(type(value))
+    for name in value.__slots__:  # type: ignore[attr-defined]
+        object.__setattr__(twin, name, getattr(value, name))
+    return twin

@@ -226,7 +226,8 @@ class Swallows(Honest):
 class StopsTheAlarm(Honest):
     def third(self, query: Query) -> Any:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        for number in (signal.SIGALRM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
         while True:
             time.sleep(0.02)
 
