@@ -6,6 +6,7 @@ from nasbench.search.clock import Clock
 from nasbench.search.comparison import Comparison
 from nasbench.search.comparisons import Comparisons, compare
 from nasbench.search.cost_model import CostModel
+from nasbench.search.isolation import Isolation
 from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run import Evaluation, Run, search
@@ -36,6 +37,7 @@ __all__ = [
     "Evaluation",
     "Fidelity",
     "Goal",
+    "Isolation",
     "Limit",
     "Objective",
     "OptunaObjective",

@@ -7,14 +7,15 @@ import numpy as np
 from nasbench.search.guard import in_a_sentence
 from nasbench.search.strategy import Query
 
-__all__ = ["NotAQuery", "arrived"]
+__all__ = ["PLAIN", "NotAQuery", "arrived"]
 
 
 class NotAQuery(Exception):  # noqa: N818 (it says what was asked for)
     """What a strategy returned in place of a query."""
 
 
-_PLAIN = (int, str, int, bool)
+PLAIN = (int, str, int, bool)
+"""The exact types of a query's values."""
 
 
 def arrived(query: object) -> Query | None:
@@ -29,7 +30,7 @@ def arrived(query: object) -> Query | None:
     """
     if query is None:
         return None
-    if type(query) is Query and tuple(map(type, query)) == _PLAIN:
+    if type(query) is Query and tuple(map(type, query)) == PLAIN:
         return query
     if issubclass(type(query), Query):  # not isinstance: an object can lie about its class
         fields: tuple[object, ...] = tuple(tuple.__iter__(query))  # type: ignore[arg-type]

@@ -60,6 +60,11 @@ class Isolation:
         memory_mib: memory that it takes beside what it has at its start.
         confined: whether files are out of its reach; False for what is merely to be repeated in
             a fresh process.
+
+    Example:
+        >>> from nasbench.search import Isolation
+        >>> Isolation(memory_mib=512).cpu_seconds
+        7200
     """
 
     answer_seconds: float | None = None

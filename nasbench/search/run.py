@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nasbench.errors import NasbenchError, StrategyError, unknown
-from nasbench.search.arrival import NotAQuery, arrived
+from nasbench.search.arrival import PLAIN, NotAQuery, arrived
 from nasbench.search.clock import Clock
 from nasbench.search.guard import Watch, failed, unchanged
 from nasbench.search.isolation import Isolated, Isolation
@@ -216,6 +216,7 @@ class _Loop:
         self.evaluations: list[Evaluation] = []
         self.thinking_seconds = 0.0
         self._clock: Clock[Evaluation] = Clock(spec.workers)
+        self._size = oracle.space.size
         self._metrics = spec.goal.metrics
         # What is looked up is looked up again, and so the journal is checked.
         self._looks_up = isinstance(oracle, ListedOracle)
@@ -259,7 +260,9 @@ class _Loop:
         watch = self.watch
         watch.since = before = time.perf_counter()
         try:
-            query = arrived(self.strategy.ask())
+            query = self.strategy.ask()
+            if type(query) is not Query or tuple(map(type, query)) != PLAIN:
+                query = arrived(query)
         except NotAQuery as error:
             raise self._no_query(str(error)) from None
         except BaseException as error:  # a third party's code can fail in any way
@@ -270,13 +273,15 @@ class _Loop:
             watch.settle()
         if query is None:
             return False
-        self._check(query)
-        training = self._trained[self.oracle.key(query.architecture), query.recipe]
-        resumes = query.resume and training.epochs <= query.epochs
-        repeat = training.farthest >= query.epochs
+        architecture, recipe, epochs, resume = query
+        if not (0 <= architecture < self._size and 1 <= epochs <= self._epochs.get(recipe, 0)):
+            raise self._refusal(query)
+        training = self._trained[self.oracle.key(architecture), recipe]
+        resumes = resume and training.epochs <= epochs
+        repeat = training.farthest >= epochs
         free = repeat and self.spec.repeats == "free"
-        nothing_to_train = free or (resumes and training.epochs == query.epochs)
-        trained = 0 if free else query.epochs - (training.epochs if resumes else 0)
+        nothing_to_train = free or (resumes and training.epochs == epochs)
+        trained = 0 if free else epochs - (training.epochs if resumes else 0)
         if self._paid_epochs + trained > self._most_epochs:
             self._paid_epochs = self._most_epochs  # what does not fit ends the search
             return False
@@ -302,8 +307,8 @@ class _Loop:
             if fails:
                 training.epochs, training.seconds = 0, 0.0
             else:
-                training.epochs, training.seconds = query.epochs, paid_before + outcome.seconds
-                training.farthest = max(training.farthest, query.epochs)
+                training.epochs, training.seconds = epochs, paid_before + outcome.seconds
+                training.farthest = max(training.farthest, epochs)
         evaluation = Evaluation(self._asks, query, outcome, now, finished, repeat, trained)
         if self.journal:
             self.journal.keep(evaluation.to_json())
@@ -320,15 +325,15 @@ class _Loop:
         dies, part = self._failures.random(2).tolist()
         return dies < self.spec.failures, part
 
-    def _check(self, query: Query) -> None:
-        if not 0 <= query.architecture < self.oracle.space.size:
-            raise self._no_query(repr(query))
-        if not 1 <= query.epochs <= self._epochs.get(query.recipe, 0):
-            recipes = " or ".join(f"{name} for 1 to {most}" for name, most in self._epochs.items())
-            raise StrategyError(
-                f"strategy {self.spec.strategy} asked for {query.epochs!r} epochs of recipe "
-                f"{query.recipe!r}: this search trains {recipes} epochs"
-            )
+    def _refusal(self, query: Query) -> StrategyError:
+        """Why a query of plain values is none of this search."""
+        if not 0 <= query.architecture < self._size:
+            return self._no_query(repr(query))
+        recipes = " or ".join(f"{name} for 1 to {most}" for name, most in self._epochs.items())
+        return StrategyError(
+            f"strategy {self.spec.strategy} asked for {query.epochs!r} epochs of recipe "
+            f"{query.recipe!r}: this search trains {recipes} epochs"
+        )
 
     def _no_query(self, shown: str) -> StrategyError:
         return StrategyError(
