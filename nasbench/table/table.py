@@ -164,7 +164,9 @@ class Table:
             architectures: of the table's space.
             recipe: may be left out where the table has one, or the metric belongs to none.
             epoch: after how many epochs; -1 is the recipe's last.
-            seed: of one training; None is the mean over the seeds that exist.
+            seed: of one training; None is the mean over the seeds that exist. From the epoch on
+                at which one of them ended early there is none, see `ended`; seconds stay what
+                the training took until then.
         """
         return self._gather(
             self.column(metric, recipe=recipe, epoch=epoch, seed=seed), architectures
