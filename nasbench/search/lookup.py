@@ -91,7 +91,7 @@ class LookUp:
                 )
             found.append(
                 f"regret is left out: recipe {self.report_recipe} of table {self.table.name} has "
-                f"no {missing}"
+                f"no {missing}{self._better_recipe()}"
             )
         if isinstance(oracle, SurrogateOracle):
             found.append(self._unlisted())
@@ -105,6 +105,21 @@ class LookUp:
             for table in also:
                 found += self._gaps_elsewhere(table, self._findable(oracle))
         return tuple(filter(None, found))
+
+    def _better_recipe(self) -> str:
+        """The longest recipe that has the goal's metrics, as advice; empty where there is none."""
+        recipes = self.table.manifest["recipes"]
+        having = [
+            name
+            for name in recipes
+            if name != self.search_recipe and replace(self, report_recipe=name).has_regret
+        ]
+        if not having:
+            return ""
+        longest = max(having, key=lambda name: int(recipes[name]["epochs"]))
+        return (
+            f" (with --report-recipe {longest} and --test-recipe {self.test_recipe} it can be told)"
+        )
 
     def _findable(self, oracle: ListedOracle) -> NDArray[np.bool_]:
         """The rows that a search can find, `[rows]`: it sees all the goal's metrics of them."""

@@ -239,6 +239,11 @@ def test_regret_is_left_out_where_the_report_recipe_has_no_goal(
     assert caplog.messages == [
         "regret is left out: recipe full of table t has no valid_accuracy",
     ]
+    half = {"valid_accuracy": MERIT}
+    more = make("more", short=half, half=half, full={"test_accuracy": MERIT + 5})
+    caplog.clear()
+    nb.compare(STRATEGIES, more, search_recipe="short", report_recipe="full", **COMMON)
+    assert "(with --report-recipe half and --test-recipe full it can be told)" in caplog.text
     summary = found.summary()
     assert (summary["ranks"], summary["thresholds"]) == (None, {})
     for strategy in STRATEGIES:
