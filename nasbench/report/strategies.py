@@ -155,8 +155,9 @@ def _looked_up(comparison: Comparison) -> str:
     if not comparison.table.recipes:
         return "Costs are those of the incumbent"
     report, test = comparison.report_recipe, comparison.lookup.test_recipe
+    what = "Accuracies (%)" if set(comparison.judged) & set(_HEADS) else "Metrics"
     return (
-        f"Accuracies (%) are means over seeds of the incumbent at the end of {report}, test looked "
+        f"{what} are means over seeds of the incumbent at the end of {report}, test looked "
         f"up after the search{'' if test == report else f' at the end of {test}'}"
     )
 

@@ -107,4 +107,27 @@ def test_without_the_goal_there_is_no_column_of_regret(tmp_path: Path) -> None:
     table = comparison_table(found)
     assert list(table.columns) == ["strategy", "n", "evaluations", "test", "thinking, ms"]
     assert {len(row) for row in table.rows} == {5}
+    why = "Regret is left out: recipe full of table t has no valid_accuracy (with --report-recipe"
+    assert why not in table.note  # no other recipe but the searched one has it
     assert "Regret is left out: recipe full of table t has no valid_accuracy." in table.note
+    assert "Nothing was found" not in page_of(found, tmp_path)
+    assert not list((tmp_path / "page" / "figures").glob("*regret*"))
+
+
+def test_costs_alone_have_a_page(tmp_path: Path) -> None:
+    table = write_table(
+        tmp_path / "t.h5",
+        name="t",
+        space=SPACE,
+        rows=ROWS,
+        sharing="canonical",
+        recipes={},
+        datasets={"device/toy/latency_ms": Dataset(MERIT + 1, {"kind": "measured"})},
+        devices={"toy": {"kinds": {"latency_ms": "measured"}}},
+    )
+    found = nb.compare(
+        STRATEGIES, table, metric="toy/latency_ms", budget_evaluations=9, seeds=range(3)
+    )
+    page = page_of(found, tmp_path)
+    assert "regret is of toy/latency_ms (less is better)" in re.sub(r"\s+", " ", page)
+    assert "t holds costs alone: say what was trained" in page
