@@ -126,7 +126,7 @@ def test_a_comparison_says_what_was_known(cli: Cli, scored: Path, tmp_path: Path
     [
         (("proxies", "score", "RECIPE", "--out", "OUT", "--proxies", "nwoot"), "did you mean nwot"),
         (("proxies", "score", "RECIPE", "--out", "OUT", "--proxies", ","), "commas between"),
-        (("proxies", "score", "RECIPE", "--out", "OUT", "--sample", "0"), "has 1 to"),
+        (("proxies", "score", "RECIPE", "--out", "OUT", "--sample", "0"), "than or equal to 1"),
         (("proxies", "report", "TABLE", "--out", "OUT"), "holds no scores"),
         (("proxies", "report", "SCORED", "--out", "OUT", "--metric", "2ep/x"), "unknown metric of"),
         (("proxies", "start", "SCORED", "--by", "x", "--out", "OUT"), "unknown proxy of tiny 'x'"),
