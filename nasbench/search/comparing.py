@@ -91,7 +91,7 @@ def compare_on(
         raise NasbenchError("; ".join(broken.values()))
     if out:
         kept = {
-            "setting": setting.to_json(),
+            "setting": setting.to_json(out),
             "strategies": list(traces),
             "seeds": numbers,
             "broken": broken,

@@ -84,7 +84,7 @@ class Comparison:
         kept = read_json(path, "comparison")
         try:
             names, seeds, broken = _kept_runs(kept)
-            setting = Setting.from_json(kept["setting"])
+            setting = Setting.from_json(kept["setting"], folder)
             table = Table(setting.table)
             oracle = setting.oracle(table)
             traces = {}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from nasbench._files import local, utf8
 from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle, recipe_of
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run_spec import RunSpec
-from nasbench.table import Table, load
+from nasbench.table import Table, load, shipped_tables
 
 __all__ = ["Setting", "directed", "header_of"]
 
@@ -73,20 +75,51 @@ class Setting:
         """The run of that strategy with that seed."""
         return self.protocol.spec(strategy, seed, oracle)
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values that `from_json` reads back, in any locale."""
+    def to_json(self, folder: Path) -> dict[str, Any]:
+        """Plain JSON values that `from_json` reads back, in any locale.
+
+        Args:
+            folder: that keeps them, and may be published: files are named as seen from there.
+        """
         values = {"table": self.table, **self.protocol.to_json()}
         return {
-            key: _each(utf8, value) if key in _PATHS else value for key, value in values.items()
+            key: _each(partial(_seen_from, folder), value) if key in _PATHS else value
+            for key, value in values.items()
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Setting:
-        """The setting that `to_json` wrote."""
+    def from_json(cls, values: Mapping[str, Any], folder: Path) -> Setting:
+        """The setting that `to_json` wrote, now or when paths were kept as they were."""
         rest = {
-            key: _each(local, value) if key in _PATHS else value for key, value in values.items()
+            key: _each(partial(_found_from, folder), value) if key in _PATHS else value
+            for key, value in values.items()
         }
         return cls(rest.pop("table"), SearchProtocol.from_json(rest))
+
+
+def _seen_from(folder: Path, path: str) -> str:
+    """A file by a shipped table's name, or relative to a folder or to the home directory."""
+    for name, shipped in shipped_tables().items():
+        if Path(path) == shipped.resolve():
+            return name
+    here, home = str(folder.resolve()), str(Path.home())
+    try:
+        apart = os.path.commonpath((here, path)) == os.path.commonpath((os.sep, path))
+        if apart and os.path.commonpath((home, path)) == home:
+            return utf8(f"~/{Path(path).relative_to(home).as_posix()}")
+        return utf8(Path(os.path.relpath(path, here)).as_posix())
+    except ValueError:  # on another drive
+        return utf8(path)
+
+
+def _found_from(folder: Path, text: str) -> str:
+    """The path of the file that `_seen_from` named."""
+    path = Path(local(text))
+    if text in (shipped := shipped_tables()):
+        return str(shipped[text].resolve())
+    if text.startswith("~/"):
+        return str(Path.home() / path.relative_to("~"))
+    return os.path.normpath(folder.resolve() / path)
 
 
 def _each(change: Callable[[str], str], paths: Any) -> Any:

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "LISTABLE",
     "STRUCTURE",
     "Features",
+    "published",
     "stand_ins",
     "structure",
     "structure_blocks",
@@ -82,6 +84,17 @@ def structure_blocks(
     """Those of these that the space has: each float32 `[n, features]`."""
     usable = _usable(space)
     return [structure(space, architectures, name) for name in names if name in usable]
+
+
+def published(name: str) -> str:
+    """A feature as files and pages name it: another table by its file, not by where it lies.
+
+    Example:
+        >>> published("table:/home/somebody/t.h5@200ep"), published("one_hot")
+        ('table:t.h5@200ep', 'one_hot')
+    """
+    kind, found, path = name.partition(":")
+    return f"table:{PurePath(path).name}" if found and kind == "table" else name
 
 
 def usual_features(space: Space) -> tuple[str, ...]:
@@ -221,7 +234,7 @@ class Features:
     def describe(self) -> dict[str, Any]:
         """Everything but the space; plain JSON values."""
         return {
-            "names": list(self.names),
+            "names": list(map(published, self.names)),
             "known": self.known.tolist(),
             "columns": self.values.shape[1],
             "values": base64.b64encode(self.values.astype("<f4").tobytes()).decode(),

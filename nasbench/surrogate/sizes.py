@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
 from nasbench.stats import Ceiling, Summary, agreement, summarize
-from nasbench.surrogate.features import Features, stand_ins
+from nasbench.surrogate.features import Features, published, stand_ins
 from nasbench.surrogate.fitting import target_of
 from nasbench.surrogate.predictors import predictor
 from nasbench.surrogate.scoring import LEVEL, ceiling_of
@@ -83,7 +83,7 @@ class SizeScores:
                 scores.append(
                     {
                         "predictor": name,
-                        "features": features,
+                        "features": ",".join(map(published, features.split(","))),
                         "size": size,
                         **regions,
                         "fit_seconds": fit,

@@ -53,7 +53,7 @@ KEPT = {
 
 
 def test_a_kept_setting_is_read_and_written_back() -> None:
-    setting = Setting.from_json(KEPT)
+    setting = Setting.from_json(KEPT, Path("/else/run"))
     assert setting.protocol == SearchProtocol(
         budget_evaluations=6,
         budget_seconds=50.0,
@@ -72,17 +72,46 @@ def test_a_kept_setting_is_read_and_written_back() -> None:
         prior=Prior("synflow", 0.5),
         also=["/somewhere/else.h5"],
     )
-    assert json.loads(json.dumps(setting.to_json())) == {
+    assert json.loads(json.dumps(setting.to_json(Path("/else/run")))) == {
         **KEPT,
+        "table": "../../somewhere/t.h5",
+        "also": ["../../somewhere/else.h5"],
         "test_recipe": None,
         "among_rows": False,
     }
 
 
+@pytest.mark.parametrize("among", ["tables", "run/deeper", "."])
+def test_files_are_named_as_seen_from_the_folder(tmp_path: Path, among: str) -> None:
+    """Folders that move together stay readable, and who owns them is not said."""
+    table = tmp_path / among / "t.h5"
+    setting = Setting(str(table), SearchProtocol(budget_evaluations=1, surrogate=str(table)))
+    kept = setting.to_json(tmp_path / "run")
+    assert str(tmp_path) not in json.dumps(kept)
+    moved = Setting.from_json(json.loads(json.dumps(kept)), Path("/elsewhere/run"))
+    assert moved.table == str(Path("/elsewhere") / among / "t.h5")
+    assert moved.protocol.surrogate == moved.table
+
+
+def test_files_of_the_home_directory_do_not_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/somebody"))
+    setting = Setting("/home/somebody/t.h5", SearchProtocol(budget_evaluations=1))
+    kept = setting.to_json(Path("/scratch/run"))
+    assert kept["table"] == "~/t.h5"
+    assert Setting.from_json(kept, Path("/scratch/run")).table == setting.table
+
+
+def test_shipped_tables_are_kept_by_name(tmp_path: Path) -> None:
+    shipped = str(nb.load("nb201-fashion16").path.resolve())
+    kept = Setting(shipped, SearchProtocol(budget_evaluations=1)).to_json(tmp_path)
+    assert kept["table"] == "nb201-fashion16"
+    assert Setting.from_json(kept, tmp_path).table == shipped
+
+
 def test_a_setting_of_the_first_version_is_read() -> None:
     later = ("objectives", "targets", "start", "prior")
     first = {name: value for name, value in KEPT.items() if name not in later}
-    protocol = Setting.from_json(first).protocol
+    protocol = Setting.from_json(first, Path("/else/run")).protocol
     assert (protocol.objectives, protocol.targets, protocol.start, protocol.prior) == (
         (),
         (),
