@@ -8,6 +8,7 @@ from typing import Any
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.table import Table, manifests
+from nasbench.table.format import PREDICTED
 from nasbench.task import Task
 from nasbench.task import get as get_task
 from nasbench.task import names as task_names
@@ -30,6 +31,16 @@ def spec_of(table: Table, task: Task | None) -> BuildSpec:
         NasbenchError: where the table was imported, or the task is not here or not the same.
     """
     manifest = table.manifest
+    if not table.recipes:
+        raise NasbenchError(
+            f"{table.name} holds no trainings, so it does not say how its networks are trained: "
+            f"name the table that does"
+        )
+    if not built(table) and any(name.startswith(PREDICTED) for name in manifest["datasets"]):
+        raise NasbenchError(
+            f"{table.name} was completed by predictions: name the table that it was fitted on, "
+            f"which says how its rows were trained"
+        )
     described = [manifest["recipes"][name].get("trained") for name in table.recipes]
     if not built(table) or not all(isinstance(d, Mapping) for d in described):
         raise NasbenchError(

@@ -190,6 +190,10 @@ def test_an_imported_table_does_not_say_how_it_was_trained(refused, cli, tmp_pat
     )
 
 
+def test_a_table_without_trainings_says_so(refused):
+    assert "holds no trainings" in refused("nb201-fashion16-proxies", 5)
+
+
 def test_a_missing_runtime_is_said_before_the_training(refused, table, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert "pip install 'nasbench-harness[onnx]'" in refused(table, 5)

@@ -37,7 +37,7 @@ def test_what_commands_write_names_no_host_and_no_folder(cli, recipe, tmp_path, 
         ("merge", t, s, "--out", both),
         ("dump", both, "--out", tmp_path / "both.csv", "--to", "csv"),
         ("import", "csv", sheet, "--space", space, *of, "--out", tmp_path / "i.h5"),
-        ("export", 3, "--recipe", here, "--onnx", tmp_path / "n.onnx"),
+        ("export", t, 3, "--recipe", here, "--train", "--onnx", tmp_path / "n.onnx"),
     ):
         done = cli(*words)
         assert done.status == 0, done.err

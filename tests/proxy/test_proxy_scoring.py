@@ -52,6 +52,12 @@ def test_order_draws_and_repeats() -> None:
     assert (params[:, 0] == params[:, 1]).all()
 
 
+def test_all_proxies_leave_the_global_generator() -> None:
+    before = torch.get_rng_state()
+    scores([7, 31], list(proxy.names()))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_who_stands_beside_changes_nothing_but_rounding() -> None:
     nothing = MINI.index("|none~0|+|none~0|none~1|")
     given = [93, nothing, 7, 31]
