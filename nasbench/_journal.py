@@ -285,7 +285,7 @@ def _read(
     rows = _whole(path)
     head = next(rows, b"")
     if head != first and not _accepted(head, path, first, kind, accept):
-        another = "lines without checksums, as earlier versions" if head[:1] == b"{" else None
+        another = "lines without checksums, as of earlier versions" if head[:1] == b"{" else None
         raise NasbenchError(f"{path} holds {another or kind.another}: {kind.remedy}")
     lines, end = [], len(head)
     for line, data in enumerate(rows, 2):

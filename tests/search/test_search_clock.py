@@ -54,5 +54,5 @@ def test_run_is_the_ticking_simulation(
 
 @pytest.mark.parametrize("workers", [0, -3])
 def test_no_workers_are_refused(workers: int) -> None:
-    with pytest.raises(NasbenchError, match=f"1 worker or more, got {workers}"):
+    with pytest.raises(NasbenchError, match=f"workers are 1 to 10,000, got {workers}"):
         search(spec(workers=workers), MadeUpOracle(), strategy=Scripted([]))
