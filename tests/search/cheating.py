@@ -165,6 +165,13 @@ class GlobalNumbers(Honest):
         return self.goal.query(int(np.random.randint(self.space.size)))  # noqa: NPY002
 
 
+class OfItsProcess(Honest):
+    """Asks the same in one process, whatever the seed."""
+
+    def ask(self) -> Any:
+        return self.goal.query(os.getpid() % self.space.size)
+
+
 class LyingQuery(Query):
     """Is another architecture whenever it is looked at."""
 

@@ -19,7 +19,7 @@ from nasbench.search import Budget, Goal, RunSpec, TableOracle, isolation, searc
 from nasbench.search.confinement import landlock, readable
 from nasbench.search.isolation import Isolated, Isolation
 from nasbench.search.prior import Prior
-from nasbench.search.testing import ToyOracle
+from nasbench.search.testing import ToyOracle, check_strategy
 from nasbench.table import Table
 
 SHORT = Isolation(answer_seconds=20, memory_mib=256)
@@ -96,6 +96,12 @@ def test_journals_go_on_from_one_to_the_other(oracle: TableOracle, tmp_path: Pat
     search(of, oracle, journal=tmp_path / "apart", isolate=SHORT)
     search(of, oracle, journal=tmp_path / "here")
     assert (tmp_path / "apart").read_bytes() == (tmp_path / "here").read_bytes()
+
+
+def test_the_contract_is_also_tried_in_a_fresh_process() -> None:
+    check_strategy("Honest", spaces=("nb201-mini",), evaluations=10)
+    with pytest.raises(AssertionError, match="OfItsProcess asks differently for the same seed: it"):
+        check_strategy("OfItsProcess", spaces=("nb201-mini",), evaluations=10)
 
 
 # Nothing to find.
