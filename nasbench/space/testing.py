@@ -1,9 +1,11 @@
-"""The contract of spaces as a test that any of them can be put to.
+"""The contract of spaces as tests that any of them can be put to, one a property.
 
-from nasbench.space.testing import check_space
+    from nasbench.space.testing import SpaceContract
 
-def test_my_space() -> None:
-    check_space(MySpace(), np.random.default_rng(0))
+    class TestMySpace(SpaceContract):
+        space = MySpace()
+
+Or all in one: `check_space(MySpace(), np.random.default_rng(0))`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import pickle
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +25,7 @@ from nasbench.errors import NasbenchError
 from nasbench.space.base import Architectures, Space
 from nasbench.space.registry import from_description
 
-__all__ = ["check_space"]
+__all__ = ["SpaceContract", "check_space"]
 
 SAMPLED = 400
 """Architectures that are looked at, at most."""
@@ -42,23 +45,72 @@ def check_space(space: Space, rng: np.random.Generator) -> None:
         space: any.
         rng: draws the sample.
     """
-    if space.size <= SAMPLED:
-        sample = np.arange(space.size)
-    else:
-        drawn = rng.integers(space.size, size=SAMPLED - 2)
-        sample = np.unique(np.r_[0, drawn, space.size - 1])
-    moved = rng.permutation(sample)[:MOVED].tolist()
-    try:
-        _check_numbers(space, sample)
-        _check_refusals(space)
-        strings = _check_strings(space, sample)
-        _check_description(space, sample, strings)
-        _check_classes(space, sample)
-        _check_neighbors(space, moved)
-        _check_moves(space, moved, int(rng.integers(2**32)))
-        _check_one_hot(space, sample)
-    except NasbenchError as error:  # it refuses what is its own
-        raise AssertionError(f"{space.name}: {error}") from error
+    given = {"space": space, "seed": int(rng.integers(2**32))}
+    contract = type("Contract", (SpaceContract,), given)()
+    for test in vars(SpaceContract):
+        if test.startswith("test_"):
+            try:
+                getattr(contract, test)()
+            except NasbenchError as error:  # it refuses what is its own
+                raise AssertionError(f"{space.name}: {error}") from error
+
+
+class SpaceContract:
+    """Tests of a space, one a property: inherit, and pytest runs them.
+
+    Attributes:
+        space: any.
+        seed: of the sample that is looked at where the space is large.
+
+    Example:
+        >>> import nasbench as nb
+        >>> from nasbench.space.testing import SpaceContract
+        >>> class TestMini(SpaceContract):
+        ...     space = nb.space("nb201-mini")
+        >>> TestMini().test_strings_are_read_back()
+    """
+
+    space: ClassVar[Space]
+    seed: ClassVar[int] = 0
+
+    def test_numbers_and_decisions_turn_into_each_other(self) -> None:
+        _check_numbers(self.space, self._sample())
+
+    def test_what_is_no_architecture_is_refused(self) -> None:
+        _check_refusals(self.space)
+
+    def test_strings_are_read_back(self) -> None:
+        _check_strings(self.space, self._sample())
+
+    def test_its_description_makes_it_again(self) -> None:
+        sample = self._sample()
+        strings = [self.space.string(architecture) for architecture in sample.tolist()]
+        _check_description(self.space, sample, strings)
+
+    def test_one_of_a_class_stands_for_all(self) -> None:
+        _check_classes(self.space, self._sample())
+
+    def test_neighbors_differ_in_one_decision(self) -> None:
+        _check_neighbors(self.space, self._moved())
+
+    def test_moves_change_what_they_say_and_follow_the_generator(self) -> None:
+        _check_moves(self.space, self._moved(), self.seed)
+
+    def test_one_hot_says_each_decision(self) -> None:
+        _check_one_hot(self.space, self._sample())
+
+    def _sample(self) -> Architectures:
+        size = self.space.size
+        if size <= SAMPLED:
+            return np.arange(size)
+        drawn = np.random.default_rng(self.seed).integers(size, size=SAMPLED - 2)
+        return np.unique(np.r_[0, drawn, size - 1])
+
+    def _moved(self) -> list[int]:
+        """Some of the sample."""
+        rng = np.random.default_rng(self.seed + 1)
+        moved: list[int] = rng.permutation(self._sample())[:MOVED].tolist()
+        return moved
 
 
 def _check_numbers(space: Space, sample: Architectures) -> None:
@@ -87,7 +139,7 @@ def _check_refusals(space: Space) -> None:
     _refuses(space, "index_of", [0] * (len(space.choices) + 1))
 
 
-def _check_strings(space: Space, sample: Architectures) -> list[str]:
+def _check_strings(space: Space, sample: Architectures) -> None:
     architectures = sample.tolist()
     strings = [space.string(architecture) for architecture in architectures]
     for architecture, string in zip(architectures, strings, strict=True):
@@ -111,7 +163,6 @@ def _check_strings(space: Space, sample: Architectures) -> list[str]:
             assert space.string(found) == text, (
                 f"{space.name}: index reads {text!r} as {found}, which is {space.string(found)!r}"
             )
-    return strings
 
 
 def _check_description(space: Space, sample: Architectures, strings: list[str]) -> None:

@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace, ChoiceSpace, Space, get, names
 from nasbench.space.base import Architectures
-from nasbench.space.testing import check_space
+from nasbench.space.testing import SpaceContract, check_space
+
+
+class TestMini(SpaceContract):
+    """As a third party's tests have it: a test a property."""
+
+    space = get("nb201-mini")
 
 
 @pytest.mark.parametrize("name", names())
