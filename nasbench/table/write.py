@@ -78,6 +78,13 @@ def write_table(
                     f"slashes at its ends, backslashes, and . or .. between slashes, not "
                     f"{one[:40]!r}: give another"
                 )
+    told_apart = ["proxy", *recipes, *(devices or {})]
+    if len(set(told_apart)) < len(told_apart):
+        twice = max(told_apart, key=told_apart.count)
+        raise BadValue(
+            f"two of {name} are called {twice}: a metric is named by its recipe, its device or "
+            f"proxy, so each needs a name of its own"
+        )
     space.check_listable("a table")  # so that rows are int32, too
     architectures = space.check(rows)
     if architectures.ndim != 1 or len(np.unique(architectures)) != len(architectures):

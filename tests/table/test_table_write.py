@@ -120,6 +120,27 @@ def test_a_space_too_large_for_a_table_is_refused_before_anything_is_made(tmp_pa
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("names", [("a", "a"), ("proxy", "b"), ("a", "proxy")])
+def test_recipe_device_and_proxy_of_one_name_are_refused(
+    tmp_path: Path, mini: CellSpace, names: tuple[str, str]
+) -> None:
+    """`a/latency_ms` and `a/valid_accuracy` would not say what they are of."""
+    recipe, device = names
+    values = np.zeros(2)
+    with pytest.raises(NasbenchError, match=r"are called (a|proxy): a metric is named by its"):
+        write_table(
+            tmp_path / "t.h5",
+            name="t",
+            space=mini,
+            rows=[0, 1],
+            sharing="none",
+            recipes={recipe: {"epochs": 1, "seeds": [0]}},
+            devices={device: {}},
+            datasets={f"device/{device}/latency_ms": Dataset(values, {"kind": "measured"})},
+        )
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_table_of_objects_is_not_written(tmp_path: Path) -> None:
     strings = Dataset(np.asarray(["x"] * 65))
     with pytest.raises(TypeError, match="proxy/name: <U1 has no place in a table"):
