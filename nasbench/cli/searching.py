@@ -92,10 +92,24 @@ def search(
     raspi4/latency_ms:min` is for strategies of several objectives (nsga2, mo_rea), which find a
     front; `--soft 'raspi4/latency_ms<=5'` weighs the metric by MnasNet's (latency / target)^-0.07.
     """
+    _say_reach(isolate)
     own = parse_settings(settings or ())
     given = strategy, (table, surrogate, train), seed, own, out, isolate, options
     document, shown = _search_apart(*given) if _ends_alone(strategy, isolate) else _search(*given)
     emit(document, as_json, rows(shown))
+
+
+def _say_reach(isolate: bool) -> None:
+    """Say where a process of its own is kept from the table by nothing but not being told."""
+    if isolate:
+        from nasbench.search.confinement import landlock
+
+        if not landlock():
+            typer.echo(
+                "nasbench: this system has no Landlock: strategies are told no path, but may read "
+                "your files (nasbench guide isolation)",
+                err=True,
+            )
 
 
 def _ends_alone(strategy: str, isolate: bool) -> bool:

@@ -12,10 +12,12 @@ import cheating
 import numpy as np
 import pytest
 from strangers import installed
+from typer.testing import CliRunner
 
 import nasbench as nb
+from nasbench.cli import app
 from nasbench.errors import NasbenchError, StrategyError
-from nasbench.search import Budget, Goal, RunSpec, TableOracle, isolation, search
+from nasbench.search import Budget, Goal, RunSpec, TableOracle, confinement, isolation, search
 from nasbench.search.confinement import landlock, readable
 from nasbench.search.isolation import Isolated, Isolation
 from nasbench.search.prior import Prior
@@ -142,6 +144,19 @@ def test_neither_shipped_tables_nor_the_searched_one_are_readable(oracle: TableO
         assert not any(hidden.is_relative_to(place) for place in open_to)
     for needed in (Path(np.__file__), Path(nb.__file__), Path(os.__file__)):
         assert any(needed.resolve().is_relative_to(place) for place in open_to)
+
+
+def test_the_command_line_says_where_files_are_within_reach(
+    oracle: TableOracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["search", "Cheat", "--set", "which=Honest", "--table", str(oracle.table.path)]
+    words += ["--search-recipe", "short", "--budget-evaluations", "3", "--isolate"]
+    for version, said in ((0, "nasbench: this system has no Landlock: strategies are"), (1, "")):
+        monkeypatch.setattr(confinement, "landlock", lambda version=version: version)
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, result.output
+        assert ("Landlock" in result.stderr) == bool(said)
+        assert said in result.stderr
 
 
 # No harm done.
