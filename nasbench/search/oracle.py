@@ -264,7 +264,7 @@ class SurrogateOracle(ListedOracle):
     ) -> None:
         super().__init__()
         self.surrogate = surrogate
-        self.name = surrogate.name
+        self.name = f"the predictor of {surrogate.name}"
         self.table = table
         self.space = surrogate.space
         self.fidelities: tuple[Fidelity, ...] = (

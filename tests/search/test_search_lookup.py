@@ -204,6 +204,14 @@ def test_what_a_predictor_can_find_beyond_the_table_is_counted(
     assert caplog.messages[0].startswith("table some has no row for 100 of the 125 architectures")
     last = found.last["random_search"]
     assert found.summary()["not_looked_up"] == {"random_search": (last % 5 > 0).sum()}
+    with pytest.raises(BadValue, match="nothing in the predictor of made-up keeps the limit valid"):
+        nb.compare(
+            ["random_search"],
+            some,
+            surrogate=tmp_path / "s.json",
+            limits=[Limit("valid_accuracy", at_least=1000.0)],
+            **COMMON,
+        )
 
 
 # Test metrics of another recipe.
