@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
 from nasbench.surrogate.surrogate import Surrogate
-from nasbench.table import Dataset, Table, trained_values, write_table
+from nasbench.table import (
+    Dataset,
+    Table,
+    trained_column,
+    trained_seeds,
+    trained_values,
+    write_table,
+)
 from nasbench.table.format import mark_of
 from nasbench.table.schema import covers
 
@@ -34,12 +41,12 @@ def write_completed(
     """Write a table of the whole space from what a surrogate was fitted on, and open it.
 
     It holds the surrogate's recipe at its last epoch. Rows that were fitted on keep the values
-    of their trainings, seed by seed; the others, also those whose trainings gave no validation
-    accuracy, have the surrogate's, with the noise of a training for each seed that the table
-    has (`Surrogate.predict_all`). Where the noise is not known, seeds of a predicted row are
-    equal. Data sets with predicted values have the kind
-    `predicted`, and `predicted/<recipe>/<metric>` marks their rows. What is not predicted, test
-    accuracy above all, is NaN there.
+    of their trainings, seed by seed, and so do those of which a training got lost, which have no
+    mean to fit on; the others, also those whose trainings gave nothing, have the surrogate's,
+    with the noise of a training for each seed that the table has (`Surrogate.predict_all`).
+    Where the noise is not known, seeds of a predicted row are equal. Data sets with predicted
+    values have the kind `predicted`, and `predicted/<recipe>/<metric>` marks their rows. What is
+    not predicted, test metrics above all, is NaN there.
 
     Args:
         table: that the surrogate was fitted on.
@@ -47,7 +54,8 @@ def write_completed(
         path: of the file.
         name: of the new table; `<name>-completed` where left out.
         trained: the rows that keep what their trainings gave, be it nothing, whether they were
-            fitted on or held out to score the surrogate; those fitted on where left out.
+            fitted on or held out to score the surrogate; those fitted on, and those of which
+            a training got lost, where left out.
         about: further entries of the manifest.
         new: nothing was at `path` when the work on it began: see `nasbench.table.write_table`.
     """
@@ -58,7 +66,9 @@ def write_completed(
     space, recipe = table.space, surrogate.recipe
     shared = table.manifest["sharing"] == "canonical"
     rows = space.representatives if shared else np.arange(space.size)
-    kept = np.isin(rows, surrogate.trained_on if trained is None else trained)
+    if trained is None:
+        trained = np.union1d(surrogate.trained_on, _partly_lost(table, surrogate))
+    kept = np.isin(rows, trained)
     missing: list[dict[str, Any]] = []
     datasets = _trained_or_predicted(table, surrogate, rows, kept, missing)
     _add_others(table, rows, datasets, missing)
@@ -90,6 +100,14 @@ def write_completed(
         about={**inherited, "predicted": said, **(about or {})},
         new=new,
     )
+
+
+def _partly_lost(table: Table, surrogate: Surrogate) -> NDArray[np.int64]:
+    """The rows of which some seeds have a value and no mean, since another training diverged."""
+    metric, recipe = surrogate.primary, surrogate.recipe
+    some = np.isfinite(trained_seeds(table, metric, recipe=recipe)).any(1)
+    mean = trained_column(table, metric, recipe=recipe)
+    return np.asarray(table.rows[some & np.isnan(mean)], dtype=np.int64)
 
 
 def _trained_or_predicted(

@@ -24,10 +24,11 @@ MakeTable = Callable[..., Table]
 
 @pytest.fixture
 def partly(make_table: MakeTable, mini: CellSpace) -> Table:
-    """40 of the 65 distinct cells, two seeds, one of them missing once."""
+    """40 of the 65 distinct cells, two seeds, one of them not run once."""
     metrics = {metric: values[:40] for metric, values in noisy(65, 2, seed=0).items()}
     metrics["test_accuracy"] = metrics["valid_accuracy"] - 1
-    metrics["valid_accuracy"][3, 1] = np.nan
+    for values in metrics.values():
+        values[3, 1] = np.nan
     return make_table(metrics, rows=mini.representatives[:40])
 
 
@@ -46,6 +47,23 @@ def test_trained_cells_keep_what_was_trained(
             before = partly.values(metric, partly.rows, seed=seed)
             after = made.values(metric, partly.rows, seed=seed)
             assert np.array_equal(before, after, equal_nan=True), metric
+
+
+def test_what_is_left_of_a_training_that_diverged_is_kept(
+    make_table: MakeTable, mini: CellSpace, tmp_path: Path
+) -> None:
+    """It has no mean to fit on, and is no row without trainings."""
+    metrics = {metric: values[:40] for metric, values in noisy(65, 2, seed=0).items()}
+    metrics["valid_accuracy"][3, 1] = np.nan
+    table = make_table(metrics, rows=mini.representatives[:40])
+    fitted = fit(table, train=1.0)
+    assert len(fitted.trained_on) == 39
+    made = write_completed(table, fitted, tmp_path / "made.h5")
+    for seed in (0, 1):
+        before = table.values("valid_accuracy", table.rows, seed=seed)
+        after = made.values("valid_accuracy", table.rows, seed=seed)
+        assert np.array_equal(before, after, equal_nan=True)
+    assert made.predicted("valid_accuracy").sum() == 25
 
 
 def test_predicted_values_are_marked_and_only_they(
