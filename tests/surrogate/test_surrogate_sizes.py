@@ -206,9 +206,9 @@ def test_too_few_rows_are_told(make_table: MakeTable) -> None:
 @pytest.mark.parametrize(
     ("sizes", "given", "why"),
     [
-        ([], {}, "training sizes are 2 to 45 of the 65 trained rows of known, got none"),
-        ([1, 20], {}, "training sizes are 2 to 45 of the 65 trained rows of known, got 1, 20"),
-        ([46], {}, "training sizes are 2 to 45 of the 65 trained rows of known, got 46"),
+        ([], {}, "training sizes are 2 to 45 of the 65 trained rows of known, .*, got none"),
+        ([1, 20], {}, "training sizes are 2 to 45 of the 65 trained rows of known, .*, got 1, 20"),
+        ([46], {}, "training sizes are 2 to 45 of the 65 trained rows of known, .*, got 46"),
         ([20], {"draws": 0}, "draws are 1 or more and a seed 0 or more, got 0 and 0"),
         ([20], {"predictors": ["rigde"]}, "unknown predictor 'rigde'; did you mean ridge"),
         ([20], {"features": [["early:5ep"]]}, "holds what is to be predicted"),
