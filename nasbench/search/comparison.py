@@ -197,7 +197,7 @@ class Comparison:
         """The runs whose find the table cannot judge, `[seeds]`: they are not looked up."""
         found = {}
         for name, last in self.last.items():
-            if self.fronts:
+            if self.fronts and self.fronts.has_volume:
                 known = np.isfinite(self.fronts.shares(name))
             elif self.has_regret:
                 known = np.isfinite(self.lookup.regret(last))

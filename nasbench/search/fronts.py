@@ -63,6 +63,11 @@ class Fronts:
         """The rows on the last front of each run."""
         return [np.asarray(fronts[-1], dtype=np.int64) for fronts in self._fronts[strategy]]
 
+    @property
+    def has_volume(self) -> bool:
+        """Whether there is a hypervolume to share: not where an objective is one value alone."""
+        return self._whole > 0
+
     def shares(self, strategy: str) -> NDArray[np.float64]:
         """The hypervolume of the last front of each run, `[runs]`; NaN of runs without one."""
         return np.asarray([self._share(fronts[-1]) for fronts in self._fronts[strategy]])
