@@ -60,9 +60,9 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
         datasets={
             f"recipe/{name}/{metric}": accuracy,
             f"recipe/{name}/=train_seconds": accuracy,
-            f"device/{name}/latency_ms": costs,
+            f"device/+{name}/latency_ms": costs,
         },
-        devices={name: {}},
+        devices={f"+{name}": {}},
         about={
             "task": {"name": WORDS, "hash": WORDS, "splits": {WORDS: 3}},
             "engine": WORDS,
