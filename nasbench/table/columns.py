@@ -9,10 +9,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, unknown
-from nasbench.table.endings import mean_over_seeds
+from nasbench.table.endings import curve_ends, mean_over_seeds, ran_of
 from nasbench.table.format import LAST, TableFile
 
-__all__ = ["dataset_of", "listed", "make_column"]
+__all__ = ["Columns", "dataset_of", "listed"]
+
+MOST_COLUMNS = 128
+"""How many columns a table keeps in memory: 16 MB of 15,625 rows."""
+
+Key = tuple[str, str | None, int, int | None]
+
+
+class Columns:
+    """The columns of a table that were asked for, and what they are made of.
+
+    Args:
+        file: the table.
+
+    Attributes:
+        kept: the columns by what was asked for: metric, recipe, epoch and seed.
+    """
+
+    def __init__(self, file: TableFile) -> None:
+        self._file = file
+        self.kept: dict[Key, NDArray[np.float64]] = {}
+        self._ends: dict[str, NDArray[np.int32]] = {}
+        self._ran: dict[str, NDArray[np.bool_]] = {}
+
+    def make(self, key: Key, dataset: str) -> NDArray[np.float64]:
+        """A column that is made and kept for the next time; the oldest makes room for it."""
+        _, _, epoch, seed = key
+        column = _column(self._file, dataset, epoch, seed, lambda: self.ends(dataset))
+        if len(self.kept) >= MOST_COLUMNS:
+            del self.kept[next(iter(self.kept))]
+        self.kept[key] = column
+        return column
+
+    def ends(self, dataset: str) -> NDArray[np.int32]:
+        """Where the curves of a recipe's metric end, int32 `[rows, seeds]`; kept once found."""
+        if dataset not in self._ends:
+            recipe = dataset.rpartition("/")[0]
+            self._ends[dataset] = curve_ends(
+                self._file.array(dataset), lambda: self._trained(recipe)
+            )
+        return self._ends[dataset]
+
+    def _trained(self, recipe: str) -> NDArray[np.bool_]:
+        """Which trainings of `recipe/<name>` there were, `[rows, seeds]`; kept once found."""
+        if recipe not in self._ran:
+            names = (n for n in self._file.manifest["datasets"] if n.startswith(f"{recipe}/"))
+            self._ran[recipe] = ran_of(self._file.array(name) for name in names)
+        return self._ran[recipe]
 
 
 def dataset_of(datasets: Iterable[str], metric: str, recipe: str | None) -> str:
@@ -26,7 +73,7 @@ def dataset_of(datasets: Iterable[str], metric: str, recipe: str | None) -> str:
     return wanted
 
 
-def make_column(
+def _column(
     file: TableFile,
     name: str,
     epoch: int,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from nasbench.errors import DamagedFile, NasbenchError, unknown
 from nasbench.space import Architectures, Space, from_description
 from nasbench.table import frames, reasons
-from nasbench.table.columns import dataset_of, listed, make_column
-from nasbench.table.endings import curve_ends, ran_of
+from nasbench.table.columns import Columns, dataset_of, listed
 from nasbench.table.format import LAST, Dataset, TableFile, mark_of
 from nasbench.table.metrics import primary
 from nasbench.table.schema import check_manifest
@@ -23,11 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Table"]
-
-MOST_COLUMNS = 128
-"""How many columns a table keeps in memory: 16 MB of 15,625 rows."""
-
-_Key = tuple[str, str | None, int, int | None]
 
 
 class Table:
@@ -50,9 +44,7 @@ class Table:
         self._file = TableFile(Path(path))
         self.path = self._file.path
         self.manifest = self._file.manifest
-        self._columns: dict[_Key, NDArray[np.float64]] = {}
-        self._ends: dict[str, NDArray[np.int32]] = {}
-        self._trained: dict[str, NDArray[np.bool_]] = {}
+        self._columns = Columns(self._file)
         check_manifest(path, self.manifest)
 
     def __repr__(self) -> str:
@@ -187,13 +179,16 @@ class Table:
     ) -> NDArray[np.float64]:
         """What `values` says of every row, float64 `[rows]`; kept once made, not to be written."""
         key = (metric, recipe, epoch, seed)
-        kept = self._columns.get(key)
-        return self._keep(key, self.dataset_of(metric, recipe)) if kept is None else kept
+        kept = self._columns.kept.get(key)
+        if kept is not None:
+            return kept
+        return self._columns.make(key, self.dataset_of(metric, recipe))
 
     def device_column(self, device: str, metric: str) -> NDArray[np.float64]:
         """What `cost` says of every row, float64 `[rows]`; kept once made, not to be written."""
         dataset = f"device/{device}/{metric}"
-        kept = self._columns.get((dataset, None, -1, None))
+        key = (dataset, None, -1, None)
+        kept = self._columns.kept.get(key)
         if kept is not None:
             return kept
         if device not in self.devices:
@@ -202,7 +197,7 @@ class Table:
         known = [n.removeprefix(room) for n in self.manifest["datasets"] if n.startswith(room)]
         if metric not in known:
             raise unknown(f"metric of device {device}", metric, known)
-        return self._keep((dataset, None, -1, None), dataset)
+        return self._columns.make(key, dataset)
 
     def curves(self, metric: str, *, recipe: str | None = None) -> NDArray[np.floating[Any]]:
         """All a recipe holds of a metric: `[rows, seeds, epochs]`, read-only, in place on disk."""
@@ -291,7 +286,7 @@ class Table:
         if not self.has_seeds(metric, recipe=name):
             return np.zeros((len(self.rows), 1), dtype=np.bool_)
         place = len(taken) - 1 if epoch == -1 else int(_places("epochs", [epoch], taken)[0])
-        return np.asarray(self._curve_ends(name, metric) <= place)
+        return np.asarray(self._columns.ends(f"recipe/{name}/{metric}") <= place)
 
     def recipe(self, name: str | None) -> str:
         """The recipe of that name; None stands for the only one."""
@@ -458,31 +453,6 @@ class Table:
         rows = self.rows_of(architectures)
         values: NDArray[np.float64] = np.where(rows >= 0, column[rows], np.nan)
         return values
-
-    def _keep(self, key: _Key, dataset: str) -> NDArray[np.float64]:
-        """A column that is made and kept for the next time; the oldest goes for it."""
-        _, _, epoch, seed = key
-        recipe, _, metric = dataset.removeprefix("recipe/").rpartition("/")
-        ends = partial(self._curve_ends, recipe, metric)
-        column = make_column(self._file, dataset, epoch, seed, ends)
-        if len(self._columns) >= MOST_COLUMNS:
-            del self._columns[next(iter(self._columns))]
-        self._columns[key] = column
-        return column
-
-    def _curve_ends(self, recipe: str, metric: str) -> NDArray[np.int32]:
-        """Where the curves of a recipe's metric end, int32 `[rows, seeds]`; kept once found."""
-        name = f"recipe/{recipe}/{metric}"
-        if name not in self._ends:
-            self._ends[name] = curve_ends(self._file.array(name), lambda: self._ran(recipe))
-        return self._ends[name]
-
-    def _ran(self, recipe: str) -> NDArray[np.bool_]:
-        """Which trainings of a recipe there were, bool `[rows, seeds]`; kept once found."""
-        if recipe not in self._trained:
-            arrays = (self._file.array(f"recipe/{recipe}/{m}") for m in self.metrics[recipe])
-            self._trained[recipe] = ran_of(arrays)
-        return self._trained[recipe]
 
     def dataset_of(self, metric: str, recipe: str | None) -> str:
         """The data set of a metric that `values` takes."""
