@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import BadValue
 from nasbench.search.oracle import Oracle, TableOracle
-from nasbench.search.warm_start import moved_by
+from nasbench.search.warm_start import drawing_from, moved_by
 from nasbench.space import Architectures, Space
 
 __all__ = ["among", "searched_rows"]
@@ -47,22 +47,14 @@ def among(space: Space, kept: NDArray[np.bool_]) -> Space:
     crossover is drawn until it is one of them, and is a mutation where a hundred are not.
 
     After very many draws, a hundred for each of them and ten thousand, draws are from the whole
-    space: a strategy that draws until it finds one that it has not asked for must come to an end.
+    space, see `drawing_from`.
 
     Args:
         space: to search.
         kept: which of its architectures these are, `[space.size]`; one at least.
     """
     these = np.flatnonzero(kept)
-    left = 100 * len(these) + 10_000
-
-    def sample(_self: Space, rng: np.random.Generator, n: int | None = None) -> int | Architectures:
-        nonlocal left
-        if left <= 0:
-            return space.sample(rng) if n is None else space.sample(rng, n)
-        left -= 1 if n is None else n
-        drawn = rng.integers(len(these), size=n)
-        return int(these[drawn]) if n is None else these[drawn]
+    drawn = drawing_from(space, these, 100 * len(these) + 10_000)
 
     def neighbors(_self: Space, architecture: int) -> Architectures:
         near = space.neighbors(architecture)
@@ -79,4 +71,4 @@ def among(space: Space, kept: NDArray[np.bool_]) -> Space:
                 return child
         return self.mutate(first, rng)
 
-    return moved_by(space, sample=sample, neighbors=neighbors, mutate=mutate, crossover=crossover)
+    return moved_by(drawn, neighbors=neighbors, mutate=mutate, crossover=crossover)

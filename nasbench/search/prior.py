@@ -15,8 +15,8 @@ from nasbench.errors import BadValue, NasbenchError
 from nasbench.search.among import among
 from nasbench.search.arrival import arrived
 from nasbench.search.strategy import Goal, Outcome, Query, Strategy, strategy_class
-from nasbench.search.warm_start import begin, sampled_by
-from nasbench.space import Architectures, Space
+from nasbench.search.warm_start import begin, drawing_from
+from nasbench.space import Space
 from nasbench.table import Table
 
 __all__ = ["Prior", "Screened", "begin_known", "takes_scores"]
@@ -108,7 +108,9 @@ def begin_known(
     if scores is not None and keep < 1:
         kept = _best(scores, keep) & (True if rows is None else rows)
         kept[list(start)] = True
-        drawing = _drawing_from(drawing, np.flatnonzero(kept))
+        these = np.flatnonzero(kept)
+        # As many as there are: then the search draws from all of them again.
+        drawing = drawing_from(drawing, these, len(these))
     begun = begin(name, drawing, goal, rng, own, start)
     if kept is None:
         return begun
@@ -166,22 +168,3 @@ class Screened:
     def tell(self, query: Query, outcome: Outcome) -> None:
         """What a query showed."""
         self._strategy.tell(query, outcome)
-
-
-def _drawing_from(space: Space, kept: Architectures) -> Space:
-    """The same space, but that its first random draws are from some of its architectures.
-
-    There are as many such draws as architectures: a strategy that draws until it finds one that
-    it has not asked for must come to an end.
-    """
-    left = len(kept)
-
-    def sample(_self: Space, rng: np.random.Generator, n: int | None = None) -> int | Architectures:
-        nonlocal left
-        if left <= 0:
-            return space.sample(rng) if n is None else space.sample(rng, n)
-        left -= 1 if n is None else n
-        drawn = rng.integers(len(kept), size=n)
-        return int(kept[drawn]) if n is None else kept[drawn]
-
-    return sampled_by(space, sample)

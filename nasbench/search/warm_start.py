@@ -21,7 +21,7 @@ from nasbench.search.strategy import (
 )
 from nasbench.space import Architectures, Space
 
-__all__ = ["begin", "moved_by", "sampled_by"]
+__all__ = ["begin", "drawing_from", "moved_by"]
 
 OWN_WAY = "warm_start"
 """A strategy whose constructor has a parameter of this name asks for the start itself."""
@@ -143,11 +143,30 @@ def _drawing_first(space: Space, first: Iterable[int]) -> Space:
         drawn = space.sample(rng, n - len(given))
         return np.concatenate((np.asarray(given, dtype=np.int64), drawn))
 
-    return sampled_by(space, sample)
+    return moved_by(space, sample=sample)
 
 
-def sampled_by(space: Space, sample: Callable[..., int | Architectures]) -> Space:
-    """The same space but for its random draws: `sample` stands for the method of that name."""
+def drawing_from(space: Space, these: Architectures, draws: int) -> Space:
+    """The same space, but that its first random draws are from some of its architectures.
+
+    Later ones are from the whole space: a strategy that draws until it finds one that it has not
+    asked for must come to an end.
+
+    Args:
+        space: to draw from.
+        these: some of its architectures, one at least.
+        draws: how many are from these.
+    """
+    left = draws
+
+    def sample(_self: Space, rng: np.random.Generator, n: int | None = None) -> int | Architectures:
+        nonlocal left
+        if left <= 0:
+            return space.sample(rng) if n is None else space.sample(rng, n)
+        left -= 1 if n is None else n
+        drawn = rng.integers(len(these), size=n)
+        return int(these[drawn]) if n is None else these[drawn]
+
     return moved_by(space, sample=sample)
 
 
