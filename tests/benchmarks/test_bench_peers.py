@@ -36,7 +36,9 @@ def test_every_peer_gives_the_numbers_that_were_made_up(
             np.testing.assert_array_equal(curve, curves["valid_accuracy"][cell])
 
 
-def test_a_made_up_record_has_the_fields_of_a_real_one(shared_data: Path, tmp_path: Path) -> None:
+def test_a_made_up_record_has_the_fields_of_a_real_one(
+    published_data: Path, tmp_path: Path
+) -> None:
     def kinds(path: Path) -> list[dict[str, set[str]]]:
         with bz2.open(path) as file:
             record = pickle.load(file)["200"]
@@ -47,7 +49,7 @@ def test_a_made_up_record_has_the_fields_of_a_real_one(shared_data: Path, tmp_pa
         ]
 
     name = "000000.pickle.pbz2"
-    real = kinds(shared_data / "natsbench_sample" / "NATS-tss-v1_0-3ffb9-simple" / name)
+    real = kinds(published_data / "natsbench_sample" / "NATS-tss-v1_0-3ffb9-simple" / name)
     peer_layouts.write_nats_folder(tmp_path, 1)
     for ours, theirs in zip(kinds(tmp_path / name), real, strict=True):
         assert ours.keys() == theirs.keys()

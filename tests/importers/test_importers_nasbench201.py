@@ -27,11 +27,11 @@ torch = pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")
-def built(shared_data: Path) -> dict[str, Any]:
+def built(published_data: Path) -> dict[str, Any]:
     """What `torch.load` gives of the original, as far as the sample goes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the release names numpy's modules of 2020
-        found = nats_sample.records(shared_data / nats_sample.FOLDERS["nb201"])
+        found = nats_sample.records(published_data / nats_sample.FOLDERS["nb201"])
     return nats_sample.whole(
         "nb201", {n: {"full": r["200"], "less": r["12"]} for n, r in found.items()}
     )
@@ -50,10 +50,10 @@ def read(file: Path, dataset: str = "cifar10") -> Table:
 @pytest.mark.parametrize("dataset", ["cifar10", "cifar100", "ImageNet16-120"])
 @pytest.mark.parametrize("zipped", [False, True], ids=["legacy", "zip"])
 def test_the_table_is_that_of_the_same_records_in_nats_bench(
-    shared_data: Path, built: dict[str, Any], tmp_path: Path, dataset: str, zipped: bool
+    published_data: Path, built: dict[str, Any], tmp_path: Path, dataset: str, zipped: bool
 ) -> None:
     table = read(save(built, tmp_path / "a.pth", zipped=zipped), dataset)
-    folder = shared_data / nats_sample.FOLDERS["nb201"]
+    folder = published_data / nats_sample.FOLDERS["nb201"]
     other = import_table("nats-bench", folder, tmp_path / "b.h5", dataset=dataset)
     assert table.rows.tolist() == [0, 11, 284]
     assert table.manifest["content_sha256"] == other.manifest["content_sha256"]

@@ -33,8 +33,8 @@ CASES = [(space, dataset) for space in RECORDS for dataset in DATASETS]
 
 
 @pytest.fixture(scope="module")
-def folders(shared_data: Path) -> dict[str, Path]:
-    return {space: shared_data / folder for space, folder in nats_sample.FOLDERS.items()}
+def folders(published_data: Path) -> dict[str, Path]:
+    return {space: published_data / folder for space, folder in nats_sample.FOLDERS.items()}
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,11 @@ from nasbench.table import Table
 
 
 @pytest.fixture(scope="module")
-def raw(shared_data: Path) -> dict[str, dict[int, Any]]:
+def raw(published_data: Path) -> dict[str, dict[int, Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the release names numpy's modules of 2020
         return {
-            space: nats_sample.records(shared_data / folder)
+            space: nats_sample.records(published_data / folder)
             for space, folder in nats_sample.FOLDERS.items()
         }
 

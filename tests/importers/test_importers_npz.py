@@ -117,8 +117,8 @@ def test_columns_first_arrays_and_big_endian(tmp_path):
     assert np.array_equal(got, turned[:, 1, 1])
 
 
-def test_published_table(published, shared_data, tmp_path):
-    source = shared_data / "nb201_cifar10.npz"
+def test_published_table(published, published_data, tmp_path):
+    source = published_data / "nb201_cifar10.npz"
     table = import_table("npz", source, tmp_path / "t.h5", space="nb201")
     cells = np.arange(15_625)
     for key, values in published.items():

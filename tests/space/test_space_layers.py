@@ -13,8 +13,8 @@ import numpy as np
 from nasbench.space import ChoiceSpace, get
 
 
-def test_nats_size_is_numbered_as_the_release(shared_data: Path) -> None:
-    meta = shared_data / "natsbench_sample" / "NATS-sss-v1_0-50262-simple" / "meta.pickle.pbz2"
+def test_nats_size_is_numbered_as_the_release(published_data: Path) -> None:
+    meta = published_data / "natsbench_sample" / "NATS-sss-v1_0-50262-simple" / "meta.pickle.pbz2"
     with bz2.open(meta) as file:
         published = pickle.load(file)["meta_archs"]
     space = get("nats-size")
