@@ -42,7 +42,7 @@ def strategies(as_json: Json = False) -> None:
 
 
 def _line(info: StrategyInfo) -> str:
-    about = info.summary.rstrip(".")
+    about = info.summary if info.summary.endswith("et al.") else info.summary.rstrip(".")
     kinds = (
         "trains in parts" if info.multi_fidelity else "",
         "several objectives" if info.several_objectives else "",

@@ -15,7 +15,7 @@ def test_strategies_are_listed_with_what_they_take(cli):
     assert [line.split()[0] for line in listed.out.splitlines()] == list(strategy_names())
     assert "hyperband" in listed.out
     assert (
-        "Hyperband, algorithm 1 of Li et al; trains in parts  (eta=3, min_epochs=1)" in listed.out
+        "Hyperband, algorithm 1 of Li et al.; trains in parts  (eta=3, min_epochs=1)" in listed.out
     )
     found = json.loads(cli("strategies", "--json").out)
     assert [info["name"] for info in found["strategies"]] == list(strategy_names())
