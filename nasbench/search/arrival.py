@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import numpy as np
 
 from nasbench.search.guard import in_a_sentence
 from nasbench.search.strategy import Query
 
-__all__ = ["PLAIN", "NotAQuery", "arrived"]
+__all__ = ["NotAQuery", "arrived", "is_plain"]
 
 
 class NotAQuery(Exception):  # noqa: N818 (it says what was asked for)
     """What a strategy returned in place of a query."""
 
 
-PLAIN = (int, str, int, bool)
-"""The exact types of a query's values."""
+def is_plain(query: object) -> TypeGuard[Query]:
+    """Whether it is a query, of the exact types that a query's values have.
+
+    It is asked of every query of every search: spelled out, it takes half of the time.
+    """
+    return (
+        type(query) is Query
+        and type(query[0]) is int
+        and type(query[1]) is str
+        and type(query[2]) is int
+        and type(query[3]) is bool
+    )
 
 
 def arrived(query: object) -> Query | None:
@@ -30,7 +42,7 @@ def arrived(query: object) -> Query | None:
     """
     if query is None:
         return None
-    if type(query) is Query and tuple(map(type, query)) == PLAIN:
+    if is_plain(query):
         return query
     if issubclass(type(query), Query):  # not isinstance: an object can lie about its class
         fields: tuple[object, ...] = tuple(tuple.__iter__(query))  # type: ignore[arg-type]

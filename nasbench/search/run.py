@@ -10,13 +10,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nasbench.errors import NasbenchError, StrategyError, unknown
-from nasbench.search.arrival import PLAIN, NotAQuery, arrived
+from nasbench.search.arrival import NotAQuery, arrived, is_plain
 from nasbench.search.clock import Clock
 from nasbench.search.guard import Watch, failed, unchanged
 from nasbench.search.isolation import Isolated, Isolation
@@ -261,7 +260,7 @@ class _Loop:
         watch.since = before = time.perf_counter()
         try:
             query = self.strategy.ask()
-            if type(query) is not Query or tuple(map(type, query)) != PLAIN:
+            if not is_plain(query):
                 query = arrived(query)
         except NotAQuery as error:
             raise self._no_query(str(error)) from None
@@ -287,7 +286,7 @@ class _Loop:
             return False
         self._paid_epochs += trained
         paid_before = training.seconds if resumes else 0.0
-        recalled = self._recall(query)
+        recalled = self._recall(query) if self.journal else None
         outcome = recalled or self._evaluate(query, paid_before, free)
         fails, part = self._draw_failure() if self.spec.failures else (False, 1.0)
         fails = fails and not nothing_to_train
@@ -363,8 +362,7 @@ class _Loop:
 
     def _recall(self, query: Query) -> Outcome | None:
         """What the journal knows of this ask, where that took a training."""
-        if not self.journal:
-            return None
+        assert self.journal
         known = self.journal.recall(query._asdict(), self._metrics)
         if known is None or self._looks_up:
             return None
@@ -377,8 +375,8 @@ class _Loop:
         values, seconds = evaluation.outcome
         watch.since = before = time.perf_counter()
         try:
-            # A copy that can be read: what was seen is the run's.
-            self.strategy.tell(evaluation.query, Outcome(MappingProxyType(dict(values)), seconds))
+            # A copy: what was seen is the run's, whatever becomes of what is told.
+            self.strategy.tell(evaluation.query, Outcome(dict(values), seconds))
         except BaseException as error:
             raise failed(self.spec.strategy, "tell", error) from error
         watch.since = math.inf
