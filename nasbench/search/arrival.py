@@ -23,6 +23,7 @@ def is_plain(query: object) -> TypeGuard[Query]:
     """
     return (
         type(query) is Query
+        and len(query) == 4
         and type(query[0]) is int
         and type(query[1]) is str
         and type(query[2]) is int
