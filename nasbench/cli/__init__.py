@@ -15,6 +15,7 @@ import typer
 from nasbench._names import printable
 from nasbench._version import __version__
 from nasbench.cli import (
+    comparing,
     demo,
     export,
     guide,
@@ -30,7 +31,7 @@ from nasbench.cli import (
 )
 from nasbench.errors import NasbenchError
 
-__all__ = ["app", "export", "main"]
+__all__ = ["app", "main"]
 
 _LONGEST = 4_000
 """Letters of a sentence on stderr."""
@@ -68,6 +69,7 @@ for room in (
     pilot,
     tables,
     searching,
+    comparing,
     strategies,
     predict,
     proxies,

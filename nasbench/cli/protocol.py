@@ -23,6 +23,7 @@ from nasbench.cli.goals import (
     parse_objectives,
     parse_targets,
 )
+from nasbench.cli.look import complete_table
 from nasbench.errors import BadValue
 
 if TYPE_CHECKING:
@@ -30,7 +31,31 @@ if TYPE_CHECKING:
     from nasbench.search.prior import Prior
     from nasbench.space import Space
 
-__all__ = ["ProtocolOptions", "with_protocol"]
+__all__ = ["Isolate", "ProtocolOptions", "Surrogate", "Table", "say_reach", "with_protocol"]
+
+Table = Annotated[
+    str | None, typer.Option(help="A table or its name.", autocompletion=complete_table)
+]
+Surrogate = Annotated[Path | None, typer.Option(help="A fitted surrogate.")]
+Isolate = Annotated[
+    bool,
+    typer.Option(
+        "--isolate", help="Run strategies apart, without the table: nasbench guide isolation."
+    ),
+]
+
+
+def say_reach(isolate: bool) -> None:
+    """Warn where nothing but not knowing its path keeps an isolated strategy from the table."""
+    if isolate:
+        from nasbench.search.confinement import landlock
+
+        if not landlock():
+            typer.echo(
+                "nasbench: this system has no Landlock: strategies are given no path, but may "
+                "read your files (nasbench guide isolation)",
+                err=True,
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,28 +1,31 @@
-"""Searching: one run, or many side by side."""
+"""Searching: one run."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench._limits import LARGEST_SEED, MOST_PROCESSES
-from nasbench._processes import cores
+from nasbench._limits import LARGEST_SEED
 from nasbench.cli.common import (
     Json,
     emit,
     file_option,
-    folder_option,
-    parse_seeds,
     parse_settings,
     progress,
     rows,
     say_engine,
 )
-from nasbench.cli.look import complete_table
-from nasbench.cli.protocol import ProtocolOptions, with_protocol
+from nasbench.cli.protocol import (
+    Isolate,
+    ProtocolOptions,
+    Surrogate,
+    Table,
+    say_reach,
+    with_protocol,
+)
+from nasbench.cli.strategies import complete_strategy
 from nasbench.cli.tasks import read_recipe
 from nasbench.errors import BadValue, NasbenchError, unknown
 
@@ -35,32 +38,6 @@ if TYPE_CHECKING:
     Source = Tabular | Fitted | BuildSpec
 
 __all__ = ["register"]
-
-
-def complete_strategy(incomplete: str) -> list[str]:
-    """Registered strategies."""
-    from nasbench.search import strategy_names
-
-    return [name for name in strategy_names() if name.startswith(incomplete)]
-
-
-def complete_strategies(incomplete: str) -> list[str]:
-    """Registered strategies for the last of several names, which are not named yet."""
-    before, comma, last = incomplete.rpartition(",")
-    named = before.split(",")
-    return [before + comma + name for name in complete_strategy(last) if name not in named]
-
-
-Table = Annotated[
-    str | None, typer.Option(help="A table or its name.", autocompletion=complete_table)
-]
-Surrogate = Annotated[Path | None, typer.Option(help="A fitted surrogate.")]
-Isolate = Annotated[
-    bool,
-    typer.Option(
-        "--isolate", help="Run strategies apart, without the table: nasbench guide isolation."
-    ),
-]
 
 
 @with_protocol
@@ -92,24 +69,11 @@ def search(
     raspi4/latency_ms:min` is for strategies of several objectives (nsga2, mo_rea), which find a
     front; `--soft 'raspi4/latency_ms<=5'` weighs the metric by MnasNet's (latency / target)^-0.07.
     """
-    _say_reach(isolate)
+    say_reach(isolate)
     own = parse_settings(settings or ())
     given = strategy, (table, surrogate, train), seed, own, out, isolate, options
     document, shown = _search_apart(*given) if _ends_alone(strategy, isolate) else _search(*given)
     emit(document, as_json, rows(shown))
-
-
-def _say_reach(isolate: bool) -> None:
-    """Say where a process of its own is kept from the table by nothing but not being told."""
-    if isolate:
-        from nasbench.search.confinement import landlock
-
-        if not landlock():
-            typer.echo(
-                "nasbench: this system has no Landlock: strategies are told no path, but may read "
-                "your files (nasbench guide isolation)",
-                err=True,
-            )
 
 
 def _ends_alone(strategy: str, isolate: bool) -> bool:
@@ -288,105 +252,6 @@ def _oracle(source: Source, protocol: SearchProtocol) -> Oracle:
     return TrainerOracle(source.space, source.task, name, source.recipes[name], seeds=seeds)
 
 
-@with_protocol
-def compare(
-    tables: Annotated[
-        list[str],
-        typer.Option(
-            "--table", help="A table or name; give several times.", autocompletion=complete_table
-        ),
-    ],
-    strategies: Annotated[
-        str,
-        typer.Option(
-            help="Names with commas between; random_search runs beside them.",
-            autocompletion=complete_strategies,
-        ),
-    ],
-    out: Annotated[Path, folder_option("Folder for runs, page and summary.json.")],
-    seeds: Annotated[
-        str, typer.Option(help="Runs of each: how many, or which, as 0-9 or 3,5,8.")
-    ] = "100",
-    report_recipe: Annotated[
-        str | None, typer.Option(help="What incumbents are looked up by.")
-    ] = None,
-    test_recipe: Annotated[
-        str | None, typer.Option(help="What test metrics are looked up by; else --report-recipe.")
-    ] = None,
-    surrogate: Surrogate = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="STRATEGY.NAME=VALUE.")
-    ] = None,
-    also: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Another table, to look up what was found.", autocompletion=complete_table
-        ),
-    ] = None,
-    processes: Annotated[
-        int | None,
-        typer.Option(min=1, max=MOST_PROCESSES, help="Side by side; a core each by default."),
-    ] = None,
-    isolate: Isolate = False,
-    as_json: Json = False,
-    *,
-    options: ProtocolOptions,
-) -> None:
-    """Compare search strategies over many seeds; writes a page, figures, CSV and summary.json.
-
-    Run again with the same folder, it keeps the runs that are there. Over several tables each
-    has its own runs, and the page says which strategies are better over all of them.
-
-    Example: `nasbench compare --table demo/table.h5 --strategies random_search,reinforce
-    --budget-evaluations 30 --seeds 100 --out comparison`
-
-    For several objectives: `--strategies nsga2,mo_rea --objective raspi4/latency_ms:min`; bounds
-    are `--limit 'raspi4/latency_ms<=5'`, and soft ones `--soft 'raspi4/latency_ms<=5'`.
-    """
-    from nasbench.report import comparison_table, write_comparison
-    from nasbench.search import Comparisons
-    from nasbench.search import compare as run_compare
-    from nasbench.table import load
-
-    parameters: dict[str, dict[str, Any]] = {}
-    numbers = parse_seeds(seeds)
-    names = [name.strip() for name in strategies.split(",") if name.strip()]
-    if names and "random_search" not in names:
-        names.append("random_search")  # what any other must beat
-    for key, value in parse_settings(settings or ()).items():
-        strategy, _, name = key.partition(".")
-        if strategy not in names:
-            raise unknown("strategy in --set", strategy, names)
-        parameters.setdefault(strategy, {})[name] = value
-    protocol = replace(
-        options.protocol(names, parameters, load(tables[0]).space),
-        report_recipe=report_recipe,
-        test_recipe=test_recipe,
-        surrogate=surrogate,
-        also=also or (),
-    )
-    with progress() as tell:
-        comparison = run_compare(
-            names,
-            tables[0] if len(tables) == 1 else tables,
-            protocol,
-            seeds=numbers,
-            processes=processes or cores(),
-            isolate=isolate,
-            out=out,
-            progress=lambda done, total: tell("searching", done, total),
-        )
-    page = write_comparison(comparison, out)
-    several = comparison.tables.values() if isinstance(comparison, Comparisons) else [comparison]
-    goal = next(iter(several)).goal
-    said = f"goal: {goal.metric}, {'more' if goal.maximize else 'less'} is better"
-    shown = comparison_table(comparison).plain()
-    emit(comparison.summary(), as_json, f"{shown}\n{said}\n{page}")
-    if comparison.broken:
-        raise NasbenchError("; ".join(comparison.broken.values()) + "; the others ran")
-
-
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (search, compare):
-        app.command()(command)
+    """Add the command."""
+    app.command()(search)

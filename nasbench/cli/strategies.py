@@ -12,7 +12,21 @@ from nasbench.cli.common import Json, emit, rows
 if TYPE_CHECKING:
     from nasbench.search.catalog import StrategyInfo
 
-__all__ = ["register"]
+__all__ = ["complete_strategies", "complete_strategy", "register"]
+
+
+def complete_strategy(incomplete: str) -> list[str]:
+    """Registered strategies."""
+    from nasbench.search import strategy_names
+
+    return [name for name in strategy_names() if name.startswith(incomplete)]
+
+
+def complete_strategies(incomplete: str) -> list[str]:
+    """Registered strategies for the last of several names, which are not named yet."""
+    before, comma, last = incomplete.rpartition(",")
+    named = before.split(",")
+    return [before + comma + name for name in complete_strategy(last) if name not in named]
 
 
 def strategies(as_json: Json = False) -> None:

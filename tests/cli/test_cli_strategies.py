@@ -67,3 +67,17 @@ def test_a_table_without_times_says_that_time_is_unknown(cli, tmp_path):
     assert json.loads(cli(*words, "--json").out)["simulated_seconds"] is None
     timed = cli(*words, "--seconds-per-epoch", 2)
     assert "simulated       12.0 s" in timed.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("search", "random_search"),
+        ("compare", "--strategies", "random_search", "--out", "compared"),
+    ],
+)
+def test_without_landlock_it_is_said_that_files_can_be_read(words, cli, monkeypatch):
+    monkeypatch.setattr("nasbench.search.confinement.landlock", lambda: 0)
+    found = cli(*words, "--table", "nothere", "--budget-evaluations", 1, "--isolate")
+    assert found.status == 2
+    assert "no Landlock: strategies are given no path, but may read your files" in found.err

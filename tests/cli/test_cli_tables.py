@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nasbench as nb
-from nasbench.cli.searching import complete_strategies
+from nasbench.cli.strategies import complete_strategies
 from nasbench.cli.tables import complete_format, complete_kind, complete_per
 from nasbench.importers import KINDS, options_of
 from nasbench.table import Dataset, write_table

@@ -1,0 +1,129 @@
+"""Searching: many runs side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nasbench._limits import MOST_PROCESSES
+from nasbench._processes import cores
+from nasbench.cli.common import Json, emit, folder_option, parse_seeds, parse_settings, progress
+from nasbench.cli.look import complete_table
+from nasbench.cli.protocol import (
+    Isolate,
+    ProtocolOptions,
+    Surrogate,
+    say_reach,
+    with_protocol,
+)
+from nasbench.cli.strategies import complete_strategies
+from nasbench.errors import NasbenchError, unknown
+
+__all__ = ["register"]
+
+
+@with_protocol
+def compare(
+    tables: Annotated[
+        list[str],
+        typer.Option(
+            "--table", help="A table or name; give several times.", autocompletion=complete_table
+        ),
+    ],
+    strategies: Annotated[
+        str,
+        typer.Option(
+            help="Names with commas between; random_search runs beside them.",
+            autocompletion=complete_strategies,
+        ),
+    ],
+    out: Annotated[Path, folder_option("Folder for runs, page and summary.json.")],
+    seeds: Annotated[
+        str, typer.Option(help="Runs of each: how many, or which, as 0-9 or 3,5,8.")
+    ] = "100",
+    report_recipe: Annotated[
+        str | None, typer.Option(help="What incumbents are looked up by.")
+    ] = None,
+    test_recipe: Annotated[
+        str | None, typer.Option(help="What test metrics are looked up by; else --report-recipe.")
+    ] = None,
+    surrogate: Surrogate = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="STRATEGY.NAME=VALUE.")
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another table, to look up what was found.", autocompletion=complete_table
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_PROCESSES, help="Side by side; a core each by default."),
+    ] = None,
+    isolate: Isolate = False,
+    as_json: Json = False,
+    *,
+    options: ProtocolOptions,
+) -> None:
+    """Compare search strategies over many seeds; writes a page, figures, CSV and summary.json.
+
+    Run again with the same folder, it keeps the runs that are there. Over several tables each
+    has its own runs, and the page says which strategies are better over all of them.
+
+    Example: `nasbench compare --table demo/table.h5 --strategies random_search,reinforce
+    --budget-evaluations 30 --seeds 100 --out comparison`
+
+    For several objectives: `--strategies nsga2,mo_rea --objective raspi4/latency_ms:min`; bounds
+    are `--limit 'raspi4/latency_ms<=5'`, and soft ones `--soft 'raspi4/latency_ms<=5'`.
+    """
+    from nasbench.report import comparison_table, write_comparison
+    from nasbench.search import Comparisons
+    from nasbench.search import compare as run_compare
+    from nasbench.table import load
+
+    say_reach(isolate)
+    parameters: dict[str, dict[str, Any]] = {}
+    numbers = parse_seeds(seeds)
+    names = [name.strip() for name in strategies.split(",") if name.strip()]
+    if names and "random_search" not in names:
+        names.append("random_search")  # what any other must beat
+    for key, value in parse_settings(settings or ()).items():
+        strategy, _, name = key.partition(".")
+        if strategy not in names:
+            raise unknown("strategy in --set", strategy, names)
+        parameters.setdefault(strategy, {})[name] = value
+    protocol = replace(
+        options.protocol(names, parameters, load(tables[0]).space),
+        report_recipe=report_recipe,
+        test_recipe=test_recipe,
+        surrogate=surrogate,
+        also=also or (),
+    )
+    with progress() as tell:
+        comparison = run_compare(
+            names,
+            tables[0] if len(tables) == 1 else tables,
+            protocol,
+            seeds=numbers,
+            processes=processes or cores(),
+            isolate=isolate,
+            out=out,
+            progress=lambda done, total: tell("searching", done, total),
+        )
+    page = write_comparison(comparison, out)
+    several = comparison.tables.values() if isinstance(comparison, Comparisons) else [comparison]
+    goal = next(iter(several)).goal
+    said = f"goal: {goal.metric}, {'more' if goal.maximize else 'less'} is better"
+    shown = comparison_table(comparison).plain()
+    emit(comparison.summary(), as_json, f"{shown}\n{said}\n{page}")
+    if comparison.broken:
+        raise NasbenchError("; ".join(comparison.broken.values()) + "; the others ran")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(compare)
