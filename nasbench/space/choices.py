@@ -85,7 +85,7 @@ class ChoiceSpace(Space):
             at += len(self.separator) if at else 0
             choice = self._choice_at(string, at, places)
             if choice not in places:
-                hint = unknown(f"choice of {decision}", choice[:LONGEST], places)
+                hint = unknown(f"choice of {decision}", choice, places)
                 raise self._malformed(string, at, str(hint))
             code = code * len(places) + places[choice]
             at += len(choice)
