@@ -101,9 +101,9 @@ class Npz:
         array = self.arrays[key]
         if array.dtype.kind != "U" or array.shape or array.size > SMALL:
             raise self.fault(f"holds {key[:80]!r} that is {array}, not a sentence")
-        told = str(next(self.blocks(key)).item())
-        told.encode()  # half of a surrogate pair could not be shown
-        return told
+        sentence = str(next(self.blocks(key)).item())
+        sentence.encode()  # half of a surrogate pair could not be shown
+        return sentence
 
     def integers(self, key: str) -> list[int]:
         """A short list of whole numbers."""
@@ -157,11 +157,11 @@ class Npz:
             if start[:8] != b"\x93NUMPY\x01\x00":
                 raise self.fault(f"holds {key[:80]!r}, which is no .npy array")
             header = file.read(length)
-        told = _HEADER.fullmatch(header)
-        if told is None:
+        match = _HEADER.fullmatch(header)
+        if match is None:
             shown = header[:60].decode("ascii", "replace")
             raise self.fault(f"holds {key[:80]!r}, no array of plain numbers or strings: {shown!r}")
-        descr, order, shape = (part.decode() for part in told.groups())
+        descr, order, shape = (part.decode() for part in match.groups())
         array = ArrayHeader(
             member,
             np.dtype(descr),
@@ -187,7 +187,7 @@ def open_npz(
 
     Args:
         source: the file.
-        progress: told how many bytes of arrays are read.
+        progress: called with how many bytes of arrays are read.
         wanted: says by its name whether an array is; the others are not looked at.
         most: bytes that all wanted arrays may have; `LARGEST` by default.
 

@@ -61,8 +61,8 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
         "unknown device 'cpu-trch'; did you mean cpu-torch?"
     """
     names = sorted(known)
-    told = shown(name)
-    asked = name[:_LONGEST] if isinstance(name, str) else told
+    shown_name = shown(name)
+    asked = name[:_LONGEST] if isinstance(name, str) else shown_name
     near = difflib.get_close_matches(asked, names, n=3, cutoff=0.5)
     if near:
         hint = f"did you mean {' or '.join(near)}?"
@@ -72,7 +72,7 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> UnknownName:
         hint += "" if hint.endswith(names[-1]) else f" ... ({len(names)} in all)"
     else:
         hint = "none is known"
-    return UnknownName(f"unknown {kind} {told}; {hint}")
+    return UnknownName(f"unknown {kind} {shown_name}; {hint}")
 
 
 def shown(value: object) -> str:

@@ -80,8 +80,8 @@ def drain_pickle(
     Args:
         path: of the file; see `load_pickle`.
         under: the key of the large dict.
-        take: told key and value of each of its pairs, once it is complete.
-        progress: told how many bytes of the file the first reading has passed.
+        take: called with key and value of each of its pairs, once it is complete.
+        progress: called with how many bytes of the file the first reading has passed.
         allow: see `load_pickle`.
 
     Raises:

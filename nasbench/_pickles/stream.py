@@ -51,7 +51,7 @@ class Drain(Machine):
         names: see `Machine`.
         uses: of the memo; see `count_gets`.
         under: the key of that entry.
-        take: told key and value of each pair of the dict under it, once it is complete.
+        take: called with key and value of each pair of the dict under it, once it is complete.
     """
 
     def __init__(

@@ -66,7 +66,7 @@ def build(
         hardware: to train on: a torch device's name, or `auto`.
         executor: `local` trains on this machine, `ray` on the CPUs of a Ray cluster. Devices
             are measured on this machine.
-        progress: told as the build goes on.
+        progress: called as the build goes on.
     """
     crew = Crew.of(spec, processes, engine, hardware, executor)
     plan = plan_of(spec, crew.engine)
@@ -101,7 +101,7 @@ def train_shard(
         engine: one for all shards.
         hardware: to train on.
         executor: who trains.
-        progress: told as the shard goes on.
+        progress: called as the shard goes on.
 
     Returns:
         How many trainings the shard has.

@@ -139,7 +139,7 @@ def estimate(
         sampling: what of the space is trained; all where left out. What is journaled counts as
             part of the sample, as it is where an earlier one was smaller.
         complete: the rest is predicted: all are measured and in the table.
-        progress: told as cells are timed.
+        progress: called as cells are timed.
     """
     crew = Crew.of(spec, processes, engine, hardware, "local")
     if check_out(out) and not is_sample_of(out, plan_of(spec, crew.engine)):

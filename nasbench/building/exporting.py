@@ -186,7 +186,7 @@ def export(
         chosen: what.
         path: of the file, which appears whole.
         train: train the network first.
-        progress: told how far training and testing are.
+        progress: called with how far training and testing are.
 
     Raises:
         NasbenchError: where the training diverged, or the file would not compute what PyTorch
@@ -247,7 +247,7 @@ def _about(chosen: Chosen, pixels: Pixels, accuracy: float) -> dict[str, str]:
     """What the file says of itself: texts, and JSON where there is more than one value."""
     spec, task, table = chosen.spec, chosen.spec.task, chosen.table
     channels = {1: "grey", 3: "red, green, blue"}.get(task.shape[0], "as in the task")
-    told = {
+    values = {
         "input": "images, uint8 [n, channels, height, width]; the graph standardises them",
         "input_shape": json.dumps(task.shape),
         "input_range": "0 to 255",
@@ -271,9 +271,9 @@ def _about(chosen: Chosen, pixels: Pixels, accuracy: float) -> dict[str, str]:
         "versions": json.dumps(versions()),
     }
     if table is not None:
-        told["table"] = table.name
-        told["table_content_sha256"] = str(table.manifest["content_sha256"])
-    return told
+        values["table"] = table.name
+        values["table_content_sha256"] = str(table.manifest["content_sha256"])
+    return values
 
 
 def _beside(chosen: Chosen, record: Record) -> tuple[bool | None, str]:
@@ -290,10 +290,11 @@ def _beside(chosen: Chosen, record: Record) -> tuple[bool | None, str]:
     if again.stored != again.stored:
         return None, f"{table.name} has no training of it with seed {chosen.seed} to compare with"
     then = built(table)
-    told = f"{again.stored:.2f} % in {table.name}, {again.retrained:.2f} % now"
+    accuracies = f"{again.stored:.2f} % in {table.name}, {again.retrained:.2f} % now"
     was = then.get("engine")
     if was != chosen.engine:
-        return False, f"{told}: the {was} engine trained it then, {chosen.engine} now"
+        return False, f"{accuracies}: the {was} engine trained it then, {chosen.engine} now"
     return False, (
-        f"{told}: the same engine rounds otherwise on another processor or with other versions"
+        f"{accuracies}: the same engine rounds otherwise on another processor or with other "
+        f"versions"
     )

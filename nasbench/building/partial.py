@@ -91,7 +91,7 @@ def build_sample(
         engine: that trains.
         hardware: to train on.
         executor: who trains. Networks are scored on this machine, side by side as in training.
-        progress: told as it goes on, of each round by a line of its own.
+        progress: called as it goes on, and after each round.
     """
     check_sample(spec, sampling, complete)
     crew = Crew.of(spec, processes, engine, hardware, executor)
@@ -178,7 +178,7 @@ def _train(
         found = _scores(spec, sampling, architectures.tolist(), crew, done, tell)
         return np.asarray([found[a] for a in architectures.tolist()], dtype=np.float64)
 
-    def told(one: Round) -> None:
+    def report(one: Round) -> None:
         tau = one.kendall
         tell(
             f"{one.fitted:,} fitted: tau {tau.value:.2f} [{tau.low:.2f}, {tau.high:.2f}]",
@@ -186,7 +186,7 @@ def _train(
             sampling.size - sampling.held_out,
         )
 
-    return run_rounds(spec.space, sampling, train, proxy=proxy, models=complete, told=told)
+    return run_rounds(spec.space, sampling, train, proxy=proxy, models=complete, report=report)
 
 
 def _scores(

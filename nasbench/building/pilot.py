@@ -94,7 +94,7 @@ def pilot(
         processes: how many trainings run side by side; a core each by default.
         engine: one of `nasbench.train.engine.ENGINES`, or `auto` for the fastest that is here.
         hardware: to train on: a torch device's name, or `auto`.
-        progress: told as the pilot goes on.
+        progress: called as the pilot goes on.
     """
     if len(spec.seeds) < 3:
         raise NasbenchError("a pilot needs 3 seeds or more to tell their noise: give --seeds 3")

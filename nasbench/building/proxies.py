@@ -77,7 +77,7 @@ def score_table(
             one. All where left out.
         processes: side by side, each on one thread; a core each by default.
         hardware: a torch device's name, or `auto`.
-        progress: told as it goes on.
+        progress: called as it goes on.
     """
     if processes is not None and not 1 <= processes <= MOST_PROCESSES:
         raise BadValue(
@@ -298,7 +298,7 @@ def _missing(
     name: str, entries: Sequence[Mapping[str, Any]], mean: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
     """Why draws of a proxy are missing, and with all of them its mean."""
-    told: dict[tuple[str, str], list[int]] = {}
+    reasons: dict[tuple[str, str], list[int]] = {}
     lost = iter(np.isnan(mean).tolist())
     for entry in entries:
         members = entry["architectures"]
@@ -307,10 +307,10 @@ def _missing(
             if of != name or (nothing[place] and draw):
                 continue
             if nothing[place]:
-                told.setdefault((f"proxy/{name}", reason), []).append(members[place])
+                reasons.setdefault((f"proxy/{name}", reason), []).append(members[place])
             why = reason if nothing[place] else f"draw {draw}: {reason}"
-            told.setdefault((f"proxy_draws/{name}", why), []).append(members[place])
+            reasons.setdefault((f"proxy_draws/{name}", why), []).append(members[place])
     return [
         {"scope": scope, "reason": reason, "architectures": architectures}
-        for (scope, reason), architectures in told.items()
+        for (scope, reason), architectures in reasons.items()
     ]

@@ -58,7 +58,7 @@ def train_on_ray(
         units: what to train.
         processes: how many side by side; what the cluster has room for by default.
         engine: `native` or `reference`; trains on the CPU, on one thread.
-        joined: told of each machine, by its session, before its first record.
+        joined: called with the session of each machine before its first record.
     """
     if not units:
         return

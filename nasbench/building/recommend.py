@@ -159,16 +159,16 @@ def _recommend(candidates: Mapping[str, Candidate], hours: float) -> tuple[str |
             f"no recipe trains the whole space within {hours:g} hours: {name} is the cheapest "
             f"and takes {candidates[name].hours:.2g}"
         )
-    told = {name: c for name, c in paid.items() if math.isfinite(c.quality.low)}
-    if not told:
+    judged = {name: c for name, c in paid.items() if math.isfinite(c.quality.low)}
+    if not judged:
         n = max(c.quality.n for c in paid.values())
         return None, (
             f"n = {n} in the {DECIDING} is too little for an interval: a larger --budget or more "
             f"--cells go on from here"
         )
-    name = max(told, key=lambda n: (round(told[n].quality.low, 2), -told[n].hours))
-    quality = told[name].quality
-    without = told[name].scopes[DECIDING].partial is None
+    name = max(judged, key=lambda n: (round(judged[n].quality.low, 2), -judged[n].hours))
+    quality = judged[name].quality
+    without = judged[name].scopes[DECIDING].partial is None
     what = (
         f"{'reliability' if without else 'what it adds to FLOPs and parameters'} in the {DECIDING}"
     )
@@ -183,5 +183,5 @@ def _recommend(candidates: Mapping[str, Candidate], hours: float) -> tuple[str |
         among = f"{len(candidates)} recipe{'s' * (len(candidates) > 1)}"
     return name, (
         f"{what}, {figure}, has the highest lower bound of {among}; the whole space takes "
-        f"{told[name].hours:.2g} hours"
+        f"{judged[name].hours:.2g} hours"
     )

@@ -128,7 +128,7 @@ def retrain(
         seed: of the choice.
         task: that it was trained on, where that is not a shipped one.
         processes: how many trainings run side by side; a core each by default.
-        progress: told as trainings end.
+        progress: called as trainings end.
 
     Raises:
         NasbenchError: where the table was imported or completed by predictions, or the task is

@@ -145,7 +145,7 @@ def run_rounds(
     *,
     proxy: Callable[[Integers], Floats],
     models: bool,
-    told: Callable[[Round], None],
+    report: Callable[[Round], None],
 ) -> Outcome:
     """Train a sample; with models, until more of it no longer ranks what is held out better.
 
@@ -166,7 +166,7 @@ def run_rounds(
         proxy: scores of architectures `[n]` by `sampling.by`, NaN where there is none; asked for
             by `stratified`, once.
         models: False trains the sample whole; `active` fits some to choose it all the same.
-        told: of each round.
+        report: called with each round.
     """
     held_out, others = divided(space.representatives.astype(np.int64), sampling.seed)
     held_out = held_out[: sampling.held_out]
@@ -198,7 +198,7 @@ def run_rounds(
         members = learner.fit(chosen, values)
         guesses.append(members[:, learner.places(held_out[scored])].mean(0))
         rounds.append(_judge(size, _mean(truth[scored]), guesses))
-        told(rounds[-1])
+        report(rounds[-1])
         if models and _is_flat(rounds):
             break
     both = np.concatenate((held_out, chosen))

@@ -116,8 +116,8 @@ def main() -> None:
         status = 2
     except typer.TyperException as error:  # an option or argument that cannot be read
         # Without arguments there is nothing to say: the help was shown.
-        if told := error.format_message():
-            _say(f"{told} (nasbench COMMAND --help)")
+        if message := error.format_message():
+            _say(f"{message} (nasbench COMMAND --help)")
         status = 2
     except OSError as error:  # as of a full disk behind stdout
         _say(f"cannot read or write {error.filename or 'the output'}: {error.strerror or error}")

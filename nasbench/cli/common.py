@@ -109,23 +109,23 @@ def say_engine(engine: str, hardware: str = "auto") -> None:
         )
 
 
-def file_option(told: str, name: str = "--out", *, new: bool = False) -> Any:
+def file_option(about: str, name: str = "--out", *, new: bool = False) -> Any:
     """An option that names a file to write; what cannot be one is refused before all else.
 
     Args:
-        told: its help.
+        about: its help.
         name: of the option.
         new: a file must not be there yet.
     """
-    return _path_option(told, name, lambda path: check_out(path, name, new=new))
+    return _path_option(about, name, lambda path: check_out(path, name, new=new))
 
 
-def folder_option(told: str, name: str = "--out") -> Any:
+def folder_option(about: str, name: str = "--out") -> Any:
     """An option that names a folder to write to, which is made where its own folder is there."""
-    return _path_option(told, name, lambda path: check_folder(path, name))
+    return _path_option(about, name, lambda path: check_folder(path, name))
 
 
-def _path_option(told: str, name: str, check: Callable[[Path], object]) -> Any:
+def _path_option(about: str, name: str, check: Callable[[Path], object]) -> Any:
     def parse(text: str | Path) -> Path:
         # Of an empty text, as an unset variable of a shell leaves it, Path makes the folder here.
         if not str(text).strip():
@@ -137,7 +137,7 @@ def _path_option(told: str, name: str, check: Callable[[Path], object]) -> Any:
             check(path)
         return path
 
-    return typer.Option(name, help=told, parser=parse, callback=judge, metavar="PATH")
+    return typer.Option(name, help=about, parser=parse, callback=judge, metavar="PATH")
 
 
 def read_start(path: Path | None, space: Any) -> tuple[int, ...]:

@@ -55,9 +55,9 @@ def space(
     distinct: int | None = None
     try:
         distinct = found.unique
-        told = f"{distinct:,} (the same function with the same weights counts once)"
+        unique = f"{distinct:,} (the same function with the same weights counts once)"
     except NasbenchError as error:  # too large to list
-        told = f"not counted: {error}"
+        unique = f"not counted: {error}"
     document = {
         **found.describe(),
         "size": found.size,
@@ -68,7 +68,7 @@ def space(
     shown = [
         ("space", found.name),
         ("architectures", f"{found.size:,}"),
-        ("distinct", told),
+        ("distinct", unique),
         *((key, ", ".join(map(str, v))) for key, v in document.items() if key == "operations"),
     ]
     if isinstance(found, ChoiceSpace):
@@ -113,8 +113,8 @@ def info(table: TableArgument, as_json: Json = False) -> None:
     for name in manifest["datasets"]:
         if name.startswith(PREDICTED):
             marked = int(opened.dataset(name).values.sum())
-            told = f"{marked:,} of {len(opened.rows):,} rows are predicted, not trained"
-            shown.append((name, told))
+            predicted = f"{marked:,} of {len(opened.rows):,} rows are predicted, not trained"
+            shown.append((name, predicted))
     for device in opened.devices:
         kinds = manifest["devices"][device]["kinds"]
         came = {

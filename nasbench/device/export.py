@@ -88,7 +88,7 @@ def count_right(path: str | Path, split: Split, progress: Progress | None = None
     Args:
         path: of a file that takes uint8 images; ONNX Runtime runs it, one thread.
         split: images uint8 `[n, channels, height, width]` and labels.
-        progress: told how many images are done.
+        progress: called with how many images are done.
     """
     session = open_session(Path(path).read_bytes(), threads=1)
     tell = progress or silent

@@ -56,7 +56,7 @@ def read(
     Args:
         source: the file.
         scratch: where the arrays go.
-        progress: told of the bytes read.
+        progress: called with the bytes read.
         space: the name of the architectures' space.
         task: what was trained on.
         seconds: `cumulative` or `per-epoch`, which are summed; see `settle_seconds`.
@@ -216,5 +216,5 @@ def _reasons(name: str, of: Settled, rows: NDArray[np.int64], said: str) -> list
     ended = [gap for gap in of.gaps if gap["reason"] == ENDED]
     absent &= ~np.isin(rows, [row for gap in ended for row in gap["architectures"]])
     reason = said.removeprefix("missing:").strip()
-    told = {"scope": name, "reason": reason, "architectures": rows[absent].tolist()}
-    return [*([told] if absent.any() else []), *ended]
+    entry = {"scope": name, "reason": reason, "architectures": rows[absent].tolist()}
+    return [*([entry] if absent.any() else []), *ended]

@@ -38,7 +38,7 @@ def read(source: Path, scratch: Scratch, progress: Progress, *, dataset: str) ->
     Args:
         source: the pickle.
         scratch: not needed: the numbers are few.
-        progress: told of the columns read.
+        progress: called with the columns read.
         dataset: whose images the networks take: `cifar10`, `cifar100` or `ImageNet16-120`.
 
     Raises:

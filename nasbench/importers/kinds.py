@@ -59,7 +59,7 @@ def import_table(
         source: the file or folder.
         out: the table.
         name: of the table; the importer's own name for it where none is given.
-        progress: told what is being done, how much is done, and how much there is.
+        progress: called with what is being done, how much is done, and how much there is.
         options: of the kind; see `options_of`.
 
     Raises:

@@ -35,7 +35,7 @@ def read(source: Path, scratch: Scratch, progress: Progress, *, dataset: str) ->
     Args:
         source: the file.
         scratch: where arrays go.
-        progress: told of the architectures read.
+        progress: called with the architectures read.
         dataset: cifar10, cifar100 or ImageNet16-120.
 
     Raises:

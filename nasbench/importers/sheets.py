@@ -75,7 +75,7 @@ def read(
     Args:
         source: the file, csv or parquet (told apart by its first bytes).
         scratch: where the arrays go.
-        progress: told of what was read.
+        progress: called with what was read.
         space: the name of the architectures' space.
         recipe: the recipe that the metrics are of, where no column says it.
         epochs: after how many epochs the metrics were taken, where no column says it.

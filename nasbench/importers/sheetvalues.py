@@ -76,7 +76,7 @@ def fill(
         architectures: all of its rows have been met.
         groups: by recipe.
         scratch: where the arrays go.
-        progress: told of what was read.
+        progress: called with what was read.
         average_repeats: whether several rows for one training and epoch stand for their mean;
             else they are refused.
     """

@@ -67,7 +67,7 @@ def read(source: Path, scratch: Scratch, progress: Progress, *, dataset: str) ->
     Args:
         source: the package's folder of pickles (see `find`), or one of them.
         scratch: not needed: the numbers are few.
-        progress: told of the cells read.
+        progress: called with the cells read.
         dataset: `cifar10`, `cifar100` or `imagenet` (ImageNet16-120).
 
     Raises:

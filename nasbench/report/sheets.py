@@ -53,8 +53,8 @@ def write_sheets(comparisons: Mapping[str, Comparison], out: Path) -> None:
         for strategy, traces in comparison.traces.items()
         for trace in traces
     ]
-    told = ["table", "strategy", "seed", "queries", "thinking_wall_seconds"]
-    write_csv(out / "thinking.csv", told, thinking)
+    head = ["table", "strategy", "seed", "queries", "thinking_wall_seconds"]
+    write_csv(out / "thinking.csv", head, thinking)
 
 
 _NUMBERS = ("mean", "low", "high", "q25", "median", "q75")

@@ -114,8 +114,8 @@ def _thinking_ms(comparison: Comparison, strategy: str) -> str:
     """Wall time in ask and tell for each evaluation, in milliseconds."""
     traces = comparison.traces[strategy]
     seconds = sum(trace.thinking_seconds for trace in traces)
-    told = sum(len(trace.architectures) for trace in traces)
-    return f"{1000 * seconds / told:.2g}" if math.isfinite(seconds) else "–"
+    evaluations = sum(len(trace.architectures) for trace in traces)
+    return f"{1000 * seconds / evaluations:.2g}" if math.isfinite(seconds) else "–"
 
 
 def _note(comparison: Comparison) -> str:

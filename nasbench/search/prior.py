@@ -49,9 +49,9 @@ class Prior:
             raise NasbenchError(f"a filter keeps a share above 0 and up to 1, got {self.keep}")
 
     def __str__(self) -> str:
-        told = f"the scores of {self.proxy}, to strategies that take them"
+        use = f"the scores of {self.proxy}, to strategies that take them"
         kept = f"; only the best {100 * self.keep:.3g} % by them are trained"
-        return told if self.keep == 1 else told + kept
+        return use if self.keep == 1 else use + kept
 
     def scores(self, table: Table | None) -> NDArray[np.float64]:
         """Of each architecture of the table's space, the higher the better; NaN without one."""

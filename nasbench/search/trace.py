@@ -186,10 +186,10 @@ def _thinking(path: Path) -> dict[int, float]:
     found = {}
     notes = notes_path(path)
     try:
-        told = read_text(notes, "notes").splitlines() if notes.exists() else []
+        lines = read_text(notes, "notes").splitlines() if notes.exists() else []
     except NasbenchError:
         return {}
-    for line in told:
+    for line in lines:
         try:
             note = json.loads(line)
             found[integer(note["seed"])] = number(note["thinking_seconds"], 0)

@@ -177,10 +177,12 @@ def _check_description(space: Space, sample: Architectures, strings: list[str]) 
     with suppress(NasbenchError):  # not registered
         copies["describe"] = from_description(again)
     for way, copy in copies.items():
-        told = f"{space.name} made again by {way}"
-        assert type(copy) is type(space), f"{told} is a {type(copy).__name__}"
-        assert copy.describe() == described, f"{told} describes itself otherwise"
-        assert [copy.string(a) for a in sample.tolist()] == strings, f"{told} is numbered otherwise"
+        which = f"{space.name} made again by {way}"
+        assert type(copy) is type(space), f"{which} is a {type(copy).__name__}"
+        assert copy.describe() == described, f"{which} describes itself otherwise"
+        assert [copy.string(a) for a in sample.tolist()] == strings, (
+            f"{which} is numbered otherwise"
+        )
 
 
 def _check_classes(space: Space, sample: Architectures) -> None:

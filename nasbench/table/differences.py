@@ -70,8 +70,8 @@ class Column:
 
     def describe(self) -> dict[str, Any]:
         """By name; plain JSON values, None for NaN."""
-        told = {k: None if v != v else v for k, v in asdict(self).items() if k != "name"}
-        return {**told, "spearman": self.spearman.describe() if self.spearman else None}
+        values = {k: None if v != v else v for k, v in asdict(self).items() if k != "name"}
+        return {**values, "spearman": self.spearman.describe() if self.spearman else None}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +146,7 @@ def diff(a: Table, b: Table, *, progress: Progress = lambda what, done, total: N
     Args:
         a: a table.
         b: another.
-        progress: told which data set is compared.
+        progress: called with which data set is compared.
     """
     common = [name for name in stored(a) if name in stored(b)]
     facts = tuple(_facts("", _said(a, common), _said(b, common)))

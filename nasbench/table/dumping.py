@@ -66,7 +66,7 @@ def dump(
         to: one of `FORMATS`.
         per: what a line of a sheet stands for, one of `PER`; `epoch`, which leaves nothing out,
             where none is given.
-        progress: told how many architectures are written.
+        progress: called with how many architectures are written.
 
     Returns:
         How many lines it has, or architectures in an npz.
@@ -192,16 +192,16 @@ def _npz(table: Table, out: Path, progress: Progress) -> int:
             bare = name in ("network/parameters", "network/flops")
             key = name.removeprefix("network/") if bare else name
             _put(archive, key, *_array(table, name, architectures))
-            if told := _sentence(table, name):
-                _put_whole(archive, f"about/{key}", np.asarray(told))
+            if sentence := _sentence(table, name):
+                _put_whole(archive, f"about/{key}", np.asarray(sentence))
             progress("writing data sets", done + 1, len(names))
         source = table.manifest.get("source", {})
         about = {key: source[key] for key in ("licence", "citation") if key in source}
         about["table"] = f"{table.name}, of which the file has the SHA-256 {table.sha256}"
         if table.manifest["sharing"] == "canonical":
             about["sharing"] = "architectures that are the same network share one training"
-        for key, told in about.items():
-            _put_whole(archive, f"about/{key}", np.asarray(told))
+        for key, sentence in about.items():
+            _put_whole(archive, f"about/{key}", np.asarray(sentence))
     return len(architectures)
 
 

@@ -74,7 +74,7 @@ def merge(
             others say: numbers that were rounded on the way do not agree to the last digit.
         new: nothing was at `out` when the caller's work began, or is there now: what appears
             stays, and is said.
-        progress: told which data set is joined.
+        progress: called with which data set is joined.
 
     Raises:
         NasbenchError: where spaces, tasks, recipes of one name, devices of one name, values or
@@ -161,15 +161,15 @@ def _check_space(labelled: Mapping[str, Table]) -> None:
 
 def _task(labelled: Mapping[str, Table]) -> dict[str, Any] | None:
     """What all were trained on: as said by the first table that knows the task's hash."""
-    told = {label: t.manifest["task"] for label, t in labelled.items() if t.manifest.get("task")}
-    for (a, first), (b, other) in combinations(told.items(), 2):
+    tasks = {label: t.manifest["task"] for label, t in labelled.items() if t.manifest.get("task")}
+    for (a, first), (b, other) in combinations(tasks.items(), 2):
         key = "hash" if "hash" in first and "hash" in other else "name"
         if first.get(key) != other.get(key):
             raise NasbenchError(
                 f"{a} was trained on task {_task_words(first)}, {b} on {_task_words(other)}: only "
                 f"tables of one task can be merged"
             )
-    known = sorted(told.values(), key=lambda task: "hash" not in task)
+    known = sorted(tasks.values(), key=lambda task: "hash" not in task)
     return dict(known[0]) if known else None
 
 
@@ -268,8 +268,8 @@ def _join(
             known |= has
         within = tuple(range(1, known.ndim))
         holes[piece] = ~known.all(axis=within)
-        told = np.any([has for _, has in found.values()], axis=0)
-        dropped[piece] = (told & ~known).any(axis=within)
+        given = np.any([has for _, has in found.values()], axis=0)
+        dropped[piece] = (given & ~known).any(axis=within)
     return Dataset(values, about), holes, dropped
 
 
@@ -354,8 +354,8 @@ def _missing(
         under = [rows for name, rows in holes.items() if covers(scope, name)]
         listed = of & np.any(under, axis=0) if under else of
         if listed.any():
-            told = [] if listed.all() else architectures[listed].tolist()
-            into.append({"scope": scope, "reason": why, "architectures": told})
+            named = [] if listed.all() else architectures[listed].tolist()
+            into.append({"scope": scope, "reason": why, "architectures": named})
 
     clocks = "two clocks contradict each other, and the one with more epochs lacks this one"
     for name, rows in dropped.items():

@@ -23,18 +23,18 @@ def published(manifest: Mapping[str, Any]) -> dict[str, Any]:
         >>> published({"history": [{"host": "lab-3", "process": 7, "started": "2026-11-22"}]})
         {'history': [{'started': '2026-11-22'}]}
     """
-    told = dict(manifest)
-    if isinstance(history := told.get("history"), list):
-        told["history"] = [
+    public = dict(manifest)
+    if isinstance(history := public.get("history"), list):
+        public["history"] = [
             {key: value for key, value in session.items() if key not in _UNSAID}
             for session in history
         ]
-    source = told.get("source")
+    source = public.get("source")
     if isinstance(source, Mapping) and isinstance(options := source.get("options"), Mapping):
-        told["source"] = {**source, "options": {k: _file_name(v) for k, v in options.items()}}
-    if isinstance(sources := told.get("sources"), list):
-        told["sources"] = [published(one) for one in sources]
-    return told
+        public["source"] = {**source, "options": {k: _file_name(v) for k, v in options.items()}}
+    if isinstance(sources := public.get("sources"), list):
+        public["sources"] = [published(one) for one in sources]
+    return public
 
 
 def _file_name(value: Any) -> Any:

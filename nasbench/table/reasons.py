@@ -43,12 +43,12 @@ def of_cost(table: Table, device: str, metric: str) -> list[str]:
     return _told(table, f"device/{device}/{metric}", column, np.zeros(len(column), dtype=np.bool_))
 
 
-def by_architecture(table: Table, told: Sequence[str]) -> dict[int, str]:
+def by_architecture(table: Table, of_rows: Sequence[str]) -> dict[int, str]:
     """The reasons of the rows for every architecture of the space that has one."""
     return {
-        architecture: told[row] if row >= 0 else ABSENT
+        architecture: of_rows[row] if row >= 0 else ABSENT
         for architecture, row in enumerate(table.row_of.tolist())
-        if row < 0 or told[row]
+        if row < 0 or of_rows[row]
     }
 
 

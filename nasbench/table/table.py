@@ -312,8 +312,8 @@ class Table:
             epoch: as in `values`.
             seed: as in `values`.
         """
-        told = reasons.of_metric(self, metric, recipe=recipe, epoch=epoch, seed=seed)
-        return reasons.by_architecture(self, told)
+        of_rows = reasons.of_metric(self, metric, recipe=recipe, epoch=epoch, seed=seed)
+        return reasons.by_architecture(self, of_rows)
 
     def missing_cost(self, device: str, metric: str) -> dict[int, str]:
         """Why a device's metric is NaN: architecture to reason."""

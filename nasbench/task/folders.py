@@ -108,7 +108,7 @@ class _Done:
         """
         self._refuse_lost()
         bright = f", the brightest value is {self._brightest:,}" if self._brightest >= 0 else ""
-        told = {
+        sentences = {
             "frames": "with several frames: the first is used",
             "turned": "turned upright, as their EXIF says",
             "unclear": "with damaged EXIF, taken as they are stored",
@@ -118,7 +118,7 @@ class _Done:
         }
         return [
             f"{counted(self._names[what], 'image')} {text}"
-            for what, text in told.items()
+            for what, text in sentences.items()
             if what in self._names
         ]
 

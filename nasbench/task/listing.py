@@ -191,6 +191,6 @@ def _inside(what: str, entries: Sequence[Path]) -> str:
         return f", with {images:,} image{'' if images == 1 else 's'}"
     if what == "file":
         kinds = Counter(utf8(entry.suffix.lower()) or "without suffix" for entry in entries)
-        told = [f"{n:,} {kind}" for kind, n in kinds.most_common(_KINDS)]
-        return f" of other kinds: {named(told)}{', ...' if len(kinds) > _KINDS else ''}"
+        most = [f"{n:,} {kind}" for kind, n in kinds.most_common(_KINDS)]
+        return f" of other kinds: {named(most)}{', ...' if len(kinds) > _KINDS else ''}"
     return ""

@@ -92,7 +92,7 @@ _UNUSUAL = re.compile("[\\x00-\\x1f\\x7f\\ud800-\\udfff]")
 
 
 def _check_kind(key: str, value: object) -> None:
-    kinds, told = KINDS[key]
+    kinds, expected = KINDS[key]
     sound = isinstance(value, kinds) and not isinstance(value, bool)
     if isinstance(value, list):
         kind = str if key == "classes" else int
@@ -100,4 +100,4 @@ def _check_kind(key: str, value: object) -> None:
     elif isinstance(value, str):
         sound = sound and 0 < len(value) <= _LONGEST and not _UNUSUAL.search(value)
     if not sound:
-        raise BadValue(f"[task]: {key} is {told}, got {value!r:.99}")
+        raise BadValue(f"[task]: {key} is {expected}, got {value!r:.99}")

@@ -199,13 +199,13 @@ class Repository:
         ranks = ranks[:, known]
         first, second = np.triu_indices(len(ranks), 1)
         apart = (ranks[first] - ranks[second]) ** 2  # [pairs, known]
-        told = np.zeros(len(apart))
+        covered = np.zeros(len(apart))  # how far each pair of tasks is told apart
         chosen = []
         for part in np.array_split(np.argsort(ranks.mean(0), kind="stable"), n):
             best = part[len(part) // 2]  # with one task there are no two to tell apart
             if len(apart):
-                best = part[apart[told.argmin(), part].argmax()]
-            told += apart[:, best]
+                best = part[apart[covered.argmin(), part].argmax()]
+            covered += apart[:, best]
             chosen.append(int(known[best]))
         return chosen
 

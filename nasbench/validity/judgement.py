@@ -117,7 +117,7 @@ def judge(
             of every recipe at its last epoch and every cost of every device, those apart that
             too few architectures have to be ranked by.
         combined: the proxies that combinations are made of; all where left out.
-        progress: told which metric is looked at.
+        progress: called with which metric is looked at.
     """
     chosen = scores_of(table, proxies)
     targets = targets_of(table, metrics)

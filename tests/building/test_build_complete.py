@@ -81,7 +81,7 @@ def run(sampling: Sampling, truth: dict[int, Truth], models: bool = True) -> Out
     def proxy(architectures: NDArray[np.int64]) -> Truth:
         return FOUR.ops(architectures).sum(1).astype(float)
 
-    outcome = run_rounds(FOUR, sampling, train, proxy=proxy, models=models, told=lambda one: None)
+    outcome = run_rounds(FOUR, sampling, train, proxy=proxy, models=models, report=lambda one: None)
     assert len(set(asked)) == len(asked)
     assert sorted(asked) == outcome.trained.tolist()
     return outcome
