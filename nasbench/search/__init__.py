@@ -7,9 +7,10 @@ from nasbench.search.comparison import Comparison
 from nasbench.search.comparisons import Comparisons, compare
 from nasbench.search.cost_model import CostModel
 from nasbench.search.isolation import Isolation
+from nasbench.search.loop import Evaluation
 from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle
 from nasbench.search.protocol import SearchProtocol
-from nasbench.search.run import Evaluation, Run, search
+from nasbench.search.run import Run, search
 from nasbench.search.run_spec import RunSpec
 from nasbench.search.strategy import (
     Budget,

@@ -20,10 +20,10 @@ from nasbench.search import (
     Limit,
     Query,
     RunSpec,
+    loop,
     make_strategy,
     search,
 )
-from nasbench.search import run as run_module
 from nasbench.search.testing import ToyOracle
 from nasbench.space import get
 
@@ -179,7 +179,7 @@ def test_equal_networks_are_repeats() -> None:
 
 
 def test_only_free_repeats_end_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "FREE_IN_A_ROW", 7)
+    monkeypatch.setattr(loop, "FREE_IN_A_ROW", 7)
     queries = [whole(1), whole(1), whole(2), *[whole(1)] * 50]
     run = search(spec(repeats="free"), MadeUpOracle(), strategy=Scripted(queries))
     assert len(run.evaluations) == 3 + 7
@@ -188,7 +188,7 @@ def test_only_free_repeats_end_the_search(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_resuming_to_where_it_stands_ends_the_search_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is paid nothing, so that no budget in seconds would ever be spent."""
-    monkeypatch.setattr(run_module, "FREE_IN_A_ROW", 7)
+    monkeypatch.setattr(loop, "FREE_IN_A_ROW", 7)
     queries = [Query(1, "r", 2, resume=True)] * 50
     run = search(spec(Budget(seconds=100.0)), MadeUpOracle(), strategy=Scripted(queries))
     assert len(run.evaluations) == 1 + 7
@@ -197,7 +197,7 @@ def test_resuming_to_where_it_stands_ends_the_search_too(monkeypatch: pytest.Mon
 def test_running_trainings_are_told_before_free_repeats_end_the_search(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(run_module, "FREE_IN_A_ROW", 7)
+    monkeypatch.setattr(loop, "FREE_IN_A_ROW", 7)
     strategy = Scripted([whole(1), whole(99), *[whole(1)] * 50])
     oracle = MadeUpOracle(seconds=lambda architecture, epochs: float(architecture))
     run = search(spec(workers=2, repeats="free"), oracle, strategy=strategy)
