@@ -91,5 +91,5 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-_LONGEST = 128
+_LONGEST = 100
 """Letters of a name that a sentence repeats."""

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -261,8 +262,8 @@ class Loop:
         values, seconds = evaluation.outcome
         watch.since = before = time.perf_counter()
         try:
-            # A copy: what was seen is the run's, whatever becomes of what is told.
-            self.strategy.tell(evaluation.query, Outcome(dict(values), seconds))
+            # A copy that can be read: what was seen is the run's.
+            self.strategy.tell(evaluation.query, Outcome(MappingProxyType(dict(values)), seconds))
         except BaseException as error:
             raise failed(self.spec.strategy, "tell", error) from error
         watch.since = math.inf

@@ -99,7 +99,8 @@ def test_they_are_found_in_a_fresh_process_and_one_that_ends_does_no_harm(
     monkeypatch.undo()  # these are installed
     cheats = ["Remembers", "LeavesTheProcess", "LeavesLater"]
     with installed(tmp_path / "site"):
-        found = compare([*cheats, "Honest"], made_up_table, **{**COMMON, "budget_evaluations": 25})
+        given = {**COMMON, "budget_evaluations": 25, "processes": 2}
+        found = compare([*cheats, "Honest"], made_up_table, **given)
     assert list(found.traces) == ["Honest"]
     remembers, early, late = (found.broken[name] for name in cheats)
     assert remembers.startswith("strategy Remembers asks differently for the same seed: it keeps")
