@@ -135,6 +135,16 @@ def write_anew(path: Path, out: Path) -> None:
 
     Raises:
         DamagedFile: where the arrays do not give the content hash that the manifest states.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> import nasbench as nb
+        >>> table = nb.load("nb201-fashion16-proxies")
+        >>> with TemporaryDirectory() as folder:
+        ...     write_anew(table.path, Path(folder) / "anew.h5")
+        ...     anew = nb.load(Path(folder) / "anew.h5")
+        ...     anew.manifest["content_sha256"] == table.manifest["content_sha256"]
+        True
     """
     file = TableFile(path)
     check_manifest(path, file.manifest)
