@@ -327,7 +327,7 @@ def check_out(out: Path, option: str = "--out", *, new: bool = False) -> bool:
         new: it must not be there yet.
 
     Returns:
-        Whether it is there. Where it is not, `atomic_path` should be told that it is new.
+        Whether it is there. Where it is not, `atomic_path` takes `new=True`.
 
     Raises:
         BadValue: in one sentence.

@@ -10,7 +10,7 @@ What becomes of a line is decided here, once for every journal:
 - A line whose checksum is right and that says what is never written there is forged, or of
   another version: the journal is refused, by the number of the line.
 - A file under another header is somebody else's: it is refused, and not one byte of it changed.
-- A full disk is told in a sentence: whole lines stay.
+- A full disk is reported in one sentence: whole lines stay.
 """
 
 from __future__ import annotations

@@ -148,7 +148,7 @@ def exists_already(out: Path) -> NasbenchError:
 
 
 def plan_of(spec: BuildSpec, engine: str) -> dict[str, Any]:
-    """What is built, in plain JSON values; a space too large to enumerate is told here."""
+    """What is built, in plain JSON values; a space too large to enumerate is refused here."""
     spec.space.check_listable("a table")
     plan = {
         "spec": spec.describe(),

@@ -1,4 +1,4 @@
-"""What a build has done, by what it is of."""
+"""What a build has done: trainings, measurements, counts and scores, each by its key."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def demo(
 
 
 def _with_devices_at_hand(spec: BuildSpec) -> BuildSpec:
-    """The recipe without devices whose runtime is not installed; each is told."""
+    """The recipe without devices whose runtime is not installed; each is named."""
     from dataclasses import replace
 
     from nasbench.device import make_device

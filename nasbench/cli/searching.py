@@ -85,7 +85,7 @@ def _ends_alone(strategy: str, isolate: bool) -> bool:
 
 
 def _search_apart(strategy: str, *given: Any) -> Found:
-    """`_search` in another process, whose end is told."""
+    """`_search` in another process, whose end is reported."""
     from nasbench.search.workers import run_apart
 
     return run_apart(strategy, _search, strategy, *given)

@@ -148,7 +148,7 @@ def _current_gpu() -> int:
 
 
 def _zone(index: int) -> str:
-    """The name of a RAPL zone; empty where it is not told."""
+    """The name of a RAPL zone; empty where it is unknown."""
     try:
         return (
             Path(f"/sys/class/powercap/intel-rapl:{index}/name").read_text(encoding="utf-8").strip()

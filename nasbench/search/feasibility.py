@@ -1,4 +1,4 @@
-"""Whether a goal can be met at all, told before anything is searched."""
+"""Whether a goal can be met at all, checked before anything is searched."""
 
 from __future__ import annotations
 

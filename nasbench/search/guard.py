@@ -132,7 +132,7 @@ class Watch:
         self._late += 1
         self.flagged = True
         if self._late > LOOKS and parent_process() is not None:
-            os._exit(1)  # it swallows what interrupts it: who waits for this process is told
+            os._exit(1)  # it swallows what interrupts it: who waits for this process notices
         if self._late == 1 and self._signal is not None and hasattr(signal, "pthread_kill"):
             signal.pthread_kill(self._thread, self._signal)
         else:

@@ -117,9 +117,7 @@ class LookUp:
         if not having:
             return ""
         longest = max(having, key=lambda name: int(recipes[name]["epochs"]))
-        return (
-            f" (with --report-recipe {longest} and --test-recipe {self.test_recipe} it can be told)"
-        )
+        return f" (with --report-recipe {longest} and --test-recipe {self.test_recipe} it is known)"
 
     def _findable(self, oracle: ListedOracle) -> NDArray[np.bool_]:
         """The rows that a search can find, `[rows]`: it sees all the goal's metrics of them."""

@@ -101,7 +101,7 @@ class SearchProtocol:
             object.__setattr__(self, name, values)
         own = {name: plain(values) for name, values in (self.parameters or {}).items()}
         object.__setattr__(self, "parameters", own)
-        self.goal()  # what no search could have is told now
+        self.goal()  # what no search could have is refused now
 
     @property
     def budget(self) -> Budget:

@@ -82,12 +82,13 @@ def search(
 ) -> Run:
     """Run a search to the end of its budget.
 
-    An evaluation counts when it ends within the budget; one that would end later is not told.
+    An evaluation counts when it ends within the budget; the strategy does not see one that would
+    end later.
 
     Args:
         spec: what to run.
         oracle: answers the queries.
-        journal: a file that keeps every evaluation, told or still running. Where it holds a
+        journal: a file that keeps every evaluation, shown or still running. Where it holds a
             part of this very run already, or all of one that differs in nothing but a smaller
             budget, that part is not trained again but replayed through the strategy, which must
             ask for the same: one that plans by its budget does not with a larger one.

@@ -91,7 +91,7 @@ class WarmStart:
         parameters: Mapping[str, Any] | None,
         start: Sequence[int],
     ) -> None:
-        # What the strategy refuses is told before anything is trained.
+        # What the strategy refuses is raised before anything is trained.
         make_strategy(name, space, goal, np.random.default_rng(0), parameters)
         self._made_of = name, space, goal, rng, parameters
         self._goal = goal

@@ -98,7 +98,7 @@ def published(name: str) -> str:
 
 
 def usual_features(space: Space) -> tuple[str, ...]:
-    """What a surrogate sees unless told otherwise: decisions and, of small cells, the graph."""
+    """What a surrogate sees by default: decisions and, of small cells, the graph."""
     return tuple(name for name in ("one_hot", "graph") if name in _usable(space))
 
 
@@ -201,7 +201,7 @@ class Features:
         columns = []
         for name in chosen:
             if name in STRUCTURE:
-                structure(space, table.rows[:1], name)  # what the space lacks is told now
+                structure(space, table.rows[:1], name)  # what the space lacks is refused now
                 continue
             if name.split(":")[0] not in TABLE_FEATURES:
                 raise unknown("feature", name, [*STRUCTURE, *TABLE_FEATURES])

@@ -56,8 +56,8 @@ def evaluate_transfer(
     the mean rank over all other tasks, and from architectures drawn at random out of the best
     tenth by that rank.
 
-    Searches and landmarks see the mean over seeds after the longest recipe of the table, which
-    is also what regret is of.
+    Searches and landmarks see the mean over seeds after the longest recipe of the table; regret
+    is measured in it, too.
 
     Args:
         repository: of two different tasks or more.

@@ -251,7 +251,7 @@ def test_regret_is_left_out_where_the_report_recipe_has_no_goal(
     more = make("more", short=half, half=half, full={"test_accuracy": MERIT + 5})
     caplog.clear()
     nb.compare(STRATEGIES, more, search_recipe="short", report_recipe="full", **COMMON)
-    assert "(with --report-recipe half and --test-recipe full it can be told)" in caplog.text
+    assert "(with --report-recipe half and --test-recipe full it is known)" in caplog.text
     summary = found.summary()
     assert (summary["ranks"], summary["thresholds"]) == (None, {})
     for strategy in STRATEGIES:
