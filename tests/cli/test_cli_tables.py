@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import nasbench as nb
+from nasbench.cli.importing import complete_kind
 from nasbench.cli.strategies import complete_strategies
-from nasbench.cli.tables import complete_format, complete_kind, complete_per
+from nasbench.cli.tables import complete_format, complete_per
 from nasbench.importers import KINDS, options_of
 from nasbench.table import Dataset, write_table
 
