@@ -149,8 +149,7 @@ def _imported(table: Table) -> str:
     shown += [("missing", text) for text in _missing(table)]
     shown += [("licence", source["licence"]), ("cite", source["citation"])]
     shown.append(("next", f"nasbench info {table.path}"))
-    searchable = any("valid_accuracy" in metrics for metrics in table.metrics.values())
-    if searchable and len(table.architectures) == table.space.size:
+    if any("valid_accuracy" in metrics for metrics in table.metrics.values()):
         shown.append(("", _compare(table)))
     return rows(shown)
 
@@ -194,6 +193,8 @@ def _compare(table: Table) -> str:
         words.append(f"--search-recipe {trained[0]} --report-recipe {trained[-1]}")
     if "train_seconds" not in table.metrics[trained[0]]:
         words.append("--seconds-per-epoch 1")
+    if len(table.architectures) < table.space.size:
+        words.append("--among-rows")
     return " ".join([*words, "--out compared"])
 
 

@@ -66,7 +66,7 @@ def test_what_is_dumped_is_imported_again(cli, small, tmp_path, to):
         f"nasbench info {back}",
     ):
         assert told in done.out
-    assert "nasbench compare" not in done.out  # a search wants every architecture
+    assert "--among-rows" in done.out  # a search of the whole space wants every architecture
     assert nb.load(back).name == "again"
     same = cli("diff", small, back, "--json")
     assert (same.status, json.loads(same.out)["same_content"]) == (0, True)
@@ -86,15 +86,17 @@ def test_import_hands_on_the_options_that_are_given(cli, tmp_path):
     np.testing.assert_array_equal(table.values("valid_accuracy", [3, 4]), [50.5, np.nan])
 
 
-def test_what_import_says_to_do_next_works(cli, tmp_path, monkeypatch):
+@pytest.mark.parametrize("rows", [125, 40])
+def test_what_import_says_to_do_next_works(rows, cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     sheet = tmp_path / "two.csv"
     epochs = {"long": 200, "short": 12}
-    lines = [f"{a},{r},{e},{50 + a / 10}" for a in range(125) for r, e in epochs.items()]
+    lines = [f"{a},{r},{e},{50 + a / 10}" for a in range(rows) for r, e in epochs.items()]
     sheet.write_text("\n".join(["architecture,recipe,epoch,valid_accuracy", *lines]))
     done = cli("import", "csv", sheet, "--space", "nb201-mini", "--out", tmp_path / "two.h5")
     assert done.status == 0, done.err
     assert "--search-recipe short --report-recipe long" in done.out
+    assert ("--among-rows" in done.out) == (rows < 125)
     command = done.out.splitlines()[-1].split()
     assert command[:2] == ["nasbench", "compare"]
     compared = cli(*command[1:], "--seeds", 2, "--processes", 1)
