@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import parent_process
+from multiprocessing import parent_process, util
 
 __all__ = [
     "cores",
     "deaf_to_ctrl_c",
     "end_on_ctrl_c",
+    "leave_threads_behind",
     "leave_with_parent",
     "memory",
 ]
@@ -42,6 +44,22 @@ def leave_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def leave_threads_behind() -> None:
+    """End this worker of a pool when its work is done, whatever threads run in it still.
+
+    Python waits at its end for each that is no daemon, and the pool waits for the worker. What
+    it found it has sent by then; its exit status, which nobody reads, is 0.
+    """
+
+    def end() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+    if parent_process() is not None:
+        util.Finalize(None, end, exitpriority=0)
 
 
 @contextmanager

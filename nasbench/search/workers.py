@@ -10,7 +10,12 @@ from multiprocessing import get_context
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from nasbench._processes import deaf_to_ctrl_c, end_on_ctrl_c, leave_with_parent
+from nasbench._processes import (
+    deaf_to_ctrl_c,
+    end_on_ctrl_c,
+    leave_threads_behind,
+    leave_with_parent,
+)
 from nasbench.errors import NasbenchError, StrategyError
 from nasbench.search.isolation import end_idle
 from nasbench.search.oracle import Oracle
@@ -57,6 +62,7 @@ def run_apart(strategy: str, function: Callable[..., T], *given: Any) -> T:
 def _begin() -> None:
     leave_with_parent()
     end_on_ctrl_c()
+    leave_threads_behind()
 
 
 class Workers:
