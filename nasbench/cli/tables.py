@@ -94,16 +94,16 @@ def merge(
     """
     from nasbench.table import load
     from nasbench.table.merging import merge as merge_tables
-    from nasbench.table.merging import tasks_untold
+    from nasbench.table.uniting import without_task
 
     opened = [load(table) for table in tables]
     with progress() as tell:
         merged = merge_tables(opened, out, name=name, from_first=from_first or (), progress=tell)
-    untold = tasks_untold(opened)
-    if untold:
+    without = without_task(opened)
+    if without:
         typer.echo(
             f"nasbench: not known: whether all were trained on the same task, since "
-            f"{', '.join(untold)} {'does' if len(untold) == 1 else 'do'} not say on what; import "
+            f"{', '.join(without)} {'does' if len(without) == 1 else 'do'} not say on what; import "
             f"with --task NAME",
             err=True,
         )
@@ -119,7 +119,7 @@ def merge(
         spread = ", each for all of its class" if source["written_out"] else ""
         shown.append(("from", f"{source['name']}, {source['rows']:,} rows{spread}"))
     document = {"path": str(out), "sha256": merged.sha256, **merged.manifest}
-    emit({**document, "tasks_untold": untold}, as_json, rows(shown))
+    emit({**document, "tables_without_task": without}, as_json, rows(shown))
 
 
 def diff(

@@ -15,7 +15,8 @@ from nasbench.errors import NasbenchError
 from nasbench.importers import import_table
 from nasbench.space import ChoiceSpace, get
 from nasbench.table import Table
-from nasbench.table.merging import merge, tasks_untold
+from nasbench.table.merging import merge
+from nasbench.table.uniting import without_task
 
 MINI = get("nb201-mini")
 WIDTHS = """name = "widths"
@@ -245,8 +246,8 @@ def test_tables_of_two_tasks_are_not_merged(tmp_path: Path) -> None:
         tables.append(imported(folder, text, task=task))
     with pytest.raises(NasbenchError, match=r"trained on task cifar10, .* on svhn"):
         merge(tables[:2], tmp_path / "m.h5", name="m")
-    assert tasks_untold(tables[:2]) == []
-    assert tasks_untold(tables[1:]) == ["sheet"]
+    assert without_task(tables[:2]) == []
+    assert without_task(tables[1:]) == ["sheet"]
     result = CliRunner().invoke(
         app, ["merge", *(str(t.path) for t in tables[1:]), "--out", str(tmp_path / "m.h5")]
     )
