@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import BadValue, NasbenchError
-from nasbench.importers.sheetfile import Block, Sheet
+from nasbench.importers.sheetfile import Block, SheetFile
 from nasbench.importers.sheetlayout import KEYS, Layout
 from nasbench.space import ChoiceSpace, Space
 
@@ -25,7 +25,7 @@ class SheetArchitectures:
         layout: of the sheet.
     """
 
-    def __init__(self, space: Space, sheet: Sheet, layout: Layout) -> None:
+    def __init__(self, space: Space, sheet: SheetFile, layout: Layout) -> None:
         self.space = space
         self._sheet, self._layout = sheet, layout
         self._of: dict[tuple[str, ...], int] = {}
@@ -98,7 +98,7 @@ def by_recipe(block: Block, layout: Layout) -> list[tuple[str, NDArray[np.intp]]
 
 
 def places(
-    sheet: Sheet, block: Block, start: int, layout: Layout, column: str
+    sheet: SheetFile, block: Block, start: int, layout: Layout, column: str
 ) -> NDArray[np.int64]:
     """The seed or epoch of each row of a block; -1 where there is none."""
     if column not in layout.old:

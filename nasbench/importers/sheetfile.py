@@ -16,7 +16,7 @@ from nasbench.errors import BadValue, DamagedFile, NasbenchError, Unsupported
 from nasbench.importers import csvfile
 from nasbench.importers.csvfile import Dialect
 
-__all__ = ["Block", "Sheet", "open_sheet", "shown"]
+__all__ = ["Block", "SheetFile", "open_sheet", "shown"]
 
 Block = Mapping[str, NDArray[Any]]
 """Some rows of a sheet by column: text as str objects, numbers as float64, NaN where empty."""
@@ -28,7 +28,7 @@ _PARQUET = b"PAR1"
 _Blocks = Callable[[Collection[str], Collection[str], Progress], Iterator[Block]]
 
 
-class Sheet:
+class SheetFile:
     """A spreadsheet.
 
     Attributes:
@@ -82,7 +82,7 @@ def open_sheet(
     separator: str | None = None,
     decimal: str | None = None,
     na: Sequence[str] = (),
-) -> Sheet:
+) -> SheetFile:
     """The sheet in a file: parquet where it begins as such, csv otherwise.
 
     Args:
@@ -105,7 +105,7 @@ def open_sheet(
         return _open_parquet(source)
     dialect = Dialect.of(source, separator, decimal, na)
     header = csvfile.read_header(source, dialect)
-    return Sheet(
+    return SheetFile(
         source,
         header,
         csvfile.blocks_of(source, header, dialect),
@@ -120,7 +120,7 @@ def shown(names: Sequence[str]) -> str:
     return first if len(names) <= 10 else f"{first} and {len(names) - 10:,} more"
 
 
-def _open_parquet(source: Path) -> Sheet:
+def _open_parquet(source: Path) -> SheetFile:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -164,7 +164,7 @@ def _open_parquet(source: Path) -> Sheet:
                 progress("reading the sheet", done, total)
 
     with reading(), pq.ParquetFile(source) as file:
-        return Sheet(source, file.schema_arrow.names, blocks, lambda row: f"row {row + 1}")
+        return SheetFile(source, file.schema_arrow.names, blocks, lambda row: f"row {row + 1}")
 
 
 def _objects(cells: Sequence[str]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.importers.quantities import NETWORK, RECIPE, check_name, is_metric
-from nasbench.importers.sheetfile import Sheet, shown
+from nasbench.importers.sheetfile import SheetFile, shown
 from nasbench.space import ChoiceSpace, Space
 
 __all__ = ["KEYS", "PLACES", "Layout", "lay_out"]
@@ -53,7 +53,7 @@ class Layout:
 
 
 def lay_out(
-    sheet: Sheet,
+    sheet: SheetFile,
     space: Space,
     recipe: str | None,
     columns: Sequence[str],
@@ -99,7 +99,7 @@ def lay_out(
     return Layout(old, keys, trained, single, by, tuple(not_read))
 
 
-def _names(sheet: Sheet, columns: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+def _names(sheet: SheetFile, columns: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """The sheet's columns by what we call them, and those that are left out."""
     known = set(sheet.columns)
     renamed = {}
@@ -125,7 +125,7 @@ def _names(sheet: Sheet, columns: Sequence[str]) -> tuple[dict[str, str], list[s
     return old, not_read
 
 
-def _keys(sheet: Sheet, space: Space, old: Mapping[str, str]) -> tuple[str, ...]:
+def _keys(sheet: SheetFile, space: Space, old: Mapping[str, str]) -> tuple[str, ...]:
     """The columns that say the architecture."""
     keys = tuple(key for key in KEYS if key in old)
     if {"architecture", "number"} <= set(keys):
@@ -140,7 +140,7 @@ def _keys(sheet: Sheet, space: Space, old: Mapping[str, str]) -> tuple[str, ...]
     )
 
 
-def _of_recipe(sheet: Sheet, recipe: str | None, name: str, new: str) -> str:
+def _of_recipe(sheet: SheetFile, recipe: str | None, name: str, new: str) -> str:
     if recipe is None:
         raise BadValue(
             f"{sheet.source}: {name[:80]} is of a recipe; name it with the option recipe, or in a "
@@ -151,7 +151,7 @@ def _of_recipe(sheet: Sheet, recipe: str | None, name: str, new: str) -> str:
 
 
 def _factors(
-    sheet: Sheet, factors: Sequence[str], old: Mapping[str, str], values: Sequence[str]
+    sheet: SheetFile, factors: Sequence[str], old: Mapping[str, str], values: Sequence[str]
 ) -> dict[str, float]:
     """What the values of columns are multiplied by; columns go by the sheet's name or ours."""
     ours = {old[new]: new for new in values} | {new: new for new in values}

@@ -35,7 +35,7 @@ from nasbench.importers.quantities import check_name, unit
 from nasbench.importers.seconds import check_meaning
 from nasbench.importers.settling import settle
 from nasbench.importers.sheetcells import SheetArchitectures, by_recipe, places
-from nasbench.importers.sheetfile import Sheet, open_sheet, shown
+from nasbench.importers.sheetfile import SheetFile, open_sheet, shown
 from nasbench.importers.sheetlayout import PLACES, Layout, lay_out
 from nasbench.importers.sheetvalues import Group, fill
 from nasbench.space import get
@@ -137,7 +137,7 @@ def read(
 
 
 def _said(
-    sheet: Sheet, layout: Layout, filled: Sequence[str], seconds: str | None
+    sheet: SheetFile, layout: Layout, filled: Sequence[str], seconds: str | None
 ) -> tuple[str, ...]:
     """How the sheet was read, as far as that is not plain from it."""
     names = [name or "(no name)" for name in layout.not_read]
@@ -151,7 +151,7 @@ def _said(
 
 
 def _groups(
-    sheet: Sheet, layout: Layout, architectures: SheetArchitectures, progress: Progress
+    sheet: SheetFile, layout: Layout, architectures: SheetArchitectures, progress: Progress
 ) -> dict[str, Group]:
     """The first reading: what architectures, recipes, seeds and epochs there are."""
     found: dict[str, tuple[set[int], set[int]]] = {}

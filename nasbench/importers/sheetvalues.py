@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nasbench._progress import Progress
 from nasbench.errors import BadValue, Unsupported
 from nasbench.importers.sheetcells import SheetArchitectures, by_recipe, places
-from nasbench.importers.sheetfile import Block, Sheet
+from nasbench.importers.sheetfile import Block, SheetFile
 from nasbench.importers.sheetlayout import Layout
 from nasbench.table.scratch import Scratch
 
@@ -59,7 +59,7 @@ class Filled:
 
 
 def fill(
-    sheet: Sheet,
+    sheet: SheetFile,
     layout: Layout,
     architectures: SheetArchitectures,
     groups: Mapping[str, Group],
@@ -97,7 +97,7 @@ class _Trained:
 
     def __init__(
         self,
-        sheet: Sheet,
+        sheet: SheetFile,
         layout: Layout,
         groups: Mapping[str, Group],
         rows: NDArray[np.int64],
@@ -178,7 +178,7 @@ class _Single:
 
     def __init__(
         self,
-        sheet: Sheet,
+        sheet: SheetFile,
         layout: Layout,
         rows: NDArray[np.int64],
         arrays: Mapping[str, Floats],
@@ -230,7 +230,7 @@ def _add(
 
 
 def _arrays(
-    sheet: Sheet, layout: Layout, groups: Mapping[str, Group], rows: int, scratch: Scratch
+    sheet: SheetFile, layout: Layout, groups: Mapping[str, Group], rows: int, scratch: Scratch
 ) -> dict[str, Floats]:
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(layout.single.values(), (rows,))
     seen = 0

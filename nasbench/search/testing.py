@@ -75,7 +75,7 @@ class ToyOracle:
         return {"kind": "toy", "space": self.space.name, "diverging": self._diverging}
 
 
-class Trial(NamedTuple):
+class Case(NamedTuple):
     """A search that a strategy is tried in."""
 
     space: str
@@ -84,7 +84,7 @@ class Trial(NamedTuple):
     budget: Budget
 
 
-def trials(spaces: Sequence[str], evaluations: int) -> list[Trial]:
+def cases(spaces: Sequence[str], evaluations: int) -> list[Case]:
     """Searches in which every two values of two settings come together, at the least cost.
 
     Of two spaces, two shares of trainings that diverge, one worker and three, a budget in
@@ -96,7 +96,7 @@ def trials(spaces: Sequence[str], evaluations: int) -> list[Trial]:
     for first in range(0, len(spaces), 2):
         two = (spaces[first], spaces[min(first + 1, len(spaces) - 1)])
         for space, diverging, workers, budget in _PAIRS:
-            found.append(Trial(two[space], (0.0, 0.3)[diverging], (1, 3)[workers], budgets[budget]))
+            found.append(Case(two[space], (0.0, 0.3)[diverging], (1, 3)[workers], budgets[budget]))
     return found
 
 
@@ -105,7 +105,7 @@ _PAIRS = ((0, 0, 0, 0), (1, 1, 1, 0), (1, 1, 0, 1), (1, 0, 1, 1), (0, 1, 1, 1))
 
 
 class Tried(NamedTuple):
-    """What came of a trial: all that was asked, the run, and why there is none."""
+    """What came of a case: all that was asked, the run, and why there is none."""
 
     asked: list[Query]
     run: Run | None
@@ -123,7 +123,7 @@ class StrategyContract:
         strategy: its name.
         parameters: of its own.
         spaces: to try it on.
-        evaluations: of each trial.
+        evaluations: of each case.
 
     Example:
         >>> from nasbench.search.testing import StrategyContract
@@ -137,26 +137,26 @@ class StrategyContract:
     parameters: ClassVar[Mapping[str, Any]] = {}
     spaces: ClassVar[Sequence[str]] = ("nb201-mini", "nb201")
     evaluations: ClassVar[int] = 60
-    _tried: ClassVar[dict[Trial, list[Tried]]]
+    _tried: ClassVar[dict[Case, list[Tried]]]
 
     def test_no_search_with_it_fails(self) -> None:
-        for tried in self._trials().values():
+        for tried in self._cases().values():
             assert not tried[0].error, tried[0].error
             assert tried[0].run
             assert tried[0].run.evaluations, f"{self.strategy} finished no evaluation"
 
     def test_it_stays_within_the_space_and_the_recipes(self) -> None:
-        for trial, tried in self._trials().items():
-            _check_queries(self.strategy, get(trial.space), tried[0].asked)
+        for case, tried in self._cases().items():
+            _check_queries(self.strategy, get(case.space), tried[0].asked)
 
     def test_it_ends_with_its_budget(self) -> None:
-        for trial, tried in self._trials().items():
+        for case, tried in self._cases().items():
             done = tried[0].run.evaluations if tried[0].run else []
-            assert len(done) <= (trial.budget.evaluations or math.inf)
-            assert all(e.finished <= (trial.budget.seconds or math.inf) for e in done)
+            assert len(done) <= (case.budget.evaluations or math.inf)
+            assert all(e.finished <= (case.budget.seconds or math.inf) for e in done)
 
     def test_it_asks_the_same_for_the_same_seed(self) -> None:
-        for tried in self._trials().values():
+        for tried in self._cases().values():
             assert tried[0].asked == tried[1].asked, (
                 f"{self.strategy} asks differently for the same seed"
             )
@@ -179,13 +179,13 @@ class StrategyContract:
             _check_any_order(self.strategy, self.parameters, get(space), self.evaluations)
 
     def test_it_leaves_global_random_numbers_alone(self) -> None:
-        trial, *_ = self._trials()  # the first runs import: what libraries draw then is theirs
+        case, *_ = self._cases()  # the first runs import: what libraries draw then is theirs
         kept = np.random.get_state(), random.getstate()  # noqa: NPY002  watched, not used
         try:
             np.random.random_sample()  # noqa: NPY002  a state that no seed leads to
             random.random()
             before = _global_states()
-            self._try(trial)
+            self._try(case)
             now = _global_states()
         finally:
             np.random.set_state(kept[0])  # noqa: NPY002
@@ -196,20 +196,20 @@ class StrategyContract:
             )
 
     @classmethod
-    def _trials(cls) -> dict[Trial, list[Tried]]:
-        """Every trial twice, made once for all tests."""
+    def _cases(cls) -> dict[Case, list[Tried]]:
+        """Every case twice, made once for all tests."""
         if "_tried" not in vars(cls):  # a subclass has its own
             cls._tried = {
-                trial: [cls._try(trial), cls._try(trial)]
-                for trial in trials(cls.spaces, cls.evaluations)
+                case: [cls._try(case), cls._try(case)]
+                for case in cases(cls.spaces, cls.evaluations)
             }
         return cls._tried
 
     @classmethod
-    def _try(cls, trial: Trial) -> Tried:
-        oracle = ToyOracle(get(trial.space), trial.diverging)
-        goal = Goal("valid_accuracy", trial.budget, oracle.fidelities)
-        spec = RunSpec(cls.strategy, goal, 7, cls.parameters, trial.workers)
+    def _try(cls, case: Case) -> Tried:
+        oracle = ToyOracle(get(case.space), case.diverging)
+        goal = Goal("valid_accuracy", case.budget, oracle.fidelities)
+        spec = RunSpec(cls.strategy, goal, 7, cls.parameters, case.workers)
         strategy = make_strategy(cls.strategy, oracle.space, goal, spec.rng(), cls.parameters)
         try:
             return Tried(oracle.asked, search(spec, oracle, strategy=strategy), "")
@@ -236,7 +236,7 @@ def check_strategy(
         name: of the strategy.
         parameters: of its own.
         spaces: to try it on.
-        evaluations: of each trial.
+        evaluations: of each case.
 
     Raises:
         AssertionError: by the first test that it does not pass.

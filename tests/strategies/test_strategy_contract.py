@@ -12,7 +12,7 @@ import pytest
 
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query, strategy_names
-from nasbench.search.testing import EPOCHS, StrategyContract, check_strategy, trials
+from nasbench.search.testing import EPOCHS, StrategyContract, cases, check_strategy
 from nasbench.space import Space
 
 # An ask of these takes a tenth of a second: few of them follow the random ones.
@@ -34,7 +34,7 @@ class TestRandomSearch(StrategyContract):
 
 @pytest.mark.parametrize("spaces", [("a", "b"), ("a",), ("a", "b", "c")])
 def test_every_two_settings_come_together(spaces: tuple[str, ...]) -> None:
-    found = trials(spaces, 60)
+    found = cases(spaces, 60)
     assert len(found) == 5 * -(-len(spaces) // 2)
     for first, second in combinations(range(1, 4), 2):
         assert len({(trial[first], trial[second]) for trial in found}) == 4
