@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import nasbench
 import strategies
-from nasbench._files import MOST_TOML, read_json, read_text, read_toml
+from nasbench._files import read_json, read_text
+from nasbench._toml import MOST_TOML, read_toml
 from nasbench.errors import NasbenchError
 
 PARTS = ".".join("a" * 20_000)

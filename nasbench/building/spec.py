@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasbench._files import local, read_toml, utf8
+from nasbench._files import local, utf8
 from nasbench._limits import LARGEST_SEED
 from nasbench._names import LONGEST, is_key
+from nasbench._toml import read_toml
 from nasbench.building.limits import check_sizes
 from nasbench.device import DeviceSpec
 from nasbench.errors import BadValue, NasbenchError, Unsupported, shown, unknown

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nasbench._files import read_toml
+from nasbench._toml import read_toml
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space.base import Space
 from nasbench.space.cell import CellSpace

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from nasbench._files import read_toml
+from nasbench._toml import read_toml
 from nasbench.errors import DamagedFile, NasbenchError, unknown
 from nasbench.search.journal import read_run
 from nasbench.space import from_description
