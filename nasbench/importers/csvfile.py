@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import StringIO
 from itertools import islice
@@ -27,7 +28,9 @@ MOST_LINE = 1 << 24
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _MISSING = ("", "nan", "na", "n/a", "null", "none")
 """What stands for a missing number, in small letters; R writes NA, pandas nothing."""
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,10 @@ class Dialect:
 def _find_separator(source: Path) -> str:
     """The one character by which the first line has several cells, the comma if there is none."""
     first = next(_text_lines(source), (0, ""))[1]
-    cells = {mark: _cells(first, mark) for mark in _SEPARATORS if mark in first}
+    cells: dict[str, list[str]] = {}
+    for mark in _SEPARATORS:
+        with suppress(csv.Error):  # quotes that do not match: by this mark, or by none
+            cells[mark] = _cells(first, mark)
     marks = [mark for mark, parts in cells.items() if len(parts) > 1]
     if len(marks) > 1:
         keys = ("architecture", "string", "number")

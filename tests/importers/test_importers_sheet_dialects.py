@@ -114,6 +114,8 @@ def test_words_for_a_missing_number(tmp_path: Path, word: str) -> None:
         ("architecture,number,flops\n0,0,1\n", {}, "both columns"),
         ("block,valid_accuracy\nconv,90\n", {}, "a column for each of stem, block"),
         ("stem,block,valid_accuracy\n16,cnv,90\n", {}, "line 2: .*unknown choice of block"),
+        ('architecture,"valid_\nloss"\n0,1\n', {}, "line 1: .*commas .*unexpected end"),
+        ("architecture,valid_accuracy\n0,\u0661\n", {}, "line 2: valid_accuracy is '\u0661', not"),
         ("architecture,valid_accuracy\n" + "0" * (1 << 24) + ",1\n", {}, "characters in a line"),
     ],
 )
