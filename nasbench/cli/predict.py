@@ -136,8 +136,8 @@ def score(
     if table is not None or metric is not None:
         raise NasbenchError("with --sizes name one table, whose primary metric is predicted")
     from nasbench._files import write_json
-    from nasbench.report.page import write_sections
     from nasbench.report.predictors import size_section, size_table
+    from nasbench.report.sections import write_sections
     from nasbench.surrogate import score_sizes
 
     opened = load(what)

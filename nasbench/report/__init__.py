@@ -6,11 +6,11 @@ quiet_matplotlib()  # before the modules below import it
 
 from nasbench.report.page import (  # noqa: E402
     Report,
-    Section,
     comparison_table,
     write_comparison,
     write_report,
 )
+from nasbench.report.sections import Section  # noqa: E402
 from nasbench.report.text import TextTable  # noqa: E402
 
 __all__ = [

@@ -1,25 +1,18 @@
-"""The page: one self-contained HTML file, with Markdown, LaTeX and figures beside it."""
+"""The page: what stands on it, of tables, comparisons and predictors."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from nasbench._files import atomic_path, write_text
-from nasbench._names import printable
-from nasbench._version import __version__
-from nasbench.errors import NasbenchError
 from nasbench.report.checklist import checklist
 from nasbench.report.figures import (
-    Drawing,
     best_cells,
     cost_scatter,
     histogram,
@@ -29,6 +22,7 @@ from nasbench.report.fronts import front_curves, fronts_table, typical_fronts
 from nasbench.report.judged import Judged
 from nasbench.report.ranks import critical_difference, over_tables, paired_table, ranks_table
 from nasbench.report.regret import reach_curves, regret_curves
+from nasbench.report.sections import Section, write_sections
 from nasbench.report.sheets import write_sheets
 from nasbench.report.strategies import (
     elsewhere_table,
@@ -41,10 +35,8 @@ from nasbench.report.text import (
     TextTable,
     build_facts,
     device_table,
-    markdown_text,
     predictor_table,
 )
-from nasbench.report.theme import inline_svg, save_pdf, to_svg
 from nasbench.search import Comparison, Comparisons
 from nasbench.search.fronts import Fronts
 from nasbench.table import Table
@@ -54,18 +46,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Report",
-    "Section",
     "comparison_table",
     "write_comparison",
     "write_report",
-    "write_sections",
 ]
 
 FEW = 10
 """Over fewer tables the tests have little power."""
-
-LONGEST_NAME = 80
-"""Letters of a figure's file."""
 
 MOST_DEVICES = 4
 """Of more the first have figures; the table has all."""
@@ -80,16 +67,6 @@ _KINDS = (
     "imported",
     "predicted",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the page: a heading, a sentence, figures and tables."""
-
-    title: str
-    lead: str
-    drawings: Sequence[Drawing] = ()
-    tables: Sequence[TextTable] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,54 +284,3 @@ def _score_sections(score: Score, table: Table) -> list[Section]:
     return [
         Section("The predictor", lead, [predictor_scatter(score, table)], [predictor_table(score)])
     ]
-
-
-def write_sections(sections: Sequence[Section], out: Path, title: str) -> Path:
-    """Write a page of these sections, as `write_report` does; gives its path."""
-    figures = out / "figures"
-    environment = Environment(
-        loader=PackageLoader("nasbench.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_on_one_line,
-    )
-    try:
-        figures.mkdir(parents=True, exist_ok=True)
-        for old in figures.glob("[0-9]*-*.[ps][dv][fg]"):
-            old.unlink()  # of an earlier page, which may have had others
-        rendered = []
-        for number, section in enumerate(sections):
-            shown = []
-            for drawing in section.drawings:
-                name = f"{number}-{_file_name(drawing.name)}"
-                svg = to_svg(drawing.figure)
-                write_text(figures / f"{name}.svg", svg)
-                save_pdf(drawing.figure, figures / f"{name}.pdf")
-                label = f"{drawing.title} ({number}, {drawing.name})"
-                shown.append((drawing, inline_svg(svg, label, drawing.tips)))
-            rendered.append((section, shown))
-        page = out / "index.html"
-        write_text(
-            page,
-            environment.get_template("page.html").render(
-                title=title, sections=rendered, version=__version__
-            ),
-        )
-        tables = [table for section in sections for table in section.tables]
-        text = f"# {markdown_text(title)}\n\n" + "\n".join(table.markdown() for table in tables)
-        write_text(out / "report.md", text)
-        head = "% Needs the package booktabs.\n\n"
-        write_text(out / "report.tex", head + "\n".join(table.latex() for table in tables))
-    except OSError as error:
-        raise NasbenchError(f"cannot write the report to {out}: {error.strerror}") from error
-    return page
-
-
-def _on_one_line(value: Any) -> Any:
-    """What the page shows; figures are HTML of our own."""
-    return value if isinstance(value, Markup) else printable(str(value))
-
-
-def _file_name(name: str) -> str:
-    """A figure's name, which holds a device's, as a file can be called anywhere."""
-    return re.sub(r"[^\w.-]+", "-", name).strip(".-")[:LONGEST_NAME]

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from nasbench.report.figures import Drawing
-from nasbench.report.page import Section
+from nasbench.report.sections import Section
 from nasbench.report.text import TextTable, number_text
 from nasbench.report.theme import FAINT, figure, series, styled
 from nasbench.stats import Summary

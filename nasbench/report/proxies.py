@@ -15,7 +15,7 @@ from scipy.stats import rankdata
 
 from nasbench._files import atomic_path, write_text
 from nasbench.report.figures import Drawing
-from nasbench.report.page import Section, write_sections
+from nasbench.report.sections import Section, write_sections
 from nasbench.report.text import TextTable, estimate_text, number_text
 from nasbench.report.theme import COLOURS, FAINT, figure, styled
 from nasbench.stats import Estimate

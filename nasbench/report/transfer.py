@@ -9,8 +9,8 @@ from pathlib import Path
 
 from nasbench._files import write_csv, write_json
 from nasbench.report.figures import Drawing
-from nasbench.report.page import Section, write_sections
 from nasbench.report.regret import regret_curves
+from nasbench.report.sections import Section, write_sections
 from nasbench.report.text import TextTable, estimate_text
 from nasbench.report.theme import FAINT, INK, figure, series, styled
 from nasbench.transfer import Evaluation, Held, Repository, Similarity

@@ -13,8 +13,8 @@ import scipy.stats
 import nasbench as nb
 from nasbench.errors import NasbenchError
 from nasbench.report.figures import Drawing
-from nasbench.report.page import Section, write_sections
 from nasbench.report.proxies import _agreement, _matrix, proxy_tables, write_proxies
+from nasbench.report.sections import Section, write_sections
 from nasbench.stats import Estimate
 from nasbench.table import Dataset, Table, trained_seeds, write_table
 from nasbench.validity.judgement import FITTED, Judgement, first_by, judge, scores_of, targets_of
