@@ -40,7 +40,7 @@ def searched_rows(oracle: Oracle, *, among_rows: bool) -> NDArray[np.bool_] | No
 
 
 def among(space: Space, kept: NDArray[np.bool_]) -> Space:
-    """The same space, moved about in among some of its architectures.
+    """The same space, whose draws and moves stay among some of its architectures.
 
     Draws are from these, neighbours are those of them that differ in one decision, a mutation is
     to one of these neighbours, all alike, and to any architecture of them where there is none. A

@@ -100,7 +100,7 @@ class Comparison:
 
     @property
     def protocol(self) -> SearchProtocol:
-        """How was searched."""
+        """How the searches were run."""
         return self.setting.protocol
 
     @cached_property
@@ -115,12 +115,12 @@ class Comparison:
 
     @property
     def report_recipe(self) -> str:
-        """What incumbents are looked up by."""
+        """The recipe by which incumbents are looked up."""
         return self.lookup.report_recipe
 
     @cached_property
     def remarks(self) -> tuple[str, ...]:
-        """What was known before the first run, and reads the numbers, in sentences."""
+        """Sentences that were known before the first run and help to read the numbers."""
         names = [name for name in self.traces if name in strategy_names()]
         return (*cautions(names, self.goal), *self.lookup.check(self.oracle, self.also.values()))
 
@@ -163,7 +163,7 @@ class Comparison:
 
     @property
     def rewarded(self) -> str:
-        """What regret is of, in words, and which of it is better where that may be asked."""
+        """What regret is measured in, in words, and whether more or less of it is better."""
         if self.of_accuracy:
             return "validation accuracy"
         rewarded = " × ".join([self.goal.metric, *map(str, self.goal.targets)])
@@ -171,7 +171,7 @@ class Comparison:
 
     @property
     def judged(self) -> tuple[str, ...]:
-        """What incumbents are looked up in."""
+        """The metrics that are looked up of incumbents."""
         return self.lookup.metrics
 
     @cached_property

@@ -41,8 +41,8 @@ class LookUp:
         table: to look up in.
         goal: what was searched for.
         search_recipe: what limits are judged by, for a search sees no other values.
-        report_recipe: of the goal's metrics.
-        test_recipe: of test metrics.
+        report_recipe: by which the goal's metrics are looked up.
+        test_recipe: by which test metrics are looked up.
     """
 
     table: Table
@@ -287,7 +287,7 @@ class LookUp:
 
     @cached_property
     def noise(self) -> SeedNoise | None:
-        """What seeds leave uncertain of the report recipe; None where the table has one seed.
+        """What seeds leave uncertain under the report recipe; None where the table has one seed.
 
         It is that of validation accuracy: None, too, where regret is of anything else.
         """

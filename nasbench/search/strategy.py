@@ -1,4 +1,4 @@
-"""What a search strategy is: it asks, it is told, and that is all it sees."""
+"""What a search strategy is: it asks for trainings, and what they showed is all that it sees."""
 
 from __future__ import annotations
 
