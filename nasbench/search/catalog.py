@@ -71,17 +71,13 @@ def cautions(strategies: Sequence[str], goal: Goal) -> tuple[str, ...]:
     if in_parts and budget.epochs is None and budget.seconds is None:
         found.append(
             f"each part of a training counts as an evaluation, and "
-            f"{_listed(in_parts, 'trains', 'train')} in parts: a budget in epochs or seconds "
-            f"compares strategies by what they train"
+            f"{', '.join(in_parts)} {'trains' if len(in_parts) == 1 else 'train'} in parts: "
+            f"a budget in epochs or seconds compares strategies by what they train"
         )
     single = [info.name for info in known if not info.several_objectives]
     if single and goal.objectives:
         found.append(
-            f"the best {goal.metric} alone is what {_listed(single, 'searches', 'search')} for: "
-            f"what is judged as a front is what was met on the way"
+            f"only the best {goal.metric} is searched for by {', '.join(single)}: what is judged "
+            f"as a front was met on the way"
         )
     return tuple(found)
-
-
-def _listed(names: Sequence[str], one: str, several: str) -> str:
-    return f"{', '.join(names)} {one if len(names) == 1 else several}"

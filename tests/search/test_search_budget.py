@@ -155,7 +155,7 @@ def test_strategies_of_one_objective_are_named() -> None:
     goal = Goal("valid_accuracy", Budget(5), (), objectives=(Objective("flops"),))
     assert cautions(["nsga2", "mo_rea", "optuna_sampler"], goal) == ()
     (said,) = cautions(["nsga2", "local_search"], goal)
-    assert said.startswith("the best valid_accuracy alone is what local_search searches for")
+    assert said.startswith("only the best valid_accuracy is searched for by local_search")
 
 
 def test_what_a_strategy_takes_can_be_read() -> None:
