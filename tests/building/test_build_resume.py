@@ -214,6 +214,7 @@ def test_ctrl_c_ends_trainings_of_hours_at_once(engine: str, tmp_path: Path) -> 
     assert len(trained(out)) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for processes")
 def test_ctrl_c_while_processes_begin_is_quiet(tmp_path: Path) -> None:

@@ -26,6 +26,12 @@ cells = 1
 """
 
 
+@pytest.fixture(autouse=True)
+def _few_resamples(monkeypatch):
+    """Of which most of the time of a round would be."""
+    monkeypatch.setattr("nasbench.building.rounds.RESAMPLES", 40)
+
+
 @pytest.fixture(scope="module")
 def mini_recipe(tmp_path_factory):
     """All of nb201-mini, 65 distinct cells, in seconds."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
+import zygote
 from device_networks import network
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
+import nasbench as nb
 from nasbench.device.inference import evaluating, example_images
 from nasbench.device.trace import trace
 from nasbench.space import CellSpace
@@ -103,3 +107,15 @@ def test_nothing_is_left_of_a_trace(mini: CellSpace) -> None:
     net = network(mini.graph(93))
     images = example_images(net, (1, 8, 8), 2)
     assert trace(net, images) == trace(net, images)
+
+
+@pytest.mark.process
+def test_a_trace_loads_no_compiler() -> None:
+    zygote.run(traced_without_the_compiler)
+
+
+def traced_without_the_compiler() -> None:
+    space = nb.space("nb201-mini")
+    traced = nb.network(space, 7, "digits", nb.Recipe(epochs=1, channels=2, cells=1))
+    assert trace(traced, example_images(traced, (1, 8, 8), 1)).moved_bytes > 0
+    assert "torch._dynamo" not in sys.modules

@@ -251,6 +251,7 @@ def test_odd_comparisons_have_pages_too(table: Table, tmp_path: Path, given: Any
     assert told == (found.summary()["failed"] == dict.fromkeys(found.traces, 4))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_several_tables_share_a_page(
     table: Table, other_table: Callable[[int], Table], tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if Path(name).name not in MEASURED}
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_another_locale_and_system_give_the_same_bytes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

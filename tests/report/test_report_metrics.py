@@ -117,6 +117,7 @@ def test_predictors_are_compared_by_it(make: MakeTable) -> None:
     assert found.summary(found.series[0], 20, "all", "kendall").mean > 0.3
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_searches_for_it_make_a_page(make: MakeTable, tmp_path: Path) -> None:
     found = nb.compare(
         ["random_search"],
@@ -143,6 +144,7 @@ def test_a_table_of_costs_alone(make: MakeTable, tmp_path: Path) -> None:
         fit(table)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_test_metrics_alone_are_shown_and_never_learnt(make: MakeTable, tmp_path: Path) -> None:
     table = make("test_accuracy", 10.0)
     assert table.primary() is None

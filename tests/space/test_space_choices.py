@@ -64,7 +64,7 @@ def test_whole_numbers_are_choices() -> None:
         (OWN, "16:conv", "expected ':' and a choice of depth, found the end at character 7"),
         (OWN, "16:conv:1:1", "expected the end, found ':' at character 9 of '16:conv:1:1'"),
         (OWN, "", "unknown choice of stem ''; known: 16, 32 at character 0"),
-        (OWN, "x" * 200, r"'x{127}\.\.\.; known: 16, 32 at character 0 of 'x{117}\.\.\.'"),
+        (OWN, "x" * 200, r"'x{99}\.\.\.; known: 16, 32 at character 0 of 'x{117}\.\.\.'"),
         (JOINED, "bbz", "unknown choice of second 'z'; known: x, y at character 2"),
         (JOINED, "ax ", "expected the end, found ' ' at character 2"),
     ],

@@ -65,6 +65,7 @@ def _write_table(path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_the_tutorial_does_what_it_says(folder: Path) -> None:
     (commands,) = COMMANDS.findall(TUTORIAL.read_text())
