@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-__all__ = ["LONGEST", "is_key", "is_name", "printable"]
+__all__ = ["KEYS", "LONGEST", "is_key", "is_name", "printable"]
 
 LONGEST = 200
 """Characters of a name."""
+KEYS = (
+    f"1 to {LONGEST} printable characters, without backslashes, spaces or slashes at its ends, "
+    f"and . or .. between slashes"
+)
+"""What `is_key` asks for, in words."""
 
 
 def is_name(value: object) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from nasbench._files import local, utf8
 from nasbench._limits import LARGEST_SEED
-from nasbench._names import LONGEST, is_key
+from nasbench._names import KEYS, LONGEST, is_key
 from nasbench._toml import read_toml
 from nasbench.building.limits import check_sizes
 from nasbench.device import DeviceSpec
@@ -87,9 +87,7 @@ def check_table_name(name: str) -> None:
     """Refuse what no table can be called: its file, pages and folders are named after it."""
     if not is_key(name):
         raise BadValue(
-            f"a table's name is 1 to {LONGEST} printable characters, without spaces or slashes at "
-            f"its ends, and no . or .. between slashes, got {shown(name)}: give another, as in "
-            f'name = "mine"'
+            f'a table\'s name is {KEYS}, got {shown(name)}: give another, as in name = "mine"'
         )
 
 

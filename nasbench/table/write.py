@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nasbench._names import LONGEST, is_key
+from nasbench._names import KEYS, is_key
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
 from nasbench.space import Space
 from nasbench.table.format import LAST, Dataset, TableFile
@@ -73,11 +73,7 @@ def write_table(
     ):
         for one in names:
             if not is_key(one):
-                raise BadValue(
-                    f"a {named}'s name is 1 to {LONGEST} printable characters, without spaces or "
-                    f"slashes at its ends, backslashes, and . or .. between slashes, not "
-                    f"{one[:40]!r}: give another"
-                )
+                raise BadValue(f"a {named}'s name is {KEYS}, not {one[:40]!r}: give another")
     told_apart = ["proxy", *recipes, *(devices or {})]
     if len(set(told_apart)) < len(told_apart):
         twice = max(told_apart, key=told_apart.count)

@@ -48,6 +48,7 @@ def test_what_is_no_key_of_a_data_set_is_no_name(name: str) -> None:
         replace(small_spec(), name=name)
     assert len(str(e.value)) < 400
     assert str(e.value).isprintable()
+    assert "without backslashes" in str(e.value)
     recipe = small_spec().recipes["2ep"]
     with pytest.raises(NasbenchError, match="a recipe's name"):
         replace(small_spec(), recipes={name: recipe})
