@@ -1,6 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One thread a process; and what one process has compiled, the others need not compile again.
+ONE := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
 .PHONY: install demo test quick test-slow lint bench clean
 
@@ -15,15 +17,15 @@ demo: install
 	$(BIN)/nasbench demo --out demo
 
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow" --ignore tests/benchmarks --benchmark-disable
+	$(ONE) $(BIN)/python -m pytest -n auto -m "not slow" --ignore tests/benchmarks --benchmark-disable
 
 quick: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow and not process" --ignore tests/benchmarks --benchmark-disable
+	$(ONE) $(BIN)/python -m pytest -n auto -m "not slow and not process" --ignore tests/benchmarks --benchmark-disable
 
 test-slow: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --ignore tests/benchmarks --benchmark-disable
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks --benchmark-disable
+	$(ONE) $(BIN)/python -m pytest -m slow --ignore tests/benchmarks --benchmark-disable
+	$(ONE) $(BIN)/python -m pytest tests/benchmarks --benchmark-disable
 
 lint: install
 	$(BIN)/ruff check .
@@ -32,7 +34,7 @@ lint: install
 	$(BIN)/lint-imports
 
 bench: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/benchmarks --benchmark-only
+	$(ONE) $(BIN)/python -m pytest tests/benchmarks --benchmark-only
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zygote
 from hypothesis import settings
 from matplotlib.figure import Figure
 from quick_models import QUICK, REAL
@@ -36,6 +37,13 @@ def _real_models(request: pytest.FixtureRequest) -> Iterator[None]:
         if request.node.get_closest_marker("real_models"):
             patch.setitem(PREDICTORS, "xgboost", REAL)
         yield
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers are forks of a process that has imported all, where how they begin is not asked."""
+    for room in ("building.executor", "search.workers"):
+        monkeypatch.setattr(f"nasbench.{room}.get_context", lambda how: zygote.CONTEXT)
 
 
 @pytest.fixture

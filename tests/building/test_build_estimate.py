@@ -93,6 +93,7 @@ def test_trainings_that_are_journaled_are_not_counted_again(engine: str, tmp_pat
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_hours_add_up_over_recipes_and_workers(spec: BuildSpec, tmp_path: Path) -> None:
     found = estimate(replace(spec, devices=()), tmp_path / "t.h5", processes=2)
     n = spec.space.unique * 3
@@ -145,6 +146,7 @@ def test_a_space_of_one_cell_has_a_figure_without_an_interval(tmp_path: Path) ->
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_networks_of_a_fused_group_share_their_time(tmp_path: Path) -> None:
     spec = small_spec()
     found = estimate(spec, tmp_path / "t.h5", engine="fused", hardware="cpu", processes=2)
@@ -161,6 +163,7 @@ def test_a_folder_without_a_journal_holds_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_a_sample_is_said_to_be_scored_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

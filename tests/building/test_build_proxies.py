@@ -135,6 +135,7 @@ def test_killed_it_goes_on_to_the_same_bytes(
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_processes_change_no_byte(spec: BuildSpec, undisturbed: Table, tmp_path: Path) -> None:
     table = score_table(spec, tmp_path / "t.h5", SCORING, processes=2, hardware="cpu")
     assert bytes_of(table) == bytes_of(undisturbed)

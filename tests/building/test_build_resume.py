@@ -107,6 +107,7 @@ def test_killed_before_any_change_of_the_disk_it_can_be_finished(tmp_path: Path)
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_a_killed_training_process_is_told_and_the_rest_is_kept(
     spec: BuildSpec, tmp_path: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_killed_training_process_is_told_and_the_rest_is_kept(
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_two_processes_train_what_one_trains(
     spec: BuildSpec, engine: str, undisturbed: Table, tmp_path: Path
 ) -> None:

@@ -181,6 +181,7 @@ def killed(out: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_killed_while_scoring_it_ends_as_if_nothing_had_happened(
     spec: BuildSpec, undisturbed: Table, tmp_path: Path
 ) -> None:

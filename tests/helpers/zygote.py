@@ -18,8 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-_CONTEXT = get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
+CONTEXT = get_context("forkserver")
+CONTEXT.set_forkserver_preload(
     ["nasbench.building", "nasbench.device.measure", "nasbench.proxy.scoring", "scipy.stats"]
 )
 
@@ -27,7 +27,7 @@ _CONTEXT.set_forkserver_preload(
 STOPPED = 130
 """How a process ends that Ctrl-C stops."""
 
-Event = _CONTEXT.Event
+Event = CONTEXT.Event
 """Tells the test that a process got so far."""
 
 
@@ -49,7 +49,7 @@ def begun(
     with TemporaryDirectory() as folder:
         stderr = Path(folder) / "stderr"
         stderr.touch()
-        process = _CONTEXT.Process(target=_child, args=(str(stderr), function, args, given))
+        process = CONTEXT.Process(target=_child, args=(str(stderr), function, args, given))
         process.start()
         try:
             yield process, stderr

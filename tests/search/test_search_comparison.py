@@ -165,6 +165,7 @@ def test_cost_can_be_minimised_and_limited(made_up_table: Table) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_search_on_a_surrogate_is_looked_up_in_the_table(
     made_up_table: Table, tmp_path: Path
 ) -> None:
@@ -368,12 +369,14 @@ def test_bad_input_is_one_sentence(
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_errors_of_processes_are_told(made_up_table: Table) -> None:
     with pytest.raises(NasbenchError, match="finished no evaluation with seed"):
         nb.compare(["reinforce"], made_up_table, processes=2, **{**COMMON, "budget_seconds": 0.5})
 
 
 @pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_a_killed_process_is_told_and_the_rest_is_kept(
     made_up_table: Table, counted: list[tuple[str, int]], tmp_path: Path
 ) -> None:
