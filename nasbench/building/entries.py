@@ -119,6 +119,8 @@ class EntryCheck:
         for value in entry.values():
             plain = value.values() if type(value) is dict else [value]
             _has(set(map(type, plain)) <= {str, int, float})
+            # It stands in the manifest, whose JSON knows no NaN.
+            _has(all(type(one) is str or abs(one) < 2**63 for one in plain))
 
 
 def _has(so: bool) -> None:

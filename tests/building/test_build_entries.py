@@ -135,6 +135,8 @@ def test_what_builds_write_is_read_back(tmp_path: Path) -> None:
         ("session", lambda e: e.pop("started")),
         ("session", lambda e: e.update(versions={"torch": ["2"]})),
         ("session", lambda e: e.update(hardware=None)),
+        ("session", lambda e: e.update(versions={"torch": math.nan})),
+        ("session", lambda e: e.update(process=math.inf)),
     ],
 )
 def test_a_forged_line_is_told_by_file_and_number(
