@@ -20,7 +20,7 @@ test: install
 	$(ONE) $(BIN)/python -m pytest -n auto -m "not slow" --ignore tests/benchmarks --benchmark-disable
 
 quick: install
-	$(ONE) $(BIN)/python -m pytest -n auto -m "not slow and not process" --ignore tests/benchmarks --benchmark-disable
+	$(ONE) $(BIN)/python -m pytest -n auto -m "not slow and not process and not heavy" --ignore tests/benchmarks --benchmark-disable
 
 test-slow: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray

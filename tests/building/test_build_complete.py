@@ -31,6 +31,8 @@ from nasbench.surrogate.predictors import PREDICTORS, Predictor
 from nasbench.table import Dataset, Table, write_table
 from nasbench.table.merging import merge
 
+pytestmark = pytest.mark.heavy
+
 FOUR = CellSpace("four", 4, ("none", "nor_conv_1x1", "avg_pool_3x3"))
 """297 distinct cells."""
 

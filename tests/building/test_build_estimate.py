@@ -20,6 +20,8 @@ from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
 from nasbench.train import Record
 
+pytestmark = pytest.mark.heavy
+
 
 class Stopped(BaseException):
     """As Ctrl-C."""

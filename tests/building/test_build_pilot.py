@@ -22,6 +22,8 @@ from nasbench.space import Space
 from nasbench.stats import Estimate
 from nasbench.table import Dataset, write_table
 
+pytestmark = pytest.mark.heavy
+
 SEEDS = (0, 1, 2)
 
 

@@ -21,6 +21,8 @@ from nasbench.proxy import score
 from nasbench.space import CellSpace
 from nasbench.table import Dataset, Table, write_table
 
+pytestmark = pytest.mark.heavy
+
 NAMES = ("grad_norm", "synflow", "params")
 SCORING = Scoring(NAMES, draws=2, batch_size=8, seed=3)
 

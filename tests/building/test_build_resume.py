@@ -37,6 +37,8 @@ from nasbench.errors import NasbenchError
 from nasbench.table import Table
 from nasbench.table.published import published
 
+pytestmark = pytest.mark.heavy
+
 HERE = Path(__file__).parent
 
 

@@ -22,6 +22,8 @@ from nasbench.table import Dataset, Table, write_table
 from nasbench.table.merging import merge
 from nasbench.task import make_task
 
+pytestmark = pytest.mark.heavy
+
 
 def retrain(table: Table, n: int, **options: Any) -> Comparison:
     """On one core: a pool of processes takes longer to start than these train."""

@@ -23,6 +23,8 @@ from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
 from nasbench.table import Table
 
+pytestmark = pytest.mark.heavy
+
 HERE = Path(__file__).parent
 ENGINE = ENGINES[-1]
 

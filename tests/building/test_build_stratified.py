@@ -22,6 +22,8 @@ from nasbench.proxy import proxy, registry, score
 from nasbench.space import CellSpace
 from nasbench.table import Table
 
+pytestmark = pytest.mark.heavy
+
 HERE = Path(__file__).parent
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "avg_pool_3x3")

@@ -21,6 +21,8 @@ from nasbench.train.count import count
 from nasbench.train.engine import make_trainer
 from nasbench.train.network import network
 
+pytestmark = pytest.mark.heavy
+
 
 class Stopped(BaseException):
     """As Ctrl-C."""

@@ -15,6 +15,8 @@ import pytest
 import nasbench as nb
 from nasbench.search import Comparison
 
+pytestmark = pytest.mark.heavy
+
 
 def test_space(cli):
     found = json.loads(cli("space", "nb201-mini", "--json").out)

@@ -8,6 +8,8 @@ import pytest
 
 import nasbench as nb
 
+pytestmark = pytest.mark.heavy
+
 PILOT = ("--budget", "600s", "--seeds", 3, "--cells", 12, "--workers", 1, "--hardware", "cpu")
 
 

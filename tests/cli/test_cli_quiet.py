@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.heavy
+
 WATCHED = """
 import sys
 from nasbench.cli import main

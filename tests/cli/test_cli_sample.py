@@ -10,6 +10,8 @@ import pytest
 import nasbench as nb
 from nasbench.cli.common import complete_proxy
 
+pytestmark = pytest.mark.heavy
+
 RECIPE = """
 name = "mini"
 task = "digits"

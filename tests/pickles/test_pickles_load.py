@@ -22,6 +22,8 @@ from nasbench._pickles import machine
 from nasbench._pickles.load import WEIGHTS, Weights, drain_pickle, load_pickle
 from nasbench.errors import NasbenchError
 
+pytestmark = pytest.mark.heavy
+
 ARRAYS: dict[str, Any] = {
     "float": np.linspace(0, 1, 12).reshape(3, 4),
     "transposed": np.arange(12.0).reshape(3, 4).T,

@@ -16,6 +16,8 @@ from nasbench.proxy.probe import Probe, Values
 from nasbench.proxy.registry import OWN
 from nasbench.proxy.testing import check_proxy
 
+pytestmark = pytest.mark.heavy
+
 Plain = Callable[[nn.Module, Tensor, Tensor], float]
 
 

@@ -23,6 +23,8 @@ from nasbench.train import Recipe
 from nasbench.train.network import CellNetwork, network
 from nasbench.train.start import initialize
 
+pytestmark = pytest.mark.heavy
+
 NB201 = nb.space("nb201")
 assert isinstance(NB201, CellSpace)
 RECIPE = Recipe(epochs=1, channels=3, cells=1)

@@ -26,6 +26,8 @@ from nasbench.search import Comparison, CostModel, Limit
 from nasbench.stats import friedman
 from nasbench.table import Table
 
+pytestmark = pytest.mark.heavy
+
 STRATEGIES = ["random_search", "regularized_evolution", "reinforce"]
 
 

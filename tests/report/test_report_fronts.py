@@ -16,6 +16,8 @@ from nasbench.search import Comparison, Objective, compare
 from nasbench.search.fronts import Fronts
 from nasbench.table import Dataset, Table, write_table
 
+pytestmark = pytest.mark.heavy
+
 COST = Objective("toy/latency_ms", maximize=False)
 SIZE = Objective("flops", maximize=False)
 

@@ -18,6 +18,8 @@ from nasbench.surrogate import Surrogate, fit, score, score_sizes
 from nasbench.table import Dataset, Table, direction, write_table
 from nasbench.table.metrics import primary
 
+pytestmark = pytest.mark.heavy
+
 MakeTable = Callable[..., Table]
 
 METRICS = {  # unit of a metric: how far apart its values are

@@ -19,6 +19,8 @@ from nasbench.stats import Estimate
 from nasbench.table import Dataset, Table, trained_seeds, write_table
 from nasbench.validity.judgement import FITTED, Judgement, first_by, judge, scores_of, targets_of
 
+pytestmark = pytest.mark.heavy
+
 SPACE = nb.space("nb201-mini")
 ROWS = SPACE.representatives
 N = len(ROWS)

@@ -24,6 +24,8 @@ from nasbench.search.prior import Prior
 from nasbench.search.testing import ToyOracle, check_strategy
 from nasbench.table import Table
 
+pytestmark = pytest.mark.heavy
+
 SHORT = Isolation(answer_seconds=20, memory_mib=256)
 HERE = r" \(cheating.py, line \d+\)"
 

@@ -14,6 +14,8 @@ from nasbench.search import Outcome, Query
 from nasbench.space import CellSpace
 from strategies.bananas import Bananas, _Ensemble
 
+pytestmark = pytest.mark.heavy
+
 
 def test_gradients_are_the_numerical_ones() -> None:
     rng = np.random.default_rng(0)

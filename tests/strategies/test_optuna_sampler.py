@@ -21,6 +21,8 @@ from strategies.gp_bo import GpBo
 from strategies.optuna_sampler import OptunaSampler
 from strategies.tpe import Tpe
 
+pytestmark = pytest.mark.heavy
+
 MINI = get("nb201-mini")
 TWO = Goal(
     "valid_accuracy",

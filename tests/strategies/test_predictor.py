@@ -17,6 +17,8 @@ from strategies.hybrid import Hybrid
 from strategies.pnas import Pnas
 from strategies.predictor_evolution import PredictorEvolution
 
+pytestmark = pytest.mark.heavy
+
 Make = Callable[..., Any]
 BATCHED = pytest.mark.parametrize("make", [Bananas, Pnas, PredictorEvolution])
 ALL = pytest.mark.parametrize("make", [Bananas, Hybrid, Pnas, PredictorEvolution])

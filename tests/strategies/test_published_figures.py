@@ -13,6 +13,8 @@ import nasbench as nb
 from nasbench.space import CellSpace
 from nasbench.table import Dataset, Table, write_table
 
+pytestmark = pytest.mark.heavy
+
 SEEDS = 200
 
 

@@ -15,6 +15,8 @@ from nasbench.search import Goal, Outcome, Query, strategy_names
 from nasbench.search.testing import EPOCHS, StrategyContract, cases, check_strategy
 from nasbench.space import Space
 
+pytestmark = pytest.mark.heavy
+
 # An ask of these takes a tenth of a second: few of them follow the random ones.
 FEWER: dict[str, dict[str, Any]] = {"gp_bo": {"spaces": ("nb201-mini",), "evaluations": 13}}
 

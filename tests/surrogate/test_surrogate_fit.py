@@ -22,6 +22,8 @@ from nasbench.space import CellSpace
 from nasbench.surrogate import Surrogate, fit, score
 from nasbench.table import Dataset, Table, write_table
 
+pytestmark = pytest.mark.heavy
+
 MakeTable = Callable[..., Table]
 
 

@@ -17,6 +17,8 @@ from nasbench.stats import agreement
 from nasbench.surrogate import fit, score
 from nasbench.table import Table
 
+pytestmark = pytest.mark.heavy
+
 MakeTable = Callable[..., Table]
 
 

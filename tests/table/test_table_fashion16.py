@@ -16,6 +16,8 @@ from nasbench.stats import partial_spearman, spearman
 from nasbench.table import Table, recipe_path
 from nasbench.train.native import library
 
+pytestmark = pytest.mark.heavy
+
 RECIPE = "10ep"
 
 

@@ -19,6 +19,8 @@ import nasbench as nb
 from nasbench.space import SHIFT, CellSpace
 from nasbench.train.network import Cell, CellNetwork, Shift, network
 
+pytestmark = pytest.mark.heavy
+
 RECIPE = nb.Recipe(epochs=1, channels=3, cells=1)
 
 

@@ -34,6 +34,8 @@ from nasbench.train.reference import Prepared, ReferenceTrainer, prepare
 from nasbench.train.side_by_side import side_by_side
 from nasbench.train.start import epoch_order, initialize
 
+pytestmark = pytest.mark.heavy
+
 CPU = torch.device("cpu")
 ALL = Recipe(
     epochs=3, train_images=50, valid_images=25, test_images=25, channels=3, cells=1,

@@ -33,7 +33,10 @@ from nasbench.train.reference import ReferenceTrainer, prepare
 from nasbench.train.start import initialize
 
 SETS = [name for name in ("avx512", "avx2", "base") if library(name)]
-pytestmark = pytest.mark.skipif(not SETS, reason="the native engine was not built: no compiler")
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(not SETS, reason="the native engine was not built: no compiler"),
+]
 
 RECIPE = Recipe(
     epochs=2,

@@ -18,6 +18,8 @@ from nasbench.transfer import Evaluation, Held, Repository, evaluate_transfer
 from nasbench.transfer.evaluation import GOOD, LEAST, MEAN, WARM
 from nasbench.transfer.savings import Saving
 
+pytestmark = pytest.mark.heavy
+
 N = get("nb201-mini").unique
 SEEDS = range(12)
 

@@ -18,6 +18,8 @@ from nasbench.stats import bootstrap_estimate, spearman
 from nasbench.validity.correlation import MOST, agreement_of_scores, bootstrap
 from nasbench.validity.measures import SCOPES, Target, validate
 
+pytestmark = pytest.mark.heavy
+
 PUBLISHED = {
     "nwot": 0.79,
     "jacov": 0.82,
