@@ -45,7 +45,7 @@ def count(network: CellNetwork, shape: tuple[int, int, int]) -> Counts:
     for name, module in network.named_modules():
         if not isinstance(module, _COUNTED + _FREE) and [*module.parameters(recurse=False)]:
             raise Unsupported(
-                f"the FLOPs of {name or 'the network'}, a {type(module).__name__}, are not known: "
+                f"the FLOPs of {name or 'the network'} ({type(module).__name__}) are not known: "
                 f"Conv2d and Linear layers are counted, BatchNorm is not"
             )
     flops = 0

@@ -101,7 +101,7 @@ def _check(module: nn.Module) -> None:
     if not known:
         layers = ", ".join(sorted(kind.__name__ for kind in _BY_CHANNEL))
         raise Unsupported(
-            f"a {type(module).__name__} cannot stand side by side with others of its kind: only "
+            f"{type(module).__name__} cannot stand side by side with others of its kind: only "
             f"Conv2d, Linear, {layers} can; train with the reference engine"
         )
 

@@ -80,6 +80,6 @@ def _check(network: nn.Module) -> None:
             parameters -= {"weight", "bias"}
         if parameters and not isinstance(module, _CONSTANT):
             raise Unsupported(
-                f"no start is known for {name or 'the network'}, a {type(module).__name__}: what "
+                f"no start is known for {name or 'the network'} ({type(module).__name__}): what "
                 f"is trained has its parameters in Conv2d, Linear and BatchNorm layers"
             )

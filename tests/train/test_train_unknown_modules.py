@@ -84,20 +84,20 @@ def digits() -> nb.Task:
 def test_no_start_is_made_up(kind, mini, digits):
     net = within(MIXING[kind](), mini, digits)
     before = net.stem[0].weight.clone()
-    with pytest.raises(Unsupported, match=f"last.1, a {kind}"):
+    with pytest.raises(Unsupported, match=rf"last.1 \({kind}\)"):
         initialize(net, 0, 5)
     assert torch.equal(net.stem[0].weight, before)
 
 
 @pytest.mark.parametrize("kind", WEIGHTED)
 def test_what_is_not_known_is_not_counted_as_nothing(kind, mini, digits):
-    with pytest.raises(Unsupported, match=f"last.1, a {kind}"):
+    with pytest.raises(Unsupported, match=rf"last.1 \({kind}\)"):
         count(within(WEIGHTED[kind](), mini, digits), digits.shape)
 
 
 @pytest.mark.parametrize("kind", MIXING)
 def test_what_may_mix_channels_does_not_stand_side_by_side(kind, mini, digits):
-    with pytest.raises(Unsupported, match=f"a {kind} cannot stand"):
+    with pytest.raises(Unsupported, match=f"{kind} cannot stand"):
         side_by_side([within(MIXING[kind](), mini, digits) for _ in range(2)])
 
 
