@@ -17,10 +17,10 @@ demo: install
 	$(BIN)/nasbench demo --out demo
 
 test: install
-	$(ONE) $(BIN)/python -m pytest -n auto -m "not slow" --ignore tests/benchmarks --benchmark-disable
+	$(ONE) $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" --ignore tests/benchmarks --benchmark-disable
 
 quick: install
-	$(ONE) $(BIN)/python -m pytest -n auto -m "not slow and not process and not heavy" --ignore tests/benchmarks --benchmark-disable
+	$(ONE) $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not process and not heavy" --ignore tests/benchmarks --benchmark-disable
 
 test-slow: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray
