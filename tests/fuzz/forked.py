@@ -1,7 +1,8 @@
 """Inputs, each taken by a forked child of one warm process with limits of time and memory.
 
-A child that ends with status 0 gave an answer, one that ends with status 2 and one line on stderr
-refused; everything else (another status, a signal, a second line, silence) is a fall.
+A child that ends with status 0 gave an answer, as did a `diff` that ends with 1; one that ends with
+status 2 and one line on stderr refused. Everything else (another status, a signal, a second line)
+is a fall.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Tally:
 
     def take(self, about: str, status: int, stderr: str) -> None:
         lines = stderr.splitlines()
-        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0:
+        # `diff` that finds a difference ends with 1, and says so on stdout alone.
+        differs = os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1 and not lines
+        if status == 0 or differs:
             self.answered += 1
         elif (
             os.WIFEXITED(status)
