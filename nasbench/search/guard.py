@@ -103,7 +103,7 @@ class Watch:
         if self._signal is not None:
             signal.signal(self._signal, self._before)
         if isinstance(error, Overdue):  # it came as the call had just ended
-            raise self._overdue() from None
+            raise _overdue(self.name) from None
 
     def _listen(self) -> None:
         """Take over Ctrl-C, and where nobody listens to that, alarms; either interrupts a call."""
@@ -123,7 +123,7 @@ class Watch:
         if _interrupted:
             raise KeyboardInterrupt
         if self._late:
-            raise self._overdue()
+            raise _overdue(self.name)
 
     def look(self, now: float) -> None:
         """Interrupt the running call, where it takes too long. From the watching thread."""
@@ -139,9 +139,6 @@ class Watch:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(self._thread), ctypes.py_object(Overdue)
             )
-
-    def _overdue(self) -> StrategyError:
-        return StrategyError(f"strategy {self.name} gave no answer for {PATIENCE:g} s")
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         global _interrupted
@@ -245,11 +242,15 @@ def failed(name: str, where: str, error: BaseException) -> StrategyError:
     if isinstance(error, StrategyError):
         return error
     if isinstance(error, Overdue):
-        return StrategyError(f"strategy {name} gave no answer for {PATIENCE:g} s")
+        return _overdue(name)
     said = in_a_sentence(error)
     if not isinstance(error, NasbenchError):
         said = f"{type(error).__name__}{': ' if said else ''}{said}"
     return StrategyError(f"strategy {name} failed in {where}: {said}{place(error)}")
+
+
+def _overdue(name: str) -> StrategyError:
+    return StrategyError(f"strategy {name} gave no answer for {PATIENCE:g} s")
 
 
 def _told_apart() -> bool:

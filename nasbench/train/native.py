@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -148,16 +149,25 @@ class NativeTrainer:
         """
         todo = enumerate(jobs)
         waiting: dict[Future[Record], int] = {}
-        with ThreadPoolExecutor(self.threads) as pool:
+        with self._engine_threads(self.threads) as pool:
+            while True:
+                for number, job in islice(todo, 2 * self.threads - len(waiting)):
+                    waiting[pool.submit(self.train_one, *job)] = number
+                if not waiting:
+                    return
+                # A wait with a limit lets Ctrl-C through.
+                for future in wait(waiting, 0.2, return_when=FIRST_COMPLETED).done:
+                    yield waiting.pop(future), future.result()
+
+    @contextmanager
+    def _engine_threads(self, threads: int) -> Iterator[ThreadPoolExecutor]:
+        """Threads that the engine runs on, so that this one hears Ctrl-C.
+
+        However the block is left, what still trains stops within a step.
+        """
+        with ThreadPoolExecutor(threads) as pool:
             try:
-                while True:
-                    for number, job in islice(todo, 2 * self.threads - len(waiting)):
-                        waiting[pool.submit(self.train_one, *job)] = number
-                    if not waiting:
-                        return
-                    # A wait with a limit lets Ctrl-C through.
-                    for future in wait(waiting, 0.2, return_when=FIRST_COMPLETED).done:
-                        yield waiting.pop(future), future.result()
+                yield pool
             finally:
                 self._stop.value = 1
                 pool.shutdown(cancel_futures=True)
@@ -205,16 +215,11 @@ class NativeTrainer:
             Unsupported: where the engine was built by an earlier version, which kept no networks.
         """
         statistics = np.full_like(flat(net), np.nan)
-        with ThreadPoolExecutor(1) as pool:  # this thread hears Ctrl-C, and stops the engine
+        with self._engine_threads(1) as pool:
             asked = (net, architecture, task, data, recipe, seed, statistics)
             future = pool.submit(self._train, *asked)
-            try:
-                while not wait([future], 0.2).done:
-                    pass
-            finally:
-                self._stop.value = 1
-                pool.shutdown()
-                self._stop.value = 0
+            while not wait([future], 0.2).done:
+                pass
         return future.result()
 
     def _train(
