@@ -3,8 +3,20 @@
 from nasbench._callable import make_callable
 from nasbench.task.base import Images, Split, Task, mean_pool
 from nasbench.task.registry import from_spec, get, names
+from nasbench.task.signal import Signal, Target
 from nasbench.task.splitting import make_task
 
-__all__ = ["Images", "Split", "Task", "from_spec", "get", "make_task", "mean_pool", "names"]
+__all__ = [
+    "Images",
+    "Signal",
+    "Split",
+    "Target",
+    "Task",
+    "from_spec",
+    "get",
+    "make_task",
+    "mean_pool",
+    "names",
+]
 
 make_callable(__name__, get)

@@ -1,11 +1,11 @@
-"""Images and labels, split once into train, valid and test, and the hash that says so."""
+"""Inputs and targets, split once into train, valid and test, and the hash that says so."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasbench._names import LONGEST, is_name
 from nasbench._processes import memory
-from nasbench.errors import BadValue, NasbenchError
+from nasbench.errors import BadValue, NasbenchError, Unsupported
+from nasbench.task.signal import Signal, Target, check_inputs, check_numbers, signal_of
 
 __all__ = [
     "SPLITS",
@@ -43,25 +44,50 @@ Images = NDArray[np.uint8]
 """Images, uint8 `[n, channels, height, width]`."""
 
 
+_IMAGES = Signal("image")
+_CLASSES = Target("classes", ())
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images uint8 `[n, channels, height, width]` and labels int64 `[n]`.
+    """Examples `[n, ...]`, what is to be answered for each, and to which groups each belongs.
 
     Any first part of a split holds the classes in nearly their overall shares, so that the
-    first 1,000 images are a stratified sample.
+    first 1,000 examples are a stratified sample.
+
+    Attributes:
+        inputs: as the task's signal says, as in uint8 `[n, channels, height, width]`.
+        targets: classes as int64 `[n]`, or numbers as float64 `[n]`.
+        groups: by its name each grouping, int64 `[n]`: by speaker, say. Groups are kept for
+            evaluation, and no network sees them; `Task.groups` has their names.
     """
 
-    images: Images
-    labels: NDArray[np.int64]
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+    groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.targets)
+
+    @property
+    def images(self) -> NDArray[Any]:
+        """The inputs, as image classification calls them."""
+        return self.inputs
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The targets, as image classification calls them."""
+        return self.targets
 
     def first(self, n: int) -> Split:
-        """The first `n` images, a stratified sample; 0 means all."""
+        """The first `n` examples, a stratified sample; 0 means all."""
         if n > len(self):
-            raise NasbenchError(f"the split holds {len(self)} images, {n} were asked for")
-        return self if n == 0 else Split(self.images[:n], self.labels[:n])
+            what = "images" if self.inputs.ndim == 4 else "examples"
+            raise NasbenchError(f"the split holds {len(self)} {what}, {n} were asked for")
+        if n == 0:
+            return self
+        groups = {name: of[:n] for name, of in self.groups.items()}
+        return Split(self.inputs[:n], self.targets[:n], groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,49 +99,76 @@ class Task:
         train: what weights are fitted on.
         valid: what architectures are selected on.
         test: what the report looks up once the search is over.
-        classes: the classes' names; label `k` is `classes[k]`.
-        about: where the images come from, their licence, and how they were split.
+        classes: the classes' names; label `k` is `classes[k]`. Empty where the target is none.
+        about: where the examples come from, their licence, and how they were split.
         notes: what was not read, or not as it was: a sentence each.
+        signal: what the inputs are; images by default.
+        target: what is to be answered; the classes by default.
+        groups: by the name of each grouping in the splits, the groups' names.
+        legend: what numbers in the inputs stand for: `tokens` (the vocabulary), `columns`, and by
+            its name each column that has categories.
     """
 
     name: str
     train: Split
     valid: Split
     test: Split
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    signal: Signal = _IMAGES
+    target: Target = _CLASSES
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    legend: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_names(self.name, self.classes)
-        shape = self.train.images.shape[1:]
+        if self.target.kind == "classes":
+            object.__setattr__(self, "target", Target("classes", self.classes))
+            check_names(self.name, self.classes)
+        else:
+            check_names(self.name, None)
+        object.__setattr__(self, "signal", signal_of(self.signal, self.train.inputs))
         for name, split in self.splits.items():
-            images, labels = split.images, split.labels
-            if images.dtype != np.uint8 or images.ndim != 4:
-                raise NasbenchError(
-                    f"task {self.name}: {name} images must be uint8 [n, channels, height, width], "
-                    f"got {images.dtype} {list(images.shape)}"
-                )
-            if images.shape[1:] != shape:
-                raise NasbenchError(
-                    f"task {self.name}: {name} images are {list(images.shape[1:])}, "
-                    f"train images {list(shape)}"
-                )
-            as_labels(self.name, images, labels, len(self.classes))
-            counts = np.bincount(labels, minlength=len(self.classes))
-            if (counts == 0).any():
-                empty = self.classes[int(counts.argmin())]
-                raise NasbenchError(
-                    f"task {self.name}: class {empty!r} has no {name} image: it needs more images, "
-                    f"or a larger share of them there"
-                )
+            where = f"task {self.name}: {name}"
+            check_inputs(where, self.signal, split.inputs)
+            self._check_groups(where, split)
+            if self.target.kind == "classes":
+                self._check_labels(name, split)
+            else:
+                check_numbers(where, split.inputs, split.targets)
+
+    def _check_labels(self, name: str, split: Split) -> None:
+        as_labels(self.name, split.inputs, split.targets, len(self.classes))
+        counts = np.bincount(split.targets, minlength=len(self.classes))
+        if (counts == 0).any():
+            empty, what = self.classes[int(counts.argmin())], self._example
+            raise NasbenchError(
+                f"task {self.name}: class {empty!r} has no {name} {what}: it needs more {what}s, "
+                f"or a larger share of them there"
+            )
+
+    def _check_groups(self, where: str, split: Split) -> None:
+        if set(split.groups) != set(self.groups):
+            raise BadValue(f"{where} has groups by {sorted(split.groups)}, not {list(self.groups)}")
+        for name, groups in split.groups.items():
+            count = len(self.groups[name])
+            sound = groups.shape == (len(split),) and groups.dtype == np.int64
+            if not sound or ((groups < 0) | (groups >= count)).any():
+                raise BadValue(f"{where} groups by {name} must be one of {count} for each example")
+
+    @property
+    def _example(self) -> str:
+        return "image" if self.signal.kind == "image" else "example"
+
+    @property
+    def _classifies_images(self) -> bool:
+        return self.signal.kind == "image" and self.target.kind == "classes"
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
         notes = "".join(f"; {note}" for note in self.notes)
-        return (
-            f"<Task {self.name}: {sizes}, {list(self.shape)}, {len(self.classes)} classes{notes}>"
-        )
+        what = str(list(self.shape)) if self._classifies_images else str(self.signal)
+        return f"<Task {self.name}: {sizes}, {what}, {self.target}{notes}>"
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -124,27 +177,53 @@ class Task:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of an image."""
-        channels, height, width = self.train.images.shape[1:]
+        """Channels, height and width of an image, or of a spectrogram.
+
+        Raises:
+            Unsupported: where the task is made of something else.
+        """
+        if len(self.signal.shape) != 3:
+            raise Unsupported(
+                f"task {self.name} is made of {self.signal}: this takes images, which have "
+                f"channels, height and width"
+            )
+        channels, height, width = self.signal.shape
         return channels, height, width
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network gives for an example: one a class, or 1 for a number."""
+        return self.target.outputs
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over the splits' images, labels and the classes' names: hex digits."""
+        """SHA-256 over what is learned from and of, groups included: hex digits."""
         digest = hashlib.sha256(json.dumps(self.classes).encode())
+        if not self._classifies_images:
+            digest.update(json.dumps([self.signal.describe(), self.target.describe()]).encode())
         for name, split in self.splits.items():
-            digest.update(f"{name} {split.images.shape}".encode())
-            digest.update(np.ascontiguousarray(split.images).data)
-            digest.update(split.labels.astype("<i8").tobytes())
+            digest.update(f"{name} {split.inputs.shape}".encode())
+            order = split.inputs.dtype.newbyteorder("<")
+            digest.update(np.ascontiguousarray(split.inputs, dtype=order).data)
+            digest.update(split.targets.astype(split.targets.dtype.newbyteorder("<")).tobytes())
+            for by in sorted(split.groups):
+                digest.update(json.dumps([by, self.groups[by]]).encode())
+                digest.update(split.groups[by].astype("<i8").tobytes())
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """What the task is; plain JSON values."""
+        """What the task is; plain JSON values. Images in classes are what goes without saying."""
+        kinds: dict[str, Any] = {}
+        if not self._classifies_images:
+            kinds = {"signal": self.signal.describe(), "target": self.target.describe()}
+        if self.groups:
+            kinds["groups"] = {name: list(of) for name, of in self.groups.items()}
         return {
             "name": self.name,
             "hash": self.hash,
             "classes": list(self.classes),
-            "shape": list(self.shape),
+            "shape": list(self.signal.shape),
+            **kinds,
             "splits": {name: len(split) for name, split in self.splits.items()},
             "about": self.about,
         }
@@ -158,16 +237,22 @@ class Task:
         return {**self.describe(), **notes}
 
 
-def check_names(name: str, classes: Sequence[str]) -> None:
+def check_names(name: str, classes: Sequence[str] | None) -> None:
     """Refuse a task that cannot be called so, or learned: names stand in tables, pages, terminals.
+
+    Args:
+        name: of the task.
+        classes: their names; None where the target is no class.
 
     Raises:
         NasbenchError: where a name is too long or not printable, or classes are too few or alike.
     """
-    for what, given in (("a task's name", [name]), (f"task {name}: a class's name", classes)):
+    for what, given in (("a task's name", [name]), (f"task {name}: a class's name", classes or ())):
         for one in given:
             if not is_name(one) or one.isspace():
                 raise BadValue(f"{what} has 1 to {LONGEST} printable letters, got {one!r:.99}")
+    if classes is None:
+        return
     if len(set(classes)) < len(classes):
         raise BadValue(
             f"task {name}: two classes are called {Counter(classes).most_common(1)[0][0]!r}"
@@ -178,7 +263,7 @@ def check_names(name: str, classes: Sequence[str]) -> None:
 
 
 def as_labels(
-    name: str, images: Images, labels: ArrayLike, classes: int, what: str = "labels"
+    name: str, inputs: NDArray[Any], labels: ArrayLike, classes: int, what: str = "labels"
 ) -> NDArray[np.int64]:
     """Labels as int64 `[n]`: as many as images, all below the number of classes."""
     given = np.asarray(labels)
@@ -186,8 +271,9 @@ def as_labels(
         raise NasbenchError(
             f"task {name}: {what} must be integers [n], got {given.dtype} {list(given.shape)}"
         )
-    if len(given) != len(images):
-        raise NasbenchError(f"task {name}: {len(images)} images but {len(given)} {what}")
+    if len(given) != len(inputs):
+        things = "images" if inputs.ndim == 4 else "examples"
+        raise NasbenchError(f"task {name}: {len(inputs)} {things} but {len(given)} {what}")
     if len(given) and not 0 <= given.min() <= given.max() < classes:
         raise NasbenchError(
             f"task {name}: {what} run from {given.min()} to {given.max()}; "
