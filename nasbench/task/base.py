@@ -25,6 +25,7 @@ __all__ = [
     "Task",
     "as_images",
     "as_labels",
+    "check_classes",
     "check_memory",
     "check_names",
     "check_size",
@@ -84,10 +85,12 @@ class Split:
         if n > len(self):
             what = "images" if self.inputs.ndim == 4 else "examples"
             raise NasbenchError(f"the split holds {len(self)} {what}, {n} were asked for")
-        if n == 0:
-            return self
-        groups = {name: of[:n] for name, of in self.groups.items()}
-        return Split(self.inputs[:n], self.targets[:n], groups)
+        return self if n == 0 else self.take(slice(n))
+
+    def take(self, which: slice | NDArray[np.intp]) -> Split:
+        """Some of the examples, in this order."""
+        groups = {name: of[which] for name, of in self.groups.items()}
+        return Split(self.inputs[which], self.targets[which], groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,19 +136,12 @@ class Task:
             check_inputs(where, self.signal, split.inputs)
             self._check_groups(where, split)
             if self.target.kind == "classes":
-                self._check_labels(name, split)
+                as_labels(self.name, split.inputs, split.targets, len(self.classes))
             else:
                 check_numbers(where, split.inputs, split.targets)
-
-    def _check_labels(self, name: str, split: Split) -> None:
-        as_labels(self.name, split.inputs, split.targets, len(self.classes))
-        counts = np.bincount(split.targets, minlength=len(self.classes))
-        if (counts == 0).any():
-            empty, what = self.classes[int(counts.argmin())], self._example
-            raise NasbenchError(
-                f"task {self.name}: class {empty!r} has no {name} {what}: it needs more {what}s, "
-                f"or a larger share of them there"
-            )
+        if self.target.kind == "classes":
+            what = "image" if self.signal.kind == "image" else "example"
+            check_classes(self.name, "train", self.train, self.classes, what)
 
     def _check_groups(self, where: str, split: Split) -> None:
         if set(split.groups) != set(self.groups):
@@ -155,10 +151,6 @@ class Task:
             sound = groups.shape == (len(split),) and groups.dtype == np.int64
             if not sound or ((groups < 0) | (groups >= count)).any():
                 raise BadValue(f"{where} groups by {name} must be one of {count} for each example")
-
-    @property
-    def _example(self) -> str:
-        return "image" if self.signal.kind == "image" else "example"
 
     @property
     def _classifies_images(self) -> bool:
@@ -260,6 +252,18 @@ def check_names(name: str, classes: Sequence[str] | None) -> None:
     if len(classes) < 2:
         known = ", ".join(map(repr, classes)) or "none"
         raise BadValue(f"task {name} needs two classes or more, and has {known}")
+
+
+def check_classes(
+    name: str, split: str, examples: Split, classes: Sequence[str], what: str
+) -> None:
+    """Refuse a split of task `name` that has no example of a class; `what` examples are called."""
+    counts = np.bincount(examples.targets, minlength=len(classes))
+    if (counts == 0).any():
+        raise BadValue(
+            f"task {name}: class {classes[int(counts.argmin())]!r} has no {split} {what}: it needs "
+            f"more {what}s, or a larger share of them there"
+        )
 
 
 def as_labels(

@@ -80,7 +80,7 @@ def test_a_hash_sees_signal_target_and_groups() -> None:
     base = task_of("tokens")
     groups = {"speaker": np.arange(N) % 3}
     grouped = Split(INPUTS["tokens"], LABELS, groups)
-    apart = dict.fromkeys(("train", "valid", "test"), grouped)
+    apart: dict[str, Any] = dict.fromkeys(("train", "valid", "test"), grouped)
     hashes = {
         base.hash,
         task_of("tokens", signal=Signal("tokens", vocabulary=6)).hash,
