@@ -30,12 +30,12 @@ __all__ = [
 
 if TYPE_CHECKING:
     from nasbench.errors import NasbenchError
+    from nasbench.network import network
     from nasbench.search.comparisons import compare
     from nasbench.space import get as space
     from nasbench.table import Table, load
     from nasbench.task import get as task
     from nasbench.train import Recipe
-    from nasbench.train.network import network
 
 _HOMES = {
     "NasbenchError": "nasbench.errors",
@@ -43,12 +43,11 @@ _HOMES = {
     "Table": "nasbench.table",
     "compare": "nasbench.search.comparisons",
     "load": "nasbench.table",
-    "network": "nasbench.train.network",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("space", "task"):  # rooms that can be called; see nasbench._callable
+    if name in ("network", "space", "task"):  # rooms that can be called; see nasbench._callable
         return import_module(f"nasbench.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)

@@ -16,12 +16,13 @@ from nasbench.device.export import count_right, export_onnx
 from nasbench.device.onnx_graph import Pixels, import_onnx
 from nasbench.device.onnx_runtime import import_runtime
 from nasbench.errors import BadValue, NasbenchError, unknown
+from nasbench.network import started
+from nasbench.network.cell import CellNetwork, as_cell_network
 from nasbench.stats import wilson_interval
 from nasbench.table import Table
 from nasbench.task import Task
 from nasbench.train import Recipe
 from nasbench.train.native import NativeTrainer
-from nasbench.train.network import CellNetwork, network
 from nasbench.train.record import Record
 from nasbench.train.reference import (
     cpu_threads,
@@ -31,7 +32,6 @@ from nasbench.train.reference import (
     record_of,
     training,
 )
-from nasbench.train.start import initialize
 
 __all__ = ["Chosen", "Exported", "Tested", "choose_in_recipe", "choose_in_table", "export"]
 
@@ -195,8 +195,9 @@ def export(
     spec, tell = chosen.spec, progress or silent
     import_onnx()  # what is missing is said before the training
     import_runtime()
-    net = network(spec.space, chosen.canonical, spec.task, chosen.recipe)
-    initialize(net, chosen.seed, chosen.canonical)
+    net = as_cell_network(
+        started(spec.space, chosen.canonical, spec.task, chosen.recipe, chosen.seed)
+    )
     if not train:
         return Exported(export_onnx(net, spec.task.shape, path))
     record = _train(chosen, net, tell)

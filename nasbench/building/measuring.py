@@ -9,8 +9,9 @@ from nasbench._progress import Progress
 from nasbench.building.ledger import Ledger
 from nasbench.building.spec import BuildSpec
 from nasbench.device import Device
-from nasbench.train.count import count
-from nasbench.train.network import CellNetwork, network
+from nasbench.network import network
+from nasbench.network.cell import CellNetwork, as_cell_network
+from nasbench.network.count import count
 from nasbench.train.reference import cpu_threads
 
 __all__ = ["count_networks", "counts_of", "measure"]
@@ -77,7 +78,7 @@ def measure(
 def _network(spec: BuildSpec, architecture: int, *, live: bool = True) -> CellNetwork:
     """What devices run: in the width and depth of the first recipe."""
     recipe = next(iter(spec.recipes.values()))
-    return network(spec.space, architecture, spec.task, recipe, live=live)
+    return as_cell_network(network(spec.space, architecture, spec.task, recipe, live=live))
 
 
 def _chunks(architectures: list[int]) -> Iterator[list[int]]:

@@ -24,8 +24,8 @@ from nasbench.building.limits import check_extent
 from nasbench.building.provenance import hardware as describe_hardware
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import NasbenchError
-from nasbench.train.count import count
-from nasbench.train.network import network
+from nasbench.network import network
+from nasbench.network.count import count
 from nasbench.train.record import Record
 from nasbench.train.reference import cpu_threads
 

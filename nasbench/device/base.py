@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nasbench.errors import BadValue, shown, unknown
 
 if TYPE_CHECKING:
-    from nasbench.train.network import CellNetwork
+    from nasbench.network.cell import CellNetwork
 
 __all__ = ["ESTIMATED", "MEASURED", "Device", "DeviceSpec", "Measurement", "Reading", "make_device"]
 

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from nasbench.device.base import ESTIMATED, MEASURED, Reading
 from nasbench.device.inference import Images
 from nasbench.device.trace import trace
-from nasbench.train.count import count
-from nasbench.train.network import CellNetwork
+from nasbench.network.cell import CellNetwork
+from nasbench.network.count import count
 
 __all__ = ["CounterMeter", "Meter", "ModelMeter", "find_meter"]
 

@@ -15,8 +15,8 @@ from nasbench.device.inference import evaluating, example_images
 from nasbench.device.onnx_graph import INPUT, OUTPUT, Pixels, import_onnx, to_onnx
 from nasbench.device.onnx_runtime import open_session
 from nasbench.errors import NasbenchError
+from nasbench.network.cell import CellNetwork
 from nasbench.task import Split
-from nasbench.train.network import CellNetwork
 
 __all__ = ["TOLERANCE", "count_right", "export_onnx"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nasbench.errors import NasbenchError
-from nasbench.train.network import CellNetwork
+from nasbench.network.cell import CellNetwork
 
 __all__ = ["Images", "evaluating", "example_images"]
 

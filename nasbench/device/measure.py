@@ -19,7 +19,7 @@ from nasbench.device.inference import Images, example_images
 from nasbench.device.onnx_runtime import OnnxRuntime
 from nasbench.device.timing import HIGH, LOW, time_in_turn
 from nasbench.device.torch_runtime import TorchRuntime
-from nasbench.train.network import CellNetwork
+from nasbench.network.cell import CellNetwork
 from nasbench.train.reference import cpu_threads
 
 __all__ = ["Runtime", "RuntimeDevice", "hardware_model"]

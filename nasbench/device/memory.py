@@ -9,7 +9,7 @@ import torch
 from nasbench.device.base import MEASURED, Reading
 from nasbench.device.inference import Images, evaluating
 from nasbench.device.trace import trace
-from nasbench.train.network import CellNetwork
+from nasbench.network.cell import CellNetwork
 
 __all__ = ["WAYS", "peak_memory"]
 

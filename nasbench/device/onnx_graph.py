@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nasbench._version import __version__
 from nasbench.device.inference import example_images
 from nasbench.errors import NasbenchError
-from nasbench.train.network import Cell, CellNetwork, Reduction, Shift, Zero
+from nasbench.network.cell import Cell, CellNetwork, Reduction, Shift, Zero
 
 __all__ = ["BATCH", "INPUT", "OPSET", "OUTPUT", "Pixels", "import_onnx", "to_onnx"]
 

@@ -10,7 +10,7 @@ from nasbench.device.base import Reading
 from nasbench.device.inference import Images
 from nasbench.device.onnx_graph import BATCH, INPUT, OUTPUT, import_onnx, to_onnx
 from nasbench.errors import NasbenchError
-from nasbench.train.network import CellNetwork
+from nasbench.network.cell import CellNetwork
 
 __all__ = ["OnnxRuntime", "import_runtime", "open_session"]
 

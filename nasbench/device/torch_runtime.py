@@ -11,7 +11,7 @@ import torch
 from nasbench.device.base import Reading
 from nasbench.device.inference import Images
 from nasbench.device.memory import WAYS, peak_memory
-from nasbench.train.network import CellNetwork
+from nasbench.network.cell import CellNetwork
 from nasbench.train.reference import pick_hardware
 
 __all__ = ["TorchRuntime"]

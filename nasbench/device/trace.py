@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from nasbench.device.inference import Images, evaluating
-from nasbench.train.network import CellNetwork
+from nasbench.network.cell import CellNetwork
 
 __all__ = ["Trace", "trace"]
 

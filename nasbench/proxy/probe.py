@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from nasbench.train.count import Counts, count
-from nasbench.train.network import CellNetwork
-from nasbench.train.side_by_side import layers, side_by_side
+from nasbench.network.cell import CellNetwork
+from nasbench.network.count import Counts, count
+from nasbench.network.side_by_side import layers, side_by_side
 
 __all__ = ["SHARED", "Clock", "Forward", "Layer", "Probe", "Values", "gradients", "losses"]
 

@@ -15,15 +15,15 @@ from torch import Tensor
 
 from nasbench._limits import LARGEST_SEED
 from nasbench.errors import BadValue, NasbenchError, shown
+from nasbench.network import started
+from nasbench.network.cell import CellNetwork, as_cell_network
 from nasbench.proxy.probe import SHARED, Clock, Probe, Values
 from nasbench.proxy.registry import Proxy, get
 from nasbench.space import Space
 from nasbench.task import Split, Task
 from nasbench.train.fused import group_size
-from nasbench.train.network import CellNetwork, network
 from nasbench.train.recipe import Recipe
 from nasbench.train.reference import moments, pick_hardware
-from nasbench.train.start import initialize
 
 __all__ = ["Scores", "examine", "score"]
 
@@ -148,9 +148,7 @@ def score(
 def _at_start(
     space: Space, architecture: int, task: Task, recipe: Recipe, live: bool, seed: int
 ) -> CellNetwork:
-    net = network(space, architecture, task, recipe, live=live)
-    initialize(net, seed, architecture)
-    return net
+    return as_cell_network(started(space, architecture, task, recipe, seed, live=live))
 
 
 def examine(probe: Probe, proxies: Sequence[Proxy]) -> dict[str, tuple[Values, dict[int, str]]]:

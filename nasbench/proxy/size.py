@@ -10,10 +10,10 @@ __all__ = ["flops", "params"]
 
 
 def params(probe: Probe) -> Values:
-    """Trainable numbers; see `nasbench.train.count.Counts`."""
+    """Trainable numbers; see `nasbench.network.count.Counts`."""
     return np.asarray([counts.parameters for counts in probe.counts], dtype=np.float64)
 
 
 def flops(probe: Probe) -> Values:
-    """Multiply-adds for one image; see `nasbench.train.count.Counts`."""
+    """Multiply-adds for one image; see `nasbench.network.count.Counts`."""
     return np.asarray([counts.flops for counts in probe.counts], dtype=np.float64)

@@ -15,14 +15,15 @@ import torch
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
+from nasbench.network import network
+from nasbench.network.cell import as_cell_network
+from nasbench.network.start import initialize
 from nasbench.proxy.probe import Probe
 from nasbench.proxy.registry import get
 from nasbench.proxy.scoring import Scores, examine, score
 from nasbench.space import CellSpace
 from nasbench.task import get as get_task
-from nasbench.train.network import network
 from nasbench.train.recipe import Recipe
-from nasbench.train.start import initialize
 
 __all__ = ["check_proxy"]
 
@@ -90,7 +91,7 @@ def _check_values(name: str) -> None:
 
 def _check_traces(name: str) -> None:
     task = get_task("digits")
-    networks = [network(SPACE, architecture, task, RECIPE) for architecture in ORDINARY]
+    networks = [as_cell_network(network(SPACE, i, task, RECIPE)) for i in ORDINARY]
     for net, architecture in zip(networks, ORDINARY, strict=True):
         initialize(net, 0, architecture)
     images = torch.from_numpy(task.train.images[:BATCH].astype(np.float32) / 255)

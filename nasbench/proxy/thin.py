@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nasbench.network.cell import CellNetwork
+from nasbench.network.side_by_side import layers
+from nasbench.network.start import generator_kept
 from nasbench.proxy.probe import Probe, Values
-from nasbench.train.network import CellNetwork, generator_kept
-from nasbench.train.side_by_side import layers
 
 __all__ = ["linear_regions"]
 

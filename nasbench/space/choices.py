@@ -65,6 +65,11 @@ class ChoiceSpace(Space):
         decisions = [[decision, list(choices)] for decision, choices in self.decisions.items()]
         return self._described(ChoiceSpace, decisions=decisions, separator=self.separator)
 
+    def choices_of(self, architecture: int) -> dict[str, str]:
+        """What the architecture takes for each decision, in order."""
+        ops = self.ops(architecture).tolist()
+        return {name: of[op] for (name, of), op in zip(self.decisions.items(), ops, strict=True)}
+
     def string(self, architecture: int) -> str:
         ops = self.ops(architecture).tolist()
         taken = zip(self.decisions.values(), ops, strict=True)

@@ -1,7 +1,7 @@
 """How networks are trained.
 
 Only the recipe and the record are here, so that reading a table needs no torch; networks are
-in `nasbench.train.network`, trainers in `nasbench.train.engine`.
+in `nasbench.network.cell`, trainers in `nasbench.train.engine`.
 """
 
 from nasbench.train.recipe import Recipe

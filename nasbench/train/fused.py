@@ -18,11 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from nasbench.errors import NasbenchError
+from nasbench.network import started
+from nasbench.network.cell import CellNetwork, as_cell_network
+from nasbench.network.side_by_side import side_by_side
 from nasbench.space import Space
 from nasbench.task import Task
 from nasbench.train.native import Job
-from nasbench.train.network import CellNetwork, network
 from nasbench.train.optimizer import SGD
+from nasbench.train.order import epoch_order
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import Record
 from nasbench.train.reference import (
@@ -33,8 +36,6 @@ from nasbench.train.reference import (
     prepare,
     record_of,
 )
-from nasbench.train.side_by_side import side_by_side
-from nasbench.train.start import epoch_order, initialize
 
 __all__ = ["FusedTrainer", "group_size", "training"]
 
@@ -140,9 +141,7 @@ class FusedTrainer:
         space, task, data, recipe = _common(jobs[0])
         networks, seeds = [], []
         for _, architecture, _, _, _, seed in jobs:
-            net = network(space, architecture, task, recipe)
-            initialize(net, seed, architecture)
-            networks.append(net)
+            networks.append(as_cell_network(started(space, architecture, task, recipe, seed)))
             seeds.append(seed)
         epochs = training(networks, data, recipe, seeds, self.mixed_precision)
         while True:

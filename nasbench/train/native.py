@@ -20,6 +20,8 @@ import torch
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, Unsupported
+from nasbench.network import started
+from nasbench.network.cell import CellNetwork, as_cell_network
 from nasbench.space import Space
 from nasbench.task import Task
 from nasbench.train.native_library import (
@@ -31,11 +33,10 @@ from nasbench.train.native_library import (
     library,
     pointer,
 )
-from nasbench.train.network import CellNetwork, network
+from nasbench.train.order import epoch_order
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import CURVES, Record
 from nasbench.train.reference import Epoch, Prepared, prepare
-from nasbench.train.start import epoch_order, initialize
 
 __all__ = ["Job", "NativeTrainer", "gradients", "instruction_set", "library"]
 
@@ -196,8 +197,7 @@ class NativeTrainer:
         self, space: Space, architecture: int, task: Task, data: Prepared, recipe: Recipe, seed: int
     ) -> Record:
         """The whole training of a canonical architecture on images prepared for the recipe."""
-        net = network(space, architecture, task, recipe)
-        initialize(net, seed, architecture)
+        net = as_cell_network(started(space, architecture, task, recipe, seed))
         return self._train(net, architecture, task, data, recipe, seed, None)
 
     def train_network(
@@ -209,7 +209,7 @@ class NativeTrainer:
         recipe: Recipe,
         seed: int,
     ) -> Record:
-        """The same for a network that `initialize` has started: it ends as it is trained.
+        """The same for a network that `started` made: it ends as it is trained.
 
         Raises:
             Unsupported: where the engine was built by an earlier version, which kept no networks.

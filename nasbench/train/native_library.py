@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nasbench.errors import NasbenchError
+from nasbench.network.cell import CellNetwork
 from nasbench.space import SHIFT
-from nasbench.train.network import CellNetwork
 from nasbench.train.recipe import Recipe
 
 __all__ = ["SplitView", "describe", "fill", "flat", "instruction_set", "library", "pointer"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
 from nasbench.errors import BadValue, shown, unknown
@@ -49,6 +49,8 @@ class Recipe:
         label_smoothing: share of the target spread over all classes.
         crop_padding: zero-padding in pixels of which a random crop is taken; 0 means none.
         flip: mirror each image with chance one half.
+        network: sizes of the family that builds the networks, by name; those left out are as the
+            family has them. `channels` and `cells` are the sizes of cells.
     """
 
     epochs: int
@@ -65,9 +67,15 @@ class Recipe:
     label_smoothing: float = 0.0
     crop_padding: int = 0
     flip: bool = False
+    network: Mapping[str, int | float | str | bool] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        for spec in fields(self):
+        if not isinstance(self.network, Mapping):
+            raise BadValue(
+                f"recipe: network is a table of sizes, [recipe.NAME.network], got "
+                f"{shown(self.network)}"
+            )
+        for spec in _numbers():
             value = getattr(self, spec.name)
             wanted = {"int": int, "float": float, "bool": bool}[str(spec.type)]
             if wanted is float and type(value) is int:
@@ -98,12 +106,19 @@ class Recipe:
         return cls(**values)
 
     def describe(self) -> dict[str, Any]:
-        """All values by name; plain JSON values."""
-        return asdict(self)
+        """All values by name; plain JSON values. Other networks' sizes are not those of cells."""
+        values = asdict(self)
+        for name in ("channels", "cells") if self.network else ("network",):
+            del values[name]
+        return values
 
     def learning_rate_at(self, step: int, steps: int) -> float:
         """The rate of step `step` of `steps`: cosine from `learning_rate` to 0."""
         return 0.5 * self.learning_rate * (1 + math.cos(math.pi * step / steps))
+
+
+def _numbers() -> list[Field[Any]]:
+    return [spec for spec in fields(Recipe) if spec.name != "network"]
 
 
 def _as_float(value: int) -> float:

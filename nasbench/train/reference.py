@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from nasbench.errors import NasbenchError
+from nasbench.network import started
 from nasbench.space import Space
 from nasbench.task import Split, Task
-from nasbench.train.network import network
 from nasbench.train.optimizer import SGD
+from nasbench.train.order import EpochOrder, epoch_order
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import CURVES, Record
-from nasbench.train.start import EpochOrder, epoch_order, initialize
 
 __all__ = [
     "Epoch",
@@ -228,8 +228,7 @@ class ReferenceTrainer:
     ) -> Iterator[Epoch]:
         """The training of one architecture, an epoch at a time; see `training`."""
         canonical = int(space.canonical(architecture))
-        net = network(space, canonical, task, recipe)
-        initialize(net, seed, canonical)
+        net = started(space, canonical, task, recipe, seed)
         epochs = training(net, data, recipe, seed)
         while True:
             with cpu_threads(self.threads):

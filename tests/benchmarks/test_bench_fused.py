@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import nasbench as nb
+from nasbench.network import network
+from nasbench.network.count import count
 from nasbench.train import Recipe
-from nasbench.train.count import count
 from nasbench.train.fused import FusedTrainer, group_size
-from nasbench.train.network import network
 from nasbench.train.reference import ReferenceTrainer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -21,13 +21,14 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 import nasbench as nb
+from nasbench.network import network
+from nasbench.network.start import initialize
 from nasbench.space import CellSpace
 from nasbench.task import Task
 from nasbench.train import Recipe
 from nasbench.train.native import NativeTrainer, library
-from nasbench.train.network import network
+from nasbench.train.order import epoch_order
 from nasbench.train.reference import cpu_threads, prepare
-from nasbench.train.start import epoch_order, initialize
 
 SETS = [name for name in ("avx512", "avx2") if library(name)]
 FLAGS = {"avx512": ["-mavx512f"], "avx2": ["-mavx2", "-mfma"]}

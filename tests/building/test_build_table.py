@@ -14,12 +14,12 @@ import nasbench as nb
 from nasbench.building import BuildSpec, build
 from nasbench.device import DeviceSpec
 from nasbench.errors import NasbenchError
+from nasbench.network import network
+from nasbench.network.count import count
 from nasbench.space import CellSpace
 from nasbench.table import Table
 from nasbench.train import CURVES
-from nasbench.train.count import count
 from nasbench.train.engine import make_trainer
-from nasbench.train.network import network
 
 pytestmark = pytest.mark.heavy
 

@@ -15,9 +15,9 @@ from nasbench._quiet import import_onnxruntime
 from nasbench.building import read_spec
 from nasbench.cli import app
 from nasbench.device.onnx_graph import to_onnx
+from nasbench.network import network
+from nasbench.network.start import initialize
 from nasbench.task.base import Task
-from nasbench.train.network import network
-from nasbench.train.start import initialize
 
 ARCHITECTURE = 26
 

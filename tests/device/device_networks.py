@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from nasbench.network.cell import CellNetwork
 from nasbench.space import CellGraph
-from nasbench.train.network import CellNetwork
 
 
 def network(graph: CellGraph, *, inputs: int = 1, channels: int = 4, cells: int = 1) -> CellNetwork:

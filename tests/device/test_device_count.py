@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 import nasbench as nb
+from nasbench.network.count import count
 from nasbench.space import CellGraph, CellSpace
-from nasbench.train.count import count
 
 NB201 = nb.space("nb201")
 assert isinstance(NB201, CellSpace)

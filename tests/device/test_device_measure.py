@@ -20,8 +20,8 @@ from nasbench.device import DeviceSpec, make_device, measure
 from nasbench.device.onnx_graph import to_onnx
 from nasbench.device.onnx_runtime import open_session
 from nasbench.errors import NasbenchError
+from nasbench.network.cell import CellNetwork
 from nasbench.space import CellSpace
-from nasbench.train.network import CellNetwork
 
 SHAPE = (1, 8, 8)
 RUNTIMES = ("torch", "onnxruntime")

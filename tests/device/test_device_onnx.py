@@ -15,8 +15,8 @@ from nasbench.device.inference import example_images
 from nasbench.device.onnx_graph import to_onnx
 from nasbench.device.onnx_runtime import open_session
 from nasbench.errors import NasbenchError
+from nasbench.network.cell import CellNetwork
 from nasbench.space import CellSpace
-from nasbench.train.network import CellNetwork
 
 NB201 = nb.space("nb201")
 assert isinstance(NB201, CellSpace)

@@ -15,8 +15,8 @@ from torch.profiler import ProfilerActivity, profile
 import nasbench as nb
 from nasbench.device.inference import evaluating, example_images
 from nasbench.device.trace import trace
+from nasbench.network.cell import CellNetwork
 from nasbench.space import CellSpace
-from nasbench.train.network import CellNetwork
 
 FLOAT = 4
 

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 import nasbench as nb
+from nasbench.network.cell import CellNetwork
+from nasbench.network.side_by_side import layers, side_by_side
 from nasbench.proxy import probe as probes
 from nasbench.proxy.probe import SHARED, Clock, Probe
 from nasbench.space import SHIFT, CellSpace
-from nasbench.train.network import CellNetwork
-from nasbench.train.side_by_side import layers, side_by_side
 
 NB201 = nb.space("nb201")
 assert isinstance(NB201, CellSpace)

@@ -14,14 +14,15 @@ from torch import nn
 from twins import TWINS, Given
 
 import nasbench as nb
+from nasbench.network import network
+from nasbench.network.cell import CellNetwork
+from nasbench.network.start import initialize
 from nasbench.proxy import get
 from nasbench.proxy.probe import Probe
 from nasbench.proxy.registry import OWN
 from nasbench.proxy.scoring import examine
 from nasbench.space import CellSpace
 from nasbench.train import Recipe
-from nasbench.train.network import CellNetwork, network
-from nasbench.train.start import initialize
 
 pytestmark = pytest.mark.heavy
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from nasbench.network.cell import CellNetwork
 from nasbench.proxy.probe import Probe
-from nasbench.train.network import CellNetwork
 
 
 class Given:

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from nasbench.network.cell import CellNetwork
+from nasbench.network.start import initialize
 from nasbench.space import CellSpace
-from nasbench.train.network import CellNetwork
-from nasbench.train.start import initialize
 
 
 def runs_here(instructions: str) -> bool:

@@ -24,15 +24,17 @@ from torch.nn import functional as F  # noqa: N812
 import nasbench as nb
 from nasbench.building import BuildSpec, build
 from nasbench.errors import NasbenchError
+from nasbench.network import network, started
+from nasbench.network.cell import CellNetwork
+from nasbench.network.side_by_side import side_by_side
+from nasbench.network.start import initialize
 from nasbench.space import SHIFT, CellSpace
 from nasbench.task import Task
 from nasbench.train import CURVES, Recipe, Record, engine, fused, reference
 from nasbench.train.engine import ENGINES, make_trainer, pick_engine
 from nasbench.train.fused import FusedTrainer, group_size
-from nasbench.train.network import CellNetwork, network
+from nasbench.train.order import epoch_order
 from nasbench.train.reference import Prepared, ReferenceTrainer, prepare
-from nasbench.train.side_by_side import side_by_side
-from nasbench.train.start import epoch_order, initialize
 
 pytestmark = pytest.mark.heavy
 
@@ -226,7 +228,7 @@ def test_images_of_several_channels_keep_them_together() -> None:
 def in_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both trainers' networks and images in float64, where rounding has no time to grow."""
     for module in (fused, reference):
-        monkeypatch.setattr(module, "network", lambda *args: network(*args).double())
+        monkeypatch.setattr(module, "started", lambda *args: started(*args).double())
         monkeypatch.setattr(module, "prepare", prepare_in_float64)
 
 
@@ -389,12 +391,13 @@ def test_weights_that_are_nan_from_the_start(
 ) -> None:
     sick = int(mini.representatives[20])
 
-    def start(net: CellNetwork, seed: int, architecture: int) -> None:
-        initialize(net, seed, architecture)
+    def start(space: CellSpace, architecture: int, *given: Any) -> nn.Module:
+        net = started(space, architecture, *given)
         if architecture == sick:
             net.classifier.bias.data[0] = torch.nan
+        return net
 
-    monkeypatch.setattr(fused, "initialize", start)
+    monkeypatch.setattr(fused, "started", start)
     records = FusedTrainer("cpu").train(mini, mini.representatives[15:25], digits, ALL, [0])
     assert {r.architecture for r in records if r.diverged} == {sick}
 

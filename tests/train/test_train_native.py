@@ -23,14 +23,15 @@ from torch.nn import functional as F  # noqa: N812
 
 import nasbench as nb
 from nasbench.errors import NasbenchError, Unsupported
+from nasbench.network import network
+from nasbench.network.cell import CellNetwork
+from nasbench.network.start import initialize
 from nasbench.space import CellSpace
 from nasbench.train import CURVES, Recipe
 from nasbench.train import native as native_module
 from nasbench.train.engine import make_trainer, pick_engine
 from nasbench.train.native import NativeTrainer, gradients, library
-from nasbench.train.network import CellNetwork, network
 from nasbench.train.reference import ReferenceTrainer, prepare
-from nasbench.train.start import initialize
 
 SETS = [name for name in ("avx512", "avx2", "base") if library(name)]
 pytestmark = [

@@ -13,9 +13,9 @@ import torch
 from engine_checks import check_gradients, random_case, runs_here
 from torch.nn import functional as F  # noqa: N812
 
+from nasbench.network.cell import CellNetwork
 from nasbench.train import Recipe
 from nasbench.train.native import _COLUMNS, describe, flat
-from nasbench.train.network import CellNetwork
 
 pytestmark = pytest.mark.slow
 

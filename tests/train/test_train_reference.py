@@ -15,7 +15,7 @@ from torch import Tensor, nn
 import nasbench as nb
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
-from nasbench.task import Task
+from nasbench.task import Signal, Task
 from nasbench.train import CURVES, Record, reference
 from nasbench.train.reference import (
     Epoch,
@@ -68,11 +68,11 @@ def test_images_are_standardised_by_the_training_images_in_use(digits: Task) -> 
 @pytest.mark.parametrize("batch_size", [50, 51])
 def test_a_batch_that_has_no_variance_is_refused(digits: Task, batch_size: int) -> None:
     tiny = {
-        name: replace(split, images=split.images[:, :, ::2, ::2])
+        name: replace(split, inputs=split.images[:, :, ::2, ::2])
         for name, split in digits.splits.items()
     }
     recipe = replace(QUICK, train_images=101, batch_size=batch_size)
-    small = replace(digits, **tiny)
+    small = replace(digits, **tiny, signal=Signal("image"))
     prepare(digits, recipe, CPU)
     if batch_size == 51:
         prepare(small, recipe, CPU)
@@ -216,7 +216,7 @@ def test_divergence_is_recorded_in_its_epoch(
             logits: Tensor = self.linear(x.reshape(len(x), -1))
             return logits * math.inf if broken else logits
 
-    monkeypatch.setattr(reference, "network", lambda *args: Breaking())
+    monkeypatch.setattr(reference, "started", lambda *args: Breaking())
     assert_diverged(trained(mini, digits, 107, 0), epoch)
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 import nasbench as nb
+from nasbench.train.order import epoch_order
 from nasbench.train.reference import Prepared, training
-from nasbench.train.start import epoch_order
 
 
 class Flat(nn.Module):

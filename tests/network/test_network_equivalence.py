@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 import nasbench as nb
+from nasbench.network import network
+from nasbench.network.cell import Cell, CellNetwork, Shift
 from nasbench.space import SHIFT, CellSpace
-from nasbench.train.network import Cell, CellNetwork, Shift, network
+from nasbench.task import Signal
 
 pytestmark = pytest.mark.heavy
 
@@ -27,8 +29,8 @@ RECIPE = nb.Recipe(epochs=1, channels=3, cells=1)
 class Small:
     """All that a network asks of a task."""
 
-    shape = (2, 6, 6)
-    classes = ("a", "b", "c")
+    signal = Signal("image", (2, 6, 6), "uint8")
+    outputs = 3
 
 
 def cell(letters: str) -> int:

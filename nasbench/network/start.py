@@ -1,54 +1,38 @@
-"""Where a training starts and which images it sees: the same for every engine.
-
-Random numbers come from one SeedSequence per training. The order of the images depends on
-the seed and the epoch alone; the initial weights on the seed and the architecture.
-"""
+"""Where cells start, layer by layer, and PyTorch's global generator left as it is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from nasbench.errors import Unsupported
-from nasbench.train.network import Shift
-from nasbench.train.recipe import Recipe
+from nasbench.network.cell import Shift
 
-__all__ = ["EpochOrder", "epoch_order", "initialize"]
+__all__ = ["generator_kept", "initialize"]
 
-_WEIGHTS, _ORDER = 0, 1
+_WEIGHTS = 0
+"""Spawn key of the weights; that of what each epoch sees is 1."""
 
 _DRAWN = (nn.Conv2d, nn.Linear)
 _CONSTANT = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, Shift)
 
+_forking = threading.Lock()
 
-@dataclass(frozen=True, eq=False, slots=True)
-class EpochOrder:
-    """The order of one epoch's images and what is done to each, in that order.
 
-    Attributes:
-        images: a permutation, int64 `[n]`.
-        shifts: rows and columns by which the crop moves, int64 `[n, 2]` in
-            `[-crop_padding, crop_padding]`; None without crops.
-        flips: which images are mirrored, bool `[n]`; None without flips.
+@contextmanager
+def generator_kept() -> Iterator[None]:
+    """Leave PyTorch's global generator as it is, whatever draws from it inside.
+
+    One thread at a time, so that none puts back what another has moved: the native trainer
+    builds its networks in several.
     """
-
-    images: NDArray[np.int64]
-    shifts: NDArray[np.int64] | None
-    flips: NDArray[np.bool_] | None
-
-
-def epoch_order(recipe: Recipe, n: int, seed: int, epoch: int) -> EpochOrder:
-    """What epoch `epoch` (from 0) of a training with this seed sees of `n` images."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_ORDER, epoch)))
-    images = rng.permutation(n)
-    pad = recipe.crop_padding
-    shifts = rng.integers(-pad, pad + 1, size=(n, 2)) if pad else None
-    flips = rng.random(n) < 0.5 if recipe.flip else None
-    return EpochOrder(images, shifts, flips)
+    with _forking, torch.random.fork_rng(devices=[]):
+        yield
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from nasbench.errors import Unsupported
-from nasbench.train.network import Cell, CellNetwork, Reduction, Shift, Zero
+from nasbench.network.cell import Cell, CellNetwork, Reduction, Shift, Zero
 
 __all__ = ["layers", "side_by_side"]
 

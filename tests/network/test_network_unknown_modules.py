@@ -14,13 +14,13 @@ from torch import Tensor, nn
 import nasbench as nb
 from nasbench.device.export import export_onnx
 from nasbench.errors import Unsupported
+from nasbench.network import network
+from nasbench.network.count import count
+from nasbench.network.side_by_side import side_by_side
+from nasbench.network.start import initialize
 from nasbench.space import CellSpace
-from nasbench.train.count import count
 from nasbench.train.engine import ENGINES, make_trainer
 from nasbench.train.native import library
-from nasbench.train.network import network
-from nasbench.train.side_by_side import side_by_side
-from nasbench.train.start import initialize
 
 TINY = nb.Recipe(epochs=1, train_images=20, valid_images=10, test_images=10, channels=4, cells=1)
 
@@ -73,11 +73,6 @@ def within(module: nn.Module, mini: CellSpace, digits: nb.Task) -> nn.Module:
     net = network(mini, 5, digits, TINY)
     net.last[1] = module
     return net
-
-
-@pytest.fixture(scope="module")
-def digits() -> nb.Task:
-    return nb.task("digits")
 
 
 @pytest.mark.parametrize("kind", [*WEIGHTED, "Gain"])

@@ -13,8 +13,10 @@ from torch.nn import functional as F  # noqa: N812
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
+from nasbench.network import network
+from nasbench.network.cell import Cell, CellNetwork, Shift
 from nasbench.space import SHIFT, CellGraph, CellSpace, Edge, Space
-from nasbench.train.network import Cell, CellNetwork, Shift, network
+from nasbench.task import Signal
 
 OFFICIAL = nb.Recipe(epochs=1, channels=16, cells=5)
 
@@ -22,8 +24,8 @@ OFFICIAL = nb.Recipe(epochs=1, channels=16, cells=5)
 class Cifar:
     """All that a network asks of a task."""
 
-    shape = (3, 32, 32)
-    classes = tuple("0123456789")
+    signal = Signal("image", (3, 32, 32), "uint8")
+    outputs = 10
 
 
 def parameters(net: nn.Module) -> int:

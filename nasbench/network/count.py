@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nasbench.errors import Unsupported
-from nasbench.train.network import CellNetwork, Shift
+from nasbench.network.cell import Shift
 
 __all__ = ["Counts", "count"]
 
@@ -33,7 +33,7 @@ class Counts:
     flops: int
 
 
-def count(network: CellNetwork, shape: tuple[int, int, int]) -> Counts:
+def count(network: nn.Module, shape: tuple[int, int, int]) -> Counts:
     """Count a network on an image of this shape `(channels, height, width)`.
 
     A network built with `live=False` is counted with its dead edges, as the release counts.
@@ -62,5 +62,5 @@ def count(network: CellNetwork, shape: tuple[int, int, int]) -> Counts:
         if isinstance(module, _COUNTED):
             module.register_forward_hook(add)
     with torch.inference_mode():
-        counted(network.classifier.weight.new_zeros(1, *shape))
+        counted(next(network.parameters()).new_zeros(1, *shape))
     return Counts(sum(p.numel() for p in network.parameters()), flops)

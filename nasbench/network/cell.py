@@ -1,4 +1,4 @@
-"""Any architecture as a `torch.nn.Module`: cells in the skeleton of NAS-Bench-201.
+"""Cells in the skeleton of NAS-Bench-201.
 
 Dong & Yang, ICLR 2020, section 2.1: a 3 x 3 stem; three stages of N cells with C, 2C and 4C
 channels; between stages a residual block of stride 2; BatchNorm, ReLU, global average
@@ -7,34 +7,13 @@ pooling and a linear classifier.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 
-from nasbench.errors import NasbenchError
-from nasbench.space import SHIFT, CellGraph, CellSpace, Space
-from nasbench.space import get as get_space
-from nasbench.task import Task
-from nasbench.task import get as get_task
-from nasbench.train.recipe import Recipe
+from nasbench.errors import Unsupported
+from nasbench.space import SHIFT, CellGraph
 
-__all__ = ["Cell", "CellNetwork", "Reduction", "Shift", "generator_kept", "network"]
-
-_forking = threading.Lock()
-
-
-@contextmanager
-def generator_kept() -> Iterator[None]:
-    """Leave PyTorch's global generator as it is, whatever draws from it inside.
-
-    One thread at a time, so that none puts back what another has moved: the native trainer
-    builds its networks in several.
-    """
-    with _forking, torch.random.fork_rng(devices=[]):
-        yield
+__all__ = ["Cell", "CellNetwork", "Reduction", "Shift", "as_cell_network"]
 
 
 class ReLUConvBN(nn.Sequential):
@@ -146,36 +125,14 @@ class CellNetwork(nn.Module):
         return logits
 
 
-def network(
-    space: Space | str, architecture: int, task: Task | str, recipe: Recipe, *, live: bool = True
-) -> CellNetwork:
-    """An architecture as a network for a task, its weights as PyTorch starts them.
+def as_cell_network(network: nn.Module) -> CellNetwork:
+    """The network, where it is a cell in its skeleton.
 
-    They follow PyTorch's global generator, which stays as it is: the same each time, until you
-    seed it (`torch.manual_seed`).
-
-    Args:
-        space: a cell space or its name.
-        architecture: of the space.
-        task: gives the images' channels and the number of classes.
-        recipe: gives the width (`channels`) and depth (`cells`).
-        live: build what stands for the architecture's class, without dead edges, as tables
-            train and measure it; False builds every edge, as the release does.
+    Raises:
+        Unsupported: else.
     """
-    space = get_space(space) if isinstance(space, str) else space
-    task = get_task(task) if isinstance(task, str) else task
-    if not isinstance(space, CellSpace):
-        raise NasbenchError(
-            f"no network is known for architectures of {space.name}: only cells are built and "
-            f"trained here; bring measurements of others with nasbench import csv"
+    if not isinstance(network, CellNetwork):
+        raise Unsupported(
+            f"this takes the networks of cells alone, and a {type(network).__name__} is none"
         )
-    space.check(architecture)
-    graph = space.live_graph(architecture) if live else space.graph(architecture)
-    with generator_kept():
-        return CellNetwork(
-            graph,
-            inputs=task.shape[0],
-            classes=len(task.classes),
-            channels=recipe.channels,
-            cells=recipe.cells,
-        )
+    return network

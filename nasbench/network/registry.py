@@ -1,0 +1,91 @@
+"""Which family makes the networks of a space; no module of networks is loaded sooner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from nasbench.errors import NasbenchError, Unsupported
+from nasbench.network.family import CELL, Family, FunctionFamily
+from nasbench.space import CellSpace, Space
+from nasbench.space import get as get_space
+from nasbench.space import names as space_names
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["family_of", "names"]
+
+GROUP = "nasbench.families"
+"""Entry points of other packages: a space's name, and a family or a `build` function for it."""
+
+_SHIPPED: Mapping[str, str] = {}
+"""By the name of a space that ships: the module here whose `build` makes its networks."""
+
+
+@cache
+def _registered() -> dict[str, EntryPoint]:
+    """Entry points by name, looked for once and no sooner than needed: it takes milliseconds."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def names() -> tuple[str, ...]:
+    """The spaces, by name, whose networks can be built; every space of cells is besides."""
+    cells = (name for name in space_names() if isinstance(get_space(name), CellSpace))
+    return tuple(dict.fromkeys((*cells, *_SHIPPED, *sorted(_registered()))))
+
+
+def family_of(space: Space) -> Family:
+    """The family that makes the networks of a space.
+
+    Raises:
+        Unsupported: where none is known.
+
+    Example:
+        >>> import nasbench as nb
+        >>> family_of(nb.space("nb201")).name
+        'cell'
+    """
+    if isinstance(space, CellSpace):
+        return _shipped(CELL)
+    if space.name in _SHIPPED and _is_named(space):
+        return _shipped(_SHIPPED[space.name])
+    if space.name in _registered() and _is_named(space):
+        return _entered(space.name)
+    raise Unsupported(
+        f"no network is known for architectures of {space.name}: bring measurements of them with "
+        f"nasbench import csv"
+    )
+
+
+def _is_named(space: Space) -> bool:
+    """Whether the space is the one that goes by its name, and no other of that name."""
+    if space.name not in space_names():
+        return True
+    named = get_space(space.name)
+    return named is space or named.describe() == space.describe()
+
+
+@cache
+def _shipped(name: str) -> Family:
+    if name == CELL:
+        from nasbench.network.cell_family import CellFamily
+
+        return CellFamily()
+    module = import_module(f"nasbench.network.{name}")
+    return FunctionFamily(name, module.build, module.SIGNALS)
+
+
+@cache
+def _entered(name: str) -> Family:
+    try:
+        found = _registered()[name].load()
+    except Exception as error:  # a third party's module can fail in any way
+        raise NasbenchError(f"the family of {name} cannot be loaded: {error}") from error
+    if isinstance(found, type):
+        found = found()
+    return found if isinstance(found, Family) else FunctionFamily(name, found)
