@@ -21,8 +21,11 @@ __all__ = ["family_of", "names"]
 GROUP = "nasbench.families"
 """Entry points of other packages: a space's name, and a family or a `build` function for it."""
 
-_SHIPPED: Mapping[str, str] = {}
-"""By the name of a space that ships: the module here whose `build` makes its networks."""
+_SHIPPED: Mapping[str, str] = {
+    "darts": "cells:darts",
+    "darts-mini": "cells:darts_mini",
+}
+"""By the name of a space that ships: the module here, and its function that builds networks."""
 
 
 @cache
@@ -53,7 +56,7 @@ def family_of(space: Space) -> Family:
     if isinstance(space, CellSpace):
         return _shipped(CELL)
     if space.name in _SHIPPED and _is_named(space):
-        return _shipped(_SHIPPED[space.name])
+        return _shipped(space.name)
     if space.name in _registered() and _is_named(space):
         return _entered(space.name)
     raise Unsupported(
@@ -76,8 +79,9 @@ def _shipped(name: str) -> Family:
         from nasbench.network.cell_family import CellFamily
 
         return CellFamily()
-    module = import_module(f"nasbench.network.{name}")
-    return FunctionFamily(name, module.build, module.SIGNALS)
+    module_name, function = _SHIPPED[name].split(":")
+    module = import_module(f"nasbench.network.{module_name}")
+    return FunctionFamily(name, getattr(module, function), module.SIGNALS)
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space.base import Space
 from nasbench.space.cell import NB201_OPERATIONS, CellSpace
+from nasbench.space.cells import darts, darts_mini
 from nasbench.space.choices import LONGEST, ChoiceSpace
 from nasbench.space.file import read_space
 from nasbench.space.layers import NBMacro, nats_size
@@ -48,6 +49,8 @@ _SPACES: Mapping[str, Callable[[], Space]] = {
     "nb201-mini": lambda: CellSpace("nb201-mini", 3),
     "nats-size": nats_size,
     "nb-macro": NBMacro,
+    "darts": darts,
+    "darts-mini": darts_mini,
 }
 
 
@@ -70,8 +73,9 @@ def get(name: str | Path) -> Space:
 
     `nb201` numbers its 15,625 cells as the NAS-Bench-201 and NATS-Bench releases do;
     `nb201-mini` has 3 nodes and 125 cells in lexicographic order. `nats-size` has the 32,768
-    widths of NATS-Bench, `nb-macro` the 6,561 networks of NAS-Bench-Macro. Other packages
-    name theirs in the entry point group `nasbench.spaces`.
+    widths of NATS-Bench, `nb-macro` the 6,561 networks of NAS-Bench-Macro; `darts` has the cells
+    of DARTS, `darts-mini` smaller ones. Other packages name theirs in the entry point group
+    `nasbench.spaces`.
     """
     if str(name).endswith(".toml"):
         # By way of what a table would say of it, so that both are the same space.
