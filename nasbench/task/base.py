@@ -28,6 +28,7 @@ __all__ = [
     "check_classes",
     "check_memory",
     "check_names",
+    "check_room",
     "check_size",
     "mean_pool",
 ]
@@ -108,8 +109,8 @@ class Task:
         signal: what the inputs are; images by default.
         target: what is to be answered; the classes by default.
         groups: by the name of each grouping in the splits, the groups' names.
-        legend: what numbers in the inputs stand for: `tokens` (the vocabulary), `columns`, and by
-            its name each column that has categories.
+        legend: what numbers in the inputs stand for: `tokens` (the vocabulary), `columns` (their
+            names) and, for each that has categories, `columns/NAME`.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Task:
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
+        sizes = sizes if self.target.kind != "none" else "no examples"
         notes = "".join(f"; {note}" for note in self.notes)
         what = str(list(self.shape)) if self._classifies_images else str(self.signal)
         return f"<Task {self.name}: {sizes}, {what}, {self.target}{notes}>"
@@ -189,8 +191,13 @@ class Task:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 over what is learned from and of, groups included: hex digits."""
+        """SHA-256 over what is learned from and of, groups included: hex digits.
+
+        Of a task without examples, over what goes in, what comes out, and its name.
+        """
         digest = hashlib.sha256(json.dumps(self.classes).encode())
+        if self.target.kind == "none":  # there is nothing else that tells two such tasks apart
+            digest.update(json.dumps(self.name).encode())
         if not self._classifies_images:
             digest.update(json.dumps([self.signal.describe(), self.target.describe()]).encode())
         for name, split in self.splits.items():
@@ -312,11 +319,24 @@ def check_size(size: int) -> None:
 
 def check_memory(n: int, channels: int, size: int) -> None:
     """Refuse more images of this size than memory holds twice: as they are read, and split."""
-    needed, there = 2 * n * channels * size**2, memory()
+    shape = f"images of {channels} x {size} x {size}"
+    check_room(n, channels * size**2, shape, "give a smaller size")
+
+
+def check_room(n: int, each: int, what: str, advice: str) -> None:
+    """Refuse more examples than memory holds twice: as they are read, and split.
+
+    Args:
+        n: how many there are.
+        each: bytes of one.
+        what: they are called.
+        advice: what makes them smaller.
+    """
+    needed, there = 2 * n * each, memory()
     if there and needed > there:
         raise BadValue(
-            f"{n:,} images of {channels} x {size} x {size} take {needed / 2**30:,.1f} GiB while "
-            f"they are split, and this machine has {there / 2**30:,.1f}: give a smaller size"
+            f"{n:,} {what} take {needed / 2**30:,.1f} GiB while they are split, and this machine "
+            f"has {there / 2**30:,.1f}: {advice}"
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,7 @@ from nasbench.task.base import Images, Split, Task, as_labels, check_classes
 from nasbench.task.signal import Signal, Target
 from nasbench.task.unread import counted
 
-__all__ = ["SplitPlan", "check_shares", "make_task", "split_task"]
+__all__ = ["Divided", "SplitPlan", "check_shares", "divide", "make_task", "split_task"]
 
 _SHARE = 0.2
 """Of the examples that there are, where nothing else is said."""
@@ -45,6 +45,11 @@ class SplitPlan:
     seed: int = 0
     by: Literal["", "group", "time"] = ""
     key: str = ""
+
+    @classmethod
+    def known(cls) -> frozenset[str]:
+        """What `[task]` may say of it; what groups and times are, readers know."""
+        return frozenset({"train", "valid", "test_share", "seed"})
 
 
 def make_task(
@@ -129,52 +134,73 @@ def split_task(
             comes apart, or splits that come apart share a group or overlap in time.
     """
     what = "image" if signal.kind == "image" else "example"
-    splits, split = _divide(name, parts, plan, keys or {}, what)
-    if target.kind == "classes":
-        notes = [*notes, *_classes_notes(name, splits, plan, target.names, what)]
+    divided = divide(name, parts, plan, target, keys=keys, what=what)
     return Task(
         name=name,
-        train=splits["train"],
-        valid=splits["valid"],
-        test=splits["test"],
+        train=divided.splits["train"],
+        valid=divided.splits["valid"],
+        test=divided.splits["test"],
         classes=target.names if target.kind == "classes" else (),
-        about={**(about or {}), "split": split},
-        notes=tuple(notes),
+        about={**(about or {}), "split": divided.about},
+        notes=(*notes, *divided.notes),
         signal=signal,
         target=target,
         **named,
     )
 
 
-def _divide(
+class Divided(NamedTuple):
+    """Examples in their splits, how they were split, and what is to be known of it."""
+
+    splits: dict[str, Split]
+    about: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def divide(
     name: str,
     parts: Mapping[str, Split],
     plan: SplitPlan,
-    keys: Mapping[str, NDArray[Any]],
-    what: str,
-) -> tuple[dict[str, Split], dict[str, Any]]:
-    """The splits, and how they were made."""
+    target: Target,
+    *,
+    keys: Mapping[str, NDArray[Any]] | None = None,
+    what: str = "example",
+) -> Divided:
+    """Examples in their splits, where no task is made of them yet; see `split_task`.
+
+    Args:
+        name: of the task, for errors.
+        parts: `train`, and each split that comes apart; inputs may be anything, as in the
+            numbers of rows.
+        plan: what is asked of the splits.
+        target: what is to be answered.
+        keys: by split each example's group or time, where the plan is by these.
+        what: an example is called.
+    """
     seed = plan.seed
     if seed < 0 or seed >= 2**63:
         bound = "is 0 or more" if seed < 0 else "is below 2**63"
         raise BadValue(f"task {name}: the seed of a split {bound}, got {seed}")
     apart = {split for split in parts if split != "train"}
-    check_shares(name, apart, plan.valid, plan.test_share)
+    check_shares(name, apart, plan.valid, plan.test_share, what)
     rng = np.random.default_rng(seed)
     order = _stratified_order(parts["train"].targets, rng)
     if plan.by:
-        _check_apart(name, plan, keys)
-        chosen = _by_key(name, plan, order, keys["train"], apart, rng)
+        _check_apart(name, plan, keys or {})
+        chosen = _by_key(name, plan, order, (keys or {})["train"], apart, rng)
     else:
         chosen = _by_share(name, plan, order, apart, what)
     splits = {split: parts["train"].take(where) for split, where in chosen.items()}
     for split in ("test", "valid"):
         if split in apart:
             splits[split] = parts[split].take(_stratified_order(parts[split].targets, rng))
+    splits = {split: splits[split] for split in ("train", "valid", "test")}
     about: dict[str, Any] = {"seed": seed, "stratified": True}
     about |= {plan.by: plan.key} if plan.by else {}
     about |= {"valid": "given"} if "valid" in apart else {}
-    return {split: splits[split] for split in ("train", "valid", "test")}, about
+    classes = target.names if target.kind == "classes" else ()
+    notes = _classes_notes(name, splits, plan, classes, what) if classes else []
+    return Divided(splits, about, tuple(notes))
 
 
 def _classes_notes(
@@ -197,25 +223,27 @@ def check_shares(
     apart: Container[str],
     valid: int | float | None = None,
     test_share: float | None = None,
+    what: str = "image",
 ) -> None:
-    """Refuse shares that are none, or of a split that comes apart, before images are read.
+    """Refuse shares that are none, or of a split that comes apart, before examples are read.
 
     Args:
         name: of the task.
         apart: the splits that come apart.
         valid: see `SplitPlan`.
         test_share: see `SplitPlan`.
+        what: an example is called.
     """
     for split, option, share in (("valid", "valid", valid), ("test", "test_share", test_share)):
         if share is not None and split in apart:
             raise BadValue(
-                f"task {name} has {split} images of its own, all used: leave {option} out"
+                f"task {name} has {split} {what}s of its own, all used: leave {option} out"
             )
     if test_share is not None and not 0 < test_share < 1:
         raise BadValue(f"task {name}: test_share must lie between 0 and 1, got {test_share}")
     if isinstance(valid, float) and not 0 < valid < 1:
         raise BadValue(
-            f"task {name}: valid is a number of images, or a share between 0 and 1; got {valid}"
+            f"task {name}: valid is a number of {what}s, or a share between 0 and 1; got {valid}"
         )
 
 

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -38,10 +39,18 @@ def test_its_recipes_are_read(tmp_path: Path) -> None:
             Image.fromarray(pixels).save(tmp_path / "my-images" / cls / f"{k}.png")
     images = rng.integers(256, size=(30, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "mine.npz", images=images, labels=np.arange(30) % 2)
+    rows = [(f"of {k % 2}", ["cat", "dog"][k % 2]) for k in range(30)]
+    pd.DataFrame(rows, columns=["text", "label"]).to_csv(tmp_path / "reviews.csv", index=False)
+    rows = [(k, 100 + k % 4, f"house {k}", k / 2) for k in range(30)]
+    houses = pd.DataFrame(rows, columns=["rooms", "postcode", "name", "price"])
+    houses.to_csv(tmp_path / "houses.csv", index=False)
     found = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
     tasks = [from_spec(tomllib.loads(text)["task"], tmp_path) for text in found]
-    assert [task.shape for task in tasks] == [(3, 32, 32), (1, 8, 8)]
-    assert {task.classes for task in tasks} == {("cat", "dog")}
+    shapes = [task.signal.shape for task in tasks]
+    assert shapes == [(3, 32, 32), (1, 8, 8), (32,), (2,), (4,)]
+    assert {task.classes for task in tasks[:3]} == {("cat", "dog")}
+    assert tasks[3].target.kind == "number"
+    assert tasks[3].signal.categories == (0, 5)
 
 
 def test_names_of_splits_and_images_are_those_that_are_read() -> None:
