@@ -45,7 +45,7 @@ class Crew:
             hardware = "cpu"
         elif executor != "local":
             raise unknown("executor", executor, EXECUTORS)
-        engine = pick_engine(engine, hardware, spec.task.shape[1:])
+        engine = pick_engine(engine, hardware, spec.space, spec.task, spec.recipes.values())
         if engine == "native":
             hardware = "cpu"
         if executor == "local":

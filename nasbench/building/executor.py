@@ -13,10 +13,11 @@ from nasbench._processes import cores, deaf_to_ctrl_c, leave_with_parent
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.train.engine import make_trainer
+from nasbench.train.feed import Prepared, prepare
 from nasbench.train.fused import FusedTrainer
 from nasbench.train.native import NativeTrainer
 from nasbench.train.record import Record
-from nasbench.train.reference import Prepared, pick_hardware, prepare
+from nasbench.train.reference import pick_hardware
 
 __all__ = ["Unit", "UnitTrainer", "default_processes", "in_processes", "train_units"]
 

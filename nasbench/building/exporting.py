@@ -22,16 +22,10 @@ from nasbench.stats import wilson_interval
 from nasbench.table import Table
 from nasbench.task import Task
 from nasbench.train import Recipe
+from nasbench.train.feed import moments, prepare
 from nasbench.train.native import NativeTrainer
 from nasbench.train.record import Record
-from nasbench.train.reference import (
-    cpu_threads,
-    moments,
-    pick_hardware,
-    prepare,
-    record_of,
-    training,
-)
+from nasbench.train.reference import cpu_threads, pick_hardware, record_of, training
 
 __all__ = ["Chosen", "Exported", "Tested", "choose_in_recipe", "choose_in_table", "export"]
 
@@ -131,7 +125,7 @@ def choose_in_table(
     """
     spec = spec_of(table, task)
     name = _recipe_name(spec, recipe)
-    engine, found = engine_of(table, spec.task)
+    engine, found = engine_of(table, spec)
     if hardware != "auto" or engine == "fused":  # which gives no single networks
         engine, found = "reference", hardware
     seeds = table.seeds[name]

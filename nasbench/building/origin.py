@@ -80,7 +80,7 @@ def built(table: Table) -> Mapping[str, Any]:
     return {}
 
 
-def engine_of(table: Table, task: Task) -> tuple[str, str]:
+def engine_of(table: Table, spec: BuildSpec) -> tuple[str, str]:
     """The table's engine and hardware where they are here, else the fastest that are."""
     said = built(table)
     built_with = said.get("engine")
@@ -93,4 +93,4 @@ def engine_of(table: Table, task: Task) -> tuple[str, str]:
         on_gpu = "gpu" in said.get("hardware", {})
         if not on_gpu or kind == "cuda":
             return "reference", "auto" if on_gpu else "cpu"
-    return pick_engine("auto", "auto", task.shape[1:]), "auto"
+    return pick_engine("auto", "auto", spec.space, spec.task, spec.recipes.values()), "auto"

@@ -140,7 +140,7 @@ def retrain(
             f"was trained"
         )
     spec = spec_of(table, task)
-    engine, hardware = engine_of(table, spec.task)
+    engine, hardware = engine_of(table, spec)
     every = [
         Unit(name, int(table.space.representatives[row]), table.seeds[name][column])
         for name in table.recipes

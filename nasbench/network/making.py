@@ -11,9 +11,9 @@ import torch
 
 from nasbench.errors import BadValue, NasbenchError, Unsupported
 from nasbench.network.capability import Starts, Whole
+from nasbench.network.draws import generator_kept, reseed
 from nasbench.network.family import CELL, Family, Size, check_sizes
 from nasbench.network.registry import family_of
-from nasbench.network.start import generator_kept
 from nasbench.space import Space
 from nasbench.space import get as get_space
 from nasbench.task import Signal
@@ -155,7 +155,7 @@ def started(
     make, family, number = _maker(space, architecture, task, recipe, live)
     with generator_kept():
         state = np.random.SeedSequence((seed, number)).generate_state(1)
-        torch.default_generator.manual_seed(int(state[0]))
+        reseed(int(state[0]))
         made = make()
     if isinstance(family, Starts):
         family.start(made, seed, number)

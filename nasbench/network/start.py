@@ -1,10 +1,6 @@
-"""Where cells start, layer by layer, and PyTorch's global generator left as it is."""
+"""Where cells start, layer by layer: the same bits for every engine."""
 
 from __future__ import annotations
-
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -13,26 +9,13 @@ from torch import nn
 from nasbench.errors import Unsupported
 from nasbench.network.cell import Shift
 
-__all__ = ["generator_kept", "initialize"]
+__all__ = ["initialize"]
 
 _WEIGHTS = 0
 """Spawn key of the weights; that of what each epoch sees is 1."""
 
 _DRAWN = (nn.Conv2d, nn.Linear)
 _CONSTANT = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, Shift)
-
-_forking = threading.Lock()
-
-
-@contextmanager
-def generator_kept() -> Iterator[None]:
-    """Leave PyTorch's global generator as it is, whatever draws from it inside.
-
-    One thread at a time, so that none puts back what another has moved: the native trainer
-    builds its networks in several.
-    """
-    with _forking, torch.random.fork_rng(devices=[]):
-        yield
 
 
 @torch.no_grad()

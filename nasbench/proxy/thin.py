@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from nasbench.network.cell import CellNetwork
+from nasbench.network.draws import generator_kept
 from nasbench.network.side_by_side import layers
-from nasbench.network.start import generator_kept
 from nasbench.proxy.probe import Probe, Values
 
 __all__ = ["linear_regions"]

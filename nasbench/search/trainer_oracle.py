@@ -47,14 +47,14 @@ class TrainerOracle:
         hardware: str = "auto",
     ) -> None:
         from nasbench.train.engine import make_trainer, pick_engine
-        from nasbench.train.reference import prepare
+        from nasbench.train.feed import prepare
 
         self.space = space
         self.fidelities: tuple[Fidelity, ...] = (Fidelity(name, recipe.epochs),)
         self._task = task
         self._recipe = recipe
         self._seeds = tuple(seeds)
-        self._trainer = make_trainer(pick_engine(engine, hardware, task.shape[1:]), hardware)
+        self._trainer = make_trainer(pick_engine(engine, hardware, space, task, [recipe]), hardware)
         self._data = prepare(task, recipe, self._trainer.hardware)
         self._aside: dict[tuple[int, int], _Aside] = {}
 

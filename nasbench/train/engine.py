@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import torch
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import NasbenchError, Unsupported, unknown
 from nasbench.space import Space
 from nasbench.task import Task
+from nasbench.train.feed import Prepared
 from nasbench.train.fused import FusedTrainer
 from nasbench.train.native import NativeTrainer, library
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import Record
-from nasbench.train.reference import Epoch, Prepared, ReferenceTrainer, pick_hardware
+from nasbench.train.reference import Epoch, ReferenceTrainer, pick_hardware
 
 __all__ = ["ENGINES", "Trainer", "make_trainer", "pick_engine"]
 
@@ -27,6 +28,10 @@ class Trainer(Protocol):
     name: str
     hardware: torch.device
     threads: int
+
+    @staticmethod
+    def suits(space: Space, task: Task, recipe: Recipe) -> str:
+        """Nothing where this engine can train networks of the space so, else why it cannot."""
 
     def train(
         self,
@@ -49,28 +54,50 @@ class Trainer(Protocol):
         """The whole training of a canonical architecture on images prepared for the recipe."""
 
 
-def pick_engine(engine: str, hardware: str, size: tuple[int, int]) -> str:
-    """The engine of that name; `auto` is the fastest that is here.
+_TRAINERS: Mapping[str, type[Trainer]] = {
+    "native": NativeTrainer,
+    "fused": FusedTrainer,
+    "reference": ReferenceTrainer,
+}
 
-    On CUDA that is `fused`; on a CPU `native` where it was built, which trains on square images
-    only; else `reference`.
+
+def pick_engine(
+    engine: str, hardware: str, space: Space, task: Task, recipes: Iterable[Recipe]
+) -> str:
+    """The engine of that name; `auto` is the fastest that is here and suits.
+
+    On CUDA that is `fused`; on a CPU `native` where it was built; else `reference`, which
+    trains any family's networks.
 
     Args:
         engine: one of `ENGINES`, or `auto`.
         hardware: a torch device's name, or `auto`.
-        size: height and width of the images.
+        space: whose networks are trained.
+        task: on which.
+        recipes: by which.
+
+    Raises:
+        Unsupported: where the engine that is named cannot train them.
     """
+    asked = list(recipes)
     if engine == "auto":
         kind = pick_hardware(hardware).type
-        if kind == "cuda":
-            return "fused"
-        fits = kind == "cpu" and size[0] == size[1]
-        return "native" if fits and library() is not None else "reference"
-    if engine == "native" and pick_hardware(hardware).type != "cpu" and hardware != "auto":
-        raise NasbenchError(f"the native engine trains on the CPU, not on {hardware}")
+        fastest = "fused" if kind == "cuda" else "native"
+        here = fastest == "fused" or (kind == "cpu" and library() is not None)
+        return fastest if here and not _unsuited(fastest, space, task, asked) else "reference"
     if engine not in ENGINES:
         raise unknown("engine", engine, (*ENGINES, "auto"))
+    if engine == "native" and pick_hardware(hardware).type != "cpu" and hardware != "auto":
+        raise NasbenchError(f"the native engine trains on the CPU, not on {hardware}")
+    if why := _unsuited(engine, space, task, asked):
+        hint = "" if engine == "reference" else ": leave the engine out, or name reference"
+        raise Unsupported(f"the {engine} engine trains {why}{hint}")
     return engine
+
+
+def _unsuited(engine: str, space: Space, task: Task, recipes: Sequence[Recipe]) -> str:
+    reasons = (_TRAINERS[engine].suits(space, task, recipe) for recipe in recipes)
+    return next(filter(None, reasons), "")
 
 
 def make_trainer(engine: str, hardware: str = "auto", threads: int = 1) -> Trainer:

@@ -18,24 +18,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from nasbench.errors import NasbenchError
-from nasbench.network import started
+from nasbench.network import family_of, started
 from nasbench.network.cell import CellNetwork, as_cell_network
+from nasbench.network.making import sizes_of
 from nasbench.network.side_by_side import side_by_side
 from nasbench.space import Space
 from nasbench.task import Task
-from nasbench.train.native import Job
+from nasbench.train.feed import Prepared, prepare
+from nasbench.train.native import Job, only_cells
 from nasbench.train.optimizer import SGD
 from nasbench.train.order import epoch_order
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import Record
-from nasbench.train.reference import (
-    Epoch,
-    Prepared,
-    cpu_threads,
-    pick_hardware,
-    prepare,
-    record_of,
-)
+from nasbench.train.reference import Epoch, cpu_threads, pick_hardware, record_of
 
 __all__ = ["FusedTrainer", "group_size", "training"]
 
@@ -77,6 +72,11 @@ class FusedTrainer:
         self.threads = threads
         self.group = group
         self.mixed_precision = mixed_precision
+
+    @staticmethod
+    def suits(space: Space, task: Task, recipe: Recipe) -> str:
+        """Nothing where it can train networks of the space so, else what alone it trains."""
+        return only_cells(space, task)
 
     def train(
         self,
@@ -159,11 +159,13 @@ def group_size(space: Space, task: Task, recipe: Recipe, hardware: torch.device)
     gives BatchNorm, kept for the gradients, and what moves between them.
     """
     _, height, width = task.shape
+    sizes = sizes_of(family_of(space), recipe)
+    channels, cells = int(sizes["channels"]), int(sizes["cells"])
     numbers = 0
     for stage in range(3):
         pixels = -(-height // 2**stage) * -(-width // 2**stage)
-        arrays = recipe.cells * (3 * len(space.choices) + 2) + 8
-        numbers += recipe.channels * 2**stage * pixels * arrays
+        arrays = cells * (3 * len(space.choices) + 2) + 8
+        numbers += channels * 2**stage * pixels * arrays
     memory = CPU_MEMORY
     if hardware.type == "cuda":
         memory = torch.cuda.get_device_properties(hardware).total_memory // 2

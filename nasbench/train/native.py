@@ -20,10 +20,12 @@ import torch
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, Unsupported
-from nasbench.network import started
+from nasbench.network import family_of, started
 from nasbench.network.cell import CellNetwork, as_cell_network
+from nasbench.network.family import CELL
 from nasbench.space import Space
 from nasbench.task import Task
+from nasbench.train.feed import Prepared, prepare
 from nasbench.train.native_library import (
     SplitView,
     describe,
@@ -36,9 +38,9 @@ from nasbench.train.native_library import (
 from nasbench.train.order import epoch_order
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import CURVES, Record
-from nasbench.train.reference import Epoch, Prepared, prepare
+from nasbench.train.reference import Epoch
 
-__all__ = ["Job", "NativeTrainer", "gradients", "instruction_set", "library"]
+__all__ = ["Job", "NativeTrainer", "gradients", "instruction_set", "library", "only_cells"]
 
 Job = tuple[Space, int, Task, Prepared, Recipe, int]
 """A training: space, canonical architecture, task, prepared images, recipe, seed."""
@@ -51,6 +53,15 @@ def _stack(arrays: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
     """One array of all epochs; None where they have none."""
     known = [array for array in arrays if array is not None]
     return np.stack(known) if known else None
+
+
+def only_cells(space: Space, task: Task) -> str:
+    """Nothing for cells on images in classes, else that those alone are trained."""
+    if family_of(space).name != CELL:
+        return f"cells alone, and {space.name} has networks of another kind"
+    if task.signal.kind != "image" or task.target.kind != "classes":
+        return "on images in classes alone"
+    return ""
 
 
 def gradients(
@@ -118,6 +129,14 @@ class NativeTrainer:
         self._engine = engine
         self.threads = threads
         self._stop = ctypes.c_int32(0)
+
+    @staticmethod
+    def suits(space: Space, task: Task, recipe: Recipe) -> str:
+        """Nothing where it can train networks of the space so, else what alone it trains."""
+        if why := only_cells(space, task):
+            return why
+        _, height, width = task.shape
+        return "" if height == width else "on square images alone"
 
     def train(
         self,

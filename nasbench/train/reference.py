@@ -10,45 +10,31 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch import nn
 
 from nasbench.errors import NasbenchError
 from nasbench.network import started
+from nasbench.network.draws import Draws
 from nasbench.space import Space
-from nasbench.task import Split, Task
+from nasbench.task import Task
+from nasbench.train.feed import Prepared, batch_of, prepare
+from nasbench.train.objective import count_right, evaluate, loss_of
 from nasbench.train.optimizer import SGD
-from nasbench.train.order import EpochOrder, epoch_order
+from nasbench.train.order import epoch_order
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import CURVES, Record
 
 __all__ = [
     "Epoch",
-    "Prepared",
     "ReferenceTrainer",
     "cpu_threads",
-    "moments",
     "pick_hardware",
-    "prepare",
     "record_of",
     "training",
 ]
 
-EVALUATION_BATCH = 500
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Prepared:
-    """A task's images as a recipe uses them, on the hardware that trains.
-
-    Images are float32 `[n, channels, height, width]`, standardised by the mean and standard
-    deviation of the training images in use; labels are int64 `[n]`.
-    """
-
-    train: tuple[Tensor, Tensor]
-    valid: tuple[Tensor, Tensor]
-    test: tuple[Tensor, Tensor]
+_NOISE = 2
+"""Spawn key of what networks draw; those of weights and orders are 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,48 +73,24 @@ def pick_hardware(name: str = "auto") -> torch.device:
         raise NasbenchError(f"there is no hardware {name!r} here: {reason}") from error
 
 
-def moments(split: Split) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What standardises images: mean and standard deviation, `[1, channels, 1, 1]`."""
-    images = split.images.astype(np.float32)
-    std = images.std((0, 2, 3), keepdims=True)
-    return images.mean((0, 2, 3), keepdims=True), np.maximum(std, 1e-6)
-
-
-def prepare(task: Task, recipe: Recipe, hardware: torch.device) -> Prepared:
-    """The task's splits as the recipe uses them.
-
-    Raises:
-        NasbenchError: where BatchNorm would have one value of a channel and no variance: one image
-            in the last batch, of one pixel in the last stage.
-    """
-    splits = {
-        "train": task.train.first(recipe.train_images),
-        "valid": task.valid.first(recipe.valid_images),
-        "test": task.test.first(recipe.test_images),
-    }
-    n = len(splits["train"])
-    if (n % recipe.batch_size or recipe.batch_size) == 1 and max(task.shape[1:]) <= 4:
-        raise NasbenchError(
-            f"the last batch of {n} training images by {recipe.batch_size} is one image, "
-            f"too few for BatchNorm on images this small: take another batch_size"
-        )
-    mean, std = moments(splits["train"])
-
-    def tensors(split: Split) -> tuple[Tensor, Tensor]:
-        standard = (split.images.astype(np.float32) - mean) / std
-        # Channels last: 1.5 times as fast on a CPU for networks this narrow.
-        x = torch.from_numpy(standard).to(hardware, memory_format=torch.channels_last)
-        return x, torch.from_numpy(split.labels).to(hardware)
-
-    return Prepared(**{name: tensors(split) for name, split in splits.items()})
-
-
 def training(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterator[Epoch]:
     """Train a network, an epoch at each step of the iterator; it ends where training diverges.
 
     An iterator that is put aside between two epochs is the checkpoint: the next step
-    continues where it stopped.
+    continues where it stopped. What the network draws (dropout) follows from the seed alone.
     """
+    epochs = _epochs(net, data, recipe, seed)
+    entropy = np.random.SeedSequence(seed, spawn_key=(_NOISE,))
+    draws = Draws(int(entropy.generate_state(1)[0]), data.train[0].device)
+    while True:
+        with draws.taken():
+            epoch = next(epochs, None)
+        if epoch is None:
+            return
+        yield epoch
+
+
+def _epochs(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterator[Epoch]:
     x, y = data.train
     net.to(x.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = SGD(net.parameters(), recipe)
@@ -142,23 +104,23 @@ def training(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Itera
         correct = torch.zeros((), device=x.device)
         for step in range(steps_per_epoch):
             chosen = slice(step * recipe.batch_size, (step + 1) * recipe.batch_size)
-            images, labels = _batch(x, y, order, chosen)
+            images, labels = batch_of(x, y, order, chosen)
             done = epoch * steps_per_epoch + step
             rate = recipe.learning_rate_at(done, recipe.epochs * steps_per_epoch)
             logits = net(images)
-            loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+            loss = loss_of(logits, labels, recipe)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step(rate)
             loss_sum += loss.detach() * len(labels)
-            correct += (logits.detach().argmax(1) == labels).sum()
+            correct += count_right(logits, labels)
         train_loss = loss_sum.item() / len(x)
         train_accuracy = 100 * correct.item() / len(x)
         trained = _now(x.device)
         seconds += trained - started
         last = epoch == recipe.epochs - 1
-        valid_loss, valid_accuracy = _evaluate(net, *data.valid)
-        test_accuracy = _evaluate(net, *data.test)[1] if last else float("nan")
+        valid_loss, valid_accuracy = evaluate(net, *data.valid)
+        test_accuracy = evaluate(net, *data.test)[1] if last else float("nan")
         evaluation_seconds += _now(x.device) - trained
         finite = math.isfinite(train_loss) and math.isfinite(valid_loss)
 
@@ -207,6 +169,12 @@ class ReferenceTrainer:
         self.hardware = pick_hardware(hardware)
         self.threads = threads
 
+    @staticmethod
+    def suits(space: Space, task: Task, recipe: Recipe) -> str:
+        """Nothing where it can train networks of the space so, else what alone it trains."""
+        images = task.signal.kind == "image" and task.target.kind == "classes"
+        return "" if images else "on images in classes alone"
+
     def train(
         self,
         space: Space,
@@ -243,48 +211,6 @@ class ReferenceTrainer:
         """The whole training of a canonical architecture on images prepared for the recipe."""
         epochs = list(self.epochs(space, architecture, task, data, recipe, seed))
         return record_of(architecture, seed, epochs, recipe)
-
-
-def _batch(x: Tensor, y: Tensor, order: EpochOrder, chosen: slice) -> tuple[Tensor, Tensor]:
-    """The images and labels of one step, cropped and mirrored as the order says."""
-    index = torch.from_numpy(order.images[chosen]).to(x.device)
-    images = x[index]
-    if order.shifts is not None:
-        images = _crop(images, torch.from_numpy(order.shifts[chosen]).to(x.device))
-    if order.flips is not None:
-        flips = torch.from_numpy(order.flips[chosen]).to(x.device)
-        images = torch.where(flips[:, None, None, None], images.flip(3), images)
-    return images.contiguous(memory_format=torch.channels_last), y[index]
-
-
-def _crop(images: Tensor, shifts: Tensor) -> Tensor:
-    """Move each image by its own rows and columns; what enters is zero (the mean colour)."""
-    n, _, height, width = images.shape
-    rows = torch.arange(height, device=images.device) + shifts[:, :1]
-    columns = torch.arange(width, device=images.device) + shifts[:, 1:]
-    inside = ((rows >= 0) & (rows < height))[:, None, :, None] & (
-        (columns >= 0) & (columns < width)
-    )[:, None, None, :]
-    image = torch.arange(n, device=images.device)[:, None, None]
-    # [n, height, width, channels]: the advanced indices stand first.
-    moved = images.permute(0, 2, 3, 1)[
-        image, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None, :]
-    ]
-    return moved.permute(0, 3, 1, 2) * inside
-
-
-@torch.no_grad()
-def _evaluate(net: nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
-    """Mean loss in nats and accuracy in percent, BatchNorm by its running statistics."""
-    net.eval()
-    loss = torch.zeros((), device=x.device)
-    correct = torch.zeros((), device=x.device)
-    for start in range(0, len(x), EVALUATION_BATCH):
-        labels = y[start : start + EVALUATION_BATCH]
-        logits = net(x[start : start + EVALUATION_BATCH])
-        loss += F.cross_entropy(logits, labels, reduction="sum")
-        correct += (logits.argmax(1) == labels).sum()
-    return loss.item() / len(x), 100 * correct.item() / len(x)
 
 
 def _now(hardware: torch.device) -> float:

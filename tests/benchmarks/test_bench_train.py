@@ -26,9 +26,10 @@ from nasbench.network.start import initialize
 from nasbench.space import CellSpace
 from nasbench.task import Task
 from nasbench.train import Recipe
+from nasbench.train.feed import prepare
 from nasbench.train.native import NativeTrainer, library
 from nasbench.train.order import epoch_order
-from nasbench.train.reference import cpu_threads, prepare
+from nasbench.train.reference import cpu_threads
 
 SETS = [name for name in ("avx512", "avx2") if library(name)]
 FLAGS = {"avx512": ["-mavx512f"], "avx2": ["-mavx2", "-mfma"]}

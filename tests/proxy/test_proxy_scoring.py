@@ -14,7 +14,7 @@ from nasbench.proxy import registry, score
 from nasbench.proxy.scoring import Scores
 from nasbench.space import CellSpace
 from nasbench.train import Recipe
-from nasbench.train.reference import prepare
+from nasbench.train.feed import prepare
 
 MINI = nb.space("nb201-mini")
 assert isinstance(MINI, CellSpace)

@@ -32,9 +32,10 @@ from nasbench.space import SHIFT, CellSpace
 from nasbench.task import Task
 from nasbench.train import CURVES, Recipe, Record, engine, fused, reference
 from nasbench.train.engine import ENGINES, make_trainer, pick_engine
+from nasbench.train.feed import Prepared, batch_of, prepare
 from nasbench.train.fused import FusedTrainer, group_size
 from nasbench.train.order import epoch_order
-from nasbench.train.reference import Prepared, ReferenceTrainer, prepare
+from nasbench.train.reference import ReferenceTrainer
 
 pytestmark = pytest.mark.heavy
 
@@ -206,7 +207,7 @@ def test_networks_see_what_the_reference_shows_them(
         for k, seed in enumerate(seeds):
             order = epoch_order(recipe, len(x), seed, 2)
             chosen = slice(20 * number, 20 * (number + 1))
-            expected, expected_labels = reference._batch(x, y, order, chosen)
+            expected, expected_labels = batch_of(x, y, order, chosen)
             k %= images.shape[1]
             assert torch.equal(images[:, k : k + 1], expected)
             assert torch.equal(labels[:, k], expected_labels)
@@ -522,14 +523,15 @@ def test_a_group_is_one_network_or_more(nb201: CellSpace, digits: Task) -> None:
 # Where it is used.
 
 
-def test_cuda_picks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_picks_it(mini: CellSpace, digits: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "fused" in ENGINES
-    assert pick_engine("auto", "cpu", (16, 16)) in ("native", "reference")
-    assert pick_engine("fused", "cpu", (16, 12)) == "fused"
+    asked = (mini, digits, [ALL])
+    assert pick_engine("auto", "cpu", *asked) in ("native", "reference")
+    assert pick_engine("fused", "cpu", *asked) == "fused"
     assert isinstance(make_trainer("fused", "cpu"), FusedTrainer)
     for kind, engine_of in (("cuda", "fused"), ("mps", "reference")):
         monkeypatch.setattr(engine, "pick_hardware", lambda name, kind=kind: torch.device(kind))
-        assert pick_engine("auto", "auto", (16, 16)) == engine_of
+        assert pick_engine("auto", "auto", *asked) == engine_of
 
 
 def test_a_build_uses_it(tmp_path: Path, digits: Task, hardware: str) -> None:

@@ -27,11 +27,13 @@ from nasbench.network import network
 from nasbench.network.cell import CellNetwork
 from nasbench.network.start import initialize
 from nasbench.space import CellSpace
+from nasbench.task import Signal
 from nasbench.train import CURVES, Recipe
 from nasbench.train import native as native_module
 from nasbench.train.engine import make_trainer, pick_engine
+from nasbench.train.feed import prepare
 from nasbench.train.native import NativeTrainer, gradients, library
-from nasbench.train.reference import ReferenceTrainer, prepare
+from nasbench.train.reference import ReferenceTrainer
 
 SETS = [name for name in ("avx512", "avx2", "base") if library(name)]
 pytestmark = [
@@ -160,7 +162,7 @@ def test_it_stops_within_a_step(mini):
 
 
 def train_for_hours(begun):
-    from nasbench.train.reference import prepare
+    from nasbench.train.feed import prepare
 
     space, task = nb.space("nb201"), nb.task("digits")
     recipe = nb.Recipe(epochs=1_000)
@@ -185,7 +187,7 @@ def test_ctrl_c_stops_a_long_training():
 def test_epochs_are_those_of_the_record(mini):
     trainer = make_trainer("native")
     task = nb.task("digits")
-    from nasbench.train.reference import prepare
+    from nasbench.train.feed import prepare
 
     data = prepare(task, RECIPE, trainer.hardware)
     record = trainer.train_one(mini, int(mini.canonical(98)), task, data, RECIPE, 0)
@@ -194,12 +196,17 @@ def test_epochs_are_those_of_the_record(mini):
     assert epochs[-1].test_accuracy == record.test_accuracy
 
 
-def test_the_fastest_engine_is_picked():
-    assert pick_engine("auto", "cpu", (16, 16)) == "native"
-    assert pick_engine("auto", "cpu", (16, 12)) == "reference"
-    assert pick_engine("reference", "cpu", (16, 16)) == "reference"
+def test_the_fastest_engine_that_suits_is_picked(mini):
+    task = nb.task("digits")
+    cut = {n: replace(split, inputs=split.images[..., 2:]) for n, split in task.splits.items()}
+    wide = replace(task, **cut, signal=Signal("image"))
+    assert pick_engine("auto", "cpu", mini, task, [RECIPE]) == "native"
+    assert pick_engine("auto", "cpu", mini, wide, [RECIPE]) == "reference"
+    assert pick_engine("reference", "cpu", mini, task, [RECIPE]) == "reference"
+    with pytest.raises(Unsupported, match="native engine trains on square images alone"):
+        pick_engine("native", "cpu", mini, wide, [RECIPE])
     with pytest.raises(NasbenchError, match="did you mean native"):
-        pick_engine("natve", "cpu", (16, 16))
+        pick_engine("natve", "cpu", mini, task, [RECIPE])
 
 
 # The network itself.

@@ -17,12 +17,8 @@ from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
 from nasbench.task import Signal, Task
 from nasbench.train import CURVES, Record, reference
-from nasbench.train.reference import (
-    Epoch,
-    ReferenceTrainer,
-    pick_hardware,
-    prepare,
-)
+from nasbench.train.feed import prepare
+from nasbench.train.reference import Epoch, ReferenceTrainer, pick_hardware
 
 CPU = torch.device("cpu")
 QUICK = nb.Recipe(

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import nasbench as nb
+from nasbench.train.feed import Prepared
 from nasbench.train.order import epoch_order
-from nasbench.train.reference import Prepared, training
+from nasbench.train.reference import training
 
 
 class Flat(nn.Module):
