@@ -25,7 +25,7 @@ three or four parameters, and there is noise."""
 
 
 @dataclass(slots=True)
-class _Training:
+class _Watched:
     """What the wrapped strategy asked for, and what came of it so far.
 
     Attributes:
@@ -106,8 +106,8 @@ class CurveStopping:
         self._sign = 1 if goal.maximize else -1
         self._best = -math.inf
         self._risen = 0.0  # by the best training
-        self._ready: deque[_Training] = deque()
-        self._open = Pending[Query, _Training]()
+        self._ready: deque[_Watched] = deque()
+        self._open = Pending[Query, _Watched]()
 
     def ask(self) -> Query | None:
         """The next checkpoint of a training that goes on; else what the wrapped strategy asks."""
@@ -118,7 +118,7 @@ class CurveStopping:
             wanted = self._wrapped.ask()
             if wanted is None:
                 return None
-            training, after = _Training(wanted), 0
+            training, after = _Watched(wanted), 0
         query = training.wanted
         if query == self._goal.query(query.architecture):
             epochs = next(epochs for epochs in self._checkpoints if epochs > after)
@@ -146,7 +146,7 @@ class CurveStopping:
                 self._best, self._risen = reward, float(np.ptp(training.values))
         self._wrapped.tell(training.wanted, Outcome(told, training.seconds))
 
-    def _expected_of_loser(self, training: _Training, outcome: Outcome) -> float | None:
+    def _expected_of_loser(self, training: _Watched, outcome: Outcome) -> float | None:
         """The expected end of a training that will hardly win; None where it may."""
         if len(training.values) < FEWEST or self._best == -math.inf:
             return None

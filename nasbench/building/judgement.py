@@ -18,7 +18,15 @@ from nasbench.space import Space
 from nasbench.stats import Estimate
 from nasbench.table import Table, trained_means, trained_values
 
-__all__ = ["DECIDING", "SCOPES", "Candidate", "Judgement", "Reference", "Scope", "write_judgement"]
+__all__ = [
+    "DECIDING",
+    "SCOPES",
+    "Candidate",
+    "PilotResult",
+    "RankQuality",
+    "Reference",
+    "write_judgement",
+]
 
 SCOPES = {"all cells": 1.0, "better half": 0.5, "best tenth": 0.1}
 """Which share of the cells figures are over: searches end among the best."""
@@ -71,7 +79,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class RankQuality:
     """How a recipe ranks some of the cells.
 
     Attributes:
@@ -120,7 +128,7 @@ class Candidate:
     hours: float
     valid_accuracy: tuple[float, float, float]
     diverged: int
-    scopes: Mapping[str, Scope]
+    scopes: Mapping[str, RankQuality]
 
     @property
     def quality(self) -> Estimate:
@@ -147,7 +155,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Judgement:
+class PilotResult:
     """All that a pilot says.
 
     Attributes:
@@ -198,6 +206,6 @@ class Judgement:
         }
 
 
-def write_judgement(found: Judgement, path: Path, *, new: bool = False) -> None:
+def write_judgement(found: PilotResult, path: Path, *, new: bool = False) -> None:
     """Write all of it as JSON, whole or not at all; `new` as for `atomic_path`."""
     write_json(path, found.describe(), indent=1, new=new)

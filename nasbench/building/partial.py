@@ -32,7 +32,7 @@ from nasbench.building.limits import check_extent
 from nasbench.building.measuring import count_networks, measure
 from nasbench.building.provenance import session
 from nasbench.building.proxies import Scoring, chunks_of, score_chunks
-from nasbench.building.rounds import Outcome, Round, run_rounds
+from nasbench.building.rounds import Round, SamplingResult, run_rounds
 from nasbench.building.spec import BuildSpec, check_table_name
 from nasbench.device import make_device
 from nasbench.errors import NasbenchError
@@ -57,7 +57,7 @@ class PartlyTrained:
     """
 
     table: Table
-    outcome: Outcome
+    outcome: SamplingResult
 
 
 def build_sample(
@@ -152,7 +152,7 @@ def check_sample(spec: BuildSpec, sampling: Sampling, complete: bool) -> None:
 
 def _train(
     spec: BuildSpec, sampling: Sampling, complete: bool, crew: Crew, done: Ledger, tell: Progress
-) -> Outcome:
+) -> SamplingResult:
     """Train the sample, with rounds where models have a say."""
     trained = 0
     whole = sampling.size * len(spec.seeds) * len(spec.recipes)
@@ -221,7 +221,7 @@ def scoring_of(spec: BuildSpec, sampling: Sampling) -> Scoring:
 
 
 def _complete(
-    spec: BuildSpec, write: Callable[[Path], Table], outcome: Outcome, out: Path, new: bool
+    spec: BuildSpec, write: Callable[[Path], Table], outcome: SamplingResult, out: Path, new: bool
 ) -> Table:
     """Fit what the last round fitted, and write the table of the space."""
     with TemporaryDirectory() as folder:

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.building.judgement import DECIDING, SCOPES, Candidate, Judgement, Reference, Scope
+from nasbench.building.judgement import (
+    DECIDING,
+    SCOPES,
+    Candidate,
+    PilotResult,
+    RankQuality,
+    Reference,
+)
 from nasbench.building.pilot import Sample
 from nasbench.stats import (
     Estimate,
@@ -25,7 +32,9 @@ from nasbench.stats.interval import FEWEST
 __all__ = ["judge"]
 
 
-def judge(sample: Sample, reference: Reference | None = None, hours: float = math.inf) -> Judgement:
+def judge(
+    sample: Sample, reference: Reference | None = None, hours: float = math.inf
+) -> PilotResult:
     """Say how each recipe ranks cells, at what cost, and recommend one.
 
     The better half and the best tenth are the reference's. Without one they are each recipe's
@@ -83,7 +92,7 @@ def judge(sample: Sample, reference: Reference | None = None, hours: float = mat
             ),
         )
     recommended, reason = _recommend(candidates, hours)
-    return Judgement(
+    return PilotResult(
         sample=sample,
         reference=reference,
         reference_ceiling=ceiling,
@@ -97,18 +106,18 @@ def judge(sample: Sample, reference: Reference | None = None, hours: float = mat
 
 def _compared(
     values: NDArray[np.float64], target: NDArray[np.float64], sizes: NDArray[np.float64]
-) -> Scope:
+) -> RankQuality:
     """How accuracies `[n, seeds]` rank cells that the target, `[n]`, chose."""
     whole = np.isfinite(values).all(1)
     means, wanted = values[whole].mean(1), target[whole]
-    return Scope(
+    return RankQuality(
         *_noise(values),
         bootstrap_estimate(spearman, means, wanted),
         bootstrap_estimate(partial_spearman, means, wanted, sizes[whole]),
     )
 
 
-def _own(values: NDArray[np.float64], share: float) -> Scope:
+def _own(values: NDArray[np.float64], share: float) -> RankQuality:
     """How accuracies `[n, seeds]` rank that share of the cells, the best by their own mean.
 
     Cells with a diverged training are left out. Over all others figures are from what the seeds
@@ -118,14 +127,14 @@ def _own(values: NDArray[np.float64], share: float) -> Scope:
     are best in truth.
     """
     if share == 1:
-        return Scope(*_noise(values))
+        return RankQuality(*_noise(values))
     whole = values[np.isfinite(values).all(1)]
     n, k = math.ceil(share * len(whole)), values.shape[1]
     found = bootstrap_estimate(lambda v: best_ceiling(v, share), whole)
     ends = (found.low, found.high) if n >= FEWEST else (math.nan, math.nan)
     ceiling = Estimate(found.value, *ends, n)
     reliability = ceiling.map(lambda r: r**2)
-    return Scope(reliability.map(lambda r: spearman_brown(r, 1 / k)), reliability, ceiling)
+    return RankQuality(reliability.map(lambda r: spearman_brown(r, 1 / k)), reliability, ceiling)
 
 
 def _noise(values: NDArray[np.float64]) -> tuple[Estimate, Estimate, Estimate]:

@@ -22,7 +22,7 @@ from nasbench.task import Task
 from nasbench.train import CURVES
 from nasbench.train.record import Record
 
-__all__ = ["Again", "Comparison", "compare_record", "retrain"]
+__all__ = ["Again", "Reproduction", "compare_record", "retrain"]
 
 DRAWS = 10_000
 DOUBT = 0.001
@@ -58,7 +58,7 @@ class Again:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Comparison:
+class Reproduction:
     """What training again showed.
 
     Attributes:
@@ -115,7 +115,7 @@ def retrain(
     task: Task | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
-) -> Comparison:
+) -> Reproduction:
     """Train random rows of a built table again as its manifest says, and compare.
 
     Rows agree where they are identical; or where they are no further apart than as many pairs
@@ -183,7 +183,7 @@ def compare_record(table: Table, unit: Unit, record: Record) -> Again:
     )
 
 
-def _judge(table: Table, rows: tuple[Again, ...], trainings: int, engine: str) -> Comparison:
+def _judge(table: Table, rows: tuple[Again, ...], trainings: int, engine: str) -> Reproduction:
     built_with = str(built(table).get("engine"))
     differences = np.asarray([again.difference for again in rows])
     known = differences[np.isfinite(differences)]
@@ -199,7 +199,7 @@ def _judge(table: Table, rows: tuple[Again, ...], trainings: int, engine: str) -
         verdict = f"the rows do not agree: {broken} diverged in one training and not in the other"
     elif identical < len(rows):
         agrees, verdict = _within_noise(known, null)
-    return Comparison(
+    return Reproduction(
         rows=rows,
         trainings=trainings,
         engine=engine,

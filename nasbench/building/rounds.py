@@ -20,7 +20,7 @@ from nasbench.surrogate.scoring import ceiling_of
 from nasbench.surrogate.targets import to_scale
 from nasbench.surrogate.tuning import fit_members, tune
 
-__all__ = ["BACK", "FLAT", "Outcome", "Round", "run_rounds", "sizes_of"]
+__all__ = ["BACK", "FLAT", "Round", "SamplingResult", "run_rounds", "sizes_of"]
 
 FIRST = 24
 """Architectures that the first model is fitted on; each round adds a third."""
@@ -70,7 +70,7 @@ class Round:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Outcome:
+class SamplingResult:
     """What was trained, and what rounds made of it.
 
     Attributes:
@@ -146,7 +146,7 @@ def run_rounds(
     proxy: Callable[[Integers], Floats],
     models: bool,
     report: Callable[[Round], None],
-) -> Outcome:
+) -> SamplingResult:
     """Train a sample; with models, until more of it no longer ranks what is held out better.
 
     What is held out is trained first: it is a random part of the space that no model is fitted
@@ -202,7 +202,7 @@ def run_rounds(
         if models and _is_flat(rounds):
             break
     both = np.concatenate((held_out, chosen))
-    return Outcome(
+    return SamplingResult(
         sampling=sampling,
         chosen=chosen,
         held_out=held_out,

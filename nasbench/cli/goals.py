@@ -10,7 +10,7 @@ import typer
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
-    from nasbench.search import Limit, Objective, Target
+    from nasbench.search import Limit, Objective, SoftTarget
 
 __all__ = [
     "Limits",
@@ -77,9 +77,9 @@ def parse_objectives(texts: Sequence[str] | None) -> tuple[Objective, ...]:
     return tuple(found)
 
 
-def parse_targets(texts: Sequence[str] | None) -> tuple[Target, ...]:
+def parse_targets(texts: Sequence[str] | None) -> tuple[SoftTarget, ...]:
     """`raspi4/latency_ms<=5^-0.07` as a soft target; two exponents are within and beyond it."""
-    from nasbench.search import Target
+    from nasbench.search import SoftTarget
 
     found = []
     for text in texts or ():
@@ -90,7 +90,7 @@ def parse_targets(texts: Sequence[str] | None) -> tuple[Target, ...]:
             raise _malformed("soft", text)
         target = _number(at, "soft", text)
         # One exponent is both.
-        found.append(Target(metric.strip(), target, *(exponents * 2)[:2]))
+        found.append(SoftTarget(metric.strip(), target, *(exponents * 2)[:2]))
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ from nasbench.cli.tasks import task_rows
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
-    from nasbench.building.retrain import Comparison
+    from nasbench.building.retrain import Reproduction
     from nasbench.table import Table
 
 __all__ = ["register"]
@@ -186,7 +186,7 @@ def verify(
 
 def _retrain(
     table: Table, n: int, seed: int, recipe: str | None, workers: int | None
-) -> Comparison:
+) -> Reproduction:
     from nasbench.building import read_spec
     from nasbench.building.retrain import retrain
     from nasbench.table import recipe_path
@@ -196,7 +196,7 @@ def _retrain(
         return retrain(table, n, seed=seed, task=task, processes=workers, progress=tell)
 
 
-def _comparison(found: Comparison) -> str:
+def _comparison(found: Reproduction) -> str:
     engine = f"{found.engine} engine"
     if found.engine != found.built_with:
         engine += f" (the table's, {found.built_with}, is not here)"

@@ -16,11 +16,11 @@ from torch.utils._pytree import tree_leaves
 from nasbench.device.inference import Images, evaluating
 from nasbench.network.cell import CellNetwork
 
-__all__ = ["Trace", "trace"]
+__all__ = ["MemoryTrace", "trace"]
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class MemoryTrace:
     """One inference of a batch in PyTorch.
 
     Attributes:
@@ -34,13 +34,13 @@ class Trace:
     moved_bytes: int
 
 
-def trace(network: CellNetwork, images: Images) -> Trace:
+def trace(network: CellNetwork, images: Images) -> MemoryTrace:
     """Run the network once and watch the storages of its tensors come and go."""
     with evaluating(network, images) as x:
         watch = _Watch((*network.parameters(), *network.buffers(), x))
         with watch:
             network(x)
-    return Trace(watch.peak, watch.moved)
+    return MemoryTrace(watch.peak, watch.moved)
 
 
 class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -129,7 +129,7 @@ def _contents(npz: Npz, space: Space, scratch: Scratch, seconds: str | None) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Recipe:
+class _NpzRecipe:
     """When a recipe's values were taken, and the numbers of its seeds.
 
     `numbered` says that the numbers are ours, for want of any in the file.
@@ -153,7 +153,7 @@ def _architectures(npz: Npz, space: Space) -> NDArray[np.int64]:
     return np.asarray([space.index(string) for string in strings], dtype=np.int64)
 
 
-def _recipes(npz: Npz) -> dict[str, _Recipe]:
+def _recipes(npz: Npz) -> dict[str, _NpzRecipe]:
     recipes = {}
     for name in dict.fromkeys(key.split("/")[1] for key in npz.keys("recipe/")):
         prefix = f"recipe/{name}/"
@@ -174,12 +174,12 @@ def _recipes(npz: Npz) -> dict[str, _Recipe]:
         seeds = list(range(count)) if numbered else npz.integers(f"{prefix}seeds")
         if len(set(seeds)) != len(seeds) or (count and len(seeds) != count):
             raise npz.fault(f"needs {prefix}seeds to be {count} distinct numbers")
-        recipes[name] = _Recipe(epochs, seeds, numbered and count > 0)
+        recipes[name] = _NpzRecipe(epochs, seeds, numbered and count > 0)
     return recipes
 
 
 def _values(
-    npz: Npz, key: str, recipe: _Recipe | None, row: NDArray[np.intp], scratch: Scratch
+    npz: Npz, key: str, recipe: _NpzRecipe | None, row: NDArray[np.intp], scratch: Scratch
 ) -> NDArray[np.floating]:
     """An array in the order of the rows, out of memory."""
     array = npz.arrays[key]

@@ -7,12 +7,12 @@ from numpy.typing import DTypeLike, NDArray
 
 from nasbench.table.scratch import Scratch
 
-__all__ = ["Curves"]
+__all__ = ["CurveStore"]
 
 _ROWS = 256  # in a block
 
 
-class Curves:
+class CurveStore:
     """One metric of one recipe: seeds and architectures as they come.
 
     Where no training has more than the value after its last epoch, only that one is kept.

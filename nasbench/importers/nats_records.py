@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
 
-__all__ = ["RUNS", "Run", "Training", "read_trainings"]
+__all__ = ["RUNS", "NatsRun", "Training", "read_trainings"]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class NatsRun:
     """One of the trainings that the releases did on a data set.
 
     Attributes:
@@ -47,9 +47,9 @@ def _split_test(images: int) -> dict[str, tuple[str, str]]:
     }
 
 
-RUNS: Mapping[str, tuple[Run, ...]] = {
+RUNS: Mapping[str, tuple[NatsRun, ...]] = {
     "cifar10": (
-        Run(
+        NatsRun(
             "cifar10-valid",
             "-half",
             "half of the official training images (25,000)",
@@ -58,16 +58,18 @@ RUNS: Mapping[str, tuple[Run, ...]] = {
                 "ori-test": ("test", "the official test images (10,000)"),
             },
         ),
-        Run(
+        NatsRun(
             "cifar10",
             "-full",
             "all official training images (50,000)",
             {"ori-test": ("test", "the official test images (10,000)")},
         ),
     ),
-    "cifar100": (Run("cifar100", "", "all official training images (50,000)", _split_test(5_000)),),
+    "cifar100": (
+        NatsRun("cifar100", "", "all official training images (50,000)", _split_test(5_000)),
+    ),
     "ImageNet16-120": (
-        Run("ImageNet16-120", "", "all training images (151,700)", _split_test(3_000)),
+        NatsRun("ImageNet16-120", "", "all training images (151,700)", _split_test(3_000)),
     ),
 }
 """The trainings of each data set. Two of CIFAR-10: never to be mixed."""
@@ -99,7 +101,7 @@ class Training:
     latency: float
 
 
-def read_trainings(state: object, run: Run, epochs: int, where: str) -> list[Training]:
+def read_trainings(state: object, run: NatsRun, epochs: int, where: str) -> list[Training]:
     """The trainings of a run in a record of trainings of `epochs` epochs, by ascending seed.
 
     Args:
@@ -124,7 +126,7 @@ def read_trainings(state: object, run: Run, epochs: int, where: str) -> list[Tra
     ]
 
 
-def _training(result: Any, seed: int, run: Run, epochs: int, where: str) -> Training:
+def _training(result: Any, seed: int, run: NatsRun, epochs: int, where: str) -> Training:
     if _entry(result, "epochs", int, where) != epochs:
         raise NasbenchError(f"{where}: it is not of {epochs} epochs, as its place says")
     each = range(epochs)

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, unknown
 from nasbench.importers.contract import Contents
-from nasbench.importers.nats_columns import Curves
-from nasbench.importers.nats_records import RUNS, Run, Training, read_trainings
+from nasbench.importers.nats_columns import CurveStore
+from nasbench.importers.nats_records import RUNS, NatsRun, Training, read_trainings
 from nasbench.space import Space, get
 from nasbench.table.format import Dataset
 from nasbench.table.scratch import Scratch
@@ -60,7 +60,7 @@ class Collector:
         self._scratch = scratch
         self._space: Space | None = None
         self._rows: dict[int, int] = {}  # architecture to the order in which it came
-        self._recipes: dict[str, _Recipe] = {}
+        self._recipes: dict[str, _NatsRecipe] = {}
         self._costs: list[tuple[float, float, float]] = []  # parameters, flops, latency_ms
 
     @property
@@ -97,7 +97,7 @@ class Collector:
                 trainings = read_trainings(record[key], run, epochs, f"{where}, {epochs} epochs")
                 if trainings:
                     name = f"{epochs}ep{run.suffix}"
-                    recipe = self._recipes.setdefault(name, _Recipe(epochs, run, self._scratch))
+                    recipe = self._recipes.setdefault(name, _NatsRecipe(epochs, run, self._scratch))
                     recipe.add(row, trainings)
                     longest = trainings
         latencies = [t.latency for t in longest if t.latency > 0]
@@ -168,14 +168,14 @@ class Collector:
         )
 
 
-class _Recipe:
+class _NatsRecipe:
     """All trainings of one run and number of epochs."""
 
-    def __init__(self, epochs: int, run: Run, scratch: Scratch) -> None:
+    def __init__(self, epochs: int, run: NatsRun, scratch: Scratch) -> None:
         self.epochs = epochs
         self._run = run
         self._scratch = scratch
-        self._curves: dict[str, Curves] = {}
+        self._curves: dict[str, CurveStore] = {}
         self._seeds: dict[int, tuple[int, ...]] = {}  # by row
         self._all_seeds: set[int] = set()
         self._steady = True
@@ -191,7 +191,7 @@ class _Recipe:
             for metric, curve in training.curves.items():
                 if metric not in self._curves:
                     _, dtype = _UNITS[metric.rpartition("_")[2]]
-                    self._curves[metric] = Curves(self.epochs, dtype, self._scratch)
+                    self._curves[metric] = CurveStore(self.epochs, dtype, self._scratch)
                 self._curves[metric].put(row, training.seed, curve)
 
     def describe(self) -> dict[str, Any]:

@@ -177,7 +177,7 @@ def _groups(
 
 
 @dataclass(frozen=True, slots=True)
-class _Recipe:
+class _SheetRecipe:
     epochs: list[int]
     seeds: list[int]
     seedless: bool
@@ -188,9 +188,9 @@ def _recipes(
     groups: Mapping[str, Group],
     arrays: Mapping[str, NDArray[np.floating]],
     epochs: int | None,
-) -> dict[str, _Recipe]:
+) -> dict[str, _SheetRecipe]:
     """The recipes of the data sets: when their values were taken, and of which seeds."""
-    recipes: dict[str, _Recipe] = {}
+    recipes: dict[str, _SheetRecipe] = {}
     undated = []
     for name in dict.fromkeys(key.split("/")[1] for key in arrays if key.startswith("recipe/")):
         group = groups.get(name, groups.get("", Group([-1], [-1])))
@@ -200,7 +200,7 @@ def _recipes(
             taken = [epochs or 0]
         seedless = group.curves and group.seeds == [-1]
         seeds = [0] if seedless else [seed for seed in group.seeds if seed != -1]
-        recipes[name] = _Recipe(taken, seeds, seedless)
+        recipes[name] = _SheetRecipe(taken, seeds, seedless)
     if undated and epochs is None:
         raise BadValue(
             f"{source} does not say after how many epochs its values of recipe {undated[0]} were "

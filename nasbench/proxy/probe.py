@@ -20,7 +20,7 @@ from nasbench.network.cell import CellNetwork
 from nasbench.network.count import Counts, count
 from nasbench.network.side_by_side import layers, side_by_side
 
-__all__ = ["SHARED", "Clock", "Forward", "Layer", "Probe", "Values", "gradients", "losses"]
+__all__ = ["SHARED", "Forward", "Layer", "Probe", "Stopwatch", "Values", "gradients", "losses"]
 
 SHARED = "shared"
 """What the seconds of passes that any proxy may use go by."""
@@ -79,7 +79,7 @@ def shared(make: Callable[[Probe], Made]) -> cached_property[Made]:
     return cached_property(timed)
 
 
-class Clock:
+class Stopwatch:
     """Seconds by what they were spent on; what is done within something else counts apart."""
 
     def __init__(self, hardware: torch.device) -> None:
@@ -126,11 +126,11 @@ class Probe:
         images: Tensor,
         labels: Tensor,
         seed: np.random.SeedSequence,
-        clock: Clock | None = None,
+        clock: Stopwatch | None = None,
     ) -> None:
         self.networks = list(networks)
         self.images, self.labels = images, labels
-        self.clock = clock or Clock(images.device)
+        self.clock = clock or Stopwatch(images.device)
         self.reasons: dict[int, str] = {}
         self._seed = seed
         self.module = self.stack(self.networks)

@@ -17,7 +17,7 @@ from nasbench._limits import LARGEST_SEED
 from nasbench.errors import BadValue, NasbenchError, shown
 from nasbench.network import started
 from nasbench.network.cell import CellNetwork, as_cell_network
-from nasbench.proxy.probe import SHARED, Clock, Probe, Values
+from nasbench.proxy.probe import SHARED, Probe, Stopwatch, Values
 from nasbench.proxy.registry import Proxy, get
 from nasbench.space import Space
 from nasbench.task import Split, Task
@@ -117,7 +117,7 @@ def score(
         asked = [p for p in chosen if p.random or draw == 0]
         for first in range(0, len(distinct), group):
             members = distinct[first : first + group]
-            clock = Clock(device)
+            clock = Stopwatch(device)
             with clock.counted(SHARED):
                 networks = [
                     _at_start(space, architecture, task, recipe, live, int(start)).to(device)

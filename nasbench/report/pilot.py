@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from nasbench.building.judgement import Candidate, Judgement
+from nasbench.building.judgement import Candidate, PilotResult
 from nasbench.report.text import TextTable, amount_text, decimals, estimate_text, number_text
 from nasbench.validity.measures import FEWEST_RANKED
 
 __all__ = ["pilot_tables"]
 
 
-def pilot_tables(found: Judgement) -> list[TextTable]:
+def pilot_tables(found: PilotResult) -> list[TextTable]:
     """What each recipe costs, then how it ranks cells, scope by scope."""
     return [_costs(found), *(_ranking(found, scope) for scope in _scopes(found))]
 
 
-def _scopes(found: Judgement) -> list[str]:
+def _scopes(found: PilotResult) -> list[str]:
     """Those of which ranks say something: two cells are ranked right or wrong."""
     first, *_ = found.candidates.values()
     return [scope for scope in first.scopes if _cells(found, scope) >= FEWEST_RANKED]
 
 
-def _cells(found: Judgement, scope: str) -> int:
+def _cells(found: PilotResult, scope: str) -> int:
     """How many cells a scope has, by recipes and by sizes."""
     ns = [candidate.scopes[scope].seeds.n for candidate in found.candidates.values()]
     return max([*ns, *(alone.n for alone in found.sizes.get(scope, {}).values())])
 
 
-def _costs(found: Judgement) -> TextTable:
+def _costs(found: PilotResult) -> TextTable:
     sample = found.sample
     seeds = len(sample.spec.seeds)
 
@@ -68,7 +68,7 @@ def _hours(value: float) -> str:
     return f"{value:,.1f}" if value >= 1 else f"{value:.2g}"
 
 
-def _ranking(found: Judgement, scope: str) -> TextTable:
+def _ranking(found: PilotResult, scope: str) -> TextTable:
     rows = []
     columns = ["recipe", "seed to seed", "reliability", "ceiling"]
     n = _cells(found, scope)
@@ -84,7 +84,7 @@ def _ranking(found: Judgement, scope: str) -> TextTable:
     return TextTable(f"How it ranks: {scope}, n = {n}", columns, rows, _note(found, scope, n))
 
 
-def _note(found: Judgement, scope: str, n: int) -> str:
+def _note(found: PilotResult, scope: str, n: int) -> str:
     if scope != _scopes(found)[0]:
         few = n < 10
         return f"With n = {n} an interval would say little: none is given." if few else ""

@@ -13,7 +13,7 @@ from nasbench.report.regret import regret_curves
 from nasbench.report.sections import Section, write_sections
 from nasbench.report.text import TextTable, estimate_text
 from nasbench.report.theme import FAINT, INK, figure, series, styled
-from nasbench.transfer import Evaluation, Held, Repository, Similarity
+from nasbench.transfer import Held, Repository, Similarity, TransferEvaluation
 from nasbench.transfer.evaluation import GOOD, LEAST, MEAN, WARM
 from nasbench.transfer.savings import Saving
 
@@ -24,7 +24,7 @@ FEW = 10
 """Over fewer tasks nothing can be said of tasks at large."""
 
 
-def write_transfer(found: Evaluation, out: Path) -> Path:
+def write_transfer(found: TransferEvaluation, out: Path) -> Path:
     """Write the page with its figures and tables, `transfer.json` and `savings.csv`.
 
     Returns:
@@ -42,7 +42,7 @@ def write_transfer(found: Evaluation, out: Path) -> Path:
     return page
 
 
-def savings_table(found: Evaluation, variant: str = WARM) -> TextTable:
+def savings_table(found: TransferEvaluation, variant: str = WARM) -> TextTable:
     """What one kind of warm search saves at the whole budget: a line a task and strategy."""
     rows = []
     for task, held in found.held.items():
@@ -117,7 +117,7 @@ _CSV = (
 )
 
 
-def _lines(found: Evaluation) -> Iterator[Sequence[str | float]]:
+def _lines(found: TransferEvaluation) -> Iterator[Sequence[str | float]]:
     for task, held in found.held.items():
         for strategy, savings in held.savings.items():
             for of in savings:
@@ -129,7 +129,7 @@ def _lines(found: Evaluation) -> Iterator[Sequence[str | float]]:
                 )
 
 
-def _saved_note(found: Evaluation, variant: str) -> str:
+def _saved_note(found: TransferEvaluation, variant: str) -> str:
     begins = {
         WARM: f"the landmarks, then {found.top} winners of the most similar task",
         LEAST: f"the landmarks, then {found.top} winners of the least similar task",
@@ -150,7 +150,7 @@ def _saved_note(found: Evaluation, variant: str) -> str:
     return note
 
 
-def _saved_section(found: Evaluation) -> Section:
+def _saved_section(found: TransferEvaluation) -> Section:
     n = len(found.held)
     lead = (
         f"Each of {n} tasks is left out in turn and searched with what the others know. The seeds "
@@ -162,19 +162,19 @@ def _saved_section(found: Evaluation) -> Section:
     return Section("What is saved", lead, drawn, [tables[0], _over_tasks(found), *tables[1:]])
 
 
-def _variants(found: Evaluation) -> list[str]:
+def _variants(found: TransferEvaluation) -> list[str]:
     """Those that every task has: of two tasks none is the least similar one."""
     starts = [(*held.starts, GOOD) for held in found.held.values()]
     return [variant for variant in VARIANTS if all(variant in of for of in starts)]
 
 
-def _known(found: Evaluation, axis: str) -> bool:
+def _known(found: TransferEvaluation, axis: str) -> bool:
     """Whether every table has times, or the axis needs none."""
     of = (s for held in found.held.values() for s in held.comparisons.values())
     return all(axis in comparison.curves for comparison in of)
 
 
-def _over_tasks(found: Evaluation) -> TextTable:
+def _over_tasks(found: TransferEvaluation) -> TextTable:
     rows = [
         (
             strategy,
@@ -195,7 +195,7 @@ def _over_tasks(found: Evaluation) -> TextTable:
 
 
 @styled
-def _savings(found: Evaluation, axis: str) -> Drawing:
+def _savings(found: TransferEvaluation, axis: str) -> Drawing:
     """What is saved, in percent of the budget, by task and strategy."""
     variants = _variants(found)
     lines = [(task, strategy) for task, held in found.held.items() for strategy in held.savings]
@@ -233,7 +233,7 @@ def _whole(savings: Sequence[Saving], variant: str, axis: str) -> Saving:
     return [of for of in savings if (of.variant, of.axis) == (variant, axis)][-1]
 
 
-def _hurts_section(found: Evaluation) -> Section:
+def _hurts_section(found: TransferEvaluation) -> Section:
     compared = sum(len(s) for held in found.held.values() for s in held.savings.values())
     rows = [
         (task, strategy, of.variant, f"{of.at:,.0f} {of.axis}", estimate_text(of.difference))
@@ -251,7 +251,7 @@ def _hurts_section(found: Evaluation) -> Section:
     return Section("When it hurts", lead, tables=tables)
 
 
-def _similar_section(found: Evaluation) -> Section:
+def _similar_section(found: TransferEvaluation) -> Section:
     lead = (
         "Which task is the most similar is decided by landmarks: a few architectures that the "
         "other tasks choose and that are trained on the task left out. Nothing else of it is seen."

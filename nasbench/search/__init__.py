@@ -20,8 +20,8 @@ from nasbench.search.strategy import (
     Objective,
     Outcome,
     Query,
+    SoftTarget,
     Strategy,
-    Target,
     make_strategy,
     strategy_class,
     strategy_names,
@@ -48,6 +48,7 @@ __all__ = [
     "Run",
     "RunSpec",
     "SearchProtocol",
+    "SoftTarget",
     "Strategy",
     "StrategyInfo",
     "SurrogateOracle",
@@ -63,3 +64,6 @@ __all__ = [
     "strategy_info",
     "strategy_names",
 ]
+
+Target = SoftTarget
+"""The name under which scripts know it; `nasbench.task.Target` is what a task's examples have."""

@@ -23,7 +23,7 @@ __all__ = [
     "Objective",
     "Outcome",
     "Query",
-    "Target",
+    "SoftTarget",
     "is_test",
     "more_is_better",
 ]
@@ -184,7 +184,7 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class SoftTarget:
     """A soft bound: the reward falls the more, the further a cost is above it.
 
     Tan et al., "MnasNet: Platform-Aware Neural Architecture Search for Mobile", CVPR 2019,
@@ -250,7 +250,7 @@ class Goal:
     maximize: bool | None = None
     limits: tuple[Limit, ...] = ()
     objectives: tuple[Objective, ...] = ()
-    targets: tuple[Target, ...] = ()
+    targets: tuple[SoftTarget, ...] = ()
 
     def __post_init__(self) -> None:
         if self.maximize is None:

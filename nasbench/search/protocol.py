@@ -17,7 +17,7 @@ from nasbench.search.goal import (
     Goal,
     Limit,
     Objective,
-    Target,
+    SoftTarget,
     more_is_better,
 )
 from nasbench.search.oracle import Oracle
@@ -77,7 +77,7 @@ class SearchProtocol:
     maximize: bool | None = None
     limits: Sequence[Limit] = ()
     objectives: Sequence[Objective] = ()
-    targets: Sequence[Target] = ()
+    targets: Sequence[SoftTarget] = ()
     search_recipe: str | None = None
     report_recipe: str | None = None
     test_recipe: str | None = None
@@ -169,10 +169,10 @@ class SearchProtocol:
         return cls(**read)
 
 
-_SEQUENCES: Mapping[str, type[Limit | Objective | Target] | None] = {
+_SEQUENCES: Mapping[str, type[Limit | Objective | SoftTarget] | None] = {
     "limits": Limit,
     "objectives": Objective,
-    "targets": Target,
+    "targets": SoftTarget,
     "start": None,
     "also": None,
 }
@@ -230,7 +230,7 @@ class ProtocolFields(TypedDict, total=False):
     maximize: bool | None
     limits: Sequence[Limit]
     objectives: Sequence[Objective]
-    targets: Sequence[Target]
+    targets: Sequence[SoftTarget]
     search_recipe: str | None
     report_recipe: str | None
     test_recipe: str | None

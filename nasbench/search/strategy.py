@@ -21,7 +21,7 @@ from nasbench.search.goal import (
     Objective,
     Outcome,
     Query,
-    Target,
+    SoftTarget,
 )
 from nasbench.search.guard import failed, in_a_sentence, place
 from nasbench.space import Space
@@ -34,8 +34,8 @@ __all__ = [
     "Objective",
     "Outcome",
     "Query",
+    "SoftTarget",
     "Strategy",
-    "Target",
     "make_strategy",
     "strategy_class",
     "strategy_names",

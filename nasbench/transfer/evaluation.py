@@ -14,7 +14,7 @@ from nasbench.transfer.repository import EarlierTask, Repository
 from nasbench.transfer.savings import Saving, saving
 from nasbench.transfer.similarity import Similarity
 
-__all__ = ["COLD", "GOOD", "LEAST", "MEAN", "WARM", "Evaluation", "Held"]
+__all__ = ["COLD", "GOOD", "LEAST", "MEAN", "WARM", "Held", "TransferEvaluation"]
 
 COLD, WARM, LEAST = "cold", "most similar", "least similar"
 MEAN, GOOD = "best over all", "good at random"
@@ -75,7 +75,7 @@ class Held:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class TransferEvaluation:
     """A repository judged by leaving each of its tasks out.
 
     Attributes:

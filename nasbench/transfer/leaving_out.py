@@ -24,7 +24,7 @@ from nasbench.search.setting import Setting
 from nasbench.search.trace import KeptTraces
 from nasbench.stats import noise_ceiling, spearman
 from nasbench.table import trained_seeds
-from nasbench.transfer.evaluation import COLD, GOOD, LEAST, MEAN, WARM, Evaluation, Held
+from nasbench.transfer.evaluation import COLD, GOOD, LEAST, MEAN, WARM, Held, TransferEvaluation
 from nasbench.transfer.repository import EarlierTask, Repository
 from nasbench.transfer.sources import METRIC
 
@@ -45,7 +45,7 @@ def evaluate_transfer(
     landmarks: int = 10,
     out: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Evaluation:
+) -> TransferEvaluation:
     """Leave each task out in turn, and search its table with what the others know and without.
 
     For each task that is left out the others choose the landmarks, and its accuracies of these
@@ -94,11 +94,13 @@ def evaluate_transfer(
                 progress(before + done, every)
 
         others = repository.without(task.about)
-        held[task.name] = _Trial(task, others, top, landmarks, budget, out).run(names, seeds, tell)
-    return Evaluation(repository, held, budget, tuple(seeds), top)
+        held[task.name] = _LeftOutTask(task, others, top, landmarks, budget, out).run(
+            names, seeds, tell
+        )
+    return TransferEvaluation(repository, held, budget, tuple(seeds), top)
 
 
-class _Trial:
+class _LeftOutTask:
     """One task left out."""
 
     def __init__(

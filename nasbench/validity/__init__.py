@@ -2,7 +2,7 @@
 
 from nasbench.validity.combine import COMBINATIONS, FOLDS, combine
 from nasbench.validity.judgement import FITTED, Judgement, first_by, judge, scores_of
-from nasbench.validity.measures import FEWEST_RANKED, Target, Validity, validate
+from nasbench.validity.measures import FEWEST_RANKED, RankTarget, Validity, validate
 
 __all__ = [
     "COMBINATIONS",
@@ -10,7 +10,7 @@ __all__ = [
     "FITTED",
     "FOLDS",
     "Judgement",
-    "Target",
+    "RankTarget",
     "Validity",
     "combine",
     "first_by",

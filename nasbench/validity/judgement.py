@@ -17,9 +17,9 @@ from nasbench.stats.interval import FEWEST
 from nasbench.table import Table, direction, trained_column, trained_seeds
 from nasbench.validity.combine import COMBINATIONS, combine, fitted
 from nasbench.validity.correlation import agreement_of_scores, bootstrap
-from nasbench.validity.measures import FEWEST_RANKED, Target, Validity, validate
+from nasbench.validity.measures import FEWEST_RANKED, RankTarget, Validity, validate
 
-__all__ = ["FITTED", "Fact", "Judgement", "first_by", "judge", "scores_of", "targets_of"]
+__all__ = ["FITTED", "Judgement", "ScoreOrigin", "first_by", "judge", "scores_of", "targets_of"]
 
 FITTED = "ridge"
 """The combination that is fitted to trained architectures."""
@@ -28,7 +28,7 @@ _Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class ScoreOrigin:
     """How a score came about.
 
     Attributes:
@@ -76,7 +76,7 @@ class Judgement:
     """
 
     table: Table
-    facts: Mapping[str, Fact]
+    facts: Mapping[str, ScoreOrigin]
     scores: Mapping[str, _Values]
     fitted_to: str
     validities: Mapping[str, Validity]
@@ -181,7 +181,7 @@ def first_by(table: Table, name: str, k: int) -> list[int]:
     return found
 
 
-def targets_of(table: Table, names: Sequence[str] = ()) -> dict[str, Target]:
+def targets_of(table: Table, names: Sequence[str] = ()) -> dict[str, RankTarget]:
     """What scores can be held against; see `judge`. The longest recipe and valid come first."""
     every = _every_target(table)
     for name in names:
@@ -203,10 +203,10 @@ def targets_of(table: Table, names: Sequence[str] = ()) -> dict[str, Target]:
     return found
 
 
-def _every_target(table: Table) -> dict[str, Callable[[], Target]]:
+def _every_target(table: Table) -> dict[str, Callable[[], RankTarget]]:
     """What makes each target: seeds of a large table are read for those that are asked for."""
     recipes = sorted(table.recipes, key=lambda r: -table.manifest["recipes"][r]["epochs"])
-    every: dict[str, Callable[[], Target]] = {}
+    every: dict[str, Callable[[], RankTarget]] = {}
     for recipe in recipes:
         last = table.manifest["recipes"][recipe]["epochs"]
         for metric in sorted(table.metrics[recipe], key=lambda m: not m.startswith("valid")):
@@ -226,8 +226,8 @@ def _is_usual(table: Table, name: str) -> bool:
     return not metric.endswith(("_n", "_spread_ms"))
 
 
-def _trained(table: Table, recipe: str, metric: str) -> Target:
-    return Target(
+def _trained(table: Table, recipe: str, metric: str) -> RankTarget:
+    return RankTarget(
         f"{recipe}/{metric}",
         trained_column(table, metric, recipe=recipe),
         maximize=direction(metric) != "min",
@@ -235,9 +235,9 @@ def _trained(table: Table, recipe: str, metric: str) -> Target:
     )
 
 
-def _cost(table: Table, device: str, metric: str) -> Target:
+def _cost(table: Table, device: str, metric: str) -> RankTarget:
     column = table.device_column(device, metric)
-    return Target(f"{device}/{metric}", column, maximize=direction(metric) == "max")
+    return RankTarget(f"{device}/{metric}", column, maximize=direction(metric) == "max")
 
 
 def _of_seeds(table: Table, metric: str, recipe: str) -> _Values | None:
@@ -250,7 +250,7 @@ def _is_valid(name: str) -> bool:
     return name.endswith("/valid_accuracy")
 
 
-def _fit(table: Table, parts: Mapping[str, _Values], target: Target) -> _Values | None:
+def _fit(table: Table, parts: Mapping[str, _Values], target: RankTarget) -> _Values | None:
     """The fitted combination, over the rows that have all parts; None of too few rows."""
     columns = np.stack(list(parts.values()), axis=1)
     known = np.isfinite(columns).all(axis=1)
@@ -278,7 +278,7 @@ def _about(table: Table, name: str) -> Mapping[str, Any]:
     return about
 
 
-def _fact(table: Table, name: str) -> Fact:
+def _fact(table: Table, name: str) -> ScoreOrigin:
     about = _about(table, name)
     repeats = None
     if f"proxy_draws/{name}" in table.manifest["datasets"]:
@@ -286,7 +286,7 @@ def _fact(table: Table, name: str) -> Fact:
         draws = draws[np.isfinite(draws).all(1)]
         if draws.shape[1] > 1 and len(draws) >= FEWEST:
             (repeats,) = bootstrap(lambda d: seed_agreement(d)[None], draws)
-    return Fact(
+    return ScoreOrigin(
         kind=about.get("kind", "imported"),
         better=about.get("better", ""),
         paper=_text(about, "paper"),

@@ -35,8 +35,8 @@ from nasbench.validity.correlation import RESAMPLES, bootstrap, kendall, pearson
 __all__ = [
     "FEWEST_RANKED",
     "SCOPES",
+    "RankTarget",
     "Scope",
-    "Target",
     "Top",
     "Validity",
     "validate",
@@ -55,7 +55,7 @@ _Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Target:
+class RankTarget:
     """What scores are to rank.
 
     Attributes:
@@ -130,7 +130,7 @@ class Validity:
         chance: by k, what k architectures drawn at random would hold; exact.
     """
 
-    target: Target
+    target: RankTarget
     rows: NDArray[np.int64]
     scopes: Mapping[str, Scope]
     tops: Mapping[int, Mapping[str, Top]]
@@ -151,7 +151,7 @@ class Validity:
 
 
 def validate(
-    scores: Mapping[str, _Values], target: Target, sizes: _Values | None = None
+    scores: Mapping[str, _Values], target: RankTarget, sizes: _Values | None = None
 ) -> Validity:
     """Say how well scores rank architectures by a target.
 
@@ -236,7 +236,7 @@ def _figures(
 
 
 def _ceilings(
-    target: Target, rows: NDArray[np.int64], pick: NDArray[np.int64], share: float
+    target: RankTarget, rows: NDArray[np.int64], pick: NDArray[np.int64], share: float
 ) -> dict[str, Estimate]:
     """What seed noise leaves to be reached within a scope; empty where seeds do not tell.
 

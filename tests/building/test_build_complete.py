@@ -21,7 +21,7 @@ from small_builds import ENGINES, journal_of, small_spec, trained
 from nasbench.building import BuildSpec, Sampling, build, build_sample, rounds
 from nasbench.building.designs import DESIGNS, divided, spread, unsure
 from nasbench.building.retrain import retrain
-from nasbench.building.rounds import Outcome, run_rounds
+from nasbench.building.rounds import SamplingResult, run_rounds
 from nasbench.device import DeviceSpec
 from nasbench.errors import NasbenchError
 from nasbench.report.text import build_facts
@@ -71,7 +71,7 @@ def worth(space: CellSpace, seeds: int = 1, noise: float = 0.0) -> dict[int, Tru
     return dict(zip(cells.tolist(), found, strict=True))
 
 
-def run(sampling: Sampling, truth: dict[int, Truth], models: bool = True) -> Outcome:
+def run(sampling: Sampling, truth: dict[int, Truth], models: bool = True) -> SamplingResult:
     """Rounds on cells of `FOUR` with a made-up truth; each may be trained once."""
     asked: list[int] = []
 
@@ -178,7 +178,7 @@ def growing_truth() -> tuple[dict[int, Truth], Truth]:
     return {a: np.asarray([v]) for a, v in zip(cells.tolist(), values, strict=True)}, weights
 
 
-def by_the_rule(outcome: Outcome) -> list[bool]:
+def by_the_rule(outcome: SamplingResult) -> list[bool]:
     """After which rounds the rule, as `run_rounds` states it, would end them."""
     flat = [not math.isnan(one.gain) and one.gain <= one.noise for one in outcome.rounds]
     return [

@@ -14,7 +14,7 @@ from small_builds import ENGINES, small_spec
 
 import nasbench as nb
 from nasbench.building import build
-from nasbench.building.retrain import Comparison
+from nasbench.building.retrain import Reproduction
 from nasbench.building.retrain import retrain as retrain_on_all_cores
 from nasbench.errors import NasbenchError
 from nasbench.space import Space
@@ -25,7 +25,7 @@ from nasbench.task import make_task
 pytestmark = pytest.mark.heavy
 
 
-def retrain(table: Table, n: int, **options: Any) -> Comparison:
+def retrain(table: Table, n: int, **options: Any) -> Reproduction:
     """On one core: a pool of processes takes longer to start than these train."""
     return retrain_on_all_cores(table, n, processes=1, **options)
 

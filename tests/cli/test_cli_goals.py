@@ -10,7 +10,7 @@ import pytest
 import nasbench as nb
 from nasbench.cli.goals import parse_limits, parse_objectives, parse_targets
 from nasbench.errors import NasbenchError
-from nasbench.search import Limit, Objective, Target
+from nasbench.search import Limit, Objective, SoftTarget
 from nasbench.stats import pareto_front
 
 DEVICE = "cpu-onnxruntime-b1"
@@ -28,9 +28,9 @@ def test_words_are_read():
         Objective("valid_loss", maximize=True),
     )
     assert parse_targets(["a/b_ms<=5", "a/b_ms<=5^-0.1", "c <= 1e3 ^ 0,-1"]) == (
-        Target("a/b_ms", 5.0),
-        Target("a/b_ms", 5.0, -0.1, -0.1),
-        Target("c", 1000.0, 0.0, -1.0),
+        SoftTarget("a/b_ms", 5.0),
+        SoftTarget("a/b_ms", 5.0, -0.1, -0.1),
+        SoftTarget("c", 1000.0, 0.0, -1.0),
     )
     assert parse_limits(None) == parse_objectives(None) == parse_targets(None) == ()
 

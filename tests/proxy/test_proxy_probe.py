@@ -11,7 +11,7 @@ import nasbench as nb
 from nasbench.network.cell import CellNetwork
 from nasbench.network.side_by_side import layers, side_by_side
 from nasbench.proxy import probe as probes
-from nasbench.proxy.probe import SHARED, Clock, Probe
+from nasbench.proxy.probe import SHARED, Probe, Stopwatch
 from nasbench.space import SHIFT, CellSpace
 
 NB201 = nb.space("nb201")
@@ -67,7 +67,7 @@ def test_what_only_shifts_has_no_gradient_of_the_images() -> None:
 def test_what_is_done_within_counts_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter([0.0, 1.0, 3.0, 8.0, 10.0, 10.5, 11.0, 12.0])
     monkeypatch.setattr(probes, "perf_counter", lambda: next(now))
-    clock = Clock(torch.device("cpu"))
+    clock = Stopwatch(torch.device("cpu"))
     with clock.counted("snip"), clock.counted(SHARED), clock.counted(SHARED):
         pass
     with clock.counted("snip"):

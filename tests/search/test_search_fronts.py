@@ -14,7 +14,7 @@ import pytest
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
-from nasbench.search import Comparison, Evaluation, Limit, Objective, Target, compare, search
+from nasbench.search import Comparison, Evaluation, Limit, Objective, SoftTarget, compare, search
 from nasbench.search.fronts import Fronts
 from nasbench.surrogate import fit
 from nasbench.table import Table
@@ -162,7 +162,7 @@ def test_runs_without_a_front_are_counted_as_failed(made_up_table: Table) -> Non
 
 
 def test_what_is_found_is_kept_and_read_again(made_up_table: Table, tmp_path: Path) -> None:
-    given = {**COMMON, "targets": [Target("toy/latency_ms", 0.5)], "processes": 2}
+    given = {**COMMON, "targets": [SoftTarget("toy/latency_ms", 0.5)], "processes": 2}
     found = compare(["mo_rea"], made_up_table, **given, out=tmp_path)
     again = Comparison.load(tmp_path)
     assert again.summary() == found.summary()

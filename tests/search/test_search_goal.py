@@ -19,7 +19,7 @@ from nasbench.search import (
     Outcome,
     RunSpec,
     SearchProtocol,
-    Target,
+    SoftTarget,
 )
 from nasbench.search.feasibility import check_feasible
 from nasbench.search.protocol import protocol_with
@@ -62,35 +62,38 @@ def test_an_outcome_outside_any_limit_is_worth_nothing() -> None:
 
 def test_soft_constraint_trades_as_its_paper_says() -> None:
     """Twice the latency is worth 5 % more accuracy: w is about log2(1 / 1.05)."""
-    exact = Target("pi/latency_ms", 10.0, *[-math.log2(1.05)] * 2)
+    exact = SoftTarget("pi/latency_ms", 10.0, *[-math.log2(1.05)] * 2)
     of = goal(targets=(exact,))
     assert of.reward(outcome(70.0, 8.0)) == pytest.approx(of.reward(outcome(73.5, 16.0)))
-    assert -math.log2(1.05) == pytest.approx(Target("m", 1.0).beyond, abs=5e-4)
-    soft = goal(targets=(Target("pi/latency_ms", 10.0),))
+    assert -math.log2(1.05) == pytest.approx(SoftTarget("m", 1.0).beyond, abs=5e-4)
+    soft = goal(targets=(SoftTarget("pi/latency_ms", 10.0),))
     assert soft.reward(outcome(70.0, 10.0)) == 70.0
     assert soft.reward(outcome(70.0, 20.0)) == pytest.approx(70 * 2**-0.07)
     assert soft.reward(outcome(70.0, 5.0)) == pytest.approx(70 * 2**0.07)
 
 
 def test_hard_constraint_is_free_within_and_divides_beyond() -> None:
-    of = goal(targets=(Target("pi/latency_ms", 10.0, within=0.0, beyond=-1.0),))
+    of = goal(targets=(SoftTarget("pi/latency_ms", 10.0, within=0.0, beyond=-1.0),))
     assert [of.reward(outcome(70.0, latency)) for latency in (1.0, 10.0)] == [70.0, 70.0]
     assert of.reward(outcome(70.0, 40.0)) == pytest.approx(70 / 4)
 
 
 def test_several_targets_multiply() -> None:
-    of = goal(targets=(Target("pi/latency_ms", 2.0, 0, -1), Target("energy", 1.0, 0, -2)))
+    of = goal(targets=(SoftTarget("pi/latency_ms", 2.0, 0, -1), SoftTarget("energy", 1.0, 0, -2)))
     assert of.reward(outcome(80.0, 4.0, 3.0)) == pytest.approx(80 / 2 / 9)
 
 
 @pytest.mark.parametrize("latency", [math.nan, 0.0, -1.0])
 def test_what_is_no_cost_earns_nothing(latency: float) -> None:
-    assert goal(targets=(Target("pi/latency_ms", 2.0),)).reward(outcome(80.0, latency)) == -math.inf
+    assert (
+        goal(targets=(SoftTarget("pi/latency_ms", 2.0),)).reward(outcome(80.0, latency))
+        == -math.inf
+    )
 
 
 def test_a_negative_metric_cannot_be_weighed() -> None:
     with pytest.raises(NasbenchError, match="weighs what is 0 or more, not -1"):
-        goal(targets=(Target("pi/latency_ms", 2.0),)).reward(outcome(-1.0))
+        goal(targets=(SoftTarget("pi/latency_ms", 2.0),)).reward(outcome(-1.0))
 
 
 # Several objectives.
@@ -114,7 +117,7 @@ def test_a_goal_of_one_objective_has_one_reward(value: float) -> None:
 
 
 def test_targets_soften_the_reward_and_leave_objectives_apart_alone() -> None:
-    target = (Target("pi/latency_ms", 2.0, 0, -1),)
+    target = (SoftTarget("pi/latency_ms", 2.0, 0, -1),)
     of = goal(targets=target, objectives=(Objective("pi/latency_ms", maximize=False),))
     assert of.reward(outcome(80.0, 4.0)) == 40.0
     assert of.rewards(outcome(80.0, 4.0)) == (80.0, -4.0)
@@ -126,7 +129,7 @@ def test_metrics_are_all_that_must_be_shown() -> None:
     of = goal(
         limits=(Limit("a", 1),),
         objectives=(Objective("b"),),
-        targets=(Target("c", 1), Target("b", 1)),
+        targets=(SoftTarget("c", 1), SoftTarget("b", 1)),
     )
     assert of.metrics == ("valid_accuracy", "b", "c", "a")
 
@@ -138,15 +141,15 @@ def test_metrics_are_all_that_must_be_shown() -> None:
     ("given", "message"),
     [
         ({"objectives": (Objective("test_accuracy"),)}, "test_accuracy is kept for the report"),
-        ({"targets": (Target("pi/test_ms", 1),)}, "pi/test_ms is kept for the report"),
+        ({"targets": (SoftTarget("pi/test_ms", 1),)}, "pi/test_ms is kept for the report"),
         ({"limits": (Limit("test_loss", 1),)}, "test_loss is kept for the report"),
         (
             {"objectives": (Objective("valid_accuracy", False),)},
             "valid_accuracy is an objective tw",
         ),
         ({"objectives": (Objective("a"), Objective("a"))}, "a is an objective twice"),
-        ({"maximize": False, "targets": (Target("a", 1),)}, "valid_accuracy is minimised"),
-        ({"targets": (Target("valid_accuracy", 1),)}, "cannot have a soft target"),
+        ({"maximize": False, "targets": (SoftTarget("a", 1),)}, "valid_accuracy is minimised"),
+        ({"targets": (SoftTarget("valid_accuracy", 1),)}, "cannot have a soft target"),
     ],
 )
 def test_nonsense_is_refused(given, message) -> None:  # type: ignore[no-untyped-def]
@@ -157,15 +160,15 @@ def test_nonsense_is_refused(given, message) -> None:  # type: ignore[no-untyped
 @pytest.mark.parametrize("at", [0.0, -1.0, math.nan, math.inf])
 def test_targets_are_above_0(at: float) -> None:
     with pytest.raises(NasbenchError, match="must be a number above 0"):
-        Target("a", at)
+        SoftTarget("a", at)
 
 
 @pytest.mark.parametrize("exponent", [0.1, math.nan, -math.inf])
 def test_cost_is_never_rewarded(exponent: float) -> None:
     with pytest.raises(NasbenchError, match="exponents of a must be 0 or less"):
-        Target("a", 1.0, within=exponent)
+        SoftTarget("a", 1.0, within=exponent)
     with pytest.raises(NasbenchError, match="exponents of a must be 0 or less"):
-        Target("a", 1.0, beyond=exponent)
+        SoftTarget("a", 1.0, beyond=exponent)
 
 
 @pytest.mark.parametrize("bounds", [(), (math.nan,), (math.inf,), (None, math.nan)])
@@ -184,7 +187,7 @@ def test_a_goal_of_one_objective_is_written_as_before() -> None:
         "maximize": True,
         "limits": (),
     }
-    several = goal(objectives=(Objective("a"),), targets=(Target("b", 1.0),)).describe()
+    several = goal(objectives=(Objective("a"),), targets=(SoftTarget("b", 1.0),)).describe()
     assert several["objectives"] == ({"metric": "a", "maximize": True},)
     assert several["targets"] == ({"metric": "b", "at": 1.0, "within": -0.07, "beyond": -0.07},)
 

@@ -18,8 +18,8 @@ from nasbench.search import (
     Limit,
     Objective,
     SearchProtocol,
+    SoftTarget,
     SurrogateOracle,
-    Target,
 )
 from nasbench.search.prior import Prior
 from nasbench.search.protocol import ProtocolFields
@@ -59,7 +59,7 @@ def test_a_kept_setting_is_read_and_written_back() -> None:
         budget_seconds=50.0,
         limits=[Limit("toy/latency_ms", 0.9)],
         objectives=[Objective("flops", maximize=False)],
-        targets=[Target("toy/latency_ms", 0.5)],
+        targets=[SoftTarget("toy/latency_ms", 0.5)],
         search_recipe="short",
         report_recipe="long",
         repeats="free",

@@ -21,8 +21,8 @@ from nasbench.search import (
     Outcome,
     Query,
     RunSpec,
+    SoftTarget,
     Strategy,
-    Target,
     make_strategy,
     search,
 )
@@ -236,7 +236,7 @@ def test_soft_targets_weigh_what_is_needed(wrap: Wrap) -> None:
             return Outcome({"valid_accuracy": value, "ms": ms}, SECONDS * query.epochs)
 
     oracle = Priced()
-    for targets, stopped in (((), False), ((Target("ms", 1.0, 0.0, -1.0),), True)):
+    for targets, stopped in (((), False), ((SoftTarget("ms", 1.0, 0.0, -1.0),), True)):
         goal = _goal(oracle, targets=targets)
         strategy, wrapped = wrap(goal, [goal.query(0), goal.query(1)])
         _play(strategy, oracle)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nasbench.errors import NasbenchError
 from nasbench.stats import bootstrap_estimate, spearman
 from nasbench.validity.correlation import MOST, agreement_of_scores, bootstrap
-from nasbench.validity.measures import SCOPES, Target, validate
+from nasbench.validity.measures import SCOPES, RankTarget, validate
 
 pytestmark = pytest.mark.heavy
 
@@ -55,7 +55,7 @@ def noisy(n: int, seed: int = 0) -> tuple[dict[str, Any], np.ndarray]:
 @pytest.mark.parametrize("maximize", [True, False])
 def test_correlations_are_those_of_scipy_in_every_scope(n: int, maximize: bool) -> None:
     scores, values = noisy(n)
-    found = validate(scores, Target("t", values, maximize))
+    found = validate(scores, RankTarget("t", values, maximize))
     by_value = sorted(range(n), key=lambda i: values[i], reverse=maximize)
     for name, share in SCOPES.items():
         best = by_value[: int(np.ceil(share * n))]
@@ -86,7 +86,9 @@ def test_kendall_of_ties_is_that_of_scipy(pairs: list[tuple[int, int]]) -> None:
     x, y = np.asarray(pairs, dtype=float).T
     # Two kinds of rows that are the same throughout: no correlation is undefined.
     x, y = np.append(x, (-1, 7)), np.append(y, (-1, 7))
-    found = validate({"x": x}, Target("t", y, maximize=True)).scopes["all"].figures["kendall"]["x"]
+    found = (
+        validate({"x": x}, RankTarget("t", y, maximize=True)).scopes["all"].figures["kendall"]["x"]
+    )
     assert found.value == pytest.approx(scipy.stats.kendalltau(x, y).statistic, abs=1e-6)
 
 
@@ -95,7 +97,7 @@ def test_partial_is_the_correlation_of_what_sizes_leave_of_the_ranks() -> None:
     rng = np.random.default_rng(1)
     sizes = np.stack([values + rng.normal(0, 2, 120), rng.random(120)], axis=1)
     scores["size"] = sizes[:, 0]
-    found = validate(scores, Target("t", values, maximize=True), sizes)
+    found = validate(scores, RankTarget("t", values, maximize=True), sizes)
     partial = found.scopes["all"].figures["partial"]
 
     def rest(x: np.ndarray) -> np.ndarray:
@@ -114,17 +116,23 @@ def test_rows_that_miss_a_score_count_for_none() -> None:
     scores["good"][:5] = np.nan
     scores["wrong"][7] = np.inf
     values[10] = np.nan
-    found = validate(scores, Target("t", values, maximize=True))
+    found = validate(scores, RankTarget("t", values, maximize=True))
     assert found.rows.tolist() == [i for i in range(5, 60) if i not in (7, 10)]
     with pytest.raises(NasbenchError, match=r"2 architectures have t and all of the scores good"):
-        validate({k: x[3:7] for k, x in scores.items()}, Target("t", values[3:7], maximize=True))
+        validate(
+            {k: x[3:7] for k, x in scores.items()}, RankTarget("t", values[3:7], maximize=True)
+        )
     with pytest.raises(NasbenchError, match="2 architectures have t, and a rank correlation takes"):
-        validate({k: x[5:7] for k, x in scores.items()}, Target("t", values[5:7], maximize=True))
+        validate(
+            {k: x[5:7] for k, x in scores.items()}, RankTarget("t", values[5:7], maximize=True)
+        )
 
 
 def test_intervals_of_many_rows_are_about_those_of_whole_resamples() -> None:
     scores, values = noisy(3_000)
-    figures = validate(scores, Target("t", values, maximize=True)).scopes["all"].figures["spearman"]
+    figures = (
+        validate(scores, RankTarget("t", values, maximize=True)).scopes["all"].figures["spearman"]
+    )
     for name in ("good", "coarse", "wrong"):
         whole = bootstrap_estimate(spearman, scores[name], values, resamples=400)
         mine = figures[name]
@@ -147,7 +155,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
 def test_few_rows_have_no_interval() -> None:
     scores, values = noisy(9)
     for estimate in (
-        validate(scores, Target("t", values, maximize=True))
+        validate(scores, RankTarget("t", values, maximize=True))
         .scopes["all"]
         .figures["kendall"]
         .values()
@@ -162,7 +170,7 @@ def test_few_rows_have_no_interval() -> None:
 @pytest.mark.parametrize("maximize", [True, False])
 def test_tops_are_what_a_plain_search_finds(maximize: bool) -> None:
     scores, values = noisy(400)
-    found = validate({"good": scores["good"]}, Target("t", values, maximize))
+    found = validate({"good": scores["good"]}, RankTarget("t", values, maximize))
     merit = values if maximize else -values
     assert list(found.tops) == [1, 10, 100]
     for k, tops in found.tops.items():
@@ -178,7 +186,7 @@ def test_tops_are_what_a_plain_search_finds(maximize: bool) -> None:
 
 def test_chance_is_the_mean_over_all_subsets() -> None:
     values = np.asarray([3.0, 9.0, 1.0, 4.0, 4.0, 8.0, 7.0, 2.0] * 5) + np.arange(40) // 8 * 10
-    found = validate({"x": np.arange(40.0)}, Target("t", values, maximize=True))
+    found = validate({"x": np.arange(40.0)}, RankTarget("t", values, maximize=True))
     ranks = scipy.stats.rankdata(-values, method="min")
     (chance,) = (found.chance[k] for k in found.chance if k == 10)
     rng = np.random.default_rng(0)
@@ -193,7 +201,7 @@ def test_chance_is_the_mean_over_all_subsets() -> None:
 
 def test_equal_scores_are_worth_what_chance_is() -> None:
     _, values = noisy(400)
-    found = validate({"flat": np.zeros(400)}, Target("t", values, maximize=True))
+    found = validate({"flat": np.zeros(400)}, RankTarget("t", values, maximize=True))
     for k, tops in found.tops.items():
         top, chance = tops["flat"], found.chance[k]
         assert top.precision.value == pytest.approx(chance["precision"], abs=0.03)
@@ -204,7 +212,7 @@ def test_equal_scores_are_worth_what_chance_is() -> None:
 def test_equals_at_the_edge_of_the_top_take_turns() -> None:
     values = np.arange(40.0)
     scores = np.where(values >= 38, 2.0, np.where(values >= 18, 1.0, 0.0))
-    top = validate({"x": scores}, Target("t", values, maximize=True)).tops[10]["x"]
+    top = validate({"x": scores}, RankTarget("t", values, maximize=True)).tops[10]["x"]
     # Two for sure, and 8 of 20 equals of which 8 are among the ten best: 2 + 8 * 8 / 20.
     assert top.precision.value == pytest.approx((2 + 8 * 8 / 20) / 10, abs=0.03)
 
@@ -217,7 +225,7 @@ def test_ceilings_are_what_a_perfect_prediction_reaches() -> None:
     truth = rng.normal(0, 1, 8_000)
     of_seeds = truth[:, None] + rng.normal(0, 0.5, (8_000, 3))
     mean = of_seeds.mean(1)
-    found = validate({"truth": truth}, Target("t", mean, True, of_seeds))
+    found = validate({"truth": truth}, RankTarget("t", mean, True, of_seeds))
     for name in ("all", "best half", "best tenth"):
         scope = found.scopes[name]
         for measure in ("spearman", "kendall"):
@@ -234,7 +242,7 @@ def test_seeds_that_some_rows_lack_make_a_noisier_mean() -> None:
     of_seeds = truth[:, None] + rng.normal(0, 1, (6_000, 3))
     of_seeds[3_000:, 1:] = np.nan
     mean = np.nanmean(of_seeds, axis=1)
-    scope = validate({"truth": truth}, Target("t", mean, True, of_seeds)).scopes["all"]
+    scope = validate({"truth": truth}, RankTarget("t", mean, True, of_seeds)).scopes["all"]
     assert scope.ceilings["spearman"].value == pytest.approx(
         scope.figures["spearman"]["truth"].value, abs=0.03
     )
@@ -245,7 +253,7 @@ def test_ceilings_need_two_seeds(seeds: int, scopes: int) -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(0, 2, (300, 1))
     of_seeds = truth + rng.normal(0, 1, (300, seeds)) if seeds else None
-    found = validate({"x": rng.random(300)}, Target("t", truth[:, 0], True, of_seeds))
+    found = validate({"x": rng.random(300)}, RankTarget("t", truth[:, 0], True, of_seeds))
     # Of the best hundredth there are three: too few.
     assert sum(bool(scope.ceilings) for scope in found.scopes.values()) == scopes
 
@@ -272,7 +280,7 @@ def test_published_proxies_rank_as_published(
         scores = {name: file[f"proxy/{name}"].astype(np.float64) for name in PUBLISHED}
         assert (file["architectures"] == published["architectures"]).all()
     values = published["recipe/200ep/valid_accuracy"][:, :, -1].astype(np.float64)
-    target = Target("200ep/valid_accuracy", np.nanmean(values, axis=1), True, values)
+    target = RankTarget("200ep/valid_accuracy", np.nanmean(values, axis=1), True, values)
     found = validate(scores, target)
     assert len(found.rows) == 9_444  # 9,445 less one that four of them lack
     spearmans = found.scopes["all"].figures["spearman"]
