@@ -21,19 +21,19 @@ from nasbench.network.blocks import ImageHead, image_channels
 if TYPE_CHECKING:
     from nasbench.task import Signal
 
-__all__ = ["SIGNALS", "DartsCell", "DartsNetwork", "Edge", "Nodes", "darts", "darts_mini"]
+__all__ = ["SIGNALS", "DartsCell", "DartsEdge", "DartsNetwork", "Nodes", "darts", "darts_mini"]
 
 SIGNALS = frozenset({"image", "audio"})
 
 
-class Edge(NamedTuple):
+class DartsEdge(NamedTuple):
     """What a node takes: an operation on an earlier state of the cell."""
 
     operation: str
     source: int
 
 
-Nodes = tuple[tuple[Edge, Edge], ...]
+Nodes = tuple[tuple[DartsEdge, DartsEdge], ...]
 """Of a cell: the two edges of each node."""
 
 
@@ -199,12 +199,12 @@ class DartsNetwork(nn.Module):
 
 def _nodes(choices: Mapping[str, Any], cell: str) -> Nodes:
     """The nodes of a cell, as many as there are choices for."""
-    nodes: list[tuple[Edge, Edge]] = []
+    nodes: list[tuple[DartsEdge, DartsEdge]] = []
     while (inputs := f"{cell}.n{len(nodes) + 2}.inputs") in choices:
         node = inputs.removesuffix("inputs")
         low, high = map(int, choices[inputs].split("+"))
         first, second = choices[f"{node}first"], choices[f"{node}second"]
-        nodes.append((Edge(first, low), Edge(second, high)))
+        nodes.append((DartsEdge(first, low), DartsEdge(second, high)))
     return tuple(nodes)
 
 

@@ -14,14 +14,14 @@ from nasbench.network.blocks import Residual, activation_of
 if TYPE_CHECKING:
     from nasbench.task import Signal
 
-__all__ = ["NORMS", "SIGNALS", "Columns", "Policy", "mlp", "policy_mlp"]
+__all__ = ["NORMS", "SIGNALS", "FeatureColumns", "Policy", "mlp", "policy_mlp"]
 
 SIGNALS = frozenset({"features"})
 
 NORMS = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
 
-class Columns(nn.Module):
+class FeatureColumns(nn.Module):
     """The columns of a table side by side, those of categories embedded: `[n, width]`.
 
     A column of `k` categories becomes (k + 1) / 2 numbers, but not more than `most`.
@@ -34,7 +34,7 @@ class Columns(nn.Module):
         width: of what comes out.
 
     Example:
-        >>> Columns((0, 0, 5)).width
+        >>> FeatureColumns((0, 0, 5)).width
         5
     """
 
@@ -55,10 +55,10 @@ class Columns(nn.Module):
         return torch.cat(parts, 1)
 
 
-def _columns(inputs: Signal) -> Columns:
+def _columns(inputs: Signal) -> FeatureColumns:
     if inputs.kind != "features":
         raise Unsupported(f"a network of features cannot take {inputs}")
-    return Columns(inputs.categories or (0,) * inputs.shape[0])
+    return FeatureColumns(inputs.categories or (0,) * inputs.shape[0])
 
 
 def mlp(choices: Mapping[str, Any], inputs: Signal, outputs: int) -> nn.Module:
@@ -88,7 +88,7 @@ class Policy(nn.Module):
 
     def __init__(
         self,
-        columns: Columns,
+        columns: FeatureColumns,
         hidden: nn.Module,
         critic: nn.Module | None,
         width: int,
