@@ -22,6 +22,8 @@ GROUP = "nasbench.families"
 """Entry points of other packages: a space's name, and a family or a `build` function for it."""
 
 _SHIPPED: Mapping[str, str] = {
+    "nats-size": "layers:nats_size",
+    "nb-macro": "layers:nb_macro",
     "darts": "cells:darts",
     "darts-mini": "cells:darts_mini",
 }

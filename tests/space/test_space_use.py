@@ -86,8 +86,8 @@ def test_searches_and_pages_need_no_cells(write: Write, tmp_path: Path) -> None:
 
 
 def test_no_network_is_known() -> None:
-    with pytest.raises(NasbenchError, match="no network is known for architectures of nats-size"):
-        nb.network(nb.space("nats-size"), 0, nb.task("digits"), nb.Recipe(epochs=1))
+    with pytest.raises(NasbenchError, match="no network is known for architectures of own"):
+        nb.network(OWN, 0, nb.task("digits"), nb.Recipe(epochs=1))
 
 
 @pytest.fixture
