@@ -69,17 +69,17 @@ class Labelled:
         )
 
 
-def check_options(options: RowOptions, plan: SplitPlan) -> SplitPlan:
+def check_options(group: str, time: str, plan: SplitPlan) -> SplitPlan:
     """The plan of splits with what `group` and `time` ask for.
 
     Raises:
         BadValue: where both are.
     """
-    if options.group and options.time:
+    if group and time:
         raise BadValue("[task]: splits are by group or by time: leave one of the two out")
-    if options.group:
-        return replace(plan, by="group", key=options.group)
-    return replace(plan, by="time", key=options.time) if options.time else plan
+    if group:
+        return replace(plan, by="group", key=group)
+    return replace(plan, by="time", key=time) if time else plan
 
 
 def label_rows(
@@ -96,7 +96,7 @@ def label_rows(
     Raises:
         NasbenchError: where a column is not there, or does not hold what it has to.
     """
-    plan = check_options(options, plan)
+    plan = check_options(options.group, options.time, plan)
     check_shares(name, set(rows.splits) - {"train"}, plan.valid, plan.test_share, "example")
     rows, notes = _whole(name, rows, options)
     target, targets = code_targets(

@@ -13,14 +13,23 @@ from nasbench.errors import BadValue, unknown
 from nasbench.task.base import Task
 from nasbench.task.readers import cifar10, digits, fashion16, folder, npz
 from nasbench.task.rows import RowOptions
+from nasbench.task.shipped import TABLES, banking77, spoken_digits
 from nasbench.task.splitting import SplitPlan
+from nasbench.task.street import street_digits
 from nasbench.task.tables import table
 from nasbench.task.texts import texts
 from nasbench.task.without import without_examples
 
 __all__ = ["KINDS", "from_spec", "get", "names"]
 
-_TASKS: Mapping[str, Callable[[], Task]] = {"fashion16": fashion16, "digits": digits}
+_TASKS: Mapping[str, Callable[[], Task]] = {
+    "fashion16": fashion16,
+    "digits": digits,
+    "street-digits": street_digits,
+    "spoken-digits": spoken_digits,
+    "banking77": banking77,
+    **TABLES,
+}
 _SOURCES: Mapping[str, Callable[..., Task]] = {
     "folder": folder,
     "npz": npz,

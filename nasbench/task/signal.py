@@ -22,6 +22,7 @@ __all__ = [
     "Target",
     "check_inputs",
     "check_numbers",
+    "id_type",
     "signal_of",
 ]
 
@@ -227,3 +228,8 @@ def check_numbers(where: str, inputs: NDArray[Any], targets: NDArray[Any]) -> No
         )
     if not np.isfinite(targets).all():
         raise BadValue(f"{where} targets have values that are no numbers")
+
+
+def id_type(vocabulary: int) -> np.dtype[Any]:
+    """What holds the ids: uint16, or int32 where there are more."""
+    return np.dtype(np.uint16 if vocabulary <= 1 << 16 else np.int32)

@@ -18,10 +18,10 @@ from nasbench.errors import BadValue
 from nasbench.task.base import Task, check_names, check_room
 from nasbench.task.examples import label_rows, task_name, unused
 from nasbench.task.rows import RowOptions, read_rows
-from nasbench.task.signal import MOST_LENGTH, MOST_VOCABULARY, UNKNOWN, Signal
+from nasbench.task.signal import MOST_LENGTH, MOST_VOCABULARY, UNKNOWN, Signal, id_type
 from nasbench.task.splitting import SplitPlan
 
-__all__ = ["encode", "id_type", "texts", "vocabulary_of", "words_of"]
+__all__ = ["encode", "texts", "vocabulary_of", "words_of"]
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+|[^\w\s]|_")
 _RULE = "lower case; a word is a run of letters, a run of digits or one other sign"
@@ -104,11 +104,6 @@ def vocabulary_of(texts: Iterable[str], most: int) -> tuple[str, ...]:
     falling = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     known = [word for word, count in falling if count > 1]
     return (*_FIRST, *known[: most - len(_FIRST)])
-
-
-def id_type(vocabulary: int) -> np.dtype[Any]:
-    """What holds the ids: uint16, or int32 where there are more."""
-    return np.dtype(np.uint16 if vocabulary <= 1 << 16 else np.int32)
 
 
 def encode(

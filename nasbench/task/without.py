@@ -8,7 +8,7 @@ import numpy as np
 
 from nasbench.errors import BadValue
 from nasbench.task.base import Split, Task, check_names
-from nasbench.task.signal import MOST_COLUMNS, MOST_LENGTH, MOST_VOCABULARY, Signal, Target
+from nasbench.task.signal import MOST_COLUMNS, MOST_LENGTH, MOST_VOCABULARY, Signal, Target, id_type
 
 __all__ = ["MOST_OUTPUTS", "without_examples"]
 
@@ -71,8 +71,7 @@ def _signal(kind: str, inputs: tuple[int, ...], vocabulary: int) -> Signal:
     if kind == "tokens" and sides == 1 and numbers <= MOST_LENGTH:
         if not 2 <= vocabulary <= MOST_VOCABULARY:
             raise BadValue(f"[task]: tokens have a vocabulary of 2 to {MOST_VOCABULARY:,}")
-        dtype = "uint16" if vocabulary <= 1 << 16 else "int32"
-        return Signal("tokens", inputs, dtype, vocabulary=vocabulary)
+        return Signal("tokens", inputs, id_type(vocabulary).name, vocabulary=vocabulary)
     raise BadValue(
         f"[task]: inputs are [features], [channels, height, width], [length] of tokens, "
         f"[1, mels, frames] or [1, samples] of audio; got {list(inputs)}"

@@ -16,7 +16,7 @@ from nasbench.task import from_spec, get, names
 
 def test_the_package_s_task_is_the_registry() -> None:
     assert nb.task("digits") is get("digits") is from_spec("digits")
-    assert list(names()) == ["fashion16", "digits"]
+    assert list(names())[:2] == ["fashion16", "digits"]
     assert all(get(name).name == name for name in names())
 
 
