@@ -56,10 +56,13 @@ class Contents:
 
 
 class Read(Protocol):
-    """An importer: a function whose keyword-only parameters are the options of its kind."""
+    """An importer: a function whose keyword-only parameters are the options of its kind.
+
+    Where these are many its module has a dataclass `OPTIONS` for them, which comes in their place.
+    """
 
     def __call__(
-        self, source: Path, scratch: Scratch, progress: Progress, **options: Any
+        self, source: Path, scratch: Scratch, progress: Progress, *given: Any, **options: Any
     ) -> Contents:
         """What the source holds; arrays too large for memory lie in `scratch`.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from nasbench._files import check_out, utf8
@@ -34,6 +36,8 @@ KINDS: Mapping[str, str] = {
 
 def options_of(kind: str) -> dict[str, bool]:
     """The options that a kind takes: name to whether it must be given."""
+    if (options := _options(kind)) is not None:
+        return {f.name: f.default is MISSING for f in fields(options)}
     parameters = inspect.signature(_reader(kind)).parameters.values()
     return {
         p.name: p.default is p.empty for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY
@@ -79,9 +83,11 @@ def import_table(
     new = not check_out(out)
     if not source.exists():
         raise NasbenchError(f"there is no file or folder {source}")
+    gathered = _options(kind)
+    given, named = ((gathered(**options),), {}) if gathered else ((), options)
     with Scratch(out) as scratch:
         sha256, size = hash_source(source, progress)
-        contents: Contents = read(source, scratch, progress, **options)
+        contents: Contents = read(source, scratch, progress, *given, **named)
         about: dict[str, Any] = {
             "source": {
                 "kind": kind,
@@ -119,7 +125,17 @@ def _printable(name: str) -> str:
 
 
 def _reader(kind: str) -> Read:
+    read: Read = _module(kind).read
+    return read
+
+
+def _options(kind: str) -> type[Any] | None:
+    """The dataclass that has the options of a kind with many; None where they stand alone."""
+    options: type[Any] | None = getattr(_module(kind), "OPTIONS", None)
+    return options
+
+
+def _module(kind: str) -> ModuleType:
     if kind not in KINDS:
         raise unknown("kind of source", kind, KINDS)
-    read: Read = import_module(f"nasbench.importers.{KINDS[kind]}").read
-    return read
+    return import_module(f"nasbench.importers.{KINDS[kind]}")

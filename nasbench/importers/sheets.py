@@ -42,7 +42,7 @@ from nasbench.space import get
 from nasbench.table.format import Dataset
 from nasbench.table.scratch import Scratch
 
-__all__ = ["read"]
+__all__ = ["OPTIONS", "SheetOptions", "read"]
 
 MOST_RECIPES = 64
 """Of one sheet: each takes room for every row."""
@@ -53,29 +53,11 @@ _SEEDLESS = (
 )
 
 
-def read(
-    source: Path,
-    scratch: Scratch,
-    progress: Progress,
-    *,
-    space: str,
-    recipe: str | None = None,
-    epochs: int | None = None,
-    columns: Sequence[str] = (),
-    task: str | None = None,
-    seconds: str | None = None,
-    factors: Sequence[str] = (),
-    average_repeats: bool = False,
-    separator: str | None = None,
-    decimal: str | None = None,
-    na: Sequence[str] = (),
-) -> Contents:
-    """The sheet in `source`; see this module for its columns. It is read repeatedly, in blocks.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetOptions:
+    """What the user says of a sheet.
 
-    Args:
-        source: the file, csv or parquet (told apart by its first bytes).
-        scratch: where the arrays go.
-        progress: called with what was read.
+    Attributes:
         space: the name of the architectures' space.
         recipe: the recipe that the metrics are of, where no column says it.
         epochs: after how many epochs the metrics were taken, where no column says it.
@@ -89,32 +71,63 @@ def read(
         na: of csv, further words for a missing number.
 
     Raises:
+        NasbenchError: for epochs below 1, and another word for seconds.
+    """
+
+    space: str
+    recipe: str | None = None
+    epochs: int | None = None
+    columns: Sequence[str] = ()
+    task: str | None = None
+    seconds: str | None = None
+    factors: Sequence[str] = ()
+    average_repeats: bool = False
+    separator: str | None = None
+    decimal: str | None = None
+    na: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        check_meaning(self.seconds)
+        if self.epochs is not None and self.epochs < 1:
+            raise BadValue(f"a metric is taken after 1 epoch or more, not after {self.epochs}")
+
+
+OPTIONS = SheetOptions
+"""Where the options of the kinds that this module reads are looked up."""
+
+
+def read(source: Path, scratch: Scratch, progress: Progress, options: SheetOptions) -> Contents:
+    """The sheet in `source`; see this module for its columns. It is read repeatedly, in blocks.
+
+    Args:
+        source: the file, csv or parquet (told apart by its first bytes).
+        scratch: where the arrays go.
+        progress: called with what was read.
+        options: what the user says of it.
+
+    Raises:
         NasbenchError: naming the column, the line or the architecture that is not as it should be.
     """
-    of = get(space)
+    of = get(options.space)
     of.check_listable("a table")
-    check_meaning(seconds)
-    if epochs is not None and epochs < 1:
-        raise BadValue(f"a metric is taken after 1 epoch or more, not after {epochs}")
-    sheet = open_sheet(source, separator=separator, decimal=decimal, na=na)
-    layout = lay_out(sheet, of, recipe, columns, factors)
+    sheet = open_sheet(source, separator=options.separator, decimal=options.decimal, na=options.na)
+    layout = lay_out(sheet, of, options.recipe, options.columns, options.factors)
     architectures = SheetArchitectures(of, sheet, layout)
     groups = _groups(sheet, layout, architectures, progress)
     rows = architectures.rows()
     if not len(rows):
         raise BadValue(f"{source} has no rows")
-    filled = fill(
-        sheet, layout, architectures, groups, scratch, progress, average_repeats=average_repeats
-    )
+    average = options.average_repeats
+    filled = fill(sheet, layout, architectures, groups, scratch, progress, average_repeats=average)
     # A column that other recipes fill has no numbers in this one.
     arrays = {
         name: values
         for name, values in filled.arrays.items()
         if values.ndim != 3 or not np.isnan(values).all()
     }
-    recipes = _recipes(source, groups, filled.arrays, epochs)
+    recipes = _recipes(source, groups, filled.arrays, options.epochs)
     taken = {name: recipe_.epochs for name, recipe_ in recipes.items()}
-    settled = settle(arrays, taken, rows, seconds)
+    settled = settle(arrays, taken, rows, options.seconds)
     datasets = {
         name: Dataset(of_.values, {"kind": "imported", **unit(name), **of_.about})
         for name, of_ in settled.items()
@@ -128,11 +141,11 @@ def read(
         datasets=datasets,
         devices={name.split("/")[1]: {} for name in datasets if name.startswith("device/")},
         missing=[*filled.missing, *(gap for of_ in settled.values() for gap in of_.gaps)],
-        task=check_task(task),
+        task=check_task(options.task),
         licence="unknown",
         citation="unknown",
         notes={"numbering": _SEEDLESS.format(", ".join(seedless))} if seedless else {},
-        said=_said(sheet, layout, filled.said, seconds),
+        said=_said(sheet, layout, filled.said, options.seconds),
     )
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nasbench.errors import NasbenchError
 from nasbench.importers import Contents, import_table, sheetvalues
-from nasbench.importers.sheets import read
+from nasbench.importers.sheets import SheetOptions, read
 from nasbench.space import get
 from nasbench.table import Table
 from nasbench.table.scratch import Scratch
@@ -63,9 +63,13 @@ def write(path: Path, frame: pd.DataFrame) -> Path:
     return path
 
 
+def _silent(what: str, done: int, total: int) -> None:
+    """No progress to be shown."""
+
+
 def take(path: Path, **options: Any) -> Contents:
     with Scratch(path) as scratch:
-        return read(path, scratch, lambda what, done, total: None, space="nb201-mini", **options)
+        return read(path, scratch, _silent, SheetOptions(space="nb201-mini", **options))
 
 
 def imported(tmp_path: Path, frame: pd.DataFrame, kind: str = "csv", **options: Any) -> Table:
