@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from multiprocessing import parent_process
 from operator import is_
@@ -48,6 +48,7 @@ NOT_ITS_OWN = (
 """How the files begin that call a strategy: this package and Python's imports."""
 
 _interrupted = False  # whether Ctrl-C came in while a strategy ran
+_forked = False  # whether a watched strategy forked this process: said by the first copy alone
 
 
 class Overdue(BaseException):
@@ -78,6 +79,7 @@ class Watch:
         self.name = name
         self.since = math.inf
         self.flagged = False
+        self._process = os.getpid()
         self._late = 0
         self._thread = 0
         self._signal: int | None = None
@@ -98,6 +100,7 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end_copy()
         self.since = math.inf
         _watchdog.watched.discard(self)
         if self._signal is not None:
@@ -118,12 +121,26 @@ class Watch:
             signal.signal(self._signal, self._signalled)
 
     def settle(self) -> None:
-        """Raise what a call of the strategy swallowed: Ctrl-C, or that it took too long."""
+        """Raise what a call of the strategy swallowed: Ctrl-C, or that it took too long.
+
+        A copy of this process that the strategy made, and that came back from the call, ends.
+        """
+        self._end_copy()
         self.flagged = False
         if _interrupted:
             raise KeyboardInterrupt
         if self._late:
             raise _overdue(self.name)
+
+    def _end_copy(self) -> None:
+        """End this process where it is a copy of the one that searches: it would search, too."""
+        if os.getpid() == self._process:
+            return
+        if not _forked:
+            told = f"nasbench: strategy {self.name} forked the search (os.fork); the copy is ended"
+            with suppress(OSError):
+                os.write(2, f"{told}\n".encode())
+        os._exit(1)
 
     def look(self, now: float) -> None:
         """Interrupt the running call, where it takes too long. From the watching thread."""
@@ -229,6 +246,20 @@ class _Watchdog:
 
 
 _watchdog = _Watchdog()
+
+
+def _flag_copy() -> None:
+    for watch in tuple(_watchdog.watched):
+        watch.flagged = True
+
+
+def _note_fork() -> None:
+    global _forked
+    _forked = _forked or bool(_watchdog.watched)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_parent=_note_fork, after_in_child=_flag_copy)
 
 
 def failed(name: str, where: str, error: BaseException) -> StrategyError:

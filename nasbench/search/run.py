@@ -119,6 +119,8 @@ def search(
             watch.since = time.perf_counter()
             strategy = spec.begin(oracle)
             watch.since = math.inf
+            if watch.flagged:
+                watch.settle()
         kept = RunJournal(journal, spec.describe(oracle), sync=trains) if journal else None
         try:
             loop = Loop(spec, oracle, strategy, watch, kept, progress)

@@ -105,6 +105,22 @@ class LeavesLater(Honest):
         return super().ask()
 
 
+class Forks(Honest):
+    """Makes copies of its process that come back, one of them by an error."""
+
+    copies: list[int]
+
+    def third(self, query: Query) -> Any:
+        self.copies += filter(None, [os.fork()])
+        return query
+
+    def tell(self, query: Query, outcome: Outcome) -> None:
+        if self.asks == 4 and not self.copies[1:]:
+            self.copies += [os.fork()]
+            if not self.copies[-1]:
+                raise ValueError("only the copy")
+
+
 class KillsItself(Honest):
     def third(self, query: Query) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from dataclasses import asdict
@@ -67,6 +68,28 @@ def test_a_search_says_it_in_a_sentence(cheat: type, oracle: TableOracle) -> Non
         search(spec_of(cheat.__name__, oracle), oracle)
     assert re.fullmatch(f"strategy {cheat.__name__} {SAYS[cheat]}", str(told.value))
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_copies_that_a_strategy_forks_end_and_the_search_goes_on(
+    oracle: TableOracle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(guard, "_forked", False)
+    monkeypatch.setattr(cheating.Forks, "copies", [], raising=False)
+    this = os.getpid()
+    try:
+        run = search(spec_of("Forks", oracle), oracle, journal=tmp_path / "run.jsonl")
+    finally:
+        if os.getpid() != this:  # a copy would go on with the tests
+            os._exit(0)
+    assert len(run.evaluations) == 8
+    assert len((tmp_path / "run.jsonl").read_text(encoding="utf-8").splitlines()) == 1 + 8
+    ended = [os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) for copy in cheating.Forks.copies]
+    assert ended == [1, 1]
+    told = "nasbench: strategy Forks forked the search (os.fork); the copy is ended\n"
+    assert capfd.readouterr().err == told
 
 
 def test_a_comparison_goes_on_without_them(made_up_table: Table, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from raw_images import png
 
 from nasbench.errors import NasbenchError
 from nasbench.task import base
@@ -236,6 +237,22 @@ def test_grey_of_16_bits_says_how_bright_it_is(tmp_path: Path) -> None:
     task = folder(tmp_path, size=8, channels=1)
     assert task.train.images.max() == round(4_095 / 257)
     assert task.notes[0].endswith("of more than 8 bits, scaled to 8, the brightest value is 4,095")
+
+
+@pytest.mark.parametrize("bands", [2, 3, 4])
+def test_colours_and_alpha_of_16_bits_say_that_they_are_scaled(tmp_path: Path, bands: int) -> None:
+    for cls in "ab":
+        (tmp_path / cls).mkdir()
+        for k in range(8):
+            values = np.linspace(0, 65_535, 64 * bands).astype(np.uint16).reshape(8, 8 * bands)
+            image = png(np.roll(values, k * bands, 1), {2: 4, 3: 2, 4: 6}[bands], 16)
+            (tmp_path / cls / f"{k}.png").write_bytes(image)
+    notes = folder(tmp_path, size=8).notes
+    assert notes[-1].startswith("16 images (a/0.png, ")
+    assert notes[-1].endswith(" of more than 8 bits, scaled to 8")
+    assert [" with transparency, laid on white" in note for note in notes] == (
+        [False] if bands == 3 else [True, False]
+    )
 
 
 def test_8_bits_in_16_are_refused(tmp_path: Path) -> None:
