@@ -17,6 +17,7 @@ from nasbench.network.blocks import (
     activation_of,
     image_channels,
 )
+from nasbench.space.mixed import MIXED_OPERATIONS
 
 if TYPE_CHECKING:
     from nasbench.task import Signal
@@ -53,13 +54,14 @@ def build(
     heads: int = 2,
     dropout: float = 0.0,
 ) -> nn.Module:
-    """A network of the space `mixed`, with as many places as there are choices for.
+    """A network of the space `mixed`, or of any with `norm`, `activation`, `op1`, `op2`, ...
 
     Args:
         choices: of the architecture.
         inputs: images or log-mel spectrograms.
         outputs: how many numbers come out.
-        channels: of the first half of the places; the second half has twice as many.
+        channels: of the first half of the places; the second half has twice as many, and half
+            the image's size.
         stride: of the stem, which looks at patches of that size.
         kernel: of plain and dilated convolutions and of pooling, odd.
         depthwise_kernel: of depthwise convolutions, odd.
@@ -106,7 +108,4 @@ def _body(
         return [alone, nn.Conv2d(channels, channels, 1), activation()]
     if operation == "max_pool":
         return [nn.MaxPool2d(kernel, 1, half), activation()]
-    raise unknown("operation of mixed", operation, _OPERATIONS)
-
-
-_OPERATIONS = ("conv", "dil_conv", "dw_conv", "attention", "ffn", "max_pool", "identity")
+    raise unknown("operation of mixed", operation, MIXED_OPERATIONS)

@@ -26,6 +26,7 @@ _SHIPPED: Mapping[str, str] = {
     "nb-macro": "layers:nb_macro",
     "darts": "cells:darts",
     "darts-mini": "cells:darts_mini",
+    "mixed": "mixed:build",
 }
 """By the name of a space that ships: the module here, and its function that builds networks."""
 

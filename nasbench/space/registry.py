@@ -16,6 +16,7 @@ from nasbench.space.cells import darts, darts_mini
 from nasbench.space.choices import LONGEST, ChoiceSpace
 from nasbench.space.file import read_space
 from nasbench.space.layers import NBMacro, nats_size
+from nasbench.space.mixed import Mixed
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -51,6 +52,7 @@ _SPACES: Mapping[str, Callable[[], Space]] = {
     "nb-macro": NBMacro,
     "darts": darts,
     "darts-mini": darts_mini,
+    "mixed": Mixed,
 }
 
 
@@ -74,8 +76,8 @@ def get(name: str | Path) -> Space:
     `nb201` numbers its 15,625 cells as the NAS-Bench-201 and NATS-Bench releases do;
     `nb201-mini` has 3 nodes and 125 cells in lexicographic order. `nats-size` has the 32,768
     widths of NATS-Bench, `nb-macro` the 6,561 networks of NAS-Bench-Macro; `darts` has the cells
-    of DARTS, `darts-mini` smaller ones. Other packages name theirs in the entry point group
-    `nasbench.spaces`.
+    of DARTS, `darts-mini` smaller ones; `mixed` has 9,604 networks of unlike operations. Other
+    packages name theirs in the entry point group `nasbench.spaces`.
     """
     if str(name).endswith(".toml"):
         # By way of what a table would say of it, so that both are the same space.

@@ -20,7 +20,7 @@ import nasbench as nb
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace, ChoiceSpace, from_description, get, names, registry
 
-BUILT_IN = ["nb201", "nb201-mini", "nats-size", "nb-macro", "darts", "darts-mini"]
+BUILT_IN = ["nb201", "nb201-mini", "nats-size", "nb-macro", "darts", "darts-mini", "mixed"]
 
 
 def test_the_package_s_space_is_the_registry() -> None:
