@@ -3,7 +3,7 @@
 from nasbench._callable import make_callable
 from nasbench.space.base import Architectures, Space
 from nasbench.space.cell import NB201_OPERATIONS, SHIFT, CellGraph, CellSpace, Edge
-from nasbench.space.choices import ChoiceSpace
+from nasbench.space.choices import Choices, ChoiceSpace
 from nasbench.space.registry import from_description, get, names
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "CellGraph",
     "CellSpace",
     "ChoiceSpace",
+    "Choices",
     "Edge",
     "Space",
     "from_description",

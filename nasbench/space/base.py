@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import BadValue, NasbenchError, Unsupported
+from nasbench.space.lifting import lifted
+from nasbench.space.rules import Value
 
-__all__ = ["LISTABLE", "Architectures", "Space"]
+if TYPE_CHECKING:
+    from nasbench._python_file import PythonFile
 
-Architectures = NDArray[np.int64]
-"""Architectures of a space, int64 of any shape."""
+__all__ = ["LISTABLE", "Architectures", "Ops", "Space"]
 
-MOST_CHOICES = 256
-"""Of a decision: decisions are uint8."""
+Architectures = NDArray[Any]
+"""Architectures of a space, of any shape: int64 where its size is below 2**62, else Python ints
+in an array of objects."""
+
+Ops = NDArray[np.unsignedinteger[Any]]
+"""Decisions of architectures, `[..., decisions]`: uint8, or uint16 where one has more than 256
+choices."""
+
+MOST_CHOICES = 2**16
+"""Of a decision."""
+
+MOST_DIGITS = 400
+"""Of an architecture's number."""
+
+COUNTABLE = 2**62
+"""Below, architectures are numbered by int64."""
 
 FEW = 2**32
 """Below, a number out of so many is drawn from one float of 53 bits: even to 2**-21."""
@@ -27,7 +44,10 @@ FEW = 2**32
 LISTABLE = 2**24
 """Architectures of the largest space that is listed as a whole; see `Space.check_listable`."""
 
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
+CHUNK = 1 << 18
+"""Architectures whose decisions are held at once."""
+
+_NUMBER = re.compile(rf"0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}}")
 """An architecture's number: `007` is none, and may be a string of a space."""
 
 
@@ -41,10 +61,20 @@ class Space(ABC):
     Args:
         name: the name under which tables and recipes refer to the space.
         choices: the number of choices of each decision.
-        order: a permutation of `range(size)`, where a published numbering is not the
-            lexicographic one: architecture `i` is the `order[i]`-th in lexicographic order. A
-            function that makes it is called when a number is first turned into decisions.
+        order: of a space that can be listed, a permutation of `range(size)`, where a published
+            numbering is not the lexicographic one: architecture `i` is the `order[i]`-th in
+            lexicographic order. A function that makes it is called when a number is first turned
+            into decisions.
+
+    Attributes:
+        name: as given.
+        choices: as given.
+        size: how many architectures there are: a Python int without bound.
+        ops_dtype: of decisions: uint8, or uint16 where one has more than 256 choices.
+        source: the user's file that made the space; None for any other.
     """
+
+    source: PythonFile | None = None
 
     def __init__(
         self,
@@ -61,13 +91,11 @@ class Space(ABC):
             )
         self.name = name
         self.choices = choices
-        self.size = int(np.prod(choices, dtype=object))
-        if self.size >= 2**62:
-            raise NasbenchError(
-                f"space {name!r} has too many architectures to number: 2**62 or more"
-            )
-        self._weights = np.cumprod((1, *choices[:0:-1]), dtype=np.int64)[::-1]
-        self._choices = np.asarray(choices, dtype=np.int64)
+        self.size = math.prod(choices)
+        self.ops_dtype: np.dtype[Any] = np.dtype(np.uint8 if max(choices) <= 256 else np.uint16)
+        self._dtype: np.dtype[Any] = np.dtype(np.int64 if self.size < COUNTABLE else object)
+        self._weights: NDArray[Any] = np.cumprod((1, *choices[:0:-1]), dtype=self._dtype)[::-1]
+        self._choices: NDArray[Any] = np.asarray(choices, dtype=self._dtype)
         self._make_order = order if callable(order) else None
         if order is not None and not callable(order):
             self._order = _permutation(name, order, self.size)
@@ -85,6 +113,34 @@ class Space(ABC):
         return f"<{type(self).__name__} {self.name}: {self.size:,} architectures>"
 
     # What a space says of itself.
+
+    @cached_property
+    def decisions(self) -> Mapping[str, tuple[str, ...]]:
+        """For each decision, in order, its choices as text.
+
+        Example:
+            >>> import nasbench as nb
+            >>> list(nb.space("nb201-mini").decisions)
+            ['0>1', '0>2', '1>2']
+        """
+        numbered = (tuple(map(str, range(count))) for count in self.choices)
+        return {f"decision {number}": of for number, of in enumerate(numbered)}
+
+    @cached_property
+    def values(self) -> Mapping[str, tuple[Any, ...]]:
+        """The same choices as they were written: text, numbers, True or False."""
+        return self.decisions
+
+    def choices_of(self, architecture: int) -> Mapping[str, Any]:
+        """The decisions that count, in order, each with the choice taken, as it was written.
+
+        Example:
+            >>> import nasbench as nb
+            >>> nb.space("nb201-mini").choices_of(1)
+            {'0>1': 'none', '0>2': 'none', '1>2': 'skip_connect'}
+        """
+        taken = zip(self.values.items(), self.ops(architecture).tolist(), strict=True)
+        return {name: values[op] for (name, values), op in taken}
 
     @abstractmethod
     def string(self, architecture: int) -> str:
@@ -122,7 +178,17 @@ class Space(ABC):
         the same weights. Unless a space says otherwise, each stands for itself.
         """
         self.check_listable("finding which of them are the same network")
-        return np.arange(self.size)
+        found = np.arange(self.size)
+        if not self._all_distinct:
+            for start in range(0, self.size, CHUNK):
+                part = found[start : start + CHUNK]
+                part[:] = self.index_of(self.normal(self.ops(part)))
+        return found
+
+    @property
+    def listable(self) -> bool:
+        """Whether arrays over all architectures are possible: at most `LISTABLE` of them."""
+        return self.size <= LISTABLE
 
     def check_listable(self, what: str) -> None:
         """Raise Unsupported where the space is too large for an array over all of it.
@@ -130,7 +196,7 @@ class Space(ABC):
         Args:
             what: needs the array, as the subject of "lists them all".
         """
-        if self.size > LISTABLE:
+        if not self.listable:
             raise Unsupported(
                 f"{self.name} has {self.size:,} architectures: {what} lists them all, of which "
                 f"{LISTABLE:,} (2**24) are the most"
@@ -172,22 +238,27 @@ class Space(ABC):
     def _number(self, text: str) -> int:
         """An architecture's number in digits, which may be more than an int64 holds."""
         if int(text) >= self.size:
-            raise BadValue(f"{self.name} has architectures 0 to {self.size - 1}, got {text}")
+            raise BadValue(
+                f"{self.name} has architectures 0 to {self.size - 1}, got "
+                f"{text if len(text) <= 40 else f'a number of {len(text)} digits'}"
+            )
         return int(text)
 
     # Architectures as numbers and as decisions.
 
-    def ops(self, architectures: ArrayLike) -> NDArray[np.uint8]:
-        """The decisions of architectures: uint8, the given shape + `[decisions]`."""
+    def ops(self, architectures: ArrayLike) -> Ops:
+        """The decisions of architectures: `ops_dtype`, the given shape + `[decisions]`."""
         if type(architectures) is int:
-            return (self._code(architectures) // self._weights % self._choices).astype(np.uint8)
+            taken: Ops = self._code(architectures) // self._weights % self._choices
+            return taken.astype(self.ops_dtype)
         codes = self.check(architectures)
         if self._order is not None:
             codes = self._order[codes]
-        return (codes[..., None] // self._weights % self._choices).astype(np.uint8)
+        found: Ops = codes[..., None] // self._weights % self._choices
+        return found.astype(self.ops_dtype)
 
     def index_of(self, ops: ArrayLike) -> Architectures:
-        """The architectures with these decisions: `[..., decisions]` to int64 `[...]`."""
+        """The architectures with these decisions: `[..., decisions]` to `[...]`."""
         decisions = np.asarray(ops, dtype=np.int64)
         if decisions.shape[-1:] != self._choices.shape:
             raise NasbenchError(
@@ -196,24 +267,74 @@ class Space(ABC):
             )
         if ((decisions < 0) | (decisions >= self._choices)).any():
             raise NasbenchError(f"a decision is outside the choices {self.choices} of {self.name}")
-        return self._numbered(decisions @ self._weights)
+        found: Architectures = decisions.astype(self._dtype, copy=False) @ self._weights
+        return self._numbered(found)
 
     def check(self, architectures: ArrayLike) -> Architectures:
-        """The architectures as int64; raises NasbenchError where one is not of this space."""
+        """The architectures as an array; raises NasbenchError where one is not of this space.
+
+        It is int64, or of Python ints where the space has 2**62 architectures or more.
+        """
         given = np.asarray(architectures)
         if given.size and given.dtype.kind not in "iu":
-            raise NasbenchError(f"architectures are integers, got {given.dtype}")
-        given = given.astype(np.int64, copy=False)
+            given = _whole(architectures)
         if given.size and (given.min() < 0 or given.max() >= self.size):
             worst = given.min() if given.min() < 0 else given.max()
             raise NasbenchError(
                 f"{self.name} has architectures 0 to {self.size - 1}, got {int(worst)}"
             )
-        return given
+        if self._dtype.kind == "O" and given.dtype.kind in "iu":
+            return np.asarray(given.tolist(), dtype=object)
+        return given.astype(self._dtype, copy=False)
 
     def _numbered(self, codes: Architectures) -> Architectures:
         """The architectures at these places of the lexicographic order."""
         return codes if self._position is None else self._position[codes]
+
+    # What counts of an architecture's decisions.
+
+    def active(self, ops: ArrayLike) -> NDArray[np.bool_]:
+        """Which decisions count, bool `[..., decisions]`: all, unless a space has rules."""
+        return np.ones(np.shape(ops), dtype=np.bool_)
+
+    def normal(self, ops: Ops) -> Ops:
+        """The decisions that stand for all that make the same network, like `ops`.
+
+        Those that do not count take their first choice, and what is alike is sorted. They stay
+        as they are unless a space has rules.
+        """
+        return ops
+
+    def allowed(self, architectures: ArrayLike) -> NDArray[np.bool_]:
+        """Which architectures can be built, bool of the given shape: all, unless rules say no."""
+        return np.ones(self.check(architectures).shape, dtype=np.bool_)
+
+    def lift(
+        self, smaller: Space, architectures: ArrayLike, defaults: Mapping[str, Value] | None = None
+    ) -> Architectures:
+        """The architectures of a smaller space as those of this one, by names.
+
+        Args:
+            smaller: whose every decision this space has by name, and every choice by text.
+            architectures: of `smaller`, of any shape.
+            defaults: the choice of a decision that `smaller` does not have. One with a single
+                choice, or that does not count, needs none.
+
+        Returns:
+            Architectures of this space, of the given shape.
+
+        Raises:
+            UnknownName: where a decision or a choice of `smaller` is not in this space.
+            BadValue: where a decision that counts is left without a choice.
+
+        Example:
+            >>> from nasbench.space import ChoiceSpace
+            >>> small = ChoiceSpace("small", {"depth": [1, 2]})
+            >>> large = ChoiceSpace("large", {"depth": [1, 2, 3], "kernel": [3, 5]})
+            >>> [large.string(a) for a in large.lift(small, [0, 1], {"kernel": 5}).tolist()]
+            ['1:5', '2:5']
+        """
+        return self.index_of(lifted(self, smaller, smaller.ops(architectures), defaults or {}))
 
     # Classes of equal networks.
 
@@ -224,13 +345,19 @@ class Space(ABC):
     def canonical(self, architectures: int | ArrayLike) -> int | Architectures:
         """The architecture that stands for the class of each (see `classes`)."""
         checked = self.check(architectures)
-        found = checked if self._all_distinct else self.classes[checked]
+        if self._all_distinct:
+            found = checked
+        elif type(self).classes is Space.classes:
+            found = self.index_of(self.normal(self.ops(checked)))
+        else:
+            found = self.classes[checked]
         return int(found) if np.ndim(found) == 0 else found
 
     @cached_property
     def representatives(self) -> Architectures:
-        """The architectures that stand for a class, ascending: int64 `[unique]`."""
-        return np.unique(self.classes)
+        """The architectures that stand for a class and can be built, ascending: `[unique]`."""
+        found = np.unique(self.classes)
+        return found[self.allowed(found)]
 
     @property
     def unique(self) -> int:
@@ -245,8 +372,8 @@ class Space(ABC):
     # Moving about.
 
     def neighbors(self, architecture: int) -> Architectures:
-        """Every architecture that differs in one decision, int64 `[sum(choices - 1)]`."""
-        ops = self.ops(architecture).astype(np.int64)
+        """Every architecture that differs in one decision, `[sum(choices - 1)]`."""
+        ops = self.ops(architecture).astype(self._dtype)
         code = int(ops @ self._weights)
         steps = [
             code + (choice - int(op)) * int(weight)
@@ -254,7 +381,7 @@ class Space(ABC):
             for choice in range(count)
             if choice != op
         ]
-        return self._numbered(np.asarray(steps, dtype=np.int64))
+        return self._numbered(np.asarray(steps, dtype=self._dtype))
 
     @overload
     def sample(self, rng: np.random.Generator) -> int: ...
@@ -262,11 +389,15 @@ class Space(ABC):
     def sample(self, rng: np.random.Generator, n: int) -> Architectures: ...
     def sample(self, rng: np.random.Generator, n: int | None = None) -> int | Architectures:
         """One architecture, or `n` with repeats, uniform over all of them."""
-        if n is not None:
-            return rng.integers(self.size, size=n)
-        if self.size < FEW:
-            return int(rng.random() * self.size)
-        return int(rng.integers(self.size))
+        if self.size < COUNTABLE:
+            if n is not None:
+                return rng.integers(self.size, size=n)
+            if self.size < FEW:
+                return int(rng.random() * self.size)
+            return int(rng.integers(self.size))
+        shape = (1 if n is None else n, len(self.choices))
+        drawn = self.index_of(rng.integers(np.asarray(self.choices), size=shape))
+        return int(drawn[0]) if n is None else drawn
 
     def mutate(self, architecture: int, rng: np.random.Generator) -> int:
         """One decision, chosen uniformly, changed to another choice, chosen uniformly.
@@ -286,7 +417,7 @@ class Space(ABC):
     def crossover(self, first: int, second: int, rng: np.random.Generator) -> int:
         """Each decision from one parent or the other with equal chance (uniform crossover)."""
         take = rng.random(len(self.choices)) < 0.5
-        ops = np.where(take, self.ops(first), self.ops(second)).astype(np.int64)
+        ops = np.where(take, self.ops(first), self.ops(second)).astype(self._dtype)
         return self._architecture(int(ops @ self._weights))
 
     @cached_property
@@ -316,13 +447,29 @@ class Space(ABC):
 
     def one_hot(self, architectures: ArrayLike) -> NDArray[np.float32]:
         """One column for each choice of each decision: float32 `[..., sum(choices)]`."""
-        ops = self.ops(architectures)
+        return self._one_hot(self.ops(architectures))
+
+    def _one_hot(self, ops: Ops) -> NDArray[np.float32]:
         columns = [ops[..., d, None] == np.arange(count) for d, count in enumerate(self.choices)]
         return np.concatenate(columns, axis=-1).astype(np.float32)
 
 
+def _whole(given: ArrayLike) -> NDArray[Any]:
+    """Python ints of any size as an array of objects; raises NasbenchError for anything else."""
+    array = np.asarray(given, dtype=object)
+    for one in array.flat:
+        if isinstance(one, bool | np.bool_) or not isinstance(one, int | np.integer):
+            raise NasbenchError(f"architectures are integers, got {np.asarray(given).dtype}")
+    return array
+
+
 def _permutation(name: str, order: ArrayLike, size: int) -> Architectures:
     """The order as int64 `[size]`; raises NasbenchError where it is none."""
+    if size > LISTABLE:
+        raise Unsupported(
+            f"space {name!r} has {size:,} architectures: {LISTABLE:,} (2**24) are the most that "
+            f"are put in an order of their own"
+        )
     try:
         given = np.asarray(order)
     except ValueError:  # ragged

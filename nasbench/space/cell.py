@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -92,6 +92,10 @@ class CellSpace(Space):
 
     def describe(self) -> Mapping[str, Any]:
         return self._described(CellSpace, nodes=self.nodes, operations=list(self.operations))
+
+    @cached_property
+    def decisions(self) -> Mapping[str, tuple[str, ...]]:
+        return {f"{source}>{target}": self.operations for source, target in self.pairs}
 
     # Strings.
 
@@ -187,6 +191,33 @@ class CellSpace(Space):
             cost = (form.live_edges, architecture)
             cheapest[form.key] = min(cost, cheapest.get(form.key, cost))
         return np.asarray([cheapest[key][1] for key in keys], dtype=np.int64)
+
+    @overload
+    def canonical(self, architectures: int) -> int: ...
+    @overload
+    def canonical(self, architectures: ArrayLike) -> Architectures: ...
+    def canonical(self, architectures: int | ArrayLike) -> int | Architectures:
+        """The architecture that stands for the class of each (see `classes`).
+
+        In a space too large to find the classes of, what is dead counts for nothing: each edge
+        that feeds nothing, or carries only zeros, is `none`. Cells that are equal for another
+        reason stay apart there.
+        """
+        if self.size <= ENUMERABLE:
+            return super().canonical(architectures)
+        checked = self.check(architectures)
+        found = [self._without_dead(one) for one in checked.ravel().tolist()]
+        if checked.ndim == 0:
+            return found[0]
+        return np.asarray(found, dtype=checked.dtype).reshape(checked.shape)
+
+    def _without_dead(self, architecture: int) -> int:
+        if "none" not in self.operations:  # each edge carries something to the output
+            return architecture
+        live = {(edge.source, edge.target) for edge in _prune(self.graph(architecture)).edges}
+        dead = [pair not in live for pair in self.pairs]
+        none = self.operations.index("none")
+        return int(self.index_of(np.where(dead, none, self.ops(architecture))))
 
     def normal_form(self, architecture: int) -> NormalForm:
         """What tells whether two cells are one function; its edges are places in `pairs`."""

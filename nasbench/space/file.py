@@ -21,6 +21,9 @@ _KEYS = {
     "operations": (list, "a list of operations"),
     "decisions": (dict, "a table with a list of choices for each decision"),
     "separator": (str, "text"),
+    "only_if": (dict, "a table: only_if.kernel2 = { depth = [2, 3] }"),
+    "alike": (list, 'a list: alike = [["left", "right"]]'),
+    "never": (list, "a list: never = [{ heads = 3, width = 32 }]"),
 }
 """Of a file: the type of each key's value, and that type in words."""
 
@@ -31,7 +34,8 @@ def read_space(path: Path) -> Space:
     """The space that a TOML file describes.
 
     It has a `name`, and either `nodes` and `operations` of a cell, or a table `decisions`
-    (each with its list of choices) and maybe a `separator`.
+    (each with its list of choices), maybe a `separator`, and the rules `only_if`, `alike` and
+    `never` of `ChoiceSpace`.
 
     Raises:
         NasbenchError: naming the file and the key that is at fault.

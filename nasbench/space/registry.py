@@ -6,10 +6,14 @@ import random
 import reprlib
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench import _python_file
+from nasbench._python_file import PythonFile
+from nasbench.errors import NasbenchError, UnknownName, Unsupported, unknown
 from nasbench.space.base import Space
 from nasbench.space.cell import NB201_OPERATIONS, CellSpace
 from nasbench.space.cells import darts, darts_mini
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 __all__ = ["from_description", "get", "names"]
+
+RULES = frozenset({"only_if", "alike", "never"})
+"""Of a space of named decisions, as it describes itself."""
 
 GROUP = "nasbench.spaces"
 """Entry points of other packages: a space's name, and what returns the space when called."""
@@ -71,18 +78,68 @@ def names() -> tuple[str, ...]:
 
 
 def get(name: str | Path) -> Space:
-    """The space of that name, or that a file ending in `.toml` describes.
+    """The space of that name, or that a file ending in `.toml` or `.py` has.
 
     `nb201` numbers its 15,625 cells as the NAS-Bench-201 and NATS-Bench releases do;
     `nb201-mini` has 3 nodes and 125 cells in lexicographic order. `nats-size` has the 32,768
-    widths of NATS-Bench, `nb-macro` the 6,561 networks of NAS-Bench-Macro; `darts` has the cells
-    of DARTS, `darts-mini` smaller ones; `mixed` has 9,604 networks of unlike operations. Other
-    packages name theirs in the entry point group `nasbench.spaces`.
+    widths of NATS-Bench, `nb-macro` the 6,561 networks of NAS-Bench-Macro; `darts` has the
+    cells of DARTS, `darts-mini` smaller ones; `mixed` has 9,604 networks of unlike operations.
+    Other packages name theirs in the entry point group `nasbench.spaces`;
+    `package.module:name` is a space that a module has under that name.
+
+    A file that ends in `.py` is run, and so is a module: they have a space called `space`, whose
+    `source` they are from then on, and maybe the function that builds its networks.
+
+    Raises:
+        NasbenchError: where there is no such space, or the file cannot be run.
+
+    Example:
+        >>> get("nb201-mini").size
+        125
     """
-    if str(name).endswith(".toml"):
+    text = str(name)
+    if text.endswith(".toml"):
         # By way of what a table would say of it, so that both are the same space.
         return from_description(read_space(Path(name)).describe())
-    return _named(str(name))
+    if text.endswith(".py"):
+        file = _python_file.read(Path(name))
+        return _of_user(_python_file.load(file), "space", file)
+    if ":" in text:
+        return _of_module(*text.split(":", 1))
+    return _named(text)
+
+
+def _of_module(module: str, name: str) -> Space:
+    """The space that an importable module has under that name."""
+    try:
+        found = import_module(module)
+    except Exception as error:  # anybody's module can fail in any way
+        raise NasbenchError(f"module {module} cannot be loaded: {error}") from error
+    path = getattr(found, "__file__", None)
+    if path is None:
+        raise Unsupported(f"module {module} has no file, by which a build could know it again")
+    return _of_user(found, name, _python_file.read(Path(path)))
+
+
+def _of_user(module: ModuleType, name: str, file: PythonFile) -> Space:
+    """The space that a user's module has, as a table would describe it, with its source."""
+    found = getattr(module, name, None)
+    if found is None:
+        raise UnknownName(f"{file.name} has no {name}: it needs {name} = ChoiceSpace(...)")
+    if type(found) not in (ChoiceSpace, CellSpace):
+        kind = type(found).__name__
+        what = f"an own kind of Space, {kind}" if isinstance(found, Space) else f"a {kind}"
+        raise Unsupported(
+            f"{name} of {file.name} is {what}: rules are data, so it must be a plain ChoiceSpace "
+            f"or CellSpace (only_if, alike, never)"
+        )
+    space = _plain(found.name, found.describe())
+    if space is None or space.name in _SPACES:
+        raise Unsupported(
+            f"{file.name} calls its space {found.name}, as one of this package: name it otherwise"
+        )
+    space.source = file
+    return space
 
 
 @cache
@@ -137,8 +194,9 @@ def _plain(name: str, description: Mapping[str, Any]) -> Space | None:
     try:
         if said.keys() == {"nodes", "operations"}:
             space = CellSpace(name, said["nodes"], said["operations"], order)
-        elif said.keys() == {"decisions", "separator"}:
-            space = ChoiceSpace(name, dict(said["decisions"]), said["separator"], order)
+        elif said.keys() - RULES == {"decisions", "separator"}:
+            rules = {kind: said[kind] for kind in RULES & said.keys()}
+            space = ChoiceSpace(name, dict(said["decisions"]), said["separator"], order, **rules)
         else:
             return None
         same = space.describe() == description

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
 from nasbench.space.base import Architectures, Space
+from nasbench.space.choices import ChoiceSpace
 from nasbench.space.registry import from_description
 
 __all__ = ["SpaceContract", "check_space"]
@@ -100,11 +101,15 @@ class SpaceContract:
         _check_one_hot(self.space, self._sample())
 
     def _sample(self) -> Architectures:
-        size = self.space.size
+        size, rng = self.space.size, np.random.default_rng(self.seed)
         if size <= SAMPLED:
             return np.arange(size)
-        drawn = np.random.default_rng(self.seed).integers(size, size=SAMPLED - 2)
-        return np.unique(np.r_[0, drawn, size - 1])
+        if self.space.listable:
+            return np.unique(np.r_[0, rng.integers(size, size=SAMPLED - 2), size - 1])
+        shape = (SAMPLED, len(self.space.choices))
+        ends = np.repeat([[0], [1]], shape[1], axis=1) * (np.asarray(self.space.choices) - 1)
+        drawn = rng.integers(np.asarray(self.space.choices), size=shape)
+        return np.unique(self.space.index_of(np.concatenate([ends, drawn])))
 
     def _moved(self) -> list[int]:
         """Some of the sample."""
@@ -118,7 +123,7 @@ def _check_numbers(space: Space, sample: Architectures) -> None:
     assert space.size == size, f"{space.name} has size {space.size}, its choices make {size}"
     ops = space.ops(sample)
     shape = (len(sample), len(space.choices))
-    assert ops.dtype == np.uint8, f"ops of {space.name} are {ops.dtype}, not uint8"
+    assert ops.dtype == space.ops_dtype, f"ops of {space.name} are {ops.dtype}"
     assert ops.shape == shape, f"ops of {space.name} have shape {ops.shape}, not {shape}"
     assert (ops < np.asarray(space.choices)).all(), f"{space.name} has ops beyond its choices"
     back = space.index_of(ops)
@@ -160,8 +165,10 @@ def _check_strings(space: Space, sample: Architectures) -> None:
                 raise AssertionError(
                     f"{space.name}: index of {text!r} must raise NasbenchError, raised {error!r}"
                 ) from error
-            assert space.string(found) == text, (
-                f"{space.name}: index reads {text!r} as {found}, which is {space.string(found)!r}"
+            # A decision that does not count can be written in two ways.
+            written = space.string(found)
+            assert written == text or (not space.active(space.ops(found)).all()), (
+                f"{space.name}: index reads {text!r} as {found}, which is {written!r}"
             )
 
 
@@ -200,8 +207,9 @@ def _check_classes(space: Space, sample: Architectures) -> None:
     one = space.canonical(int(sample[0]))
     assert isinstance(one, int), f"canonical of {space.name} gives a {type(one).__name__}, not int"
     standing = np.flatnonzero(classes == np.arange(space.size))
+    standing = standing[space.allowed(standing)]
     assert np.array_equal(space.representatives, standing), (
-        f"representatives of {space.name} are not those that stand for their class"
+        f"representatives of {space.name} are not those that stand for their class and are allowed"
     )
     assert space.unique == len(standing), (
         f"{space.name} has {len(standing)} classes, unique says {space.unique}"
@@ -212,6 +220,13 @@ def _check_neighbors(space: Space, moved: list[int]) -> None:
     expected = sum(space.choices) - len(space.choices)
     for architecture in moved:
         neighbors = space.neighbors(architecture).tolist()
+        if _has_rules(space):
+            assert len(set(neighbors)) == len(neighbors), f"{space.name} repeats a neighbor"
+            _check_stand(space, f"neighbors of {architecture}", neighbors)
+            assert space.canonical(architecture) not in neighbors, (
+                f"{space.name}: {architecture} is the same network as one of its neighbors"
+            )
+            continue
         assert len(set(neighbors)) == len(neighbors) == expected, (
             f"{space.name}: {architecture} has {len(set(neighbors))} neighbors, not {expected}"
         )
@@ -233,7 +248,7 @@ def _check_moves(space: Space, moved: list[int], seed: int) -> None:
     now = str(np.random.get_state(legacy=False))  # noqa: NPY002
     assert now == legacy, f"{space.name} draws from numpy's global random numbers"
     assert random.getstate() == standard, f"{space.name} draws from Python's global random numbers"
-    if max(space.choices) > 1:
+    if max(space.choices) > 1 and not _has_rules(space):
         _check_mutations(space, moved[0], np.random.default_rng(seed))
 
 
@@ -246,7 +261,12 @@ def _moves(space: Space, moved: list[int], rng: np.random.Generator) -> list[int
     reached = [one, *drawn.tolist()]
     for architecture in reached:
         assert 0 <= architecture < space.size, f"sample of {space.name} drew {architecture}"
-    assert space.size == 1 or len(set(reached)) > 1, f"sample of {space.name} draws {one} only"
+    assert space.size == 1 or len(set(reached)) > 1 or _has_rules(space), (
+        f"sample of {space.name} draws {one} only"
+    )
+    if _has_rules(space):
+        _check_stand(space, "samples", reached)
+        return [*reached, *_ruled_moves(space, moved, one, rng)]
     for architecture in moved:
         if max(space.choices) > 1:
             child = space.mutate(architecture, rng)
@@ -266,6 +286,31 @@ def _moves(space: Space, moved: list[int], rng: np.random.Generator) -> list[int
     return reached
 
 
+def _ruled_moves(space: Space, moved: list[int], one: int, rng: np.random.Generator) -> list[int]:
+    """Where moves lead in a space with rules, from what can be built."""
+    standing = [space.canonical(a) for a in moved if space.allowed(a)]
+    children = [space.crossover(architecture, one, rng) for architecture in standing]
+    for architecture in standing:
+        if len(space.neighbors(architecture)):
+            child = space.mutate(architecture, rng)
+            assert child != architecture, f"{space.name}: mutate led from {child} to itself"
+            children.append(child)
+    _check_stand(space, "children", children)
+    return children
+
+
+def _has_rules(space: Space) -> bool:
+    """Whether decisions may not count, or not all ways to choose can be built."""
+    return isinstance(space, ChoiceSpace) and bool(space.rules)
+
+
+def _check_stand(space: Space, what: str, found: list[int]) -> None:
+    """What a space with rules gives stands for its class, and can be built."""
+    if found:
+        assert space.canonical(found).tolist() == found, f"{what} of {space.name} stand for none"
+        assert space.allowed(found).all(), f"{what} of {space.name} cannot be built"
+
+
 def _check_mutations(space: Space, architecture: int, rng: np.random.Generator) -> None:
     """Every neighbor is reached, as it would be by chance but once in many million times."""
     free = [count for count in space.choices if count > 1]
@@ -276,12 +321,14 @@ def _check_mutations(space: Space, architecture: int, rng: np.random.Generator) 
 
 
 def _check_one_hot(space: Space, sample: Architectures) -> None:
-    encoded, ops = space.one_hot(sample), space.ops(sample)
+    encoded, ops = space.one_hot(sample), space.normal(space.ops(sample))
+    counts = space.active(ops)
     expected: list[NDArray[np.bool_]] = [
-        ops[:, d, None] == np.arange(count) for d, count in enumerate(space.choices)
+        (ops[:, d, None] == np.arange(count)) & counts[:, d, None]
+        for d, count in enumerate(space.choices)
     ]
     assert np.array_equal(encoded, np.concatenate(expected, axis=1)), (
-        f"one_hot of {space.name} has not one column for each choice of each decision"
+        f"one_hot of {space.name} has not one column for each choice of each decision that counts"
     )
 
 

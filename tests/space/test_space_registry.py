@@ -87,7 +87,7 @@ CHOICES: Mapping[str, Any] = {"name": "x", "decisions": [["a", ["b", "c"]]], "se
         ({**CELL, "order": None}, "not the description of a space"),
         ({**CHOICES, "decisions": {"a": ["b", "c"]}}, "not the description of a space"),
         ({**CHOICES, "decisions": [["a", ["b"]], ["a", ["c"]]]}, "not the description of a space"),
-        ({**CHOICES, "decisions": [["a", [1, 2]]]}, "not the description of a space"),
+        ({**CHOICES, "decisions": [["a", [None, 2]]]}, "a choice of a is a text, a number"),
         ({**CHOICES, "decisions": [["a"]]}, "not the description of a space"),
         ({**CHOICES, "decisions": 7}, "not the description of a space"),
         ({**CHOICES, "decisions": [[["a"], ["b"]]]}, "not the description of a space"),

@@ -1,0 +1,97 @@
+"""A Python file of the user's: run under a name of its own, and known by what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from nasbench._files import read_text
+from nasbench.errors import BadValue, NasbenchError
+
+__all__ = ["PythonFile", "load", "read", "where"]
+
+MOST = 1 << 20
+"""Characters of a file."""
+
+
+class PythonFile(NamedTuple):
+    """A user's file as it was read.
+
+    Attributes:
+        path: where it lies, for processes that read it again; no table says it.
+        sha256: of its text, hex digits.
+        text: what it says.
+    """
+
+    path: Path
+    sha256: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The file's name, without its folder."""
+        return self.path.name
+
+
+def read(path: Path) -> PythonFile:
+    """A file's text and hash; nothing of it runs.
+
+    Raises:
+        NasbenchError: where it is no text, or longer than a megabyte.
+    """
+    text = read_text(path, "Python file", most=MOST)
+    return PythonFile(path.absolute(), hashlib.sha256(text.encode()).hexdigest(), text)
+
+
+def load(file: PythonFile) -> ModuleType:
+    """The module that a file makes; what it says is run, once in a process.
+
+    It has a private name, and its folder is not searched: a file called `torch.py` hides nothing,
+    and imports what is installed, not what lies beside it.
+
+    Raises:
+        NasbenchError: where running it fails, with the line.
+    """
+    return _run(file)
+
+
+@cache
+def _run(file: PythonFile) -> ModuleType:
+    module = ModuleType(f"_nasbench_user_{file.sha256[:16]}")
+    module.__file__ = str(file.path)
+    # Where dataclasses and pickles look for what the module defines.
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(file.text, str(file.path), "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:  # a user's file can fail in any way
+        del sys.modules[module.__name__]
+        raise BadValue(f"{file.name} cannot be run: {where(error, file)}") from error
+    return module
+
+
+def where(error: BaseException, file: PythonFile | None = None) -> str:
+    """An error in somebody's code as one sentence: its kind, what it says, and the line.
+
+    Args:
+        error: as it was raised.
+        file: whose last line that was running is named; without, the last of all.
+    """
+    says = str(error).splitlines()
+    if isinstance(error, NasbenchError) and says:
+        text = says[0]
+    else:
+        text = f"{type(error).__name__}: {says[0]}" if says else type(error).__name__
+    if isinstance(error, SyntaxError):
+        return text if "line" in text else f"{text} (line {error.lineno})"
+    place = None
+    trace = error.__traceback__
+    while trace is not None:
+        found = trace.tb_frame.f_code.co_filename
+        if file is None or found == str(file.path):
+            place = f"line {trace.tb_lineno} of {Path(found).name}"
+        trace = trace.tb_next
+    return f"{text} ({place})" if place else text

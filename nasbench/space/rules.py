@@ -1,0 +1,307 @@
+"""Rules of a space of named decisions: which count, which orders are alike, what cannot be built.
+
+Rules are data, so that a TOML file and a manifest hold them. All follows from one normal form:
+a decision that does not count takes its first choice, and what is alike is sorted.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasbench.errors import BadValue, shown, unknown
+
+__all__ = ["Rules", "Value", "text_of"]
+
+Value = str | int | float | bool
+"""A choice as its author wrote it."""
+
+MOST_RULES = 4096
+"""Conditions, groups and combinations that a space may have, all together."""
+
+Decisions = Mapping[str, tuple[str, ...]]
+Ops = NDArray[np.unsignedinteger[Any]]
+
+
+class _Condition(NamedTuple):
+    """`column` counts only where the decision `other` counts and takes a choice of `mask`."""
+
+    column: int
+    other: int
+    mask: NDArray[np.bool_]
+
+
+class Rules:
+    """The rules of a space, checked, and applied to many architectures at once.
+
+    Args:
+        decisions: of the space: each with its choices as text.
+        only_if: for a decision, the earlier decisions on which it depends, each with the choices
+            where it counts: `{"kernel2": {"depth": [2, 3]}}`. One that hangs on a decision that
+            does not count does not count either.
+        alike: lists of decisions whose order makes no difference, `[["left", "right"]]`; in place
+            of a decision a group of them that moves as one,
+            `[[["op1", "in1"], ["op2", "in2"]]]`.
+        never: combinations that cannot be built, `[{"heads": 3, "width": 32}]`. They are judged
+            on the normal form: a decision that does not count breaks none.
+
+    Raises:
+        UnknownName: for a decision or a choice that the space does not have.
+        BadValue: for rules that contradict each other or are of another form.
+    """
+
+    def __init__(self, decisions: Decisions, only_if: object, alike: object, never: object) -> None:
+        self._decisions = decisions
+        self._column = {name: column for column, name in enumerate(decisions)}
+        self._names = tuple(decisions)
+        self.only_if: dict[str, dict[str, list[Value]]] = {}
+        self.alike: list[list[list[str]]] = []
+        self.never: list[dict[str, list[Value]]] = []
+        self._conditions: list[_Condition] = []
+        self._groups: list[NDArray[np.int64]] = []  # [groups, decisions of each]
+        self._combinations: list[list[tuple[int, NDArray[np.bool_]]]] = []
+        self._read_only_if(only_if)
+        self._read_alike(alike)
+        self._read_never(never)
+        if len(self._conditions) + len(self._groups) + len(self._combinations) > MOST_RULES:
+            raise BadValue(f"a space has {MOST_RULES:,} rules at most")
+
+    def __bool__(self) -> bool:
+        return bool(self._conditions or self._groups or self._combinations)
+
+    def describe(self) -> dict[str, Any]:
+        """The kinds of rules that there are; plain JSON values that make them again."""
+        said = {"only_if": self.only_if, "alike": self.alike, "never": self.never}
+        return {kind: rules for kind, rules in said.items() if rules}
+
+    # Reading.
+
+    def _read_only_if(self, given: object) -> None:
+        form = 'only_if names decisions with what they depend on, as in {"b": {"a": [1, 2]}}'
+        for name, needs in _mapping(given, form).items():
+            column = self._find("only_if", name)
+            needed = _mapping(needs, form)
+            if not needed:
+                raise BadValue(f"{form}; {name} depends on nothing")
+            self.only_if[name] = {}
+            for other, choices in needed.items():
+                before = self._find("only_if", other)
+                if before >= column:
+                    raise BadValue(
+                        f"only_if: {name} can depend on decisions before it alone, and {other} "
+                        f"comes {'later' if before > column else 'with it'}"
+                    )
+                values, mask = self._choices(f"only_if of {name}", other, choices)
+                self.only_if[name][other] = values
+                self._conditions.append(_Condition(column, before, mask))
+        self._conditions.sort(key=lambda one: one.column)
+
+    def _read_alike(self, given: object) -> None:
+        form = (
+            'alike lists decisions, as in [["a", "b"]], or groups, as in '
+            '[[["a1", "a2"], ["b1", "b2"]]]'
+        )
+        taken: set[int] = set()
+        for rule in _grouped(given, form):
+            names = [[one] if isinstance(one, str) else list(one) for one in rule]
+            columns = [[self._find("alike", name) for name in group] for group in names]
+            flat = [column for group in columns for column in group]
+            if len(columns) < 2 or len({len(group) for group in columns}) > 1 or not flat:
+                raise BadValue(f"{form}: two or more of one length, got {shown(rule)}")
+            if len(set(flat)) < len(flat) or taken & set(flat):
+                raise BadValue(f"alike: a decision stands in two places of {shown(rule)}")
+            taken |= set(flat)
+            for first, *others in zip(*columns, strict=True):
+                for other in others:
+                    one, two = self._names[first], self._names[other]
+                    if self._decisions[one] != self._decisions[two]:
+                        raise BadValue(
+                            f"alike: {one} and {two} have different choices (groups stand in "
+                            f'lists of their own: [[["a1", "a2"], ["b1", "b2"]]])'
+                        )
+            self._check_alike(columns)
+            self.alike.append(names)
+            self._groups.append(np.asarray(columns, dtype=np.int64))
+
+    def _check_alike(self, columns: list[list[int]]) -> None:
+        """Swapping two groups may change nothing but what hangs on them."""
+        inside = {
+            column: (g, k) for g, group in enumerate(columns) for k, column in enumerate(group)
+        }
+        own: list[set[tuple[object, ...]]] = [set() for _ in columns]
+        for column, other, mask in self._conditions:
+            at, on = inside.get(column), inside.get(other)
+            if on is not None and (at is None or at[0] != on[0]):
+                raise BadValue(
+                    f"alike: {self._names[column]} depends on {self._names[other]}, whose order "
+                    f"makes a difference, then"
+                )
+            if at is not None and on is not None:
+                own[at[0]].add((at[1], on[1], mask.tobytes()))
+        if any(one != own[0] for one in own):
+            raise BadValue(
+                f"alike: within {self._names[columns[0][0]]} and what is alike, decisions depend "
+                f"on each other in different ways"
+            )
+        for group in columns:
+            outside = [self._outside(column, set(group)) for column in group]
+            if any(one != outside[0] for one in outside):
+                raise BadValue(
+                    f"alike: {', '.join(self._names[column] for column in group)} count under "
+                    f"different conditions"
+                )
+
+    def _outside(self, column: int, group: set[int]) -> set[tuple[int, bytes]]:
+        """On what a decision depends outside its group, by way of the group, too."""
+        found: set[tuple[int, bytes]] = set()
+        for at, other, mask in self._conditions:
+            if at == column:
+                own = other in group
+                found |= self._outside(other, group) if own else {(other, mask.tobytes())}
+        return found
+
+    def _read_never(self, given: object) -> None:
+        form = 'never lists combinations, as in [{"a": 1, "b": 2}]'
+        if not isinstance(given, Sequence) or isinstance(given, str):
+            raise BadValue(f"{form}, got {shown(given)}")
+        for rule in given:
+            combination = _mapping(rule, form)
+            if not combination:
+                raise BadValue(f"{form}: one of them is empty")
+            read = {name: self._choices("never", name, of) for name, of in combination.items()}
+            self.never.append({name: values for name, (values, _) in read.items()})
+            self._combinations.append(
+                [(self._column[name], mask) for name, (_, mask) in read.items()]
+            )
+
+    def _find(self, rule: str, name: object) -> int:
+        if not isinstance(name, str) or name not in self._column:
+            raise unknown(f"decision in {rule}", name, self._names)
+        return self._column[name]
+
+    def _choices(
+        self, rule: str, name: object, given: object
+    ) -> tuple[list[Value], NDArray[np.bool_]]:
+        """One choice or a list of them, as a list and as what it holds of the decision's."""
+        known = self._decisions[self._names[self._find(rule, name)]]
+        many = isinstance(given, Sequence) and not isinstance(given, str)
+        values: list[Value] = list(given) if many else [given]  # type: ignore[call-overload, list-item]
+        texts = [text_of(f"{rule}: a choice of {name}", value) for value in values]
+        for text in texts:
+            if text not in known:
+                raise unknown(f"choice of {name} in {rule}", text, known)
+        if not texts:
+            raise BadValue(f"{rule}: {name} has no choice")
+        return values, np.isin(np.asarray(known), texts)
+
+    # Applying.
+
+    def active(self, ops: ArrayLike) -> NDArray[np.bool_]:
+        """Which decisions count: bool like `ops`, `[..., decisions]`."""
+        decisions = np.asarray(ops)
+        counts = np.ones(decisions.shape, dtype=np.bool_)
+        for column, other, mask in self._conditions:  # by column: what it depends on is settled
+            counts[..., column] &= mask[decisions[..., other]] & counts[..., other]
+        return counts
+
+    def normal(self, ops: Ops) -> Ops:
+        """The decisions that stand for all that make the same network: like `ops`."""
+        counts = self.active(ops)
+        found = np.where(counts, ops, 0).astype(ops.dtype)
+        for columns in self._groups:
+            self._sort(found, counts, columns)
+        return found
+
+    def _sort(self, ops: Ops, counts: NDArray[np.bool_], columns: NDArray[np.int64]) -> None:
+        """Sort alike groups in place; a group that does not count stays where it is."""
+        block = ops[..., columns]  # [..., groups, decisions of each]
+        present = counts[..., columns].any(-1)
+        keys = np.zeros(present.shape, dtype=object)
+        for place, column in enumerate(columns[0]):
+            keys = keys * len(self._decisions[self._names[column]]) + block[..., place].astype(
+                object
+            )
+        # Ranks are small whatever the keys are, and those who are absent come last.
+        ranks = np.unique(keys, return_inverse=True)[1].reshape(keys.shape)
+        order = np.argsort(np.where(present, ranks, ranks.size), axis=-1, kind="stable")
+        places = np.argsort(~present, axis=-1, kind="stable")
+        sorted_block = np.take_along_axis(block, order[..., None], -2)
+        settled = np.empty_like(block)
+        np.put_along_axis(settled, places[..., None], sorted_block, -2)
+        ops[..., columns] = settled
+
+    def allowed(self, ops: Ops, among: Collection[int] = ()) -> NDArray[np.bool_]:
+        """Which of these normal forms can be built: bool `[...]`.
+
+        Args:
+            ops: normal forms.
+            among: a component, whose rules alone are asked; without, all are.
+        """
+        if not self._combinations:
+            return np.ones(ops.shape[:-1], dtype=np.bool_)
+        counts = self.active(ops)
+        broken = np.zeros(ops.shape[:-1], dtype=np.bool_)
+        for rule in self._combinations:
+            if among and rule[0][0] not in among:
+                continue
+            holds = [mask[ops[..., column]] & counts[..., column] for column, mask in rule]
+            broken |= np.logical_and.reduce(holds)
+        return ~broken
+
+    def components(self) -> list[list[int]]:
+        """Columns that rules tie together: those of different components are independent."""
+        root = list(range(len(self._names)))
+
+        def top(column: int) -> int:
+            while root[column] != column:
+                column = root[column]
+            return column
+
+        tied = [[column, other] for column, other, _ in self._conditions]
+        tied += [columns.ravel().tolist() for columns in self._groups]
+        tied += [[column for column, _ in rule] for rule in self._combinations]
+        for columns in tied:
+            for column in columns[1:]:
+                root[top(column)] = top(columns[0])
+        found: dict[int, list[int]] = {}
+        for column in range(len(root)):
+            found.setdefault(top(column), []).append(column)
+        return list(found.values())
+
+
+def text_of(what: str, value: object) -> str:
+    """A choice as strings write it: `3`, `0.2`, `gelu`, `true`.
+
+    Raises:
+        BadValue: where it is neither text nor a number nor true or false.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if type(value) is int or (type(value) is float and abs(value) < float("inf")):
+        return repr(value)
+    if isinstance(value, str):
+        return value
+    raise BadValue(f"{what} is a text, a number, true or false, got {reprlib.repr(value)}")
+
+
+def _mapping(given: object, form: str) -> Mapping[Any, Any]:
+    if not isinstance(given, Mapping):
+        raise BadValue(f"{form}, got {shown(given)}")
+    return given
+
+
+def _grouped(given: object, form: str) -> list[list[str | list[str]]]:
+    """Each rule as a list of its groups: texts, or lists of them."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise BadValue(f"{form}, got {shown(given)}")
+    rules: list[list[str | list[str]]] = []
+    for rule in given:
+        listed = isinstance(rule, Sequence) and not isinstance(rule, str)
+        if not listed or not all(isinstance(one, str | list | tuple) for one in rule):
+            raise BadValue(f"{form}, got {shown(given)}")
+        rules.append(list(rule))
+    return rules

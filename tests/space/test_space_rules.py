@@ -1,0 +1,212 @@
+"""Rules of a space against brute force: what counts, what is alike, what cannot be built."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from ruled_spaces import as_toml, broken, classes, made, rules
+
+import nasbench as nb
+from nasbench.errors import NasbenchError
+from nasbench.space import ChoiceSpace, from_description
+from nasbench.space.testing import SpaceContract, check_space
+
+MBV2 = {
+    "width": [8, 16],
+    **{
+        f"s{s}.{name}": choices
+        for s in range(3)
+        for name, choices in {
+            "depth": [1, 2, 3],
+            "b0.kernel": [3, 5],
+            "b1.kernel": [3, 5],
+            "b2.kernel": [3, 5],
+            "expand": [3, 6],
+        }.items()
+    },
+}
+KERNELS = {
+    f"s{s}.b{b}.kernel": {f"s{s}.depth": [d for d in (1, 2, 3) if d > b]}
+    for s in range(3)
+    for b in (1, 2)
+}
+NASNET = {
+    f"{cell}{node}.{name}": range(count)
+    for cell in ("normal", "reduce")
+    for node in range(5)
+    for name, count in (("in1", node + 2), ("op1", 13), ("in2", node + 2), ("op2", 13))
+}
+
+
+class TestStages(SpaceContract):
+    space = ChoiceSpace("stages", MBV2, only_if=KERNELS)
+
+
+class TestWithoutLimit(SpaceContract):
+    space = ChoiceSpace("nasnet", NASNET)
+
+
+class TestWithoutLimitWithRules(SpaceContract):
+    space = ChoiceSpace(
+        "nasnet-alike",
+        NASNET,
+        alike=[
+            [[f"{c}{n}.in1", f"{c}{n}.op1"], [f"{c}{n}.in2", f"{c}{n}.op2"]]
+            for c in ("normal", "reduce")
+            for n in range(5)
+        ],
+    )
+
+
+def _agrees_with_brute_force(drawn: dict[str, Any], path: Path) -> None:
+    space = made(drawn)
+    path.write_text(as_toml("drawn", drawn), encoding="utf-8")
+    read = nb.space(path)
+    assert read.describe() == space.describe() == json.loads(json.dumps(space.describe()))
+    assert from_description(space.describe()).describe() == space.describe()
+    assert isinstance(read, ChoiceSpace)
+    assert read.values == space.values
+    expected = classes(drawn)
+    canonical = space.canonical(np.arange(space.size))
+    assert np.array_equal(canonical, space.classes)
+    for one in expected:
+        standing = set(canonical[sorted(one)].tolist())
+        assert len(standing) == 1, "one of a class stands for all of it"
+        assert standing <= one
+    assert len(np.unique(canonical)) == len(expected)
+    built = []
+    for architecture in np.unique(canonical).tolist():
+        ops = space.ops(architecture).tolist()
+        taken = {name: of[op] for (name, of), op in zip(space.values.items(), ops, strict=True)}
+        assert bool(space.allowed(architecture)) is not broken(drawn, taken)
+        if not broken(drawn, taken):
+            built.append(architecture)
+    assert space.representatives.tolist() == built
+    assert space.unique == len(built)
+    rng = np.random.default_rng(0)
+    if not built:
+        with pytest.raises(NasbenchError, match="none can be built"):
+            space.sample(rng)
+        return
+    assert set(space.sample(rng, 200).tolist()) <= set(built)
+    for architecture in built[:: len(built) // 4 + 1]:
+        assert space.index(space.string(architecture)) == architecture
+        assert set(space.neighbors(architecture).tolist()) <= set(built) - {architecture}
+        assert space.crossover(architecture, built[-1], rng) in built
+    check_space(space, rng)
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(drawn=rules())
+def test_rules_mean_what_brute_force_finds(drawn: dict[str, Any], tmp_path: Path) -> None:
+    _agrees_with_brute_force(drawn, tmp_path / "drawn.toml")
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=int(os.environ.get("NASBENCH_SPACES", "2000")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(drawn=rules())
+def test_rules_of_two_thousand_spaces(drawn: dict[str, Any], tmp_path: Path) -> None:
+    _agrees_with_brute_force(drawn, tmp_path / "drawn.toml")
+
+
+def test_depth_decides_which_kernels_count() -> None:
+    space = TestStages.space
+    assert (space.size, space.unique) == (221_184, 43_904)  # 2 ((2 + 4 + 8) 2)^3
+    deep = space.index("8:2:3:5:-:3:1:5:-:-:6:3:3:3:5:3")
+    assert space.choices_of(deep)["s0.b1.kernel"] == 5
+    with pytest.raises(KeyError, match=r"s0\.b2\.kernel does not count here"):
+        space.choices_of(deep)["s0.b2.kernel"]
+    assert space.canonical(space.index("8:2:3:5:5:3:1:5:5:5:6:3:3:3:5:3")) == deep
+    with pytest.raises(NasbenchError, match=r"s0\.b1\.kernel counts here and has no choice"):
+        space.index("8:2:3:-:-:3:1:5:-:-:6:3:3:3:5:3")
+
+
+def test_choices_are_what_their_author_wrote() -> None:
+    space = ChoiceSpace("typed", {"n": [3], "drop": [0.2], "act": ["gelu"], "bias": [True]})
+    taken = space.choices_of(0)
+    assert [(type(value), value) for value in taken.values()] == [
+        (int, 3),
+        (float, 0.2),
+        (str, "gelu"),
+        (bool, True),
+    ]
+    assert space.string(0) == "3:0.2:gelu:true"
+
+
+def test_a_space_without_limit_is_numbered_exactly() -> None:
+    space = TestWithoutLimit.space
+    assert space.size == (2 * 3 * 4 * 5 * 6 * 13**5) ** 4
+    assert space.unique == space.size
+    assert not space.listable
+    last = space.size - 1
+    assert space.index(space.string(last)) == last
+    assert space.index_of(space.ops([last, 0])).tolist() == [last, 0]
+    # Each decision is uniform: 4,000 draws of 13 choices, within five standard deviations.
+    ops = space.ops(space.sample(np.random.default_rng(0), 4000))
+    seen = np.bincount(ops[:, 1], minlength=13)
+    assert (abs(seen - 4000 / 13) < 5 * (4000 / 13) ** 0.5).all()
+
+
+def test_pairs_in_either_order_are_one_network() -> None:
+    # Node n has m = 13 (n + 2) pairs of input and operation: m (m + 1) / 2 sets of two.
+    pairs = [13 * (n + 2) for n in range(5)]
+    assert (
+        TestWithoutLimitWithRules.space.unique
+        == np.prod([m * (m + 1) // 2 for m in pairs], dtype=object) ** 2
+    )
+
+
+def test_a_smaller_space_is_part_of_a_larger() -> None:
+    small = ChoiceSpace(
+        "small", {"depth": [1, 2], "kernel2": [3, 5]}, only_if={"kernel2": {"depth": [2]}}
+    )
+    large = ChoiceSpace(
+        "large",
+        {"width": [8, 16], "depth": [1, 2, 3], "kernel2": [3, 5, 7], "kernel3": [3, 5]},
+        only_if={"kernel2": {"depth": [2, 3]}, "kernel3": {"depth": [3]}},
+    )
+    lifted = large.lift(small, small.representatives, {"width": 16})
+    assert [large.string(a) for a in lifted.tolist()] == ["16:1:-:-", "16:2:3:-", "16:2:5:-"]
+    with pytest.raises(NasbenchError, match="does not have decision width of large"):
+        large.lift(small, [0])
+    with pytest.raises(NasbenchError, match="large is no part of small: unknown decision 'width'"):
+        small.lift(large, [0])
+    with pytest.raises(NasbenchError, match="unknown choice of width '3'"):
+        large.lift(small, [0], {"width": 3})
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"only_if": {"c": {"a": [1]}}}, "unknown decision in only_if 'c'"),
+        ({"only_if": {"b": {"a": [9]}}}, "unknown choice of a in only_if of b '9'"),
+        ({"only_if": {"a": {"b": [1]}}}, "b comes later"),
+        ({"only_if": {"b": {}}}, "b depends on nothing"),
+        ({"only_if": [["b"]]}, "only_if names decisions"),
+        ({"alike": [["a"]]}, "two or more of one length"),
+        ({"alike": [["a", "d"]]}, "a and d have different choices"),
+        ({"alike": [["a", "b"], ["b", "e"]]}, "a decision stands in two places"),
+        ({"alike": [["a", "b"]], "only_if": {"e": {"a": [1]}}}, "e depends on a, whose order"),
+        ({"alike": ["ab"]}, "alike lists decisions"),
+        ({"never": [{}]}, "one of them is empty"),
+        ({"never": [{"a": []}]}, "a has no choice"),
+        ({"never": {"a": 1}}, "never lists combinations"),
+        ({"never": [{"a": 1}] * 5000}, "4,096 rules at most"),
+    ],
+)
+def test_rules_that_cannot_be_are_refused(rule: Any, said: str) -> None:
+    decisions = {"a": [1, 2], "b": [1, 2], "d": [3], "e": [1, 2]}
+    with pytest.raises(NasbenchError, match=f"space 'bad': .*{said}"):
+        ChoiceSpace("bad", decisions, **rule)
