@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -70,14 +70,19 @@ def compare_on(
         # One beside this process is as good, and a stranger's code may end it.
         apart = bool(first) and all(map(importable, names)) and not isolate
         processes = int(apart and can_start())
-    with Workers(setting, oracle, processes, isolate) as workers:
+    with Workers(setting, oracle, processes, isolate) as workers, ExitStack() as opened:
+        kept = {
+            name: opened.enter_context(closing(_kept_runs(setting, oracle, name, out)))
+            for name in names
+            if out and name not in broken
+        }
         for place, name in enumerate(names):
             if name in broken:
                 continue
             done = place * len(numbers)
             traces[name] = []
             try:
-                for trace in _run_all(setting, oracle, name, numbers, workers, out):
+                for trace in _run_all(name, numbers, workers, kept.get(name)):
                     traces[name].append(trace)
                     done += 1
                     if progress:
@@ -87,17 +92,19 @@ def compare_on(
             except StrategyError as error:
                 broken[name] = str(error)
                 del traces[name]
+        for name in kept.keys() & traces.keys():
+            kept[name].settle()
     if not traces:
         raise NasbenchError("; ".join(broken.values()))
     if out:
-        kept = {
+        described = {
             "setting": setting.to_json(out),
             "strategies": list(traces),
             "seeds": numbers,
             "broken": broken,
         }
         with atomic_path(out / "comparison.json") as partial:
-            write_text(partial, json.dumps(kept, indent=2) + "\n")
+            write_text(partial, json.dumps(described, indent=2) + "\n")
     return Comparison(table, setting, traces, broken, oracle)
 
 
@@ -178,26 +185,35 @@ def _of(table: Table) -> str:
     return f"{table.name} of {table.space.name}"
 
 
-def _run_all(
-    setting: Setting,
-    oracle: Oracle,
-    strategy: str,
-    seeds: Sequence[int],
-    workers: Workers,
-    out: Path | None,
-) -> Iterator[Trace]:
-    """The runs of one strategy in the order of the seeds, each kept as soon as it is done."""
+def _kept_runs(setting: Setting, oracle: Oracle, strategy: str, out: Path) -> KeptTraces:
     header = header_of(setting, strategy, oracle)
-    kept = KeptTraces(out / "runs" / f"{strategy}.jsonl", header, oracle) if out else None
+    return KeptTraces(out / "runs" / f"{strategy}.jsonl", header, oracle)
+
+
+def _run_all(
+    strategy: str, seeds: Sequence[int], workers: Workers, kept: KeptTraces | None
+) -> Iterator[Trace]:
+    """The runs of one strategy in the order of the seeds, each kept as soon as it is done.
+
+    Runs that were kept with a smaller budget are made with the larger, whoever asked for them.
+    """
     have = kept.traces if kept else {}
-    missing = [seed for seed in seeds if seed not in have]
-    made = workers.runs(strategy, missing)
-    with closing(kept) if kept else nullcontext():
-        for seed in seeds:
-            if seed in have:
-                yield have[seed]
-                continue
+    smaller = kept.smaller if kept else {}
+    further = [seed for seed in smaller if seed not in seeds]
+    made = workers.runs(strategy, [seed for seed in (*seeds, *further) if seed not in have])
+    anew = 0
+    for seed in (*seeds, *further):
+        trace = have.get(seed)
+        if trace is None:
             trace = next(made)
             if kept:
                 kept.add(trace)
+            anew += seed in smaller and not trace.goes_on(smaller[seed])
+        if seed not in further:
             yield trace
+    if anew:
+        logger.warning(
+            "with a larger budget strategy %s asks for something else than it did: %s of its %s "
+            "kept runs were made anew",
+            *(strategy, anew, len(smaller)),
+        )

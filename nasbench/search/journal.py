@@ -17,7 +17,7 @@ from typing import Any
 from nasbench._journal import Journal, Kind, checked, integer, number, read_lines
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
 
-__all__ = ["RunJournal", "note", "notes_path", "read_run"]
+__all__ = ["RunJournal", "differ_in_budget", "note", "notes_path", "read_run"]
 
 _RUN = Kind(
     "another run (strategy, oracle, seed or version differ)",
@@ -56,18 +56,8 @@ class RunJournal:
 
     def _accept(self, header: dict[str, Any]) -> bool:
         """Whether a header is this run's but for a smaller budget."""
-        found, budget = _without_budget(header.get("spec"))
-        mine, wanted = _without_budget(self._spec)
-        if budget.keys() != wanted.keys() or found != mine:
-            return False
-        if any(wanted[of] < budget[of] for of in budget):
-            bounds = (f"{bound:g} {of}" for of, bound in budget.items() if bound < math.inf)
-            raise BadValue(
-                f"{self.path} holds this run with a larger budget ({' or '.join(bounds)}): give "
-                f"that much or more, or another --out"
-            )
-        self.grown = True
-        return True
+        self.grown = differ_in_budget(header.get("spec"), self._spec, f"{self.path} holds this run")
+        return self.grown
 
     def recall(self, query: Mapping[str, Any], metrics: Sequence[str]) -> dict[str, Any] | None:
         """What is known of the next ask, which must be for what it was then; None of a new one.
@@ -163,6 +153,29 @@ class _Checks:
             raise TypeError
         self._asks += 1
         return entry
+
+
+def differ_in_budget(found: Any, wanted: Any, holds: str) -> bool:
+    """Whether a spec that was found is the one that is wanted but for a smaller budget.
+
+    Args:
+        found: plain JSON values; of a stranger's file, anything.
+        wanted: plain JSON values.
+        holds: which file holds what, for the error.
+
+    Raises:
+        BadValue: where it is that one but for a larger budget.
+    """
+    theirs, budget = _without_budget(found)
+    mine, bounds = _without_budget(wanted)
+    if budget.keys() != bounds.keys() or theirs != mine or budget == bounds:
+        return False
+    if any(bounds[of] < budget[of] for of in budget):
+        text = " or ".join(f"{b:g} {of}" for of, b in budget.items() if b < math.inf)
+        raise BadValue(
+            f"{holds} with a larger budget ({text}): give that much or more, or another --out"
+        )
+    return True
 
 
 def _without_budget(spec: Any) -> tuple[Any, dict[str, float]]:

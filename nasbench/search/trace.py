@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,9 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._files import read_text
-from nasbench._journal import Journal, Kind, checked, integer, number, read_journal
+from nasbench._journal import (
+    Journal,
+    Kind,
+    checked,
+    integer,
+    number,
+    read_journal,
+    read_lines,
+)
 from nasbench.errors import NasbenchError
-from nasbench.search.journal import note, notes_path
+from nasbench.search.journal import differ_in_budget, note, notes_path
 from nasbench.search.oracle import Oracle
 
 __all__ = ["KeptTraces", "Trace", "read_traces"]
@@ -90,6 +99,16 @@ class Trace:
                 incumbent, standing = architecture, (epochs, reward)
             best[n] = incumbent
         return best
+
+    def goes_on(self, smaller: Trace) -> bool:
+        """Whether it has all evaluations of a run with a smaller budget; in what order, no matter.
+
+        With several workers a training of the larger budget can end before one of the smaller.
+        """
+        return not Counter(smaller._evaluations()) - Counter(self._evaluations())
+
+    def _evaluations(self) -> Iterator[tuple[Any, ...]]:
+        return zip(*(getattr(self, column).tolist() for column in _COLUMNS), strict=True)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values that `from_json` reads back."""
@@ -198,21 +217,44 @@ def _thinking(path: Path) -> dict[int, float]:
     return found
 
 
+def _of_smaller_budget(
+    path: Path, header: Mapping[str, Any], oracle: Oracle
+) -> dict[int, Trace] | None:
+    """The runs of a file that differ from the header's in nothing but a smaller budget."""
+    first = next(read_lines(path, _RUNS), None) if path.exists() else None
+    wanted = json.loads(json.dumps(header, default=int))
+    if first is None or first.number != 1:
+        return None
+    if not differ_in_budget(first.entry, wanted, f"{path} holds these runs"):
+        return None
+    return read_traces(path, first.entry, oracle)
+
+
 class KeptTraces:
     """The finished runs of one strategy in a file: its header says what they share.
 
+    A file of the same runs with a smaller budget stays as it is while those of the larger are
+    made, in a file beside it, until `settle` puts that in its place.
+
     Args:
         path: of the file; its folder is made.
-        header: what the runs share; plain JSON values. A file of another is refused.
+        header: what the runs share; plain JSON values. A file of another is refused, but for a
+            smaller budget.
         oracle: that is searched.
 
     Attributes:
         traces: the runs that the file held, by seed.
+        smaller: those of a smaller budget, by seed, which are to be made with the larger.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any], oracle: Oracle) -> None:
+        smaller = _of_smaller_budget(path, header, oracle)
+        self.smaller = smaller or {}
         self._path = path
-        self._file = Journal(path, header, _RUNS)
+        self._written = path if smaller is None else path.with_name(f"{path.name}.larger")
+        if smaller is not None and _of_smaller_budget(self._written, header, oracle) is not None:
+            self._written.unlink()  # begun on the way to a budget between the two
+        self._file = Journal(self._written, header, _RUNS)
         self.traces = _by_seed(path, self._file.read(partial(Trace.from_json, oracle=oracle)))
 
     def add(self, trace: Trace) -> None:
@@ -220,6 +262,12 @@ class KeptTraces:
         self._file.add(trace.to_json())
         if math.isfinite(trace.thinking_seconds):
             note(self._path, {"seed": trace.seed, "thinking_seconds": trace.thinking_seconds})
+
+    def settle(self) -> None:
+        """Every run is there: those of a larger budget take the place of the smaller one's."""
+        self.close()
+        if self._written != self._path:
+            self._written.replace(self._path)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -268,7 +268,6 @@ def test_runs_of_another_setting_are_refused_and_kept(
     nb.compare(["reinforce"], made_up_table, out=tmp_path, **COMMON)
     counted.clear()
     for change in (
-        {"budget_seconds": 100.0},
         {"parameters": {"reinforce": {"learning_rate": 0.1}}},
         {"repeats": "free"},
         {"training_seed": 0},

@@ -150,3 +150,90 @@ def test_a_comparison_that_is_none_is_one_sentence(tmp_path: Path, text: str) ->
     (tmp_path / "comparison.json").write_text(text)
     with pytest.raises(NasbenchError, match=r"damaged"):
         Comparison.load(tmp_path)
+
+
+# A larger budget.
+
+SMALL: dict[str, Any] = {**COMMON, "budget_seconds": None, "budget_evaluations": 6}
+LARGE: dict[str, Any] = {**SMALL, "budget_evaluations": 14}
+BOTH = ["random_search", "regularized_evolution"]
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    """What a comparison keeps, but for what was clocked on the wall."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.name: path.read_bytes() for path in files if ".wall" not in path.name}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [(SMALL, LARGE), (COMMON, {**COMMON, "budget_seconds": 150.0})],
+    ids=["evaluations", "seconds"],
+)
+def test_a_finished_comparison_goes_on_with_a_larger_budget(
+    made_up_table: Table,
+    tmp_path: Path,
+    workers: int,
+    small: dict[str, Any],
+    large: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    whole, grown = tmp_path / "whole", tmp_path / "grown"
+    expected = nb.compare(BOTH, made_up_table, out=whole, workers=workers, **large)
+    nb.compare(BOTH, made_up_table, out=grown, workers=workers, **small)
+    found = nb.compare(BOTH, made_up_table, out=grown, workers=workers, **large)
+    assert kept(grown) == kept(whole)
+    assert found.summary() == expected.summary() == Comparison.load(grown).summary()
+    assert "asks for something else" not in caplog.text
+
+
+def test_a_killed_growth_loses_nothing_and_goes_on(made_up_table: Table, tmp_path: Path) -> None:
+    whole, grown = tmp_path / "whole", tmp_path / "grown"
+    nb.compare(BOTH, made_up_table, out=whole, **LARGE)
+    nb.compare(BOTH, made_up_table, out=grown, **SMALL)
+    before = kept(grown)
+
+    def stop(done: int, runs: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    for larger in ({**LARGE, "budget_evaluations": 10}, LARGE):
+        with pytest.raises(KeyboardInterrupt):
+            nb.compare(BOTH, made_up_table, out=grown, progress=stop, **larger)
+        assert kept(grown).items() >= before.items()
+        assert Comparison.load(grown).protocol.budget_evaluations == 6
+    nb.compare(BOTH, made_up_table, out=grown, **LARGE)
+    assert kept(grown) == kept(whole)
+
+
+def test_seeds_that_nobody_asks_for_again_grow_along(made_up_table: Table, tmp_path: Path) -> None:
+    nb.compare(["random_search"], made_up_table, out=tmp_path, **SMALL)
+    nb.compare(["random_search"], made_up_table, out=tmp_path, **{**LARGE, "seeds": [1]})
+    alone = Comparison.load(tmp_path)
+    assert [trace.seed for trace in alone.traces["random_search"]] == [1]
+    lines = (tmp_path / "runs" / "random_search.jsonl").read_bytes().splitlines()
+    runs = [json.loads(line[9:]) for line in lines[1:]]
+    assert {run["seed"]: len(run["epochs"]) for run in runs} == {0: 14, 1: 14, 2: 14}
+
+
+def test_a_smaller_budget_is_refused_and_the_runs_kept(
+    made_up_table: Table, tmp_path: Path
+) -> None:
+    nb.compare(["random_search"], made_up_table, out=tmp_path, **LARGE)
+    before = kept(tmp_path)
+    with pytest.raises(NasbenchError, match=r"these runs with a larger budget \(14 evaluations\)"):
+        nb.compare(["random_search"], made_up_table, out=tmp_path, **SMALL)
+    assert kept(tmp_path) == before
+
+
+def test_a_strategy_that_plans_by_its_budget_begins_anew_and_that_is_said(
+    made_up_table: Table, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, grown = tmp_path / "whole", tmp_path / "grown"
+    small, large = ({**SMALL, "budget_evaluations": n} for n in (40, 400))
+    nb.compare(["meta_qnn"], made_up_table, out=grown, **small)
+    nb.compare(["meta_qnn"], made_up_table, out=grown, **large)
+    assert "strategy meta_qnn asks for something else than it did: 3 of its 3 kept" in caplog.text
+    nb.compare(["meta_qnn"], made_up_table, out=whole, **large)
+    assert kept(grown) == kept(whole)
