@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from nasbench._files import utf8
 from nasbench.errors import BadValue
 from nasbench.task.base import Images, Task, check_memory, check_names, check_size
-from nasbench.task.images import Picture, Style, parse_colour, read_image
-from nasbench.task.listing import Listing, list_images
+from nasbench.task.images import SUFFIXES, Picture, Style, parse_colour, read_image
+from nasbench.task.listing import FileKind, Listing, list_files
 from nasbench.task.splitting import check_shares, make_task
 from nasbench.task.unread import counted
 
 __all__ = ["folder"]
+
+_IMAGES = FileKind("image", SUFFIXES)
 
 
 def folder(
@@ -54,7 +56,7 @@ def folder(
         raise BadValue(f"images have 1 or 3 channels, got {channels}")
     check_size(size)
     style = Style(size, channels, parse_colour(background))
-    listing = list_images(path)
+    listing = list_files(path, _IMAGES)
     name = name or utf8(path.resolve().name)
     check_names(name, listing.classes)
     check_shares(name, listing.splits, split.get("valid"), split.get("test_share"))

@@ -14,6 +14,7 @@ from nasbench.task.base import Task
 from nasbench.task.readers import cifar10, digits, fashion16, folder, npz
 from nasbench.task.rows import RowOptions
 from nasbench.task.shipped import TABLES, banking77, spoken_digits
+from nasbench.task.sounds import sounds
 from nasbench.task.splitting import SplitPlan
 from nasbench.task.street import street_digits
 from nasbench.task.tables import table
@@ -34,6 +35,7 @@ _SOURCES: Mapping[str, Callable[..., Task]] = {
     "folder": folder,
     "npz": npz,
     "cifar10": cifar10,
+    "sound": sounds,
     "text": texts,
     "table": table,
     "none": without_examples,
@@ -57,6 +59,12 @@ KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "valid": ((int, float), "a number of images, or a share of them"),
     "test_share": ((int, float), "a share of the images"),
     "seed": ((int,), "a whole number"),
+    "files": ((str,), 'what is in names, as in "{class}_{speaker}_{take}"'),
+    "form": ((str,), '"log-mel" or "waveform"'),
+    "mels": ((int,), "a number of bands"),
+    "frames": ((int,), "a number of windows"),
+    "window_ms": ((int, float), "milliseconds"),
+    "hop_ms": ((int, float), "milliseconds"),
     "text": ((str,), "the column of texts, in quotes"),
     "length": ((int,), "a number of words"),
     "vocabulary": ((int,), "a number of words"),

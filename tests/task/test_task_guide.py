@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.io import wavfile
 
-from nasbench.task import from_spec
+from nasbench.task import from_spec, names
 from nasbench.task.base import MOST_SIZE, SPLITS
 from nasbench.task.images import MOST_BYTES, SUFFIXES
 from nasbench.task.listing import PASSED_OVER
@@ -44,13 +45,21 @@ def test_its_recipes_are_read(tmp_path: Path) -> None:
     rows = [(k, 100 + k % 4, f"house {k}", k / 2) for k in range(30)]
     houses = pd.DataFrame(rows, columns=["rooms", "postcode", "name", "price"])
     houses.to_csv(tmp_path / "houses.csv", index=False)
+    (tmp_path / "digits").mkdir()
+    for k in range(30):
+        file = tmp_path / "digits" / f"{['cat', 'dog'][k % 2]}_{k // 3}_{k}.wav"
+        wavfile.write(file, 8000, np.full(800, k, np.int16))
     found = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
     tasks = [from_spec(tomllib.loads(text)["task"], tmp_path) for text in found]
     shapes = [task.signal.shape for task in tasks]
-    assert shapes == [(3, 32, 32), (1, 8, 8), (32,), (2,), (4,)]
-    assert {task.classes for task in tasks[:3]} == {("cat", "dog")}
-    assert tasks[3].target.kind == "number"
-    assert tasks[3].signal.categories == (0, 5)
+    assert shapes == [(3, 32, 32), (1, 8, 8), (1, 32, 32), (32,), (2,), (4,)]
+    assert {task.classes for task in tasks[:4]} == {("cat", "dog")}
+    assert tasks[4].target.kind == "number"
+    assert tasks[4].signal.categories == (0, 5)
+
+
+def test_every_task_that_ships_is_told() -> None:
+    assert set(names()) <= quoted(section("What ships"))
 
 
 def test_names_of_splits_and_images_are_those_that_are_read() -> None:
