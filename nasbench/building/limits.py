@@ -39,7 +39,7 @@ def check_sizes(spec: BuildSpec) -> None:
     Raises:
         Unsupported: naming the recipe or device and the limit.
     """
-    _, height, width = spec.task.shape
+    *_, height, width = (1, 1, *spec.task.signal.shape)
     edges = len(spec.space.pairs) if isinstance(spec.space, CellSpace) else 1
     kernel = max(
         (_KERNELS.get(name, 0) for name in getattr(spec.space, "operations", ())), default=0
@@ -59,7 +59,7 @@ def check_sizes(spec: BuildSpec) -> None:
             _check(f"a network of recipe {name} has", size, what, most)
     channels = max((recipe.channels for recipe in spec.recipes.values()), default=1)
     for device in spec.devices:
-        size = device.batch_size * max(channels, spec.task.shape[0]) * height * width
+        size = device.batch_size * max(channels, spec.task.signal.shape[0]) * height * width
         _check(f"a batch of device {device.name} has", size, "values in a feature map", MOST_INPUTS)
 
 

@@ -55,7 +55,7 @@ class BuildSpec:
 
     def __post_init__(self) -> None:
         _check_names(self.name, self.recipes, self.devices)
-        _, height, width = self.task.shape
+        *_, height, width = (1, 1, *self.task.signal.shape)
         for name, recipe in self.recipes.items():
             for split, images in self.task.splits.items():
                 wanted = getattr(recipe, f"{split}_images")

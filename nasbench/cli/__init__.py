@@ -28,6 +28,7 @@ from nasbench.cli import (
     searching,
     strategies,
     tables,
+    tasks,
     transfer,
 )
 from nasbench.errors import NasbenchError
@@ -73,6 +74,7 @@ for room in (
     searching,
     comparing,
     strategies,
+    tasks,
     predict,
     proxies,
     transfer,

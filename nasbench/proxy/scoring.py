@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from nasbench._limits import LARGEST_SEED
-from nasbench.errors import BadValue, NasbenchError, shown
+from nasbench.errors import BadValue, NasbenchError, Unsupported, shown
 from nasbench.network import started
 from nasbench.network.cell import CellNetwork, as_cell_network
 from nasbench.proxy.probe import SHARED, Probe, Stopwatch, Values
@@ -207,6 +207,11 @@ def _batches(
     task: Task, recipe: Recipe, seed: int, draws: int, size: int, device: torch.device
 ) -> list[tuple[Tensor, Tensor]]:
     """For each draw, standardised training images and their labels."""
+    if task.signal.kind != "image" or task.target.kind != "classes":
+        raise Unsupported(
+            f"proxies score networks that tell images apart; task {task.name} has {task.signal} "
+            f"and answers {task.target}"
+        )
     split = task.train.first(recipe.train_images)
     if size > len(split):
         raise NasbenchError(

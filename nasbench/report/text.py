@@ -177,7 +177,8 @@ def build_facts(table: Table, recipe: str | None) -> TextTable:
     task = manifest.get("task")
     if task:
         facts = [", ".join(f"{n:,} {name}" for name, n in task.get("splits", {}).items())]
-        facts += [f"images {' × '.join(map(str, task['shape']))}"] if "shape" in task else []
+        kind = task.get("signal", {}).get("kind", "images")
+        facts += [f"{kind} {' × '.join(map(str, task['shape']))}"] if "shape" in task else []
         facts += [f"hash {task['hash'][:12]}"] if "hash" in task else []
         rows.append(("task", "; ".join(filter(None, [task["name"], *facts]))))
     for source in origins(manifest):

@@ -100,18 +100,34 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
             need(known and shape == n and entry["dtype"] == "uint8", f"data set {name}")
 
 
+def _check_task(task: Mapping[str, Any], need: Callable[[bool], None]) -> None:
+    need(isinstance(task.get("name"), str))
+    need(isinstance(task.get("hash", ""), str))
+    need(_integers(task.get("shape", [])))
+    splits = task.get("splits", {})
+    need(isinstance(splits, dict) and _integers(list(splits.values())))
+    for key in ("classes", "notes"):
+        need(_texts(task.get(key, [])))
+    groups = task.get("groups", {})
+    need(isinstance(groups, dict) and all(map(_texts, groups.values())))
+    if "signal" in task:
+        signal, target = task["signal"], task.get("target", {})
+        need(isinstance(signal, dict) and isinstance(target, dict))
+        need(signal.get("kind") in ("image", "tokens", "audio", "features"))
+        need(isinstance(signal.get("dtype"), str) and _integers(signal.get("shape")))
+        need(type(signal.get("vocabulary", 0)) is int and _integers(signal.get("categories", [])))
+        need(target.get("kind") in ("classes", "number", "none"))
+        need(_texts(target.get("names")) and bool(target["names"]))
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
 def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None]) -> None:
     """What is only shown: the task, the source of an import, the sessions of a build."""
-    task = manifest.get("task")
-    if task is not None:
-        need(isinstance(task.get("name"), str), "task")
-        need(isinstance(task.get("hash", ""), str), "task")
-        need(_integers(task.get("shape", [])), "task")
-        splits = task.get("splits", {})
-        need(isinstance(splits, dict) and _integers(list(splits.values())), "task")
-        for key in ("classes", "notes"):
-            texts = task.get(key, [])
-            need(isinstance(texts, list) and all(isinstance(t, str) for t in texts), "task")
+    if manifest.get("task") is not None:
+        _check_task(manifest["task"], lambda sound: need(sound, "task"))
     for one in manifests(manifest):  # its sources come next, and have been looked at by then
         sources = one.get("sources", [])
         need(isinstance(sources, list) and all(isinstance(s, dict) for s in sources), "sources")

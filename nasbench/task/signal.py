@@ -81,6 +81,23 @@ class Signal:
             more = {"categories": list(self.categories)}
         return {"kind": self.kind, "shape": list(self.shape), "dtype": self.dtype, **more}
 
+    @classmethod
+    def from_description(cls, described: Mapping[str, Any]) -> Signal:
+        """The signal that `describe` told of, as a manifest has it.
+
+        Example:
+            >>> tokens = Signal("tokens", (32,), "uint16", vocabulary=9)
+            >>> Signal.from_description(tokens.describe()) == tokens
+            True
+        """
+        return cls(
+            described["kind"],
+            tuple(described["shape"]),
+            described["dtype"],
+            described.get("vocabulary", 0),
+            tuple(described.get("categories", ())),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

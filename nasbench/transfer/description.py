@@ -18,7 +18,7 @@ from nasbench.task import Task
 __all__ = ["FEATURES", "Description", "image_features", "manifest_features"]
 
 FEATURES: Mapping[str, str] = {
-    "train_images": "training images",
+    "train_images": "training images, or other examples",
     "classes": "classes",
     "channels": "1 grey, 3 colour",
     "side": "of an image, in pixels: the root of its area",
@@ -30,7 +30,7 @@ FEATURES: Mapping[str, str] = {
     "colour": "standard deviation over a pixel's channels, the mean; 0 of grey images",
     "class_variance": "share of a pixel's variance that the classes' mean images explain",
 }
-"""What each meta-feature is; of training images alone."""
+"""What each meta-feature is; of training examples alone. From `channels` on they are of images."""
 
 LOGARITHMIC = frozenset({"train_images", "classes", "side"})
 """Counts: twice as many is as far from as many as half."""
@@ -116,21 +116,40 @@ def manifest_features(about: Mapping[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
     if "splits" in about:
         found["train_images"] = about["splits"]["train"]
-    if "classes" in about:
+    if about.get("classes"):  # a number is no class
         found["classes"] = len(about["classes"])
-    if "shape" in about:
+    if len(about.get("shape", ())) == 3 and _of_images(about):
         channels, height, width = about["shape"]
         found |= {"channels": channels, "side": math.sqrt(height * width)}
     return found
 
 
+def _of_images(about: Mapping[str, Any]) -> bool:
+    """Whether a task is one of images; where nothing is said it is."""
+    kind = about.get("signal", {}).get("kind", "image")
+    return bool(kind == "image")
+
+
 def image_features(task: Task) -> dict[str, float]:
-    """Every meta-feature of a task whose images are at hand, by name: see `FEATURES`."""
-    sample = task.train.first(min(len(task.train), MOST_IMAGES))
-    images = sample.images.astype(np.float32) / 255  # [n, channels, height, width]
-    shares = np.bincount(task.train.labels, minlength=len(task.classes)) / len(task.train)
+    """Every meta-feature of a task whose examples are at hand, by name: see `FEATURES`.
+
+    What is of images is not there for other signals, and what is of classes not for numbers.
+    """
+    about = task.describe()
+    found = manifest_features(about)
+    if task.target.kind != "classes":
+        return found
+    shares = np.bincount(task.train.targets, minlength=len(task.classes)) / len(task.train)
     entropy = -float((shares * np.log(shares)).sum())
     most = math.log(len(task.classes))
+    # Even shares leave a rounding error.
+    found["imbalance"] = round(max(1 - entropy / most, 0.0), 9) if most else 0.0
+    return {**found, **_pixel_features(task)} if _of_images(about) else found
+
+
+def _pixel_features(task: Task) -> dict[str, float]:
+    sample = task.train.first(min(len(task.train), MOST_IMAGES))
+    images = sample.images.astype(np.float32) / 255  # [n, channels, height, width]
     total = ((images - images.mean(0)) ** 2).sum(dtype=np.float64)
     within = sum(
         float(((of - of.mean(0)) ** 2).sum(dtype=np.float64))
@@ -139,9 +158,6 @@ def image_features(task: Task) -> dict[str, float]:
     steps = [np.abs(np.diff(images, axis=axis)) for axis in (2, 3)]
     moved = sum(step.size for step in steps)
     return {
-        **manifest_features(task.describe()),
-        # Even shares leave a rounding error.
-        "imbalance": round(max(1 - entropy / most, 0.0), 9) if most else 0.0,
         "pixel_mean": float(images.mean(dtype=np.float64)),
         "pixel_std": float(images.std(dtype=np.float64)),
         "contrast": float(images.std((1, 2, 3)).mean()),

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from nasbench.cli.tasks import task_rows
+from nasbench.task import names
 
 RECIPE = """
 seeds = 1
@@ -101,3 +102,60 @@ def test_as_much_is_shown_as_a_table_knows() -> None:
     assert rows["images"] == "28 x 28 pixels, 1 channel"
     assert str(rows["classes"]).startswith("100: class 0, class 1, ")
     assert str(rows["classes"]).endswith("class 11, ...")
+
+
+def test_tasks_that_ship_are_listed_and_shown(cli):
+    listed = cli("tasks")
+    assert (listed.status, listed.err) == (0, "")
+    lines = dict(line.split(maxsplit=1) for line in listed.out.splitlines())
+    assert list(lines) == list(names())
+    assert (
+        lines["banking77"] == "8,005 train, 1,998 valid, 3,080 test; 32 tokens of 1,403; 77 classes"
+    )
+    shown = cli("tasks", "spoken-digits").out
+    assert "2,400 train, 300 valid, 300 test; sound 1 x 32 x 32 (log-mel)" in shown
+    assert "6: george, jackson, lucas" in shown
+    assert "CC BY-SA 4.0" in shown
+    told = json.loads(cli("tasks", "iris", "--json").out)
+    assert told["signal"] == {
+        "kind": "features", "shape": [4], "dtype": "float32", "categories": [0, 0, 0, 0],
+    }  # fmt: skip
+    refused = cli("tasks", "irs")
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err == "nasbench: unknown task 'irs'; did you mean iris?\n"
+
+
+def test_a_recipe_s_task_is_read_and_said(cli, own):
+    shown = cli("tasks", own)
+    assert shown.status == 0
+    assert [line.split(maxsplit=1)[1] for line in shown.out.splitlines() if "note" in line] == NOTES
+    text = '[task]\nsource = "none"\nname = "cartpole"\ninputs = [4]\noutputs = 2\n'
+    own.write_text(text)
+    rows = [line.split(maxsplit=1) for line in cli("tasks", own).out.splitlines()]
+    assert [name for name, _ in rows] == ["task", "examples", "outputs", "source"]
+    assert rows[1:] == [
+        ["examples", "4 features"], ["outputs", "2: 0, 1"], ["source", "no examples"],
+    ]  # fmt: skip
+    own.write_text("seeds = 1\n")
+    assert cli("tasks", own).err.endswith("own.toml has no task\n")
+
+
+def test_a_number_is_named() -> None:
+    shown = dict(
+        task_rows(
+            {
+                "name": "houses",
+                "classes": [],
+                "shape": [2],
+                "signal": {"kind": "features", "shape": [2], "dtype": "f", "categories": [0, 3]},
+                "target": {"kind": "number", "names": ["price"]},
+                "groups": {"town": ["A", "B"]},
+            }
+        )
+    )
+    assert shown == {
+        "task": "houses",
+        "examples": "2 features, 1 of them categories",
+        "number": "price",
+        "by town": "2: A, B",
+    }

@@ -50,12 +50,22 @@ def _late_epochs(manifest: dict[str, Any], datasets: Datasets) -> None:
         datasets[name] = Dataset(dataset.values, {**dataset.about, "epochs": epochs})
 
 
+TASK: dict[str, Any] = {
+    "name": "t",
+    "signal": {"kind": "features", "shape": [2], "dtype": "float32", "categories": [0, 3]},
+    "target": {"kind": "number", "names": ["price"]},
+}
 MANIFESTS: dict[str, tuple[Callable[[dict[str, Any], Datasets], None], str]] = {
     "epochs_1e9": (_recipe("epochs", 10**9), "epochs of short"),
     "epochs_huge": (_recipe("epochs", 10**30), "epochs of short"),
     "seeds_huge": (_recipe("seeds", [7, 2, 10**30]), "seeds of short"),
     "seeds_negative": (_recipe("seeds", [7, 2, -1]), "seeds of short"),
     "epochs_of_data": (_late_epochs, "epochs of recipe/long/valid_accuracy"),
+    "signal": (_entry("task", {"name": "t", "signal": "image"}), "task"),
+    "shape": (_entry("task", {**TASK, "signal": {**TASK["signal"], "shape": ["x"]}}), "task"),
+    "categories": (_entry("task", {**TASK, "signal": {**TASK["signal"], "categories": 5}}), "task"),
+    "target": (_entry("task", {**TASK, "target": {"kind": "number", "names": []}}), "task"),
+    "groups": (_entry("task", {**TASK, "groups": {"by": [1]}}), "task"),
     "engine": (_entry("engine", 7), "engine"),
     "versions": (_entry("versions", {"torch": [2]}), "versions"),
 }

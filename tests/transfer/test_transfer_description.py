@@ -10,7 +10,7 @@ import pytest
 
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
-from nasbench.task import Split, Task
+from nasbench.task import Signal, Split, Target, Task, get
 from nasbench.transfer import Description, describe, image_features
 from nasbench.transfer.description import FEATURES
 
@@ -115,3 +115,17 @@ def test_a_shipped_task_is_described_by_its_images_and_a_recipe_by_its_task(tmp_
     assert (describe(recipe).hash, describe(recipe).features) == (digits.hash, digits.features)
     with pytest.raises(NasbenchError, match="did you mean digits"):
         describe("digit")
+
+
+def test_other_signals_are_told_by_what_does_not_need_images() -> None:
+    tokens = Split(np.ones((6, 4), np.uint16), np.array([0, 0, 0, 0, 1, 2]))
+    task = Task("t", tokens, tokens, tokens, ("a", "b", "c"), signal=Signal("tokens", vocabulary=3))
+    shares = np.array([4, 1, 1]) / 6
+    imbalance = 1 + (shares * np.log(shares)).sum() / np.log(3)
+    expected = {"train_images": 6, "classes": 3, "imbalance": pytest.approx(imbalance)}
+    assert image_features(task) == expected
+    numbers = Split(tokens.inputs, np.arange(6.0))
+    task = Task("t", numbers, numbers, numbers, signal=task.signal, target=Target("number", ("y",)))
+    assert image_features(task) == {"train_images": 6}
+    sound = get("spoken-digits")
+    assert image_features(sound).keys() == {"train_images", "classes", "imbalance"}
