@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._npz import Npz
+from nasbench._npz import SMALL, Npz, open_npz
 from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.task.base import SPLITS, Images, as_images, mean_pool
 from nasbench.task.unread import named
@@ -22,6 +22,7 @@ __all__ = [
     "lower_keys",
     "numbered",
     "pair_of",
+    "said_kind",
     "square_images",
 ]
 
@@ -80,20 +81,29 @@ def _lacks(file: Npz, key: str) -> NasbenchError:
     )
 
 
+def said_kind(path: Path) -> str:
+    """The signal that an array `kind` of a file names; nothing where there is none such."""
+    with open_npz(path, wanted=lambda key: key.lower() == "kind", most=SMALL) as file:
+        for key, header in file.arrays.items():
+            if header.dtype.kind == "U" and header.shape in ((), (1,)):
+                said = file.array(key)[0] if header.shape else file.text(key)
+                return str(said) if said in KINDS else ""
+    return ""
+
+
 def kind_of_arrays(file: Npz, pairs: Pairs, asked: str) -> str:
     """What the inputs are: as asked, or as the file says.
 
-    Bytes with three or four sides are images, whatever lies beside them. Else an array `kind`
-    says it, or a `vocabulary` (tokens), or `columns` or `categories` (features); and so do
-    floating-point numbers in columns (features).
+    Bytes with three or four sides are images, whatever lies beside them. Else a `vocabulary` says
+    tokens, `columns` or `categories` features; and so do floating-point numbers in columns.
 
     Args:
         file: with the headers of the inputs, and the names of everything else.
         pairs: of the inputs.
-        asked: by `[task]`.
+        asked: by `[task]`, or by the array `kind`.
 
     Returns:
-        `image` where nothing says anything else; empty where the array `kind` does.
+        `image` where nothing says anything else.
     """
     if asked:
         if asked not in KINDS:
@@ -103,8 +113,6 @@ def kind_of_arrays(file: Npz, pairs: Pairs, asked: str) -> str:
     if header.dtype == np.uint8 and len(header.shape) in (3, 4):
         return "image"
     beside = {key.lower() for key in file.passed_over}
-    if "kind" in beside:
-        return ""
     for sign, kind in SIGNS.items():
         if sign in beside:
             return kind

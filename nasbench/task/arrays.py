@@ -17,6 +17,7 @@ from nasbench.task.array_names import (
     kind_of_arrays,
     numbered,
     pair_of,
+    said_kind,
     square_images,
 )
 from nasbench.task.base import Task, check_names, check_size
@@ -77,6 +78,7 @@ def npz(
     check_names(name, classes or ("0", "1"))  # before what may be large is read
     if size:
         check_size(size)
+    kind = kind or said_kind(path)
     source = {"source": utf8(path.name), **(about or {})}
     most = memory() // 3 or _MOST  # as read, in order, and split
     with open_npz(path, wanted=lambda key: pair_of(key) is not None, most=most) as file:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nasbench._files import local
 from nasbench.errors import BadValue, unknown
+from nasbench.task.adult import adult
 from nasbench.task.base import Task
 from nasbench.task.readers import cifar10, digits, fashion16, folder, npz
 from nasbench.task.rows import RowOptions
@@ -38,6 +39,7 @@ _SOURCES: Mapping[str, Callable[..., Task]] = {
     "sound": sounds,
     "text": texts,
     "table": table,
+    "adult": adult,
     "none": without_examples,
 }
 _NEEDED = {

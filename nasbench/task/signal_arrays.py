@@ -14,7 +14,6 @@ from nasbench._files import utf8
 from nasbench._npz import Npz, open_npz
 from nasbench.errors import BadValue
 from nasbench.task.array_names import (
-    KINDS,
     SIGNS,
     Pairs,
     find_pairs,
@@ -100,8 +99,6 @@ def signal_task(
     with open_npz(path, wanted=wanted, most=most) as file:
         pairs = find_pairs(file)
         check_shares(name, set(pairs) - {"train"}, plan.valid, plan.test_share, "example")
-        if not options.kind:
-            options = replace(options, kind=_said_kind(file))
         reader = _Reader(file, name, options, pairs)
         signal, inputs, legend = reader.signal()
         target, targets = reader.targets(inputs)
@@ -125,16 +122,6 @@ def signal_task(
         groups={by: of.names for by, of in groups.items()},
         legend=legend,
     )
-
-
-def _said_kind(file: Npz) -> str:
-    """What the array `kind` says."""
-    key = lower_keys(file)["kind"]
-    header = file.arrays[key]
-    kind = file.text(key) if not header.shape else str(file.array(key).ravel()[0])[:99]
-    if kind not in KINDS:
-        raise file.fault(f"says kind {kind!r}; known: {', '.join(KINDS)}")
-    return kind
 
 
 class _Reader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from nasbench.task.signal import Signal
 from nasbench.task.splitting import SplitPlan
 from nasbench.task.unread import counted
 
-__all__ = ["table"]
+__all__ = ["table", "table_of"]
 
 _FEW = 20
 """Categories that a column may always have."""
@@ -62,23 +63,45 @@ def table(
     for option, columns in (("categories", categories), ("leave_out", leave_out)):
         for column in columns:
             read.column(column, option)
-    kept, labelled = label_rows(name, read, rows, plan or SplitPlan())
-    apart = {rows.target, rows.group, rows.time, *leave_out}
+    about = {"source": utf8(path.name)}
+    return table_of(
+        name,
+        read,
+        rows,
+        plan or SplitPlan(),
+        categories=categories,
+        leave_out=leave_out,
+        about=about,
+    )
+
+
+def table_of(
+    name: str,
+    read: Rows,
+    options: RowOptions,
+    plan: SplitPlan,
+    *,
+    categories: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
+    about: Mapping[str, Any],
+) -> Task:
+    """The task that rows are; see `table`."""
+    kept, labelled = label_rows(name, read, options, plan)
+    apart = {options.target, options.group, options.time, *leave_out}
     features = [column for column in kept.columns if column not in apart]
-    n = sum(map(len, kept.columns[rows.target].values()))
+    n = sum(map(len, kept.columns[options.target].values()))
     check_room(n, 4 * len(features), f"rows of {len(features):,} columns", "use fewer columns")
     found = _Columns(name, kept, frozenset(categories))
     for column in features:
         found.add(column)
     if not found.inputs:
-        raise BadValue(f"task {name}: no column of {path} is left as an input")
-    notes = [f"not read: {counted(list(leave_out), 'column')}, as asked"] if leave_out else []
-    splits = list(labelled.splits)
+        raise BadValue(f"task {name}: no column of {read.source} is left as an input")
+    notes = [f"left out: {counted(list(leave_out), 'column')}"] if leave_out else []
     return labelled.task(
         name,
         Signal("features", (len(found.inputs),), "float32", categories=tuple(found.counts)),
-        {split: np.stack([column[split] for column in found.inputs], 1) for split in splits},
-        about={"source": utf8(path.name)},
+        {s: np.stack([column[s] for column in found.inputs], 1) for s in labelled.splits},
+        about=about,
         legend={"columns": tuple(found.names), **found.legend},
         notes=[*notes, *found.notes()],
     )

@@ -175,7 +175,7 @@ def test_numbers_can_be_categories_and_columns_left_out(here: Path) -> None:
     assert task.signal.categories == (5,)
     assert task.notes == (
         "not read: 15 rows without town",
-        "not read: 3 columns (name, when, price), as asked",
+        "left out: 3 columns (name, when, price)",
     )
 
 
