@@ -313,7 +313,11 @@ def table_bytes(spec: BuildSpec, rows: int) -> int:
         table = build(one, Path(folder) / "one.h5", processes=1, engine="reference", hardware="cpu")
         size = table.path.stat().st_size
     for name, entry in table.manifest["datasets"].items():
-        n = spec.space.size if name == "row_of" else rows
         row = math.prod(entry["shape"][1:]) * np.dtype(entry["dtype"]).itemsize
-        size += (n - 1) * row
+        if name == "row_of":
+            size += (spec.space.size - 1) * row
+        elif name == "ops":
+            size += rows * len(spec.space.choices) * spec.space.ops_dtype.itemsize - row
+        else:
+            size += (rows - 1) * row
     return size

@@ -34,7 +34,7 @@ from nasbench.importers.contract import Contents, check_task
 from nasbench.importers.quantities import NETWORK, check_name, unit
 from nasbench.importers.seconds import check_meaning
 from nasbench.importers.settling import Settled, settle
-from nasbench.space import Space, get
+from nasbench.space import Architectures, Space, get
 from nasbench.table.format import Dataset
 from nasbench.table.reasons import ENDED
 from nasbench.table.scratch import Scratch
@@ -65,7 +65,6 @@ def read(
         NasbenchError: naming the array that is not as it should be.
     """
     of = get(space)
-    of.check_listable("a table")
     check_meaning(seconds)
     with open_npz(source, progress) as npz:
         contents = _contents(npz, of, scratch, seconds)
@@ -140,7 +139,7 @@ class _NpzRecipe:
     numbered: bool
 
 
-def _architectures(npz: Npz, space: Space) -> NDArray[np.int64]:
+def _architectures(npz: Npz, space: Space) -> Architectures:
     """The architecture of each entry, `[N]`."""
     if "architectures" not in npz.arrays:
         raise npz.fault("holds no `architectures`, the strings of its architectures")
@@ -150,7 +149,7 @@ def _architectures(npz: Npz, space: Space) -> NDArray[np.int64]:
     if not 0 < array.shape[0] <= space.size or array.dtype.itemsize > SMALL:
         raise npz.fault(f"holds `architectures` that are {array}; {space.name} has {space.size:,}")
     strings = (string for block in npz.blocks("architectures") for string in block.tolist())
-    return np.asarray([space.index(string) for string in strings], dtype=np.int64)
+    return space.check([space.index(string) for string in strings])
 
 
 def _recipes(npz: Npz) -> dict[str, _NpzRecipe]:

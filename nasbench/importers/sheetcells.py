@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.importers.sheetfile import Block, SheetFile
 from nasbench.importers.sheetlayout import KEYS, Layout
-from nasbench.space import ChoiceSpace, Space
+from nasbench.space import Architectures, ChoiceSpace, Space
 
 __all__ = ["SheetArchitectures", "by_recipe", "places"]
 
@@ -31,11 +31,11 @@ class SheetArchitectures:
         self._of: dict[tuple[str, ...], int] = {}
         self._numeric: bool | None = None
 
-    def rows(self) -> NDArray[np.int64]:
+    def rows(self) -> Architectures:
         """Those met so far, ascending."""
-        return np.unique(np.asarray(list(self._of.values()), dtype=np.int64))
+        return np.unique(self.space.check(list(self._of.values())))
 
-    def read(self, block: Block, start: int) -> NDArray[np.int64]:
+    def read(self, block: Block, start: int) -> Architectures:
         """The architecture of each row of a block, whose first row has that number."""
         columns = [block[self._layout.old[key]].tolist() for key in self._layout.keys]
         written = list(zip(*columns, strict=True))
@@ -46,7 +46,7 @@ class SheetArchitectures:
                 except NasbenchError as error:
                     where = self._sheet.where(start + written.index(cells))
                     raise BadValue(f"{where}: {error}") from None
-        return np.asarray([self._of[cells] for cells in written], dtype=np.int64)
+        return self.space.check([self._of[cells] for cells in written])
 
     def _read(self, cells: Sequence[str]) -> int:
         """The architecture that the cells of a row say, in the order of the layout's keys."""

@@ -109,7 +109,6 @@ def read(source: Path, scratch: Scratch, progress: Progress, options: SheetOptio
         NasbenchError: naming the column, the line or the architecture that is not as it should be.
     """
     of = get(options.space)
-    of.check_listable("a table")
     sheet = open_sheet(source, separator=options.separator, decimal=options.decimal, na=options.na)
     layout = lay_out(sheet, of, options.recipe, options.columns, options.factors)
     architectures = SheetArchitectures(of, sheet, layout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasbench.errors import BadValue
 from nasbench.search.oracle import Oracle, TableOracle
@@ -16,8 +15,8 @@ _TRIES = 100
 """Of a crossover whose child the table does not have."""
 
 
-def searched_rows(oracle: Oracle, *, among_rows: bool) -> NDArray[np.bool_] | None:
-    """Which architectures can be searched, bool `[space.size]`; None: all of the space.
+def searched_rows(oracle: Oracle, *, among_rows: bool) -> Architectures | None:
+    """Which architectures can be searched, ascending; None: all of the space.
 
     Raises:
         BadValue: where the table has a part of the space and nobody asks for a search among
@@ -36,10 +35,10 @@ def searched_rows(oracle: Oracle, *, among_rows: bool) -> NDArray[np.bool_] | No
             f"architectures of {table.space.name}: search among these with --among-rows "
             f"(among_rows=True), or on a surrogate fitted on them"
         )
-    return np.asarray(table.row_of >= 0)
+    return table.architectures
 
 
-def among(space: Space, kept: NDArray[np.bool_]) -> Space:
+def among(space: Space, these: Architectures) -> Space:
     """The same space, whose draws and moves stay among some of its architectures.
 
     Draws are from these, neighbours are those of them that differ in one decision, a mutation is
@@ -51,14 +50,14 @@ def among(space: Space, kept: NDArray[np.bool_]) -> Space:
 
     Args:
         space: to search.
-        kept: which of its architectures these are, `[space.size]`; one at least.
+        these: some of its architectures, one at least.
     """
-    these = np.flatnonzero(kept)
+    kept = frozenset(these.tolist())
     drawn = drawing_from(space, these, 100 * len(these) + 10_000)
 
     def neighbors(_self: Space, architecture: int) -> Architectures:
         near = space.neighbors(architecture)
-        return near[kept[near]]
+        return near[[one in kept for one in near.tolist()]]
 
     def mutate(self: Space, architecture: int, rng: np.random.Generator) -> int:
         near = self.neighbors(architecture)
@@ -67,7 +66,7 @@ def among(space: Space, kept: NDArray[np.bool_]) -> Space:
     def crossover(self: Space, first: int, second: int, rng: np.random.Generator) -> int:
         for _ in range(_TRIES):
             child = space.crossover(first, second, rng)
-            if kept[child]:
+            if child in kept:
                 return child
         return self.mutate(first, rng)
 

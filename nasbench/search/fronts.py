@@ -55,7 +55,7 @@ class Fronts:
         self.reference = np.nanmin(self.values, 0) if some else np.full(len(columns), np.nan)
         self._whole = self._volume(self.true_front) if some else 0.0
         self._oracle = comparison.oracle
-        self._row_of: list[int] = table.row_of.tolist()
+        self._row_of = table.row_finder()
         self._known: dict[tuple[int, int], tuple[float, ...]] = {}
         self._shares: dict[tuple[int, ...], float] = {}
 
@@ -124,7 +124,7 @@ class Fronts:
                     if not any(_no_worse(other, shown) for other in front.values()):
                         front = {a: s for a, s in front.items() if not _no_worse(shown, s)}
                         front[architecture] = shown
-                        rows = tuple(row for a in front if (row := self._row_of[a]) >= 0)
+                        rows = tuple(row for a in front if (row := self._row_of(a)) >= 0)
             found.append(rows)
         return found
 

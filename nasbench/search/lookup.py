@@ -129,7 +129,7 @@ class LookUp:
 
     def _unlisted(self) -> str:
         """How many architectures a predictor can find that have no row; empty of none."""
-        absent = int((self.table.row_of < 0).sum())
+        absent = self.table.space.size - len(self.table.architectures)
         if not absent:
             return ""
         return (
@@ -266,7 +266,7 @@ class LookUp:
         All architectures are equally likely; those that break a limit, or of which the metric
         is not known, are drawn again.
         """
-        rows = self.table.row_of[self.table.row_of >= 0]
+        rows = self.table.rows_of(self.table.architectures)
         worth = {metric: self.column(metric) for metric in self.metrics}
         possible = self.allowed
         if self.has_regret:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -121,16 +121,18 @@ class TableOracle(ListedOracle):
         self.fidelities: tuple[Fidelity, ...] = (_fidelity(table, name),)
         self._seed = training_seed
         self._cost_model = cost_model
-        self.space.check_listable("a search on a table")
-        self._row_of: list[int] = table.row_of.tolist()
+        self._size = self.space.size
+        self._row = table.row_finder()
         self._costs: dict[str, list[float]] = {}
         for cost in costs:
             if cost not in table.metrics.get(name, ()):
                 self._costs[cost] = column_of(table, cost, name).tolist()
         self._columns: dict[int, tuple[dict[str, list[float]], list[float]]] = {}
 
-    def key(self, architecture: int) -> int:
-        return self._row_of[architecture]
+    @property
+    def key(self) -> Callable[[int], int]:
+        """Equal for architectures that share what was trained: their row."""
+        return self._row
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -149,9 +151,9 @@ class TableOracle(ListedOracle):
                 f"this search is on recipe {self.fidelities[0].recipe}, not on {query.recipe}"
             )
         values, seconds = self._columns.get(query.epochs) or self._read(query.epochs)
-        if not 0 <= query.architecture < len(self._row_of):
+        if not 0 <= query.architecture < self._size:
             self.space.check(query.architecture)  # which says what is wrong
-        row = self._row_of[query.architecture]
+        row = self._row(query.architecture)
         if row < 0:
             raise NasbenchError(
                 f"{self.table.name} has no architecture {query.architecture}: search among those "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from nasbench.search.among import among
 from nasbench.search.arrival import arrived
 from nasbench.search.strategy import Goal, Outcome, Query, Strategy, strategy_class
 from nasbench.search.warm_start import begin, drawing_from
-from nasbench.space import Space
+from nasbench.space import Architectures, Space
 from nasbench.table import Table
 
 __all__ = ["Prior", "Screened", "begin_known", "takes_scores"]
@@ -60,7 +60,8 @@ class Prior:
         if table is None:
             raise NasbenchError("the proxies of a prior are read from a table: search on a --table")
         (rows,) = scores_of(table, [self.proxy]).values()
-        scores: NDArray[np.float64] = np.where(table.row_of >= 0, rows[table.row_of], np.nan)
+        row_of = table.row_of
+        scores: NDArray[np.float64] = np.where(row_of >= 0, rows[row_of], np.nan)
         return scores
 
 
@@ -78,7 +79,7 @@ def begin_known(
     start: tuple[int, ...] = (),
     scores: NDArray[np.float64] | None = None,
     keep: float = 1.0,
-    rows: NDArray[np.bool_] | None = None,
+    rows: Architectures | None = None,
 ) -> Strategy:
     """The strategy of that name, see `begin`, with what is known beforehand.
 
@@ -91,7 +92,7 @@ def begin_known(
         start: architectures that come before anything else; none is kept back.
         scores: a proxy's, of each architecture; None where nothing is known.
         keep: the share of the scored that is trained, see `Prior`.
-        rows: which architectures can be searched, `[space.size]`; None: all of them.
+        rows: which architectures can be searched; None: all of them.
 
     Raises:
         NasbenchError: as `begin`, and for a start that is not among the rows.
@@ -99,16 +100,18 @@ def begin_known(
     own = dict(parameters)
     if scores is not None and takes_scores(name):
         own.setdefault(OWN_WAY, scores)
-    drawing, kept = space, rows
-    if rows is not None:
-        lost = [architecture for architecture in start if not rows[architecture]]
+    drawing = space
+    kept = None if rows is None else frozenset(rows.tolist())
+    if rows is not None and kept is not None:
+        lost = [architecture for architecture in start if architecture not in kept]
         if lost:
             raise BadValue(f"the start names architecture {lost[0]}, of which there is no row")
         drawing = among(space, rows)
     if scores is not None and keep < 1:
-        kept = _best(scores, keep) & (True if rows is None else rows)
-        kept[list(start)] = True
-        these = np.flatnonzero(kept)
+        best = np.flatnonzero(_best(scores, keep))
+        these = best if rows is None else np.intersect1d(best, rows)
+        these = np.union1d(these, np.asarray(start, dtype=np.int64))
+        kept = frozenset(these.tolist())
         # As many as there are: then the search draws from all of them again.
         drawing = drawing_from(drawing, these, len(these))
     begun = begin(name, drawing, goal, rng, own, start)
@@ -133,7 +136,7 @@ class Screened:
     Args:
         strategy: whose queries they are.
         goal: gives the metrics of an outcome.
-        kept: whether each architecture of the space may be trained, `[space.size]`.
+        kept: the architectures that may be trained.
         repeats: so many queries in a row that were kept back before end the search.
     """
 
@@ -141,7 +144,7 @@ class Screened:
         self,
         strategy: Strategy,
         goal: Goal,
-        kept: NDArray[np.bool_],
+        kept: Container[int],
         *,
         repeats: int = PATIENCE,
     ) -> None:
@@ -156,7 +159,7 @@ class Screened:
         again = 0
         for _ in range(PATIENCE):
             query = arrived(self._strategy.ask())
-            if query is None or self._kept[query.architecture]:
+            if query is None or query.architecture in self._kept:
                 return query
             again = again + 1 if query.architecture in self._kept_back else 0
             if again >= self._repeats:

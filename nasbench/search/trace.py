@@ -153,11 +153,11 @@ class Trace:
 _COLUMNS = ("architectures", "epochs", "rewards", "finished", "repeats", "trained")
 
 
-def _integers(values: Sequence[Any], least: int, most: int) -> NDArray[np.int64]:
+def _integers(values: Sequence[Any], least: int, most: int) -> NDArray[Any]:
     """A column of whole numbers within bounds; ValueError for anything else, or none."""
     if set(map(type, values)) != {int} or min(values) < least or max(values) > most:
         raise ValueError
-    return np.asarray(values, dtype=np.int64)
+    return np.asarray(values, dtype=np.int64 if most < 2**62 else object)
 
 
 def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:

@@ -186,6 +186,11 @@ class Space(ABC):
         return found
 
     @property
+    def lists_classes(self) -> bool:
+        """Whether it takes a list of the whole space to know which are the same network."""
+        return type(self).classes is not Space.classes
+
+    @property
     def listable(self) -> bool:
         """Whether arrays over all architectures are possible: at most `LISTABLE` of them."""
         return self.size <= LISTABLE
@@ -347,7 +352,7 @@ class Space(ABC):
         checked = self.check(architectures)
         if self._all_distinct:
             found = checked
-        elif type(self).classes is Space.classes:
+        elif not self.lists_classes:
             found = self.index_of(self.normal(self.ops(checked)))
         else:
             found = self.classes[checked]
@@ -367,7 +372,7 @@ class Space(ABC):
     @property
     def _all_distinct(self) -> bool:
         """Whether each architecture stands for itself: then no list is needed to say so."""
-        return type(self).classes is Space.classes
+        return not self.lists_classes
 
     # Moving about.
 

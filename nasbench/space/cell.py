@@ -219,6 +219,14 @@ class CellSpace(Space):
         none = self.operations.index("none")
         return int(self.index_of(np.where(dead, none, self.ops(architecture))))
 
+    @property
+    def lists_classes(self) -> bool:
+        return self.size <= ENUMERABLE
+
+    @property
+    def _all_distinct(self) -> bool:
+        return False
+
     def normal_form(self, architecture: int) -> NormalForm:
         """What tells whether two cells are one function; its edges are places in `pairs`."""
         return self._normalizer.form([self.operations[int(op)] for op in self.ops(architecture)])

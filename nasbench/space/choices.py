@@ -207,7 +207,7 @@ class ChoiceSpace(Space):
 
     @property
     def unique(self) -> int:
-        if not self.rules or type(self).classes is not Space.classes:
+        if not self.rules or self.lists_classes:
             return super().unique
         return ruled.count(self)
 

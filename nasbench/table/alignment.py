@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nasbench.errors import NasbenchError
 from nasbench.space import Architectures
 from nasbench.table.format import LAST, Dataset, mark_of
+from nasbench.table.index import INDEX
 from nasbench.table.table import Table
 
 __all__ = [
@@ -35,7 +36,7 @@ def stored(table: Table) -> tuple[str, ...]:
     return tuple(
         name
         for name in table.manifest["datasets"]
-        if name not in ("rows", "row_of") and not name.startswith(LAST)
+        if name not in INDEX and not name.startswith(LAST)
     )
 
 
@@ -58,9 +59,8 @@ def answered(tables: Sequence[Table]) -> tuple[str, Architectures]:
     """
     if all(table.manifest["sharing"] == "canonical" for table in tables):
         rows = [table.rows for table in tables]
-        return "canonical", np.unique(np.concatenate(rows)).astype(np.int64)
-    known = np.any([table.row_of >= 0 for table in tables], axis=0)
-    return "none", np.flatnonzero(known)
+        return "canonical", np.unique(np.concatenate(rows))
+    return "none", np.unique(np.concatenate([table.architectures for table in tables]))
 
 
 def marks(

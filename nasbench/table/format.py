@@ -38,11 +38,13 @@ __all__ = [
 ]
 
 MAGIC = b"nasbench-table\n"
-VERSION = 1
+VERSION = 2
+"""Of what is written; tables of format 1, with `rows` and `row_of` in place of `ops`, are read."""
+VERSIONS = (1, VERSION)
 BLOCK = 512
 LARGE = 1 << 20
 """Data sets beyond this many bytes hold memory only while they are read."""
-DTYPES = frozenset({"float32", "float64", "int32", "int64", "uint8"})
+DTYPES = frozenset({"float32", "float64", "int32", "int64", "uint8", "uint16"})
 MANIFEST = "manifest"
 LAST = "last/"
 """`last/<recipe>/<metric>` is the last epoch of `recipe/<recipe>/<metric>`, `[rows, seeds]`."""
@@ -108,7 +110,7 @@ class TableFile:
         try:
             header = parse_json(block[len(MAGIC) :].split(b"\n", 1)[0])
             version = int(header["version"])
-            if version == VERSION:
+            if version in VERSIONS:
                 place = header["manifest"]
                 self.length = int(header["length"])
                 self.sha256 = str(header["sha256"])
@@ -117,9 +119,10 @@ class TableFile:
                 self._manifest_place = int(place["offset"]), int(place["length"]), place["sha256"]
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise NasbenchError(f"{self.path} is damaged: its first line cannot be read") from error
-        if version != VERSION:
+        if version not in VERSIONS:
             raise NasbenchError(
-                f"{self.path} has table format {version}, this release reads format {VERSION}"
+                f"{self.path} has table format {version}, this release reads formats "
+                f"{' and '.join(map(str, VERSIONS))}"
             )
 
     def _parse_manifest(self, text: bytes) -> dict[str, Any]:

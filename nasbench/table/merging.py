@@ -266,8 +266,8 @@ def _missing(
         for entry in table.manifest["missing"]:
             meant = row >= 0
             if entry["architectures"]:
-                known = [a for a in entry["architectures"] if 0 <= a < len(table.row_of)]
-                meant &= np.isin(row, table.row_of[known])
+                known = [a for a in entry["architectures"] if 0 <= a < table.space.size]
+                meant &= np.isin(row, table.rows_of(known))
             under = {name for name in holes if covers(entry["scope"], name)}
             # A reason is about this table's data sets, not about others of the same room.
             for scope in [entry["scope"]] if under <= mine else sorted(under & mine):

@@ -42,7 +42,7 @@ def write_file(
             _write_at(file, places[name], array.data)
         _write_at(file, places[MANIFEST], text)
         block = {
-            "version": VERSION,
+            "version": VERSION if "ops" in datasets else 1,
             "length": frame.length,
             "sha256": _hash_behind_block(file),
             "manifest": {

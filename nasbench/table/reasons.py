@@ -13,9 +13,10 @@ from nasbench.table.schema import covers
 if TYPE_CHECKING:
     from nasbench.table.table import Table
 
-__all__ = ["ABSENT", "ENDED", "by_architecture", "of_cost", "of_metric"]
+__all__ = ["ABSENT", "ENDED", "by_architecture", "of_absent", "of_cost", "of_metric"]
 
 ABSENT = "not in the table"
+NEVER = "never: the rules of its space say that it cannot be built"
 ENDED = "a training ended early: it diverged or was cut"
 """Why there is no mean, and nothing of that training, where a curve has ended."""
 _UNTOLD = "the source gives no reason"
@@ -45,11 +46,23 @@ def of_cost(table: Table, device: str, metric: str) -> list[str]:
 
 def by_architecture(table: Table, of_rows: Sequence[str]) -> dict[int, str]:
     """The reasons of the rows for every architecture of the space that has one."""
-    return {
-        architecture: of_rows[row] if row >= 0 else ABSENT
-        for architecture, row in enumerate(table.row_of.tolist())
-        if row < 0 or of_rows[row]
+    if not table.space.listable:  # those that have no row are without number
+        rows = table.rows.tolist()
+        return {one: why for one, why in zip(rows, of_rows, strict=True) if why}
+    row_of = table.row_of
+    reasons = {
+        a: of_rows[row] for a, row in enumerate(row_of.tolist()) if row >= 0 and of_rows[row]
     }
+    absent = np.flatnonzero(row_of < 0)
+    built = table.space.allowed(absent).tolist()
+    for architecture, can_be in zip(absent.tolist(), built, strict=True):
+        reasons[architecture] = ABSENT if can_be else NEVER
+    return dict(sorted(reasons.items()))
+
+
+def of_absent(table: Table, architecture: int) -> str:
+    """Why an architecture has no row."""
+    return ABSENT if table.space.allowed(architecture) else NEVER
 
 
 def _told(

@@ -62,10 +62,7 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
     for key in ("task", "hardware", "versions", "source"):
         need(isinstance(manifest.get(key, {}), dict), key)
     _check_facts(manifest, need)
-    for key in ("rows", "row_of"):
-        need(datasets.get(key, {}).get("dtype") == "int32", key)
-    n = datasets["rows"].get("shape")
-    need(_integers(n) and len(n) == 1 and n[0] > 0, "rows")
+    n = _rows(datasets, need)
     for name, entry in datasets.items():
         shape = entry.get("shape")
         need(_integers(shape), f"shape of {name}")
@@ -122,6 +119,24 @@ def _check_task(task: Mapping[str, Any], need: Callable[[bool], None]) -> None:
 
 def _texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
+
+
+def _rows(
+    datasets: Mapping[str, Mapping[str, Any]], need: Callable[[bool, str], None]
+) -> list[int]:
+    """The shape `[rows]`, of either format."""
+    if "ops" in datasets:
+        shape: Any = datasets["ops"].get("shape")
+        need(datasets["ops"].get("dtype") in ("uint8", "uint16"), "ops")
+        need(_integers(shape) and len(shape) == 2 and min(shape) > 0, "ops")
+        need("rows" not in datasets, "rows")
+        need(datasets.get("row_of", {}).get("dtype", "int32") == "int32", "row_of")
+        return list(shape[:1])
+    for key in ("rows", "row_of"):
+        need(datasets.get(key, {}).get("dtype") == "int32", key)
+    shape = datasets["rows"].get("shape")
+    need(_integers(shape) and len(shape) == 1 and shape[0] > 0, "rows")
+    return list(shape)
 
 
 def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None]) -> None:

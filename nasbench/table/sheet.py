@@ -104,9 +104,9 @@ class Sheet:
         """
         rows = self.table.rows_of(architectures)
         strings = [self.table.space.string(a) for a in architectures.tolist()]
-        once: list[NDArray[Any]] = [architectures, np.asarray(strings, dtype=object)]
+        once: list[NDArray[Any]] = [_numbers(architectures), np.asarray(strings, dtype=object)]
         if self._canonical:
-            once.append(self.table.rows[rows])
+            once.append(_numbers(self.table.rows[rows]))
         means = () if self._spans else self._trained
         found = [
             *(self._mean_at_last(name, rows) for name in means),
@@ -181,3 +181,10 @@ def spread(
     places = [epochs.index(epoch) for epoch in both]
     whole[:, :, places] = values[:, :, [taken.index(epoch) for epoch in both]]
     return whole
+
+
+def _numbers(architectures: Architectures) -> NDArray[Any]:
+    """Architectures as a column; as text where no format's integers hold them."""
+    if architectures.dtype.kind != "O":
+        return architectures
+    return np.asarray([str(one) for one in architectures.tolist()], dtype=object)

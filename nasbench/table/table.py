@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.errors import DamagedFile, NasbenchError, unknown
+from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Architectures, Space, from_description
 from nasbench.table import frames, reasons
 from nasbench.table.columns import Columns, dataset_of, listed
 from nasbench.table.format import LAST, Dataset, TableFile, mark_of
+from nasbench.table.index import RowIndex, rows_of_manifest
 from nasbench.table.metrics import primary
 from nasbench.table.schema import check_manifest
 
@@ -49,7 +50,8 @@ class Table:
 
     def __repr__(self) -> str:
         space = self.manifest["space"]["name"]
-        return f"<Table {self.name}: {len(self.rows):,} rows of {space}, recipes {self.recipes}>"
+        rows = rows_of_manifest(self.manifest)
+        return f"<Table {self.name}: {rows:,} rows of {space}, recipes {self.recipes}>"
 
     # What the table holds.
 
@@ -96,33 +98,33 @@ class Table:
         }
 
     @cached_property
-    def rows(self) -> NDArray[np.int32]:
-        """The architecture of each row, int32 `[rows]`."""
-        rows = self._file.array("rows")
-        if not 0 <= rows.min() <= rows.max() < self.space.size:
-            raise self._misfit()
-        return rows
+    def _index(self) -> RowIndex:
+        return RowIndex(self._file, self.space, self.manifest["sharing"])
 
-    def _misfit(self) -> DamagedFile:
-        return DamagedFile(f"{self.path} is damaged: its rows do not fit its space")
+    @property
+    def rows(self) -> Architectures:
+        """The architecture of each row, `[rows]`."""
+        return self._index.rows
 
-    @cached_property
+    @property
     def row_of(self) -> NDArray[np.int32]:
         """The row of each architecture, int32 `[space.size]`; -1 where the table has none.
 
         In a table that was built, architectures of one class share a row (manifest: `sharing`).
-        """
-        row_of, rows = self._file.array("row_of"), self.rows
-        if row_of.shape != (self.space.size,) or not -1 <= row_of.min() <= row_of.max() < len(rows):
-            raise self._misfit()
-        if not np.array_equal(row_of[rows], np.arange(len(rows))):
-            raise self._misfit()
-        return row_of
+        `rows_of` says the same of some architectures, in spaces of any size.
 
-    @cached_property
+        Raises:
+            Unsupported: where the space is too large to be listed.
+        """
+        return self._index.row_of
+
+    @property
     def architectures(self) -> Architectures:
-        """The architectures that the table answers for, ascending: int64 `[n]`."""
-        return np.flatnonzero(self.row_of >= 0)
+        """The architectures that the table answers for, ascending: `[n]`.
+
+        Of a space of more than a million they are those of its rows, and not all of their classes.
+        """
+        return self._index.architectures
 
     def rows_of(self, architectures: ArrayLike) -> NDArray[np.int32]:
         """The row of each architecture, int32 of the given shape; -1 where the table has none.
@@ -135,7 +137,18 @@ class Table:
             >>> nb.load("nb201-fashion16").rows_of([0, 1]).shape
             (2,)
         """
-        return self.row_of[self.space.check(architectures)]
+        return self._index.find(architectures)
+
+    def row_finder(self) -> Callable[[int], int]:
+        """`rows_of` for one architecture of the space after the other, which is not checked.
+
+        Example:
+            >>> import nasbench as nb
+            >>> table = nb.load("nb201-fashion16")
+            >>> table.row_finder()(7) == table.rows_of(7)
+            np.True_
+        """
+        return self._index.finder()
 
     # Values.
 
@@ -264,7 +277,7 @@ class Table:
         """Which rows of a recipe's metric are predicted, not trained: bool `[rows]`."""
         mark = mark_of(self.recipe(recipe), metric)
         if mark not in self.manifest["datasets"]:
-            return np.zeros(len(self.rows), dtype=np.bool_)
+            return np.zeros(rows_of_manifest(self.manifest), dtype=np.bool_)
         return self._file.array(mark).astype(np.bool_)
 
     def ended(
@@ -284,7 +297,7 @@ class Table:
         name = self.recipe(recipe)
         taken = self.epochs(metric, recipe=name)
         if not self.has_seeds(metric, recipe=name):
-            return np.zeros((len(self.rows), 1), dtype=np.bool_)
+            return np.zeros((rows_of_manifest(self.manifest), 1), dtype=np.bool_)
         place = len(taken) - 1 if epoch == -1 else int(_places("epochs", [epoch], taken)[0])
         return np.asarray(self._columns.ends(f"recipe/{name}/{metric}") <= place)
 
@@ -305,6 +318,8 @@ class Table:
         self, metric: str, *, recipe: str | None = None, epoch: int = -1, seed: int | None = None
     ) -> dict[int, str]:
         """Why what `values` says is NaN: architecture to reason.
+
+        Of a space too large to be listed, architectures without a row are left out.
 
         Args:
             metric: as in `values`.
@@ -339,7 +354,7 @@ class Table:
         """
         row = int(self.rows_of(architecture))
         if row < 0:
-            return reasons.ABSENT
+            return reasons.of_absent(self, architecture)
         device, _, cost = metric.rpartition("/")
         if device and device != "proxy":
             return reasons.of_cost(self, device, cost)[row]
@@ -445,10 +460,13 @@ class Table:
 
     # How it is done.
 
+    @cached_property
+    def _find(self) -> Callable[[int], int]:
+        return self._index.finder()
+
     def _gather(self, column: NDArray[np.float64], architectures: ArrayLike) -> NDArray[np.float64]:
-        row_of = self.row_of
-        if isinstance(architectures, int) and 0 <= architectures < len(row_of):
-            row = row_of[architectures]
+        if type(architectures) is int and 0 <= architectures < self.space.size:
+            row = self._find(architectures)
             return column[row] if row >= 0 else np.float64("nan")
         rows = self.rows_of(architectures)
         values: NDArray[np.float64] = np.where(rows >= 0, column[rows], np.nan)

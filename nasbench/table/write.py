@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 
 from nasbench._names import KEYS, is_key
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
-from nasbench.space import Space
+from nasbench.space import Space, from_description
 from nasbench.table.format import LAST, Dataset, TableFile
+from nasbench.table.index import INDEX, index_datasets, rows_of_file
 from nasbench.table.pack import write_file
 from nasbench.table.published import published
 from nasbench.table.schema import check_manifest
@@ -22,7 +23,6 @@ from nasbench.table.values import impossible
 
 __all__ = ["content_hash", "write_anew", "write_table"]
 
-_INDEX = ("rows", "row_of")
 _PLACES = ("shape", "dtype", "offset", "sha256")
 """What a manifest's entry of a data set says of where it lies, which writing says anew."""
 
@@ -81,16 +81,11 @@ def write_table(
             f"two of {name} are called {twice}: a metric is named by its recipe, its device or "
             f"proxy, so each needs a name of its own"
         )
-    space.check_listable("a table")  # so that rows are int32, too
     architectures = space.check(rows)
     if architectures.ndim != 1 or len(np.unique(architectures)) != len(architectures):
         raise NasbenchError(f"the rows of {name} must be distinct architectures")
     if not len(architectures):
         raise NasbenchError(f"{name} has no rows: a table holds one architecture or more")
-    row_of = np.full(space.size, -1, dtype=np.int32)
-    row_of[architectures] = np.arange(len(architectures), dtype=np.int32)
-    if sharing == "canonical":
-        row_of = row_of[space.classes]
     for key, dataset in datasets.items():
         if dataset.values.shape[:1] != architectures.shape:
             raise NasbenchError(
@@ -111,10 +106,7 @@ def write_table(
         "missing": list(missing),
         "content_sha256": content_hash(architectures, datasets),
     }
-    index = {
-        "rows": Dataset(architectures.astype(np.int32)),
-        "row_of": Dataset(row_of),
-    }
+    index = index_datasets(space, architectures, sharing)
     write_file(path, manifest, {**index, **datasets, **_last_epochs(datasets)}, new=new)
     return Table(path)
 
@@ -150,8 +142,9 @@ def write_anew(path: Path, out: Path) -> None:
         name: Dataset(file.array(name), {k: v for k, v in entry.items() if k not in _PLACES})
         for name, entry in manifest.pop("datasets").items()
     }
-    hashed = {k: v for k, v in datasets.items() if k not in _INDEX and not k.startswith(LAST)}
-    if content_hash(datasets["rows"].values, hashed) != manifest["content_sha256"]:
+    hashed = {k: v for k, v in datasets.items() if k not in INDEX and not k.startswith(LAST)}
+    space = from_description(manifest["space"])
+    if content_hash(rows_of_file(file, space), hashed) != manifest["content_sha256"]:
         raise DamagedFile(f"{path} is damaged: it does not have the content hash it states")
     write_file(out, manifest, datasets)
 
@@ -181,7 +174,12 @@ def content_hash(rows: ArrayLike, datasets: Mapping[str, Dataset]) -> str:
 
     Two builds of one recipe on one machine have the same.
     """
-    digest = hashlib.sha256(np.asarray(rows, dtype="<i8").tobytes())
+    numbers = np.asarray(rows)
+    digest = hashlib.sha256()
+    if numbers.dtype.kind == "O":
+        digest.update(" ".join(map(str, numbers.tolist())).encode())
+    else:
+        digest.update(numbers.astype("<i8").tobytes())
     for name in sorted(datasets):
         dataset = datasets[name]
         if dataset.about.get("kind") in CONTENT_KINDS:

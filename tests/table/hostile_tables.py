@@ -37,6 +37,22 @@ def forged(
     return path
 
 
+def in_format_1(table: Table, path: Path) -> Table:
+    """The same table as releases before 0.2 wrote it: `rows` and `row_of` in place of `ops`."""
+
+    def change(manifest: dict[str, Any], datasets: dict[str, Dataset]) -> None:
+        del datasets["ops"]
+        index = {
+            "rows": Dataset(table.rows.astype(np.int32)),
+            "row_of": Dataset(table.row_of.copy()),
+        }
+        others = dict(datasets)
+        datasets.clear()
+        datasets.update({**index, **others})
+
+    return Table(forged(path, table, change))
+
+
 VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 1.5, 10**9, 2**63, 1e308, "", "x" * 5000, [], {}, [[]], ["a"], {"a": []}),
     *(

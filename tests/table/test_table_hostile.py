@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile_tables import corrupt, forged, mutate
+from hostile_tables import corrupt, forged, in_format_1, mutate
 from made_up_table import write
 
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
@@ -20,8 +20,8 @@ from nasbench.table.dumping import dump
 Datasets = dict[str, Dataset]
 
 
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+@pytest.fixture(scope="module", params=[1, 2], ids=["format_1", "format_2"])
+def table(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Table:
     hardware = {"processor": "a processor", "system": "Linux", "cores": 4}
     about = {
         "task": {"name": "digits", "hash": "0" * 64, "shape": [1, 8, 8], "splits": {"train": 10}},
@@ -32,7 +32,9 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
         "source": {"kind": "csv", "name": "sheet", "licence": "MIT", "citation": "Who, 2026"},
         "sources": [{"name": "first", "hardware": hardware}],
     }
-    return write(tmp_path_factory.mktemp("tables") / "sound.h5", about=about)
+    folder = tmp_path_factory.mktemp("tables")
+    made = write(folder / "sound.h5", about=about)
+    return made if request.param == 2 else in_format_1(made, folder / "old.h5")
 
 
 def _recipe(key: str, value: Any) -> Callable[[dict[str, Any], Datasets], None]:
@@ -116,14 +118,15 @@ def test_seconds_never_run_backwards(table: Table, tmp_path: Path) -> None:
 
 def _rows(name: str, value: int) -> Callable[[dict[str, Any], Datasets], None]:
     def change(_: dict[str, Any], datasets: Datasets) -> None:
-        datasets[name].values[:] = value
+        where = "ops" if name == "rows" and "ops" in datasets else name
+        datasets[where].values[:] = value
 
     return change
 
 
 @pytest.mark.parametrize(
     "change",
-    [_rows("row_of", -1), _rows("row_of", -2), _rows("row_of", 70), _rows("rows", 5)],
+    [_rows("row_of", -1), _rows("row_of", -2), _rows("row_of", 70), _rows("rows", 1)],
     ids=["none", "negative", "beyond", "twice"],
 )
 def test_rows_that_do_not_fit_the_space_are_refused(
