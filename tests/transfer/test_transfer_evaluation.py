@@ -14,7 +14,7 @@ from nasbench.errors import NasbenchError
 from nasbench.report.transfer import write_transfer
 from nasbench.search import Budget
 from nasbench.space import CellSpace, get
-from nasbench.transfer import Evaluation, Held, Repository, evaluate_transfer
+from nasbench.transfer import Held, Repository, TransferEvaluation, evaluate_transfer
 from nasbench.transfer.evaluation import GOOD, LEAST, MEAN, WARM
 from nasbench.transfer.savings import Saving
 
@@ -24,7 +24,7 @@ N = get("nb201-mini").unique
 SEEDS = range(12)
 
 
-def evaluated(folder: Path, out: Path | None = None, **options: object) -> Evaluation:
+def evaluated(folder: Path, out: Path | None = None, **options: object) -> TransferEvaluation:
     given: Mapping[str, object] = {
         "strategies": ["random_search", "local_search"],
         "budget": Budget(evaluations=20),
