@@ -12,153 +12,36 @@ import hashlib
 import json
 import pickle
 import shutil
-import sys
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import forked
 import h5py
 import mutations
 import numpy as np
-import zygote
+from forked import Input
+from good import COMPARE, RECIPE, Seeds, made_up_table, release, searching, toml
 from PIL import Image
 
 import nasbench as nb
-from nasbench.building import BuildSpec, build, read_spec
-from nasbench.cli import main
+from nasbench.building import build, read_spec
 from nasbench.importers import hwnasbench, import_table
-from nasbench.search import compare
-from nasbench.space import CellSpace, get
-from nasbench.surrogate import fit
-from nasbench.table import Dataset, Table, write_table
+from nasbench.search import Comparison, compare
+from nasbench.space import get
 from nasbench.table.format import BLOCK, MAGIC
 
-Make = Callable[[Random, Path], forked.Attempt]
-"""Writes a mutated input into an empty folder; what takes it."""
-
-RECIPE: dict[str, Any] = {
-    "name": "small",
-    "space": {"name": "small", "nodes": 3, "operations": ["none", "nor_conv_1x1"]},
-    "task": {"source": "folder", "path": "images", "size": 8},
-    "seeds": 1,
-    "recipe": {
-        "1ep": {
-            "epochs": 1,
-            "channels": 4,
-            "cells": 1,
-            "batch_size": 8,
-            "learning_rate": 0.1,
-            "momentum": 0.9,
-        }
-    },
-    "device": [{"runtime": "torch", "batch_size": 1, "threads": 1}],
-}
-
-
-class Seeds:
-    """Good inputs, made once in a folder by a process of its own: this one only forks.
-
-    Libraries that have begun threads here would stand still in a fork.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        zygote.run(make_seeds, folder)
-        self.folder = folder
-        self.table = folder / "table.h5"
-        self.surrogate = json.loads((folder / "surrogate.json").read_text(encoding="utf-8"))
-        self.journal = folder / "built.h5.build"
-        self.pickled = {"nasbench201": {"cifar10": release(get("nb201-mini"))}, "fbnet": {}}
-
-
-def make_seeds(folder: Path) -> None:
-    """The files of `Seeds`."""
-    table = made_up_table(folder / "table.h5")
-    fit(table, train=40).save(folder / "surrogate.json")
-    images(folder / "images")
-    sys.argv = ["nasbench", *map(str, searching(folder / "search.jsonl", table.path))]
-    with suppress(SystemExit):
-        main()
-    interrupt(small_spec(), folder / "built.h5")
-    compare(["random_search"], table, out=folder / "compared", **COMPARE)
-
-
-COMPARE: dict[str, Any] = {"budget_evaluations": 4, "seeds": range(3)}
-
-
-def made_up_table(path: Path) -> Table:
-    rng = np.random.default_rng(0)
-    space = nb.space("nb201-mini")
-    rows = space.representatives
-    shape = (len(rows), 2, 3)
-    every = {"kind": "trained", "epochs": [1, 2, 3]}
-    worth = rng.normal(70, 8, (len(rows), 1, 1)) + rng.normal(0, 1, shape)
-    return write_table(
-        path,
-        name="made-up",
-        space=space,
-        rows=rows,
-        sharing="canonical",
-        recipes={"3ep": {"epochs": 3, "seeds": [0, 1]}},
-        datasets={
-            "recipe/3ep/valid_accuracy": Dataset(worth.astype(np.float32), every),
-            "recipe/3ep/train_seconds": Dataset(rng.uniform(1, 2, shape).cumsum(2), every),
-            "recipe/3ep/test_accuracy": Dataset(
-                worth[:, :, -1:], {"kind": "trained", "epochs": [3]}
-            ),
-            "device/toy/latency_ms": Dataset(rng.uniform(1, 9, len(rows)), {"kind": "measured"}),
-        },
-        devices={"toy": {"kinds": {"latency_ms": "measured"}}},
-        missing=[{"scope": "device/toy", "reason": "of another", "architectures": []}],
-        about={"hardware": {"processor": "x"}, "versions": {"numpy": "2"}, "licence": "MIT"},
-    )
+Make = Callable[[Random, Path], Input]
+"""Writes a mutated input into an empty folder."""
 
 
 # Recipes and image folders.
 
 
-def toml(values: Any, name: str = "") -> str:
-    """Plain values as TOML; what TOML has no word for is left as Python writes it."""
-    plain, tables = [], []
-    for key, value in values.items():
-        if isinstance(value, dict):
-            under = f"{name}.{_key(key)}".lstrip(".")
-            tables.append(f"\n[{under}]\n{toml(value, under)}")
-        elif isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
-            under = f"{name}.{_key(key)}".lstrip(".")
-            tables += [f"\n[[{under}]]\n{toml(inner, under)}" for inner in value]
-        else:
-            plain.append(f"{_key(key)} = {_value(value)}\n")
-    return "".join(plain + tables)
-
-
-def _key(key: str) -> str:
-    return key if key.isidentifier() else json.dumps(key)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{_key(k)} = {_value(v)}' for k, v in value.items())}}}"
-    return json.dumps(value) if isinstance(value, str | bool) or value is None else repr(value)
-
-
-def images(folder: Path) -> None:
-    rng = np.random.default_rng(1)
-    for name in ("a", "b"):
-        (folder / name).mkdir(parents=True)
-        for number in range(14):
-            pixels = rng.integers(0, 255, (8, 8), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{number}.png")
-
-
 def recipes(seeds: Seeds) -> Make:
-    def make(rng: Random, folder: Path) -> forked.Attempt:
+    def make(rng: Random, folder: Path) -> Input:
         (folder / "images").symlink_to(seeds.folder / "images")
         written = toml(mutations.mutate(RECIPE, rng))
         if rng.random() < 0.25:
@@ -167,9 +50,15 @@ def recipes(seeds: Seeds) -> Make:
         if rng.random() < 0.1:
             encoded = mutations.data(encoded, rng)
         (folder / "r.toml").write_bytes(encoded)
-        return lambda: read_spec(folder / "r.toml")
+        return _of_a_recipe(folder)
 
     return make
+
+
+def _of_a_recipe(folder: Path, *, sealed: bool = False) -> Input:
+    path = folder / "r.toml"
+    words = ("build", path, "--out", folder / "out.h5", "--dry-run")
+    return Input(words, lambda: read_spec(path), sealed)
 
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "I", "I;16", "F", "HSV", "LAB")
@@ -189,11 +78,13 @@ SUFFIXES = (
 
 
 def image_folders(seeds: Seeds) -> Make:
-    def make(rng: Random, folder: Path) -> forked.Attempt:
+    def make(rng: Random, folder: Path) -> Input:
         root = folder / "images"
         shutil.copytree(seeds.folder / "images", root)
-        for _ in range(rng.randrange(1, 6)):
+        sealed = [
             _one_image(rng, rng.choice((root, root / "a", root / "b")))
+            for _ in range(rng.randrange(1, 6))
+        ]
         task = dict(RECIPE["task"])
         if rng.random() < 0.3:
             for name in rng.sample(("train", "valid", "val", "test", "Test", ".git", "c"), 2):
@@ -202,25 +93,29 @@ def image_folders(seeds: Seeds) -> Make:
             task = mutations.mutate(task, rng)
         written = toml({**RECIPE, "task": task})
         (folder / "r.toml").write_bytes(written.encode("utf-8", "surrogatepass"))
-        return lambda: read_spec(folder / "r.toml")
+        return _of_a_recipe(folder, sealed=any(sealed))
 
     return make
 
 
-def _one_image(rng: Random, folder: Path) -> None:
-    """A file of any mode, format, size and damage, under any name."""
+def _one_image(rng: Random, folder: Path) -> bool:
+    """A file of any mode, format, size and damage, under any name.
+
+    Returns:
+        Whether it is a PNG with a changed chunk whose checksums are right.
+    """
     name = rng.choice(("x", ".x", "._x", "x y", "ü", "3", "x.png")) + rng.choice(SUFFIXES)
     path = folder / name
     size = rng.choice(((8, 8), (8, 8), (1, 1), (1, 900), (33, 7)))
     kind = rng.randrange(6)
     if path.exists() or path.with_suffix(".png").exists():
-        return
+        return False
     if kind == 0:
         path.mkdir()
-        return
+        return False
     if kind == 1:
         path.write_bytes(rng.randbytes(rng.randrange(200)))
-        return
+        return False
     try:
         mode = rng.choice(MODES)
         pixels = rng.randbytes(size[0] * size[1] * 4)
@@ -230,10 +125,13 @@ def _one_image(rng: Random, folder: Path) -> None:
     except (OSError, ValueError, KeyError):  # a mode that the format does not have
         image.save(path.with_suffix(".png"))
         path = path.with_suffix(".png")
-    if kind == 2 and path.is_file():
-        path.write_bytes(mutations.data(path.read_bytes(), rng))
-    if kind == 3 and path.is_file():
+    written = path.read_bytes()
+    sealed = kind == 2 and written.startswith(mutations.PNG) and rng.random() < 0.8
+    if kind == 2:
+        path.write_bytes((mutations.png if sealed else mutations.data)(written, rng))
+    if kind == 3:
         path.rename(path.with_suffix(rng.choice((".png", ".jpg", ".jpeg"))))
+    return sealed
 
 
 # Imports.
@@ -242,7 +140,7 @@ def _one_image(rng: Random, folder: Path) -> None:
 def sheets(seeds: Seeds) -> Make:
     space = nb.space("nb201-mini")
 
-    def make(rng: Random, folder: Path) -> forked.Attempt:
+    def make(rng: Random, folder: Path) -> Input:
         head = ["architecture", "seed", "epoch", "valid_accuracy", "train_seconds", "flops"]
         cells = [
             [space.string(a), seed, epoch, 50 + a + epoch, 2.5 * epoch, 1e6 + a // 2]
@@ -263,42 +161,33 @@ def sheets(seeds: Seeds) -> Make:
             encoded = mutations.data(encoded, rng)
         (folder / "s.csv").write_bytes(encoded)
         options = ("--space", "nb201-mini", "--recipe", "2ep")
-        return ("import", "csv", folder / "s.csv", *options, "--out", folder / "t.h5")
+        return Input(("import", "csv", folder / "s.csv", *options, "--out", folder / "t.h5"))
 
     return make
 
 
-def release(space: Any) -> dict[str, Any]:
-    """HW-NAS-Bench's layout, on a small space."""
-    strings = [{"arch_str": space.string(a)} for a in range(space.size)]
-    costs = {
-        f"{device}_{metric}": [float(a % 7 + 1) for a in range(space.size)]
-        for device in ("edgegpu", "raspi4", "eyeriss", "fpga")
-        for metric in ("latency", "energy")
-    }
-    return {"config": strings, **costs}
+def pickles(seeds: Seeds, space: str = "nb201-mini") -> Make:
+    """HW-NAS-Bench's pickle, of a small space where a function of this process takes it."""
+    good = {"nasbench201": {"cifar10": release(get(space))}, "fbnet": {}}
 
-
-def pickles(seeds: Seeds) -> Make:
-    def make(rng: Random, folder: Path) -> forked.Attempt:
-        path = folder / "p.pickle"
-        if rng.random() < 0.5:
-            changed: Any = mutations.mutate(seeds.pickled, rng)
-            if rng.random() < 0.3:
-                changed["nasbench201"] = np.zeros(2, dtype=rng.choice(("f4", "O", "V8")))
-            written = pickle.dumps(changed, protocol=rng.randrange(6))
-        else:
-            written = pickle.dumps(seeds.pickled, protocol=rng.randrange(6))
+    def make(rng: Random, folder: Path) -> Input:
+        path, out = folder / "p.pickle", folder / "t.h5"
+        changed: Any = mutations.mutate(good, rng) if rng.random() < 0.5 else good
+        if changed is not good and isinstance(changed, dict) and rng.random() < 0.3:
+            changed["nasbench201"] = np.zeros(2, dtype=rng.choice(("f4", "O", "V8")))
+        written = pickle.dumps(changed, protocol=rng.randrange(6))
         if rng.random() < 0.7:
             written = mutations.data(written, rng)
         path.write_bytes(written)
-        return lambda: _import_mini(path, folder / "t.h5")
+        options = ("--dataset", "cifar10", "--out", out)
+        words = ("import", "hw-nas-bench", path, *options)
+        return Input(words, lambda: _import_release(path, out, space))
 
     return make
 
 
-def _import_mini(source: Path, out: Path) -> None:
-    hwnasbench.get = lambda name: get("nb201-mini")  # type: ignore[assignment] # in a child alone
+def _import_release(source: Path, out: Path, space: str) -> None:
+    hwnasbench.get = lambda name: get(space)  # type: ignore[assignment] # in a child alone
     import_table("hw-nas-bench", source, out, dataset="cifar10")
 
 
@@ -325,15 +214,16 @@ def rewritten(path: Path, out: Path, change: Callable[[dict[str, Any]], Any]) ->
 
 
 def tables(seeds: Seeds) -> Make:
-    def make(rng: Random, folder: Path) -> forked.Attempt:
+    def make(rng: Random, folder: Path) -> Input:
         path = folder / "t.h5"
-        if rng.random() < 0.15:
+        sealed = rng.random() >= 0.15
+        if not sealed:
             path.write_bytes(mutations.data(seeds.table.read_bytes(), rng))
         elif rng.random() < 0.25:
             _lying_arrays(path, rng)
         else:
             rewritten(seeds.table, path, lambda m: mutations.mutate(m, rng))
-        return rng.choice(
+        words = rng.choice(
             (
                 ("info", path),
                 ("query", path, rng.choice((0, 7, 124))),
@@ -345,6 +235,7 @@ def tables(seeds: Seeds) -> Make:
                 ("merge", path, seeds.table, "--out", folder / "m.h5"),
             )
         )
+        return Input(words, sealed=sealed)
 
     return make
 
@@ -379,7 +270,7 @@ def _lying_arrays(path: Path, rng: Random) -> None:
 
 
 def surrogates(seeds: Seeds) -> Make:
-    def make(rng: Random, folder: Path) -> forked.Attempt:
+    def make(rng: Random, folder: Path) -> Input:
         document = copy.deepcopy(seeds.surrogate)
         document.pop("sha256")
         if rng.random() < 0.5:
@@ -395,16 +286,18 @@ def surrogates(seeds: Seeds) -> Make:
             text_ = json.dumps(document, sort_keys=True).encode()
             document["sha256"] = hashlib.sha256(text_).hexdigest()
         written = json.dumps(document, sort_keys=True).encode()
-        if rng.random() < 0.1:
+        sealed = isinstance(document, dict) and rng.random() >= 0.1
+        if not sealed:
             written = mutations.data(written, rng)
         path = folder / "s.json"
         path.write_bytes(written)
-        return rng.choice(
+        words = rng.choice(
             (
                 ("search", "random_search", "--surrogate", path, "--budget-evaluations", 3),
                 ("surrogate", "score", path, seeds.table),
             )
         )
+        return Input(words, sealed=sealed)
 
     return make
 
@@ -412,91 +305,86 @@ def surrogates(seeds: Seeds) -> Make:
 # Journals.
 
 
-def small_spec() -> BuildSpec:
-    base = nb.Recipe(
-        epochs=1, train_images=20, valid_images=20, test_images=20, channels=4, cells=1
-    )
-    space = CellSpace("small", 3, ("none", "skip_connect"))
-    return BuildSpec("small", space, nb.task("digits"), (0, 1), {"1ep": replace(base)}, ())
+def lines(path: Path, rng: Random) -> bool:
+    """Change lines of a journal of checksummed JSON.
 
-
-def interrupt(spec: BuildSpec, out: Path) -> None:
-    """A build that is stopped when all but one training is done."""
-
-    def stop(what: str, done: int, total: int) -> None:
-        if what == "training" and done == total - 1:
-            raise KeyboardInterrupt
-
-    with suppress(KeyboardInterrupt):
-        build(spec, out, processes=1, engine="reference", progress=stop)
-
-
-def lines(path: Path, rng: Random) -> bytes:
-    """A journal of checksummed JSON lines, some of them changed, their checksums right."""
+    Returns:
+        Whether the checksum of all that is changed is right.
+    """
     found = path.read_bytes().split(b"\n")
     full = [number for number, line in enumerate(found) if line]
+    sealed = True
     for _ in range(rng.choice((1, 1, 2))):
         number = rng.choice(full)
-        checksum, space, text = found[number].partition(b" ")
         kind = rng.randrange(8)
-        with_checksum = len(checksum) == 8 and space
         try:
-            entry = json.loads(text if with_checksum else found[number])
+            entry = json.loads(found[number].partition(b" ")[2])
         except (ValueError, RecursionError):  # of a line that is changed already
             kind = 5
         if kind < 5:
-            changed = json.dumps(mutations.mutate(entry, rng), separators=(",", ":")).encode()
-            checked = b"%08x %s" % (zlib.crc32(changed), changed)
-            found[number] = checked if with_checksum else changed
+            changed = json.dumps(mutations.mutate(entry, rng), separators=(",", ":"))
+            found[number] = _with_checksum(changed.encode())
         elif kind == 5:
             found[number] = mutations.data(found[number], rng)
+            sealed = False
         elif kind == 6:
             found.insert(number, found[rng.choice(full)])
         else:
-            deep = b"[" * 200_000
-            found[number] = b"%08x %s" % (zlib.crc32(deep), deep)
-    return b"\n".join(found)
+            found[number] = _with_checksum(b"[" * 200_000)
+    path.write_bytes(b"\n".join(found))
+    return sealed
+
+
+def _with_checksum(text: bytes) -> bytes:
+    return b"%08x %s" % (zlib.crc32(text), text)
 
 
 def build_journals(seeds: Seeds) -> Make:
-    def make(rng: Random, folder: Path) -> forked.Attempt:
+    def make(rng: Random, folder: Path) -> Input:
         out = folder / "t.h5"
         into = folder / "t.h5.build"
         shutil.copytree(seeds.journal, into)
-        if rng.random() < 0.2:
-            plan = json.loads((into / "plan.json").read_text(encoding="utf-8"))
-            changed = json.dumps(mutations.mutate(plan, rng))
-            (into / "plan.json").write_text(changed, encoding="utf-8")
-        else:
-            (into / "journal.jsonl").write_bytes(lines(into / "journal.jsonl", rng))
-        return lambda: build(small_spec(), out, processes=1, engine="reference")
+        sealed = rng.random() >= 0.2
+        if sealed:
+            sealed = lines(into / "journal.jsonl", rng)
+        else:  # which has no checksum
+            _change_json(into / "plan.json", rng)
+        alone = ("--engine", "reference", "--workers", 1)
+        words = ("build", seeds.recipe, "--out", out, *alone)
+        return Input(words, lambda: build(seeds.spec, out, processes=1, engine="reference"), sealed)
 
     return make
 
 
-def searching(journal: Path, table: Path) -> Sequence[object]:
-    options = ("--table", table, "--budget-evaluations", 6, "--seed", 3)
-    return ("search", "regularized_evolution", *options, "--out", journal)
+def _change_json(path: Path, rng: Random) -> None:
+    changed = mutations.mutate(json.loads(path.read_text(encoding="utf-8")), rng)
+    path.write_text(json.dumps(changed), encoding="utf-8")
 
 
 def search_journals(seeds: Seeds) -> Make:
-    def make(rng: Random, folder: Path) -> forked.Attempt:
+    """Journals of a search, and the runs that a comparison keeps."""
+
+    def make(rng: Random, folder: Path) -> Input:
         if rng.random() < 0.5:
             path = folder / "j.jsonl"
-            path.write_bytes(lines(seeds.folder / "search.jsonl", rng))
-            return searching(path, seeds.table)
+            shutil.copy(seeds.folder / "search.jsonl", path)
+            sealed = lines(path, rng)
+            return Input(searching(path, seeds.table), sealed=sealed)
         into = folder / "compared"
         shutil.copytree(seeds.folder / "compared", into)
-        kept = into / "comparison.json"
+        (folder / seeds.table.name).symlink_to(seeds.table)  # which it names from where it lies
         if rng.random() < 0.3:
-            changed = mutations.mutate(json.loads(kept.read_text(encoding="utf-8")), rng)
-            kept.write_text(json.dumps(changed), encoding="utf-8")
-            from nasbench.search.comparison import Comparison
-
-            return lambda: Comparison.load(into).summary()
-        runs = into / "runs" / "random_search.jsonl"
-        runs.write_bytes(lines(runs, rng))
-        return lambda: compare(["random_search"], seeds.table, out=into, **COMPARE).summary()
+            _change_json(into / "comparison.json", rng)
+            words = ("report", seeds.table, "--compare", into, "--out", folder / "page")
+            return Input(words, lambda: Comparison.load(into).summary())
+        sealed = lines(into / "runs" / "random_search.jsonl", rng)
+        budget = ("--seeds", 3, "--budget-evaluations", COMPARE["budget_evaluations"])
+        of = ("--table", seeds.table, "--strategies", "random_search", "--processes", 1)
+        return Input(
+            ("compare", *of, *budget, "--out", into),
+            lambda: compare(["random_search"], seeds.table, out=into, **COMPARE).summary(),
+            sealed,
+        )
 
     return make
 
@@ -511,3 +399,5 @@ KINDS: dict[str, Callable[[Seeds], Make]] = {
     "surrogates": surrogates,
     "tables": tables,
 }
+BY_COMMAND = {**KINDS, "pickles": partial(pickles, space="nb201")}
+"""The command knows the published space alone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import zlib
 from random import Random
 from typing import Any
 
@@ -16,6 +17,8 @@ NUMBERS = (
     *(0, 1, -1, 2, 7, 255, 256, 2**31 - 1, 2**31, -(2**31) - 1, 2**32, 2**53 + 1, 2**63, -(2**63)),
     *(10**18, 10**30, 10**400, 0.0, -0.0, 0.5, 1e-300, 1e300, 3.5e38, -1e9),
 )
+PNG = b"\x89PNG\r\n\x1a\n"
+"""How a PNG begins."""
 CONSTANTS = (float("nan"), float("inf"), float("-inf"))
 
 
@@ -130,3 +133,24 @@ def data(original: bytes, rng: Random) -> bytes:
         elif place < len(changed):
             changed[place] = rng.choice((0, 0x7F, 0x80, 0xFF))
     return bytes(changed)
+
+
+def png(original: bytes, rng: Random) -> bytes:
+    """A PNG with one chunk changed, its pixels before they are compressed; checksums are right."""
+    chunks = []
+    place = len(PNG)
+    while place < len(original):
+        end = place + 12 + int.from_bytes(original[place : place + 4])
+        chunks.append((original[place + 4 : place + 8], original[place + 8 : end - 4]))
+        place = end
+    number = rng.randrange(len(chunks))
+    kind, held = chunks[number]
+    if kind == b"IDAT" and rng.random() < 0.7:
+        held = zlib.compress(data(zlib.decompress(held), rng))
+    else:
+        held = data(held, rng)
+    chunks[number] = (kind, held)
+    return PNG + b"".join(
+        len(held).to_bytes(4) + kind + held + zlib.crc32(kind + held).to_bytes(4)
+        for kind, held in chunks
+    )
