@@ -87,7 +87,10 @@ def assemble(
         datasets=datasets,
         devices=devices,
         missing=missing,
-        about={key: value for key, value in about.items() if key != "device_descriptions"},
+        about={
+            **spec.describe_family(),
+            **{key: value for key, value in about.items() if key != "device_descriptions"},
+        },
         new=new,
     )
 

@@ -15,7 +15,7 @@ from nasbench.building.crew import Crew
 from nasbench.building.entries import EntryCheck
 from nasbench.building.executor import Unit
 from nasbench.building.journal import BuildFolder, folder_of, holds_plan, nameless, read_plan
-from nasbench.building.ledger import Ledger
+from nasbench.building.ledger import Done, Ledger
 from nasbench.building.limits import check_extent
 from nasbench.building.measuring import count_networks, measure
 from nasbench.building.provenance import hardware as describe_hardware
@@ -283,7 +283,7 @@ def train_missing(crew: Crew, units: Sequence[Unit], done: Ledger, tell: Progres
         tell("training", trained, len(units))
 
 
-def about_build(spec: BuildSpec, engine: str, done: Ledger) -> dict[str, Any]:
+def about_build(spec: BuildSpec, engine: str, done: Done) -> dict[str, Any]:
     """What the manifest says beside the data: where all this comes from."""
     return {
         "origin": "built",

@@ -7,6 +7,7 @@ lifetime, or fits into the memory of one machine.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from nasbench.errors import Unsupported
@@ -39,11 +40,12 @@ def check_sizes(spec: BuildSpec) -> None:
     Raises:
         Unsupported: naming the recipe or device and the limit.
     """
-    *_, height, width = (1, 1, *spec.task.signal.shape)
-    edges = len(spec.space.pairs) if isinstance(spec.space, CellSpace) else 1
-    kernel = max(
-        (_KERNELS.get(name, 0) for name in getattr(spec.space, "operations", ())), default=0
-    )
+    if not isinstance(spec.space, CellSpace):
+        _check_others(spec)
+        return
+    _, height, width = spec.task.shape
+    edges = len(spec.space.pairs)
+    kernel = max(_KERNELS.get(name, 0) for name in spec.space.operations)
     for name, recipe in spec.recipes.items():
         # Three stages of 1, 2 and 4 times the channels, on 1, 1/4 and 1/16 of the pixels; between
         # them two blocks of two 3x3 convolutions and a 1x1 one each.
@@ -61,6 +63,18 @@ def check_sizes(spec: BuildSpec) -> None:
     for device in spec.devices:
         size = device.batch_size * max(channels, spec.task.signal.shape[0]) * height * width
         _check(f"a batch of device {device.name} has", size, "values in a feature map", MOST_INPUTS)
+
+
+def _check_others(spec: BuildSpec) -> None:
+    """What can be said of networks before one is built: their inputs."""
+    each = math.prod(spec.task.signal.shape)
+    for name, recipe in spec.recipes.items():
+        examples = min(recipe.batch_size, recipe.train_images or len(spec.task.train))
+        _check(f"a batch of recipe {name} has", each * examples, "values", MOST_FEATURES)
+    for device in spec.devices:
+        _check(
+            f"a batch of device {device.name} has", each * device.batch_size, "values", MOST_INPUTS
+        )
 
 
 def check_extent(spec: BuildSpec, architectures: int) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from torch import nn
+
 from nasbench._progress import Progress
 from nasbench.building.ledger import Ledger
 from nasbench.building.spec import BuildSpec
 from nasbench.device import Device
 from nasbench.network import network
-from nasbench.network.cell import CellNetwork, as_cell_network
-from nasbench.network.count import count
+from nasbench.network.capability import Whole
+from nasbench.network.cell import as_cell_network
+from nasbench.network.count import count_network
 from nasbench.train.reference import cpu_threads
 
 __all__ = ["count_networks", "counts_of", "measure"]
@@ -37,8 +40,10 @@ def counts_of(spec: BuildSpec, architecture: int) -> dict[str, float]:
     """Parameters and FLOPs of the network that is trained, and of the release's."""
     # One image is too little work for several threads: they would wait for each other.
     with cpu_threads(1):
-        live = count(_network(spec, architecture), spec.task.shape)
-        release = count(_network(spec, architecture, live=False), spec.task.shape)
+        live = count_network(_network(spec, architecture), spec.task.signal)
+        release = live
+        if isinstance(spec.family, Whole):
+            release = count_network(_network(spec, architecture, live=False), spec.task.signal)
     return {
         "parameters": live.parameters,
         "flops": live.flops,
@@ -62,7 +67,7 @@ def measure(
         measured = len(architectures) - len(missing)
         tell(f"measuring {name}", measured, len(architectures))
         for chunk in _chunks(missing):
-            networks = [_network(spec, architecture) for architecture in chunk]
+            networks = [as_cell_network(_network(spec, architecture)) for architecture in chunk]
             costs = device.measure(networks, spec.task.shape)
             entry = {
                 "entry": "measurement",
@@ -75,10 +80,10 @@ def measure(
             tell(f"measuring {name}", measured, len(architectures))
 
 
-def _network(spec: BuildSpec, architecture: int, *, live: bool = True) -> CellNetwork:
-    """What devices run: in the width and depth of the first recipe."""
+def _network(spec: BuildSpec, architecture: int, *, live: bool = True) -> nn.Module:
+    """What devices run: in the sizes of the first recipe."""
     recipe = next(iter(spec.recipes.values()))
-    return as_cell_network(network(spec.space, architecture, spec.task, recipe, live=live))
+    return network(spec.space, architecture, spec.task, recipe, live=live)
 
 
 def _chunks(architectures: list[int]) -> Iterator[list[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ from nasbench._names import KEYS, LONGEST, is_key
 from nasbench._toml import read_toml
 from nasbench.building.limits import check_sizes
 from nasbench.device import DeviceSpec
-from nasbench.errors import BadValue, NasbenchError, Unsupported, shown, unknown
-from nasbench.space import CellSpace, Space
+from nasbench.errors import BadValue, NasbenchError, shown, unknown
+from nasbench.network import family_of
+from nasbench.network.family import CELL, Family
+from nasbench.network.making import check_signal, sizes_of
+from nasbench.space import Space
 from nasbench.space import get as get_space
 from nasbench.space.registry import from_description
 from nasbench.task import Task
@@ -41,8 +44,8 @@ class BuildSpec:
         space: every distinct architecture of it is trained.
         task: to train on.
         seeds: of each architecture's trainings.
-        recipes: by name; each is trained with every seed. Networks are measured in the width
-            and depth of the first.
+        recipes: by name; each is trained with every seed. Networks are measured in the sizes
+            of the first. All sizes of the family stand in them once the spec is made.
         devices: to measure on.
     """
 
@@ -55,7 +58,10 @@ class BuildSpec:
 
     def __post_init__(self) -> None:
         _check_names(self.name, self.recipes, self.devices)
-        *_, height, width = (1, 1, *self.task.signal.shape)
+        check_signal(self.space, self.family, self.task.signal)
+        settled = {name: _settled(name, of, self.family) for name, of in self.recipes.items()}
+        object.__setattr__(self, "recipes", settled)
+        sides = self.task.signal.shape[1:]
         for name, recipe in self.recipes.items():
             for split, images in self.task.splits.items():
                 wanted = getattr(recipe, f"{split}_images")
@@ -64,23 +70,45 @@ class BuildSpec:
                         f"recipe {name}: {split}_images is {wanted}, "
                         f"{self.task.name} has {len(images)} {split} images"
                     )
-            if recipe.crop_padding > max(height, width):
+            if recipe.crop_padding > max(sides, default=0):
                 raise BadValue(
                     f"recipe {name}: crop_padding is {recipe.crop_padding}, more than the images "
-                    f"of {self.task.name} have pixels: {height} x {width}"
+                    f"of {self.task.name} have pixels: {' x '.join(map(str, sides)) or 'none'}"
                 )
         check_sizes(self)
+
+    @property
+    def family(self) -> Family:
+        """What builds the networks."""
+        return family_of(self.space)
+
+    def describe_family(self) -> dict[str, Any]:
+        """What builds the networks, as a key of manifests; cells go without saying."""
+        family = self.family
+        return {} if family.name == CELL else {"family": family.describe()}
 
     def describe(self) -> dict[str, Any]:
         """All of it by name; plain JSON values."""
         return {
             "name": self.name,
             "space": dict(self.space.describe()),
+            **self.describe_family(),
             "task": self.task.describe(),
             "seeds": list(self.seeds),
             "recipes": {name: recipe.describe() for name, recipe in self.recipes.items()},
             "devices": [spec.describe() for spec in self.devices],
         }
+
+
+def _settled(name: str, recipe: Recipe, family: Family) -> Recipe:
+    """The recipe with all of a family's sizes in their place: those of cells are its own."""
+    try:
+        sizes = sizes_of(family, recipe)
+        if family.name != CELL:
+            return replace(recipe, network=sizes)
+        return replace(recipe, **sizes, network={})  # type: ignore[arg-type]
+    except NasbenchError as error:
+        raise type(error)(f"recipe {name}: {error}") from error
 
 
 def check_table_name(name: str) -> None:
@@ -153,7 +181,8 @@ def _parse(values: Mapping[str, Any], path: Path) -> BuildSpec:
 
 def _space(given: object, folder: Path) -> Space:
     if isinstance(given, str):
-        space = get_space(folder / local(given) if given.endswith(".toml") else given)
+        own = given.endswith((".toml", ".py"))
+        space = get_space(folder / local(given) if own else given)
     elif isinstance(given, Mapping):
         for key in given:
             if key not in _SPACE_KEYS:
@@ -161,8 +190,7 @@ def _space(given: object, folder: Path) -> Space:
         space = from_description(given)
     else:
         raise BadValue(f"space is a name, a file or a table [space], got {shown(given)}")
-    if not isinstance(space, CellSpace):
-        raise Unsupported(f"no network is known for architectures of {space.name}")
+    family_of(space)  # what nobody builds is said before the task is read
     return space
 
 

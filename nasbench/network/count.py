@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from nasbench.errors import Unsupported
-from nasbench.network.cell import Shift
+from nasbench.network.cell import CellNetwork, Shift
+from nasbench.network.inputs import example_inputs
+from nasbench.task import Signal
 
-__all__ = ["Counts", "count"]
+__all__ = ["Counts", "count", "count_network"]
 
 _COUNTED = (nn.Conv2d, nn.Linear)
 _FREE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, Shift)
@@ -64,3 +66,24 @@ def count(network: nn.Module, shape: tuple[int, int, int]) -> Counts:
     with torch.inference_mode():
         counted(next(network.parameters()).new_zeros(1, *shape))
     return Counts(sum(p.numel() for p in network.parameters()), flops)
+
+
+def count_network(network: nn.Module, inputs: Signal) -> Counts:
+    """Count a network of any family on one example.
+
+    Cells are counted as their release counts them (see `count`). Of others a multiply-add of a
+    convolution, a matrix product or attention is one; all else counts nothing.
+
+    Args:
+        network: it stays as it is.
+        inputs: what goes in.
+    """
+    if isinstance(network, CellNetwork):
+        channels, height, width = inputs.shape
+        return count(network, (channels, height, width))
+    from torch.utils.flop_counter import FlopCounterMode  # loads PyTorch's compiler: a second
+
+    counted = copy.deepcopy(network).eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        counted(example_inputs(inputs, 1))
+    return Counts(sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2)

@@ -22,7 +22,7 @@ from nasbench.task import get as get_task
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Examples", "Sized", "network", "sizes_of", "started"]
+__all__ = ["Examples", "Sized", "check_signal", "network", "sizes_of", "started"]
 
 
 class Examples(Protocol):
@@ -86,6 +86,17 @@ def sizes_of(family: Family, recipe: Sized | Mapping[str, Size]) -> dict[str, Si
                 f"kind{hint}"
             )
     return check_sizes(family, recipe.network)
+
+
+def check_signal(space: Space, family: Family, inputs: Signal) -> None:
+    """Refuse what a family's networks do not take.
+
+    Raises:
+        Unsupported: in one sentence.
+    """
+    if inputs.kind not in family.signals:
+        takes = " or ".join(sorted(family.signals))
+        raise Unsupported(f"networks of {space.name} take {takes}, and the task has {inputs}")
 
 
 def network(
@@ -177,9 +188,7 @@ def _maker(
     family = family_of(space)
     sizes = sizes_of(family, recipe)
     inputs, outputs = task.signal, task.outputs
-    if inputs.kind not in family.signals:
-        takes = " or ".join(sorted(family.signals))
-        raise Unsupported(f"networks of {space.name} take {takes}, and the task has {inputs}")
+    check_signal(space, family, inputs)
     build = family.build if live or not isinstance(family, Whole) else family.whole
 
     def make() -> nn.Module:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from nasbench.network.inputs import answer_of
 from nasbench.train.recipe import Recipe
 
 __all__ = ["count_right", "evaluate", "loss_of"]
@@ -31,7 +32,7 @@ def evaluate(net: nn.Module, x: Tensor, y: Tensor) -> tuple[float, float]:
     correct = torch.zeros((), device=x.device)
     for start in range(0, len(x), EVALUATION_BATCH):
         labels = y[start : start + EVALUATION_BATCH]
-        logits = net(x[start : start + EVALUATION_BATCH])
+        logits = answer_of(net(x[start : start + EVALUATION_BATCH]))
         loss += F.cross_entropy(logits, labels, reduction="sum")
         correct += count_right(logits, labels)
     return loss.item() / len(x), 100 * correct.item() / len(x)

@@ -15,6 +15,7 @@ from torch import nn
 from nasbench.errors import NasbenchError
 from nasbench.network import started
 from nasbench.network.draws import Draws
+from nasbench.network.inputs import answer_of
 from nasbench.space import Space
 from nasbench.task import Task
 from nasbench.train.feed import Prepared, batch_of, prepare
@@ -107,7 +108,7 @@ def _epochs(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterat
             images, labels = batch_of(x, y, order, chosen)
             done = epoch * steps_per_epoch + step
             rate = recipe.learning_rate_at(done, recipe.epochs * steps_per_epoch)
-            logits = net(images)
+            logits = answer_of(net(images))
             loss = loss_of(logits, labels, recipe)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

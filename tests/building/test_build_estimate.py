@@ -60,8 +60,9 @@ def test_a_large_table_is_as_large_as_its_arrays() -> None:
     row = 2 * (2 * 5 + 5 + 2) * 4 + 4 * 8
     # Decisions of a byte each: six edges and three; and the row of each architecture.
     index = 6 * larger.space.unique - 3 * spec.space.unique + 4 * architectures
+    # HDF5 describes them in blocks of 2,048 bytes.
     found = table_bytes(larger, larger.space.unique) - small
-    assert found == pytest.approx(rows * row + index, abs=40)
+    assert found == pytest.approx(rows * row + index, abs=2_048)
 
 
 def test_the_journal_is_as_large_as_said(spec: BuildSpec, tmp_path: Path) -> None:

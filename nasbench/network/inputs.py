@@ -1,0 +1,60 @@
+"""What goes into networks of any family, made up, and what of their output is the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nasbench.errors import Unsupported
+from nasbench.task import Signal
+
+__all__ = ["answer_of", "example_inputs"]
+
+
+def example_inputs(signal: Signal, n: int, seed: int = 0) -> Tensor:
+    """Noise of a signal's shape, always the same: float32 `[n, *shape]`, or int64 tokens.
+
+    Images, sound and numbers are standard normal, as standardised ones are; tokens and
+    categories are uniform, without padding.
+
+    Args:
+        signal: with its shape.
+        n: examples.
+        seed: of the noise.
+
+    Example:
+        >>> example_inputs(Signal("tokens", (4,), "uint16", vocabulary=50), 2).shape
+        torch.Size([2, 4])
+    """
+    rng = np.random.default_rng(seed)
+    shape = (n, *signal.shape)
+    if signal.kind == "tokens":
+        first = min(2, signal.vocabulary - 1)  # behind padding and the unknown word
+        return torch.from_numpy(rng.integers(first, signal.vocabulary, shape))
+    values = rng.standard_normal(shape, dtype=np.float32)
+    for column, categories in enumerate(signal.categories):
+        if categories:
+            values[:, column] = rng.integers(categories, size=n)
+    return torch.from_numpy(values)
+
+
+def answer_of(given: Any) -> Tensor:
+    """What a network answers: its output, or the first of several.
+
+    Raises:
+        Unsupported: where that is no tensor.
+
+    Example:
+        >>> answer_of((torch.zeros(2, 10), "and more")).shape
+        torch.Size([2, 10])
+    """
+    answer = given[0] if isinstance(given, tuple | list) and given else given
+    if not isinstance(answer, Tensor):
+        raise Unsupported(
+            f"a network gives a tensor, or several of which the first is its answer, and this one "
+            f"gave a {type(given).__name__}"
+        )
+    return answer
