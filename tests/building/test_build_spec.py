@@ -38,6 +38,7 @@ train_images = 100
 def _write(folder: Path, text: str) -> Path:
     path = folder / "mine.toml"
     path.write_text(text)
+    (folder / "own.toml").write_text('name = "own"\ndecisions = {width = [8, 16]}\n')
     return path
 
 
@@ -101,7 +102,7 @@ def test_shipped_recipes_can_be_read(path: Path) -> None:
         ('"nb201-mini"', '"nb201-mni"', "unknown space 'nb201-mni'; did you mean nb201-mini"),
         ('"nb201-mini"', "7", r"space is a name, a file or a table \[space\], got 7"),
         ('"nb201-mini"', "[1]", r"space is a name, a file or a table \[space\], got \[1\]"),
-        ('"nb201-mini"', '"nats-size"', "no network is known for architectures of nats-size"),
+        ('"nb201-mini"', '"own.toml"', "no network is known for architectures of own"),
         ('"nb201-mini"', '"other.toml"', r"cannot read space .*other\.toml: No such file"),
         ('"nb201-mini"', "{ nodes = 3 }", "not the description of a space"),
         ('"nb201-mini"', "{ node = 3 }", r"unknown key of \[space\] 'node'; did you mean nodes"),
@@ -225,3 +226,51 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(NasbenchError, match=r"binary\.toml: it is no UTF-8 text"):
         read_spec(tmp_path / "binary.toml")
+
+
+ANY = """
+space = "darts-mini"
+task = "digits"
+[recipe.short]
+epochs = 1
+"""
+
+
+def test_sizes_of_a_family_stand_in_the_recipe_and_in_what_describes_it(tmp_path: Path) -> None:
+    spec = read_spec(_write(tmp_path, ANY + "[recipe.short.network]\nchannels = 8\n"))
+    said = spec.describe()
+    assert said["family"] == {"name": "darts-mini"}
+    described = said["recipes"]["short"]
+    assert described["network"] == {**spec.family.sizes, "channels": 8}
+    assert not {"channels", "cells"} & described.keys()
+    assert nb.Recipe.from_dict(described) == spec.recipes["short"]
+    left_out = read_spec(_write(tmp_path, ANY))
+    assert left_out.describe()["recipes"]["short"]["network"] == dict(spec.family.sizes)
+
+
+def test_sizes_of_cells_are_described_as_ever(tmp_path: Path) -> None:
+    spec = read_spec(_write(tmp_path, RECIPE + "[recipe.short.network]\ncells = 2\n"))
+    said = spec.describe()
+    assert "family" not in said
+    assert said["recipes"]["short"]["cells"] == 2
+    assert "network" not in said["recipes"]["short"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "why"),
+    [
+        ("dropuot = 1", "recipe short: unknown size .*; did you mean dropout"),
+        ("channels = 1.5", "recipe short: size channels .* is a whole number"),
+        ("channels = [1]", "is a whole number"),
+    ],
+)
+def test_sizes_that_a_family_does_not_have_are_refused(
+    tmp_path: Path, sizes: str, why: str
+) -> None:
+    with pytest.raises(NasbenchError, match=why):
+        read_spec(_write(tmp_path, f"{ANY}[recipe.short.network]\n{sizes}\n"))
+
+
+def test_a_size_of_cells_that_stands_at_the_top_is_refused_for_others(tmp_path: Path) -> None:
+    with pytest.raises(NasbenchError, match=r"channels = 8 .*put it under \[recipe.NAME.network\]"):
+        read_spec(_write(tmp_path, ANY + "channels = 8\n"))
