@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -25,11 +26,14 @@ class PythonFile(NamedTuple):
         path: where it lies, for processes that read it again; no table says it.
         sha256: of its text, hex digits.
         text: what it says.
+        module: the name under which it is imported, of an installed package; empty for a file
+            that is run by itself.
     """
 
     path: Path
     sha256: str
     text: str
+    module: str = ""
 
     @property
     def name(self) -> str:
@@ -61,6 +65,8 @@ def load(file: PythonFile) -> ModuleType:
 
 @cache
 def _run(file: PythonFile) -> ModuleType:
+    if file.module:
+        return _imported(file)
     module = ModuleType(f"_nasbench_user_{file.sha256[:16]}")
     module.__file__ = str(file.path)
     # Where dataclasses and pickles look for what the module defines.
@@ -71,6 +77,19 @@ def _run(file: PythonFile) -> ModuleType:
         del sys.modules[module.__name__]
         raise BadValue(f"{file.name} cannot be run: {where(error, file)}") from error
     return module
+
+
+def _imported(file: PythonFile) -> ModuleType:
+    try:
+        found = import_module(file.module)
+    except Exception as error:  # anybody's module can fail in any way
+        raise NasbenchError(f"module {file.module} cannot be loaded: {error}") from error
+    if read(Path(str(found.__file__))).sha256 != file.sha256:
+        raise NasbenchError(
+            f"module {file.module} says something else here than where this began: install the "
+            f"same version of its package"
+        )
+    return found
 
 
 def where(error: BaseException, file: PythonFile | None = None) -> str:

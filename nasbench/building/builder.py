@@ -14,7 +14,14 @@ from nasbench.building.assemble import assemble
 from nasbench.building.crew import Crew
 from nasbench.building.entries import EntryCheck
 from nasbench.building.executor import Unit
-from nasbench.building.journal import BuildFolder, folder_of, holds_plan, nameless, read_plan
+from nasbench.building.journal import (
+    BuildFolder,
+    another,
+    folder_of,
+    holds_plan,
+    nameless,
+    read_plan,
+)
 from nasbench.building.ledger import Done, Ledger
 from nasbench.building.limits import check_extent
 from nasbench.building.measuring import count_networks, measure
@@ -233,10 +240,11 @@ def check_shards(out: Path, plan: Mapping[str, Any], joining: Shard | None = Non
     if joining:
         holds_plan(out, plan)
     for shard in shards_in(folder_of(out), joining):
-        if read_plan(folder_of(out) / shard.folder) not in (plan, None):
+        found = read_plan(folder_of(out) / shard.folder)
+        if found not in (plan, None):
             raise NasbenchError(
-                f"shard {shard} of {out} is of another recipe, task, engine or version; give "
-                f"another --out, or remove {folder_of(out)}"
+                f"shard {shard} of {out} is of {another(found, plan)}; give another --out, or "
+                f"remove {folder_of(out)}"
             )
 
 

@@ -23,6 +23,7 @@ from nasbench.errors import DamagedFile, NasbenchError
 
 __all__ = [
     "BuildFolder",
+    "another",
     "folder_of",
     "holds_plan",
     "line_of",
@@ -78,10 +79,27 @@ def holds_plan(out: Path, plan: Mapping[str, Any], part: str = "") -> bool:
     found = read_plan(folder)
     if found not in (plan, None):
         raise NasbenchError(
-            f"{folder} holds a build of another recipe, task, engine or version; "
+            f"{folder} holds a build of {another(found, plan)}; "
             f"give another --out than {out}, or remove the folder"
         )
     return found is not None
+
+
+def another(found: Mapping[str, Any] | None, plan: Mapping[str, Any]) -> str:
+    """What sets a plan that was found apart from that of this build, in words."""
+    before, now = (_family((said or {}).get("spec")) for said in (found, plan))
+    if found and before and now and found == _with_family(plan, before):
+        return f"{now.get('name')} as it was, and its text has changed"
+    return "another recipe, task, engine or version"
+
+
+def _family(spec: Any) -> Mapping[str, Any]:
+    family = spec.get("family") if isinstance(spec, Mapping) else None
+    return family if isinstance(family, Mapping) else {}
+
+
+def _with_family(plan: Mapping[str, Any], family: Mapping[str, Any]) -> dict[str, Any]:
+    return {**plan, "spec": {**plan["spec"], "family": dict(family)}}
 
 
 def read_entries(folder: Path, check: Callable[[Entry], Entry]) -> Iterator[Entry]:

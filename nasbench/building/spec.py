@@ -82,17 +82,23 @@ class BuildSpec:
         """What builds the networks."""
         return family_of(self.space)
 
-    def describe_family(self) -> dict[str, Any]:
-        """What builds the networks, as a key of manifests; cells go without saying."""
-        family = self.family
-        return {} if family.name == CELL else {"family": family.describe()}
+    def describe_family(self, *, text: bool = True) -> dict[str, Any]:
+        """What builds the networks, as a key of manifests; cells go without saying.
+
+        Args:
+            text: with that of a user's file, which its hash says shorter.
+        """
+        said = self.family.describe()
+        if said == {"name": CELL}:
+            return {}
+        return {"family": {key: of for key, of in said.items() if text or key != "text"}}
 
     def describe(self) -> dict[str, Any]:
         """All of it by name; plain JSON values."""
         return {
             "name": self.name,
             "space": dict(self.space.describe()),
-            **self.describe_family(),
+            **self.describe_family(text=False),
             "task": self.task.describe(),
             "seeds": list(self.seeds),
             "recipes": {name: recipe.describe() for name, recipe in self.recipes.items()},

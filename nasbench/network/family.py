@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from nasbench.errors import BadValue, Unsupported, shown, unknown
-from nasbench.space import ChoiceSpace, Space
+from nasbench.space import Space
 from nasbench.task import Signal
 
 if TYPE_CHECKING:
@@ -120,8 +120,6 @@ class FunctionFamily:
         sizes: Mapping[str, Size],
     ) -> nn.Module:
         """See `Family.build`."""
-        if not isinstance(space, ChoiceSpace):
-            raise Unsupported(f"{self.name} takes named decisions, and {space.name} has cells")
         return self._build(space.choices_of(architecture), inputs, outputs, **sizes)
 
     def describe(self) -> dict[str, Any]:

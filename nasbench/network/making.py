@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 
+from nasbench._python_file import where
 from nasbench.errors import BadValue, NasbenchError, Unsupported
 from nasbench.network.capability import Starts, Whole
 from nasbench.network.draws import generator_kept, reseed
@@ -198,7 +198,8 @@ def _maker(
             raise
         except Exception as error:  # a user's function can fail in any way
             raise NasbenchError(
-                f"building {space.string(number)} of {space.name} failed: {_told(error)}"
+                f"building {space.string(number)} of {space.name} failed: "
+                f"{where(error, space.source)}"
             ) from error
         if not isinstance(made, torch.nn.Module):
             raise Unsupported(
@@ -207,15 +208,3 @@ def _maker(
         return made
 
     return make, family, number
-
-
-def _told(error: Exception) -> str:
-    """The kind of an error, what it says, and where it was raised last."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = ""
-    if trace is not None:
-        where = f" (line {trace.tb_lineno} of {Path(trace.tb_frame.f_code.co_filename).name})"
-    says = str(error).splitlines()
-    return f"{type(error).__name__}: {says[0] if says else 'no reason given'}{where}"

@@ -7,6 +7,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from nasbench import _python_file
+from nasbench._python_file import PythonFile
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network.family import CELL, Family, FunctionFamily
 from nasbench.space import CellSpace, Space
@@ -56,15 +58,22 @@ def family_of(space: Space) -> Family:
         >>> family_of(nb.space("nb201")).name
         'cell'
     """
+    if space.source is not None and (family := _of_file(space.source)) is not None:
+        return family
     if isinstance(space, CellSpace):
         return _shipped(CELL)
     if space.name in _SHIPPED and _is_named(space):
         return _shipped(space.name)
     if space.name in _registered() and _is_named(space):
         return _entered(space.name)
+    if space.source is not None:
+        raise Unsupported(
+            f"{space.source.name} has no build: it needs def build(choices, inputs, outputs) that "
+            f"returns a torch.nn.Module"
+        )
     raise Unsupported(
         f"no network is known for architectures of {space.name}: bring measurements of them with "
-        f"nasbench import csv"
+        f"nasbench import csv, or name the Python file that builds them"
     )
 
 
@@ -85,6 +94,15 @@ def _shipped(name: str) -> Family:
     module_name, function = _SHIPPED[name].split(":")
     module = import_module(f"nasbench.network.{module_name}")
     return FunctionFamily(name, getattr(module, function), module.SIGNALS)
+
+
+@cache
+def _of_file(file: PythonFile) -> Family | None:
+    """The family that a user's file has, where it has one."""
+    build = getattr(_python_file.load(file), "build", None)
+    if build is None:
+        return None
+    return FunctionFamily(file.name, build, said={"sha256": file.sha256, "text": file.text})
 
 
 @cache

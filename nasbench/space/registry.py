@@ -118,7 +118,7 @@ def _of_module(module: str, name: str) -> Space:
     path = getattr(found, "__file__", None)
     if path is None:
         raise Unsupported(f"module {module} has no file, by which a build could know it again")
-    return _of_user(found, name, _python_file.read(Path(path)))
+    return _of_user(found, name, _python_file.read(Path(path))._replace(module=module))
 
 
 def _of_user(module: ModuleType, name: str, file: PythonFile) -> Space:
