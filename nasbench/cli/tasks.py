@@ -116,5 +116,5 @@ def task_rows(task: Mapping[str, Any]) -> list[tuple[str, object]]:
     elif target := task.get("target"):
         kind = "number" if target["kind"] == "number" else "outputs"
         shown.append((kind, _names(target["names"]) if kind == "outputs" else target["names"][0]))
-    shown += [(f"by {group}", _names(names)) for group, names in task.get("groups", {}).items()]
+    shown += [(f"by {name}", f"{n:,} groups") for name, n in task.get("groups", {}).items()]
     return shown + [("note", note[:_LONGEST]) for note in task.get("notes", ())[:_NOTES]]

@@ -106,7 +106,7 @@ def _check_task(task: Mapping[str, Any], need: Callable[[bool], None]) -> None:
     for key in ("classes", "notes"):
         need(_texts(task.get(key, [])))
     groups = task.get("groups", {})
-    need(isinstance(groups, dict) and all(map(_texts, groups.values())))
+    need(isinstance(groups, dict) and _integers(list(groups.values())))
     if "signal" in task:
         signal, target = task["signal"], task.get("target", {})
         need(isinstance(signal, dict) and isinstance(target, dict))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,10 @@ def _lacks(file: Npz, key: str) -> NasbenchError:
 
 def said_kind(path: Path) -> str:
     """The signal that an array `kind` of a file names; nothing where there is none such."""
-    with open_npz(path, wanted=lambda key: key.lower() == "kind", most=SMALL) as file:
+    with (
+        suppress(NasbenchError),  # of another kind, or a file that reading will refuse
+        open_npz(path, wanted=lambda key: key.lower() == "kind", most=SMALL) as file,
+    ):
         for key, header in file.arrays.items():
             if header.dtype.kind == "U" and header.shape in ((), (1,)):
                 said = file.array(key)[0] if header.shape else file.text(key)

@@ -147,6 +147,9 @@ class Task:
     def _check_groups(self, where: str, split: Split) -> None:
         if set(split.groups) != set(self.groups):
             raise BadValue(f"{where} has groups by {sorted(split.groups)}, not {list(self.groups)}")
+        for name, names in self.groups.items():
+            if not is_name(name) or not all(map(is_name, names)):
+                raise BadValue(f"{where} groups by {name!r:.99} have names of printable letters")
         for name, groups in split.groups.items():
             count = len(self.groups[name])
             sound = groups.shape == (len(split),) and groups.dtype == np.int64
@@ -211,12 +214,15 @@ class Task:
         return digest.hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """What the task is; plain JSON values. Images in classes are what goes without saying."""
+        """What the task is; plain JSON values. Images in classes are what goes without saying.
+
+        Of groups, which may be people, there is their number alone.
+        """
         kinds: dict[str, Any] = {}
         if not self._classifies_images:
             kinds = {"signal": self.signal.describe(), "target": self.target.describe()}
         if self.groups:
-            kinds["groups"] = {name: list(of) for name, of in self.groups.items()}
+            kinds["groups"] = {name: len(of) for name, of in self.groups.items()}
         return {
             "name": self.name,
             "hash": self.hash,

@@ -160,7 +160,8 @@ def as_numbers(where: str, cells: Sequence[str], expected: str) -> NDArray[np.fl
 
 
 def code_groups(cells: Texts) -> Coded:
-    """Groups as numbers: all splits' names, sorted."""
+    """Groups as numbers: all splits' names, sorted; a missing one is `missing`."""
+    cells = {s: ["missing" if is_missing(cell) else cell for cell in of] for s, of in cells.items()}
     names = tuple(sorted({cell for of in cells.values() for cell in of}, key=_by_value))
     place = {group: code for code, group in enumerate(names)}
     return Coded(

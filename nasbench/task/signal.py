@@ -71,8 +71,8 @@ class Signal:
             return f"{shape} tokens of {self.vocabulary:,}"
         if self.kind == "audio":
             return f"sound {shape} ({'log-mel' if len(self.shape) == 3 else 'waveform'})"
-        several = sum(map(bool, self.categories))
-        return f"{shape} features" + (f", {several} of them categories" if several else "")
+        several, s = sum(map(bool, self.categories)), "" if self.shape == (1,) else "s"
+        return f"{shape} feature{s}" + (f", {several} of them categories" if several else "")
 
     def describe(self) -> dict[str, Any]:
         """What it is; plain JSON values."""

@@ -82,7 +82,9 @@ class Tally:
     sentences: Counter[str] = field(default_factory=Counter)
 
     def take(self, about: str, given: Input, status: int, stderr: str) -> None:
-        lines = [line for line in stderr.splitlines() if not line.startswith(NOTE)]
+        said = stderr.splitlines()
+        # The sentence that refuses a task may begin as a note does, and is the last.
+        lines = [line for line in said if not line.startswith(NOTE)] or said[-1:] * bool(status)
         self.sealed += given.sealed
         self.passed += given.sealed and not CHECKSUM.search(stderr)
         # `diff` that finds a difference ends with 1, and says so on stdout alone.

@@ -24,6 +24,7 @@ import mutations
 import numpy as np
 from forked import Input
 from good import COMPARE, RECIPE, Seeds, made_up_table, release, searching, toml
+from own_tasks import own_tasks
 from PIL import Image
 
 import nasbench as nb
@@ -393,6 +394,7 @@ KINDS: dict[str, Callable[[Seeds], Make]] = {
     "build journals": build_journals,
     "csv": sheets,
     "image folders": image_folders,
+    "own tasks": own_tasks,
     "pickles": pickles,
     "recipes": recipes,
     "search journals": search_journals,

@@ -67,7 +67,7 @@ MANIFESTS: dict[str, tuple[Callable[[dict[str, Any], Datasets], None], str]] = {
     "shape": (_entry("task", {**TASK, "signal": {**TASK["signal"], "shape": ["x"]}}), "task"),
     "categories": (_entry("task", {**TASK, "signal": {**TASK["signal"], "categories": 5}}), "task"),
     "target": (_entry("task", {**TASK, "target": {"kind": "number", "names": []}}), "task"),
-    "groups": (_entry("task", {**TASK, "groups": {"by": [1]}}), "task"),
+    "groups": (_entry("task", {**TASK, "groups": {"by": ["a"]}}), "task"),
     "engine": (_entry("engine", 7), "engine"),
     "versions": (_entry("versions", {"torch": [2]}), "versions"),
 }

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
-from nasbench.task import from_spec, names
+from nasbench.task import from_spec, log_mel, names, rows, signal, wav, without
 from nasbench.task.base import MOST_SIZE, SPLITS
 from nasbench.task.images import MOST_BYTES, SUFFIXES
 from nasbench.task.listing import PASSED_OVER
@@ -40,10 +40,10 @@ def test_its_recipes_are_read(tmp_path: Path) -> None:
             Image.fromarray(pixels).save(tmp_path / "my-images" / cls / f"{k}.png")
     images = rng.integers(256, size=(30, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "mine.npz", images=images, labels=np.arange(30) % 2)
-    rows = [(f"of {k % 2}", ["cat", "dog"][k % 2]) for k in range(30)]
-    pd.DataFrame(rows, columns=["text", "label"]).to_csv(tmp_path / "reviews.csv", index=False)
-    rows = [(k, 100 + k % 4, f"house {k}", k / 2) for k in range(30)]
-    houses = pd.DataFrame(rows, columns=["rooms", "postcode", "name", "price"])
+    cells: list[tuple[object, ...]] = [(f"of {k % 2}", ["cat", "dog"][k % 2]) for k in range(30)]
+    pd.DataFrame(cells, columns=["text", "label"]).to_csv(tmp_path / "reviews.csv", index=False)
+    cells = [(k, 100 + k % 4, f"house {k}", k / 2) for k in range(30)]
+    houses = pd.DataFrame(cells, columns=["rooms", "postcode", "name", "price"])
     houses.to_csv(tmp_path / "houses.csv", index=False)
     (tmp_path / "digits").mkdir()
     for k in range(30):
@@ -64,9 +64,9 @@ def test_every_task_that_ships_is_told() -> None:
 
 def test_names_of_splits_and_images_are_those_that_are_read() -> None:
     assert quoted(section("Folders of images")) >= SUFFIXES
-    rows = [line for line in section("Splits").splitlines() if line.startswith("| ")]
+    lines = [line for line in section("Splits").splitlines() if line.startswith("| ")]
     for split in ("train", "valid", "test"):
-        (row,) = (row for row in rows if row.startswith(f"| {split} |"))
+        (row,) = (row for row in lines if row.startswith(f"| {split} |"))
         folders = quoted(row.split("|")[2])
         assert folders == {word for word, of in SPLITS.items() if of == split}
 
@@ -80,6 +80,14 @@ def test_what_is_passed_over_without_a_word_is_named() -> None:
 def test_limits_are_those_that_hold() -> None:
     limits = (GUIDE / "limits.md").read_text(encoding="utf-8")
     assert f"{MOST_SIZE:,} pixels wide and high" in limits
+    assert (
+        f"{rows._LONGEST_CELL.bit_length() - 1} letters in a cell, {signal.MOST_COLUMNS:,}"
+        in limits
+    )
+    assert f"ids of a vocabulary | {signal.MOST_LENGTH:,} and 2^24" in limits
+    assert f"{wav.MOST_BYTES >> 20} MiB, 64 channels, {wav.MOST_RATE:,} samples" in limits
+    assert f"{log_mel.MOST_BANDS} bands, {log_mel.MOST_FRAMES:,} frames" in limits
+    assert f"2^28 numbers of an input, {without.MOST_OUTPUTS:,} outputs" in limits
     assert f"{MOST_BYTES >> 30} GiB, {Image.MAX_IMAGE_PIXELS:,} pixels" in limits
 
 

@@ -91,6 +91,10 @@ def test_a_hash_sees_signal_target_and_groups() -> None:
     }
     assert len(hashes) == 6
     assert task_of("tokens", name="other", legend={"tokens": ("a",)}).hash == base.hash
+    by_speaker = task_of("tokens", **apart, groups={"speaker": ("x", "y", "z")})
+    assert by_speaker.describe()["groups"] == {"speaker": 3}
+    with pytest.raises(NasbenchError, match=r"groups by 'speaker' have names of printable"):
+        task_of("tokens", **apart, groups={"speaker": ("x", "y", "a\nb")})
     assert grouped.first(2).groups["speaker"].tolist() == [0, 1]
 
 
