@@ -46,6 +46,10 @@ def fit(
         int, typer.Option(min=0, max=LARGEST_SEED, help="Of the rows, the folds and the trees.")
     ] = 0,
     features: Features = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="To predict: of the recipe, or a cost; the recipe's primary one."),
+    ] = None,
     complete: Annotated[
         Path | None,
         file_option(
@@ -60,6 +64,7 @@ def fit(
     """
     from nasbench.surrogate import fit as run_fit
     from nasbench.surrogate import write_completed
+    from nasbench.surrogate.completed import check_completable
     from nasbench.table import load
 
     new = not out.exists()
@@ -71,20 +76,24 @@ def fit(
     names = _features(features)
     if len(names) > 1:
         raise NasbenchError("a surrogate sees one list of features: give --features once")
-    fitted = run_fit(opened, recipe=recipe, train=chosen, seed=seed, features=names[0])
+    if complete is not None:
+        check_completable(opened, recipe, metric)
+    fitted = run_fit(
+        opened, recipe=recipe, train=chosen, seed=seed, features=names[0], metric=metric
+    )
     fitted.save(out, new=new)
-    metric = fitted.primary
-    n, tau = len(fitted.trained_on), fitted.out_of_fold_kendall(metric)
+    target = fitted.primary
+    n, tau = len(fitted.trained_on), fitted.out_of_fold_kendall(target)
     document: dict[str, Any] = {
         "surrogate": str(out),
         "sha256": fitted.sha256,
         "trained_on": n,
         "kendall_out_of_fold": tau,
-        "metric": metric,
-        "settings": fitted.document["metrics"][metric]["settings"],
+        "metric": target,
+        "settings": fitted.document["metrics"][target]["settings"],
     }
     text = (
-        f"{out}: {metric} fitted on {n:,} of {len(opened.rows):,} rows; Kendall's tau {tau:.3f} on "
+        f"{out}: {target} fitted on {n:,} of {len(opened.rows):,} rows; Kendall's tau {tau:.3f} on "
         f"folds that were left out. Score it: nasbench surrogate score {out} {table}"
     )
     if complete is not None:
@@ -106,7 +115,8 @@ def score(
         typer.Argument(help="The table to score it on.", autocompletion=complete_table),
     ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="Which prediction of the surrogate; its primary one.")
+        str | None,
+        typer.Option(help="Which prediction of the surrogate; with --sizes its target."),
     ] = None,
     sizes: Annotated[str | None, typer.Option(help="Rows to fit on: 20,50,100.")] = None,
     draws: Annotated[int, typer.Option(min=1, max=10_000, help="Random choices of them.")] = 20,
@@ -133,8 +143,8 @@ def score(
             raise NasbenchError("name a surrogate and a table, or a table and --sizes")
         _score_fitted(Path(what), load(table), metric, as_json)
         return
-    if table is not None or metric is not None:
-        raise NasbenchError("with --sizes name one table, whose primary metric is predicted")
+    if table is not None:
+        raise NasbenchError("with --sizes name one table: its rows are fitted on and scored")
     from nasbench._files import write_json
     from nasbench.report.predictors import size_section, size_table
     from nasbench.report.sections import write_sections
@@ -149,6 +159,7 @@ def score(
             predictors=[name.strip() for name in predictors.split(",")],
             features=_features(features),
             recipe=recipe,
+            metric=metric,
             seed=seed,
             journal=out / "trials.jsonl" if out else None,
             progress=lambda done, total: tell("fitting", done, total),

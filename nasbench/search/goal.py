@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, overload
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from nasbench._limits import MOST_EVALUATIONS, MOST_SECONDS
 from nasbench.errors import BadValue, shown
 from nasbench.table import direction
+from nasbench.table.metrics import is_test
 
 __all__ = [
     "Budget",
@@ -27,11 +27,6 @@ __all__ = [
     "is_test",
     "more_is_better",
 ]
-
-
-def is_test(metric: str) -> bool:
-    """Whether a metric's name speaks of the test split: any of its words is `test`."""
-    return "test" in re.split(r"[^a-z0-9]+", metric.lower())
 
 
 def more_is_better(metric: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import BadValue, NasbenchError
-from nasbench.search.goal import Goal, Outcome, is_test
+from nasbench.search.goal import Goal, Outcome
 from nasbench.search.oracle import (
     ListedOracle,
     Oracle,
@@ -23,6 +23,7 @@ from nasbench.search.oracle import (
 from nasbench.search.protocol import SearchProtocol
 from nasbench.stats import SeedNoise, expected_incumbent, seed_noise
 from nasbench.table import Table, trained_seeds
+from nasbench.table.metrics import is_test
 
 __all__ = ["LookUp"]
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.search.cost_model import CostModel
 from nasbench.search.feasibility import check_feasible
-from nasbench.search.goal import Fidelity, Goal, Limit, Outcome, Query, is_test
+from nasbench.search.goal import Fidelity, Goal, Limit, Outcome, Query
 from nasbench.space import Space
 from nasbench.table import Table
+from nasbench.table.metrics import COSTS_ALONE, is_test
 
 if TYPE_CHECKING:
     from nasbench.surrogate import Surrogate
@@ -30,10 +31,6 @@ __all__ = [
     "column_of",
     "recipe_of",
 ]
-
-
-COSTS_ALONE = "costs"
-"""Stands for the recipe in a table without trainings: one look at what an architecture costs."""
 
 
 class Oracle(Protocol):
@@ -280,8 +277,9 @@ class SurrogateOracle(ListedOracle):
         self._shown = {metric: column.tolist() for metric, column in predicted.items()}
         if table is not None:
             trained = {metric for metrics in table.metrics.values() for metric in metrics}
-            for cost in [cost for cost in costs if cost not in trained]:
-                column, rows = column_of(table, cost, table.recipes[0]), table.row_of
+            recipe = next(iter(table.recipes), COSTS_ALONE)
+            for cost in [cost for cost in costs if cost not in trained | self._shown.keys()]:
+                column, rows = column_of(table, cost, recipe), table.row_of
                 self._shown[cost] = np.where(rows >= 0, column[rows], np.nan).tolist()
 
     def key(self, architecture: int) -> int:

@@ -72,9 +72,9 @@ def summary_of(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _stats(found: Mapping[str, NDArray[np.float64]]) -> dict[str, dict[str, float] | None]:
+def _stats(found: Mapping[str, NDArray[np.float64]]) -> dict[str, dict[str, float | None] | None]:
     """Five numbers over the runs that are known, with their n where it is not all; else None."""
-    stats: dict[str, dict[str, float] | None] = {}
+    stats: dict[str, dict[str, float | None] | None] = {}
     for name, values in found.items():
         known = values[np.isfinite(values)]
         stats[name] = summarize(known).describe() if len(known) else None

@@ -50,9 +50,10 @@ class Summary:
     q25: float
     q75: float
 
-    def describe(self) -> dict[str, float]:
-        """All but the quartiles by name: the form that summaries are written in."""
-        return {name: getattr(self, name) for name in ("mean", "std", "median", "low", "high")}
+    def describe(self) -> dict[str, float | None]:
+        """All but the quartiles by name, None for NaN: the form that summaries are written in."""
+        names = ("mean", "std", "median", "low", "high")
+        return {name: v if math.isfinite(v := getattr(self, name)) else None for name in names}
 
 
 def summarize(values: ArrayLike) -> Summary:

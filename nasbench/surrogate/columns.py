@@ -17,7 +17,9 @@ TABLE_FEATURES = ("proxies", "network", "devices", "early", "table")
 """Features that come from tables: test accuracy is in none of them."""
 
 
-def table_columns(table: Table, name: str, predicted: str | None) -> list[Column]:
+def table_columns(
+    table: Table, name: str, predicted: str | None, metric: str | None = None
+) -> list[Column]:
     """The columns of a feature that comes from a table.
 
     Args:
@@ -28,6 +30,7 @@ def table_columns(table: Table, name: str, predicted: str | None) -> list[Column
             table knows; without `@E` all of them, for a cheaper recipe); `table:PATH` or
             `table:PATH@RECIPE` (the last of another task's table, by name or path).
         predicted: the recipe whose end is predicted, and so no feature.
+        metric: that is predicted: a cost is left out of the feature that would hold it.
     """
     kind, _, rest = name.partition(":")
     if kind == "early":
@@ -40,6 +43,7 @@ def table_columns(table: Table, name: str, predicted: str | None) -> list[Column
     found = [
         _column(table, table.dataset(dataset).values)
         for dataset in table.manifest["datasets"]
+        if dataset not in (metric, f"device/{metric}", f"network/{metric}")
         if dataset.startswith(room) and not dataset.endswith(("_n", "_spread_ms"))
         if table.dataset(dataset).values.ndim == 1
     ]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, Unsupported
+from nasbench.surrogate.fitting import target_of
 from nasbench.surrogate.surrogate import Surrogate
 from nasbench.table import (
     Dataset,
@@ -22,7 +23,7 @@ from nasbench.table import (
 from nasbench.table.format import mark_of
 from nasbench.table.schema import covers
 
-__all__ = ["write_completed"]
+__all__ = ["check_completable", "write_completed"]
 
 KEPT = ("task", "hardware", "versions", "source", "sources", "history", "engine")
 """What a completed table goes on saying of where its trainings come from."""
@@ -63,6 +64,7 @@ def write_completed(
         raise NasbenchError(
             f"the surrogate was fitted on another file than {table.path}: fit it on this one"
         )
+    check_completable(table, surrogate.recipe, surrogate.primary)
     space, recipe = table.space, surrogate.recipe
     shared = table.manifest["sharing"] == "canonical"
     rows = space.representatives if shared else np.arange(space.size)
@@ -100,6 +102,13 @@ def write_completed(
         about={**inherited, "predicted": said, **(about or {})},
         new=new,
     )
+
+
+def check_completable(table: Table, recipe: str | None, metric: str | None) -> None:
+    """Refuse what no training tells: rows of a completed table have trainings, or stand for one."""
+    recipe, target = target_of(table, recipe, metric)
+    if target not in table.metrics.get(recipe, ()):
+        raise Unsupported(f"{target} is of no recipe: only what trainings tell is completed")
 
 
 def _partly_lost(table: Table, surrogate: Surrogate) -> NDArray[np.int64]:

@@ -184,7 +184,11 @@ class Features:
 
     @classmethod
     def make(
-        cls, table: Table, names: Sequence[str] | None = None, predicted: str | None = None
+        cls,
+        table: Table,
+        names: Sequence[str] | None = None,
+        predicted: str | None = None,
+        metric: str | None = None,
     ) -> Features:
         """The features of these names, with the table's columns among them.
 
@@ -193,6 +197,7 @@ class Features:
             names: of `STRUCTURE`, and of what a table knows: see `nasbench.surrogate.columns`;
                 the space's usual ones where left out.
             predicted: the recipe of the table whose end is predicted, and so no feature.
+            metric: that is predicted, and so no feature where it is a cost.
         """
         space = table.space
         chosen = usual_features(space) if names is None else tuple(dict.fromkeys(names))
@@ -205,7 +210,7 @@ class Features:
                 continue
             if name.split(":")[0] not in TABLE_FEATURES:
                 raise unknown("feature", name, [*STRUCTURE, *TABLE_FEATURES])
-            columns += table_columns(table, name, predicted)
+            columns += table_columns(table, name, predicted, metric)
         if not columns:
             return cls(space, chosen, np.empty(0, np.int64), np.empty((0, 0), np.float32))
         rows = np.unique(np.concatenate([rows for rows, _ in columns]))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nasbench._limits import LARGEST_SEED
 from nasbench._version import __version__
-from nasbench.errors import BadValue, NasbenchError, shown
+from nasbench.errors import BadValue, NasbenchError, shown, unknown
 from nasbench.surrogate.document import FORMAT, VERSION
 from nasbench.surrogate.features import Features, stand_ins
 from nasbench.surrogate.predictors import predictor
@@ -22,6 +22,7 @@ from nasbench.surrogate.trees import pack_model
 from nasbench.surrogate.tuning import fit_members, tune
 from nasbench.surrogate.uncertainty import Calibration, LocalSpread
 from nasbench.table import Table, trained_column, trained_values
+from nasbench.table.metrics import COSTS_ALONE, is_test
 
 __all__ = ["fit", "target_of"]
 
@@ -38,32 +39,40 @@ def fit(
     train: float | int | NDArray[np.int64] = 0.5,
     seed: int = 0,
     features: Sequence[str] | None = None,
+    metric: str | None = None,
 ) -> Surrogate:
     """Fit a surrogate on a random part of a table.
 
-    It predicts the recipe's primary metric (`Table.primary`) and, where they are known, the
-    seconds of training; test metrics are never among its targets.
+    It predicts a metric and, where they are known, the seconds of training; test metrics are
+    never among its targets.
 
     Args:
         table: to fit on.
-        recipe: to predict; may be left out where the table has one.
+        recipe: to predict; may be left out where the table has one, or the metric is of none.
         train: how many rows, or which share of them, to fit on; or these very architectures,
             of those that were trained.
         seed: of the choice of rows, of folds and of the trees; 0 or more.
         features: what models see, see `Features.make`.
+        metric: of the recipe; or a cost, `<device>/<metric_unit>`, a count of the network or
+            `proxy/<name>`. What `Table.primary` says where left out.
+
+    Example:
+        >>> import nasbench as nb
+        >>> table = nb.load("nb201-fashion16")
+        >>> nb.surrogate.fit(table, train=20, metric="parameters").primary
+        'parameters'
     """
     import xgboost
 
     if not 0 <= seed <= LARGEST_SEED:
         raise BadValue(f"the seed of a surrogate is 0 or more and below 2**32, got {shown(seed)}")
-    recipe = table.recipe(recipe)
-    target = target_of(table, recipe)
+    recipe, target = target_of(table, recipe, metric)
     chosen = _chosen(table, recipe, target, train, seed)
-    seen = Features.make(table, features, recipe)
+    seen = Features.make(table, features, recipe, target)
     trained = {
         metric: trained_values(table, metric, chosen, recipe=recipe)
-        for metric in (target, "train_seconds")
-        if metric in table.metrics[recipe]
+        for metric in dict.fromkeys((target, "train_seconds"))
+        if metric == target or metric in table.metrics.get(recipe, ())
     }
     metrics = {
         metric: _fit_metric(table, metric, chosen, values, seen, seed)
@@ -76,7 +85,7 @@ def fit(
         "space": dict(table.space.describe()),
         "table": {"name": table.name, "sha256": table.sha256},
         "recipe": recipe,
-        "epochs": table.manifest["recipes"][recipe]["epochs"],
+        "epochs": 1 if recipe == COSTS_ALONE else table.manifest["recipes"][recipe]["epochs"],
         "seed": seed,
         "features": seen.describe(),
         "trained_on": chosen.tolist(),
@@ -86,19 +95,36 @@ def fit(
     return Surrogate(document)
 
 
-def target_of(table: Table, recipe: str) -> str:
-    """The metric that is predicted of a recipe.
+def target_of(
+    table: Table, recipe: str | None = None, metric: str | None = None
+) -> tuple[str, str]:
+    """The recipe and the metric that are predicted where these are asked for.
+
+    A cost is of no recipe: without one, or one of several, it is of `COSTS_ALONE`.
 
     Raises:
-        NasbenchError: where nothing was validated.
+        NasbenchError: for what the table does not have, and test metrics; and without a metric
+            where nothing was validated.
     """
-    target = table.primary(recipe)
+    rooms = ("device/", "network/", "proxy/")
+    found = [name for name in table.manifest["datasets"] if name.startswith(rooms)]
+    costs = [n if n.startswith("proxy/") else n.partition("/")[2] for n in found]
+    of_none = not table.recipes or (metric in costs and len(table.recipes) > 1)
+    chosen = COSTS_ALONE if of_none and recipe in (None, COSTS_ALONE) else table.recipe(recipe)
+    target = metric or table.primary(chosen if table.recipes else None)
+    if target is None and not table.recipes:
+        target = next(iter(costs), None)
     if target is None:
         raise NasbenchError(
-            f"{table.name} has no metric of the validation split in recipe {recipe}: that is what "
-            f"a surrogate predicts, and it is never fitted on test metrics"
+            f"{table.name} has no metric of the validation split in recipe {chosen}: that is what "
+            f"a surrogate predicts where no metric is named, and it is never fitted on test metrics"
         )
-    return target
+    if is_test(target):
+        raise BadValue(f"{target} is of the test split, on which a surrogate is never fitted")
+    known = [*table.metrics.get(chosen, ()), *costs]
+    if target not in known:
+        raise unknown("metric", target, [name for name in known if not is_test(name)])
+    return chosen, target
 
 
 def _chosen(

@@ -102,29 +102,31 @@ def score_sizes(
     predictors: Sequence[str] = ("xgboost",),
     features: Sequence[Sequence[str] | None] = (None,),
     recipe: str | None = None,
+    metric: str | None = None,
     seed: int = 0,
     journal: Path | None = None,
     progress: Progress | None = None,
 ) -> SizeScores:
-    """Fit predictors of a recipe's primary metric on few rows, score them on all others.
+    """Fit predictors of a metric on few rows, score them on all others.
 
     Every predictor sees the same rows; those of a smaller size are among those of a larger.
     Rows of a class that was fitted on are not scored on. The best half is that of the rows
     scored on by what was measured.
 
     Args:
-        table: of measured values; what is predicted is its `Table.primary`.
+        table: of measured values; without a metric its `Table.primary` is predicted.
         sizes: rows fitted on.
         draws: random orders of the rows.
         predictors: names of `PREDICTORS`.
         features: what they see, each a list for `Features.make`; None is the space's usual one.
         recipe: to predict; may be left out where the table has one.
+        metric: to predict, see `fit`.
         seed: of the orders, folds and models; 0 or more.
         journal: a file that keeps trials as they are done; what it has is not done again.
         progress: called after each trial with how many are done, and of how many.
     """
-    recipe = table.recipe(recipe)
-    metric = target_of(table, recipe)
+    named = metric
+    recipe, metric = target_of(table, recipe, named)
     column = trained_column(table, metric, recipe=recipe)
     rows = table.rows.astype(np.int64)[np.isfinite(column)]
     sizes = sorted(set(sizes))
@@ -146,7 +148,7 @@ def score_sizes(
     seen = {name: predictor(name).features for name in predictors}
     plans = list(
         dict.fromkeys(
-            (name, Features.make(table, seen[name] or chosen, recipe).names)
+            (name, Features.make(table, seen[name] or chosen, recipe, metric).names)
             for chosen in features
             for name in predictors
         )
@@ -163,7 +165,8 @@ def score_sizes(
         "seed": seed,
         "level": LEVEL,
     }
-    kept = TrialJournal(journal, {key: about[key] for key in ("sha256", "recipe", "seed", "level")})
+    told = ("sha256", "recipe", "seed", "level", *(("metric",) if named else ()))
+    kept = TrialJournal(journal, {key: about[key] for key in told})
     total = len(plans) * len(sizes) * draws
     trials = []
     with closing(kept):
@@ -173,7 +176,7 @@ def score_sizes(
                 for draw in range(draws):
                     trial = kept.trials.get((name, ",".join(chosen), size, draw))
                     if trial is None:
-                        made = made or Features.make(table, chosen, recipe)
+                        made = made or Features.make(table, chosen, recipe, metric)
                         trial = _trial(data, made, name, size, draw, seed)
                         kept.add(trial)
                     trials.append(trial)

@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-__all__ = ["LESS", "MORE", "Direction", "direction", "primary"]
+__all__ = ["COSTS_ALONE", "LESS", "MORE", "Direction", "direction", "is_test", "primary"]
 
 Direction = Literal["max", "min"]
+
+COSTS_ALONE = "costs"
+"""What stands for the recipe where nothing was trained, or none is meant."""
 
 LESS = """
 loss error err wer cer mae mse rmse msle rmsle mape smape nll nlpd logloss xent crossentropy entropy
@@ -67,6 +70,11 @@ def direction(metric: str) -> Direction | None:
             negated = any(sign in words for sign in ("neg", "negative", "minus"))
             return ("min" if found == "max" else "max") if negated else found
     return None
+
+
+def is_test(metric: str) -> bool:
+    """Whether a metric's name speaks of the test split: any of its words is `test`."""
+    return "test" in re.split(r"[^a-z0-9]+", metric.lower())
 
 
 def primary(metrics: Iterable[str]) -> str | None:

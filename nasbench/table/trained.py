@@ -18,7 +18,18 @@ Floats = NDArray[np.float64]
 def trained_column(
     table: Table, metric: str, *, recipe: str | None = None, epoch: int = -1
 ) -> Floats:
-    """`Table.column` of a recipe's metric without predictions: float64 `[rows]`."""
+    """A metric of every row without predictions: float64 `[rows]`.
+
+    Args:
+        table: to read.
+        metric: of the recipe, as `Table.column` takes it; or what no training tells: a count of
+            the network, `<device>/<metric_unit>` or `proxy/<name>`.
+        recipe: may be left out where the table has one, or the metric is of none.
+        epoch: of a recipe's metric, after how many; -1 is the last.
+    """
+    alone = _alone(table, metric)
+    if alone is not None:
+        return alone
     column = table.column(metric, recipe=recipe, epoch=epoch)
     return np.where(table.predicted(metric, recipe=recipe), np.nan, column)
 
@@ -26,8 +37,11 @@ def trained_column(
 def trained_seeds(table: Table, metric: str, *, recipe: str | None = None) -> Floats:
     """Each training's value at the recipe's end: float64 `[rows, seeds]`.
 
-    A metric that is kept as one number is one column.
+    A metric that is kept as one number, or that no training tells, is one column.
     """
+    alone = _alone(table, metric)
+    if alone is not None:
+        return alone[:, None]
     recipe = table.recipe(recipe)
     if not table.has_seeds(metric, recipe=recipe):
         return trained_column(table, metric, recipe=recipe)[:, None]
@@ -52,3 +66,13 @@ def trained_means(
     found = trained_column(table, metric, recipe=recipe)
     rows = table.rows_of(architectures)
     return np.where(rows >= 0, found[rows], np.nan)
+
+
+def _alone(table: Table, metric: str) -> Floats | None:
+    """The column of what no training tells; None of a recipe's metric."""
+    room, _, name = metric.rpartition("/")
+    if room in table.devices:
+        return table.device_column(room, name)
+    if room == "proxy" or f"network/{metric}" in table.manifest["datasets"]:
+        return table.column(metric)
+    return None

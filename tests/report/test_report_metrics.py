@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from nasbench.errors import NasbenchError
 from nasbench.report import Report, write_comparison, write_report
 from nasbench.report.judged import Judged
 from nasbench.search import Objective
-from nasbench.surrogate import Surrogate, fit, score, score_sizes
+from nasbench.surrogate import Surrogate, fit, score, score_sizes, write_completed
 from nasbench.table import Dataset, Table, direction, write_table
 from nasbench.table.metrics import primary
 
@@ -142,8 +143,48 @@ def test_a_table_of_costs_alone(make: MakeTable, tmp_path: Path) -> None:
     found = nb.compare(["random_search"], table, budget_evaluations=4, seeds=[0], metric=cost)
     page = write_comparison(found, tmp_path / "b").read_text(encoding="utf-8")
     assert "holds costs alone" in page
-    with pytest.raises(NasbenchError, match="holds no trainings"):
-        fit(table)
+
+
+@pytest.mark.parametrize("metric", [None, "npu/latency_ms"])
+@pytest.mark.parametrize("trained", [None, "valid_miou"])
+def test_surrogates_learn_costs(
+    make: MakeTable, tmp_path: Path, metric: str | None, trained: str | None
+) -> None:
+    table = make(trained)
+    surrogate = fit(table, train=60, metric=metric)
+    target = metric or trained or "npu/latency_ms"
+    assert surrogate.primary == target
+    assert surrogate.recipe == ("r" if trained else "costs")
+    surrogate.save(tmp_path / "s.json")
+    found = score(Surrogate.load(tmp_path / "s.json"), table)
+    assert found.metric == target
+    assert stats.kendalltau(found.measured, found.predicted).statistic > 0.3
+    sizes = score_sizes(table, [20], draws=1, predictors=["ridge"], metric=metric)
+    assert sizes.about["metric"] == target
+    searched = nb.compare(
+        ["random_search"],
+        table,
+        budget_evaluations=9,
+        seeds=[0],
+        metric=target,
+        surrogate=tmp_path / "s.json",
+    )
+    predicted = surrogate.predict(target, searched.traces["random_search"][0].architectures)
+    rewards = searched.traces["random_search"][0].rewards
+    assert rewards.tolist() == (predicted if target == trained else -predicted).tolist()
+
+
+def test_what_is_predicted_is_no_feature_and_what_is_none_is_refused(make: MakeTable) -> None:
+    table = make("valid_miou")
+    with pytest.raises(NasbenchError, match="holds nothing for the feature devices"):
+        fit(table, train=20, metric="npu/latency_ms", features=["devices"])
+    with pytest.raises(NasbenchError, match="unknown metric 'npu/latency'; did you mean npu/lat"):
+        fit(table, metric="npu/latency")
+    with pytest.raises(NasbenchError, match="test_miou is of the test split, on which a surr"):
+        fit(table, metric="test_miou")
+    whole = fit(table, train=20, metric="npu/latency_ms")
+    with pytest.raises(NasbenchError, match="npu/latency_ms is of no recipe: only what trainings"):
+        write_completed(table, whole, table.path.with_name("whole.h5"))
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -189,3 +230,22 @@ def test_values_that_are_all_equal_draw_without_a_warning(tmp_path: Path, value:
 def test_values_that_no_model_can_learn_are_refused(make: MakeTable) -> None:
     with pytest.raises(NasbenchError, match=r"has a valid_mse of .*of which no model can learn"):
         fit(make("valid_mse", 1e20), train=20)
+
+
+def test_a_target_with_ties_has_scores_that_json_can_hold(make: MakeTable) -> None:
+    """In a best half that is all alike no rank correlation is known."""
+    table = make("valid_miou")
+    counts = (table.space.ops(table.rows) == 3).any(1).astype(float)
+    flat = write_table(
+        table.path.with_name("flat.h5"),
+        name="flat",
+        space=table.space,
+        rows=table.rows,
+        sharing="none",
+        recipes={},
+        datasets={"network/parameters": Dataset(counts, {"kind": "imported"})},
+    )
+    found = score_sizes(flat, [20], draws=2, predictors=["ridge"]).describe()
+    assert found["metric"] == "parameters"
+    assert found["scores"][0]["best half"]["kendall"]["mean"] is None
+    json.dumps(found, allow_nan=False)
