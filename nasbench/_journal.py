@@ -205,7 +205,7 @@ class Journal:
         self._first = _first_line(header)
         self._kind = kind
         self._sync = sync
-        found = _Found([], 0, True)
+        found = _HeldLines([], 0, True)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
@@ -268,7 +268,7 @@ class Journal:
             self._file.close()
 
 
-class _Found(NamedTuple):
+class _HeldLines(NamedTuple):
     """The lines of a journal, where they end in bytes, and whether its header is the one given."""
 
     lines: list[Line]
@@ -281,7 +281,7 @@ def _read(
     first: bytes,
     kind: Kind,
     accept: Callable[[dict[str, Any]], bool] | None = None,
-) -> _Found:
+) -> _HeldLines:
     rows = _whole(path)
     head = next(rows, b"")
     if head != first and not _accepted(head, path, first, kind, accept):
@@ -295,7 +295,7 @@ def _read(
         elif kind.ordered:
             raise kind.damaged(path, line)
         end += len(data)
-    return _Found(lines, end, head in (first, b""))
+    return _HeldLines(lines, end, head in (first, b""))
 
 
 def _accepted(
