@@ -49,6 +49,7 @@ def space(
     Example: `nasbench space nb201`
     """
     from nasbench.space import ChoiceSpace, get
+    from nasbench.space.published import PublishedSpace
 
     found = get(name)
     example = found.string(found.size // 2)
@@ -74,6 +75,10 @@ def space(
     if isinstance(found, ChoiceSpace):
         taken = found.decisions.items()
         shown += [(f"decision {decision}", ", ".join(choices)) for decision, choices in taken]
+    if isinstance(found, PublishedSpace):
+        named = {which: found.string(one) for which, one in found.named.items()}
+        document["named"] = named
+        shown += [(f"named {which}", string) for which, string in named.items()]
     shown.append(("example", f"{found.size // 2} = {example}"))
     emit(document, as_json, rows(shown))
 

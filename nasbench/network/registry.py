@@ -29,6 +29,14 @@ _SHIPPED: Mapping[str, str] = {
     "darts": "cells:darts",
     "darts-mini": "cells:darts_mini",
     "mixed": "mixed:build",
+    "mobilenetv2": "mobile:mobilenetv2",
+    "mbv2-mini": "mobile:mbv2_mini",
+    "proxyless": "mobile:proxyless",
+    "mnasnet": "mobile:mnasnet",
+    "efficientnet": "mobile:efficientnet",
+    "transformer": "transformer:build",
+    "mlp": "mlp:mlp",
+    "policy-mlp": "mlp:policy_mlp",
 }
 """By the name of a space that ships: the module here, and its function that builds networks."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
 from nasbench.errors import BadValue, NasbenchError, shown, unknown
-from nasbench.space.choices import ChoiceSpace
+from nasbench.space.published import PublishedSpace
+from nasbench.space.rules import Value
 
 __all__ = ["DARTS_OPERATIONS", "NAMED", "DartsSpace", "darts", "darts_mini"]
 
@@ -31,7 +33,7 @@ _LONGEST = 10_000
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 
 
-class DartsSpace(ChoiceSpace):
+class DartsSpace(PublishedSpace):
     """Pairs of cells whose nodes each take two earlier states and an operation for each.
 
     Liu, Simonyan & Yang, "DARTS: Differentiable Architecture Search", ICLR 2019. States 0 and 1
@@ -46,6 +48,7 @@ class DartsSpace(ChoiceSpace):
         name: of the space.
         nodes: of each cell.
         operations: by their names in DARTS.
+        genotypes: of published cells, by name.
 
     Example:
         >>> DartsSpace("darts-mini", 2, DARTS_OPERATIONS[:4]).size
@@ -53,7 +56,11 @@ class DartsSpace(ChoiceSpace):
     """
 
     def __init__(
-        self, name: str, nodes: int = 4, operations: Sequence[str] = DARTS_OPERATIONS
+        self,
+        name: str,
+        nodes: int = 4,
+        operations: Sequence[str] = DARTS_OPERATIONS,
+        genotypes: Mapping[str, str] | None = None,
     ) -> None:
         self.nodes = nodes
         self.operations = tuple(operations)
@@ -64,13 +71,19 @@ class DartsSpace(ChoiceSpace):
                 decisions[f"{cell}.n{state}.inputs"] = pairs
                 decisions[f"{cell}.n{state}.first"] = self.operations
                 decisions[f"{cell}.n{state}.second"] = self.operations
-        super().__init__(name, decisions)
+        self._genotypes = genotypes or {}
+        super().__init__(name, decisions, {})
+
+    @cached_property
+    def named(self) -> Mapping[str, int]:
+        """The published cells by name."""
+        return {name: self.from_genotype(text) for name, text in self._genotypes.items()}
 
     def index(self, string: str) -> int:
-        """The architecture that a string or a genotype writes.
+        """The architecture that a string, a genotype or a published name writes.
 
         Raises:
-            NasbenchError: where it is neither.
+            NasbenchError: where it is none of them.
         """
         if string.lstrip().startswith("Genotype"):
             return self.from_genotype(string)
@@ -97,10 +110,10 @@ class DartsSpace(ChoiceSpace):
                     f"cells of {self.name} put out the states {states}, and {cell}_concat is "
                     f"{shown(fields[f'{cell}_concat'])}"
                 )
-        choices: dict[str, str] = {}
+        choices: dict[str, Value] = {}
         for cell in CELLS:
             choices |= self._cell(cell, fields[cell])
-        return super().index(self.separator.join(choices[name] for name in self.decisions))
+        return self.made_of(choices)
 
     def _cell(self, cell: str, edges: Any) -> dict[str, str]:
         """The choices that the edges of a cell make: two `(operation, state)` for each node."""
@@ -187,16 +200,6 @@ def _literal(node: ast.expr) -> Any:
     return ast.literal_eval(node)
 
 
-def darts() -> DartsSpace:
-    """The space of DARTS: four nodes, seven operations, 1.08e18 pairs of cells."""
-    return DartsSpace("darts")
-
-
-def darts_mini() -> DartsSpace:
-    """Cells of two nodes and the first four operations of DARTS: 589,824 pairs."""
-    return DartsSpace("darts-mini", 2, DARTS_OPERATIONS[:4])
-
-
 _V1 = (
     "Genotype(normal=[('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('skip_connect', 0), "
     "('sep_conv_3x3', 1), ('skip_connect', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), "
@@ -217,3 +220,13 @@ NAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {"darts": {"darts-v1": _V1, "darts-v2": _V2}}
 )
 """Published cells: by space and by name, their genotypes."""
+
+
+def darts() -> DartsSpace:
+    """The space of DARTS: four nodes, seven operations, 1.08e18 pairs of cells."""
+    return DartsSpace("darts", genotypes=NAMED["darts"])
+
+
+def darts_mini() -> DartsSpace:
+    """Cells of two nodes and the first four operations of DARTS: 589,824 pairs."""
+    return DartsSpace("darts-mini", 2, DARTS_OPERATIONS[:4])

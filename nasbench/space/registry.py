@@ -21,6 +21,9 @@ from nasbench.space.choices import LONGEST, ChoiceSpace
 from nasbench.space.file import read_space
 from nasbench.space.layers import NBMacro, nats_size
 from nasbench.space.mixed import Mixed
+from nasbench.space.mlp import mlp, policy_mlp
+from nasbench.space.mobile import efficientnet, mbv2_mini, mnasnet, mobilenetv2, proxyless
+from nasbench.space.transformer import transformer
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -60,6 +63,14 @@ _SPACES: Mapping[str, Callable[[], Space]] = {
     "darts": darts,
     "darts-mini": darts_mini,
     "mixed": Mixed,
+    "mobilenetv2": mobilenetv2,
+    "mbv2-mini": mbv2_mini,
+    "proxyless": proxyless,
+    "mnasnet": mnasnet,
+    "efficientnet": efficientnet,
+    "transformer": transformer,
+    "mlp": mlp,
+    "policy-mlp": policy_mlp,
 }
 
 
@@ -82,10 +93,12 @@ def get(name: str | Path) -> Space:
 
     `nb201` numbers its 15,625 cells as the NAS-Bench-201 and NATS-Bench releases do;
     `nb201-mini` has 3 nodes and 125 cells in lexicographic order. `nats-size` has the 32,768
-    widths of NATS-Bench, `nb-macro` the 6,561 networks of NAS-Bench-Macro; `darts` has the
-    cells of DARTS, `darts-mini` smaller ones; `mixed` has 9,604 networks of unlike operations.
-    Other packages name theirs in the entry point group `nasbench.spaces`;
-    `package.module:name` is a space that a module has under that name.
+    widths of NATS-Bench, `nb-macro` the 6,561 networks of NAS-Bench-Macro. `darts` has the
+    cells of DARTS; `mobilenetv2`, `proxyless`, `mnasnet` and `efficientnet` have networks for
+    phones. For CPUs there are `darts-mini`, `mbv2-mini` and `mixed` (images and sound),
+    `transformer` (texts), `mlp` (tables) and `policy-mlp` (reinforcement learning). Other
+    packages name theirs in the entry point group `nasbench.spaces`; `package.module:name` is a
+    space that a module has under that name.
 
     A file that ends in `.py` is run, and so is a module: they have a space called `space`, whose
     `source` they are from then on, and maybe the function that builds its networks.

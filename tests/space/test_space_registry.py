@@ -20,7 +20,11 @@ import nasbench as nb
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace, ChoiceSpace, from_description, get, names, registry
 
-BUILT_IN = ["nb201", "nb201-mini", "nats-size", "nb-macro", "darts", "darts-mini", "mixed"]
+BUILT_IN = [
+    *("nb201", "nb201-mini", "nats-size", "nb-macro", "darts", "darts-mini", "mixed"),
+    *("mobilenetv2", "mbv2-mini", "proxyless", "mnasnet", "efficientnet"),
+    *("transformer", "mlp", "policy-mlp"),
+]
 
 
 def test_the_package_s_space_is_the_registry() -> None:
