@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench._files import read_text
-from nasbench.errors import BadValue, DamagedFile
+from nasbench.errors import BadValue, DamagedFile, shown
 
 __all__ = ["MOST_TOML", "read_toml"]
 
@@ -17,6 +18,8 @@ MOST_TOML = 1 << 20
 """Bytes that a TOML file may have: a thousand times what one written by hand has."""
 _DEEPEST = 32
 """Tables and lists within each other in a TOML file, and parts of a dotted key."""
+_LONGEST = 60
+"""Letters of a key that an error repeats."""
 _TOO_LARGE = "an integer has more than 64 bits"
 
 # What TOML's grammar makes of a text, as far as depth goes: a string or comment (which may hold
@@ -39,10 +42,11 @@ _TOML_TOKENS = re.compile(
 def read_toml(path: Path, what: str) -> dict[str, Any]:
     """What a TOML file holds, within `MOST_TOML` bytes and a bounded depth.
 
-    Integers have 64 bits, as TOML says; Python would read a million digits.
+    Integers have 64 bits, as TOML says; Python would read a million digits. Numbers are finite:
+    TOML has `inf` and `nan`, but nothing that we read has a use for them.
 
     Raises:
-        NasbenchError: as `read_text`, and where it is not TOML.
+        NasbenchError: as `read_text`, and where it is not TOML, or a number is not finite.
     """
     text = read_text(path, what, most=MOST_TOML)
     too_deep = BadValue(f"{path} is nested more than {_DEEPEST} deep: no {what} is")
@@ -55,13 +59,16 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
     except ValueError as error:  # of thousands of digits
         raise DamagedFile(f"{path} is not TOML: {_TOO_LARGE}") from error
     depth = 0
-    level: list[Any] = [values]
-    while level := [inner for value in level for inner in _inside(value)]:
+    level: list[tuple[str, Any]] = [("", values)]
+    while level := [inner for name, value in level for inner in _inside(name, value)]:
         depth += 1
         if depth > _DEEPEST:  # dotted keys in tables in lists
             raise too_deep
-        if any(type(value) is int and not -(2**63) <= value < 2**63 for value in level):
-            raise DamagedFile(f"{path} is not TOML: {_TOO_LARGE}")
+        for name, value in level:
+            if type(value) is int and not -(2**63) <= value < 2**63:
+                raise DamagedFile(f"{path} is not TOML: {_TOO_LARGE}")
+            if type(value) is float and not math.isfinite(value):
+                raise BadValue(f"{path}: {shown(name)} must be a finite number, got {value}")
     return values
 
 
@@ -84,7 +91,9 @@ def _toml_depth(text: str) -> int:
     return deepest
 
 
-def _inside(value: Any) -> Iterable[Any]:
+def _inside(name: str, value: Any) -> Iterable[tuple[str, Any]]:
+    """What a table or a list of that name holds: the values of a list go by the list's name."""
     if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+        within = f"{name}." if name else ""
+        return ((within + key[:_LONGEST], inner) for key, inner in value.items())
+    return ((name, inner) for inner in value) if isinstance(value, list) else ()

@@ -95,6 +95,8 @@ def test_any_text_is_read_as_the_standard_library_does_or_refused(
         ("x = 0x" + "f" * 5_000, "an integer has more than 64 bits"),
         ("x = [1, {y = 9223372036854775808}]", "an integer has more than 64 bits"),
         ("x = 1\nx = 2", "is not TOML"),
+        ("[recipe.a]\nrate = inf", "'recipe.a.rate' must be a finite number, got inf"),
+        ("x = [1, {y = -nan}]", "'x.y' must be a finite number, got nan"),
         ('x = "\0"', "is not TOML"),
         ("#" * (MOST_TOML + 1), r"it has more than 1,048,576 bytes"),
     ],

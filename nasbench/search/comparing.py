@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nasbench._files import atomic_path, write_text
+from nasbench._files import write_json
 from nasbench._limits import MOST_PROCESSES
 from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
 from nasbench.search.catalog import cautions
@@ -103,8 +102,7 @@ def compare_on(
             "seeds": numbers,
             "broken": broken,
         }
-        with atomic_path(out / "comparison.json") as partial:
-            write_text(partial, json.dumps(described, indent=2) + "\n")
+        write_json(out / "comparison.json", described)
     return Comparison(table, setting, traces, broken, oracle)
 
 

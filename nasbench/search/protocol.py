@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any, TypedDict, Unpack
 
+import numpy as np
+
 from nasbench._journal import number
-from nasbench.errors import BadValue, unknown
+from nasbench.errors import BadValue, shown, unknown
 from nasbench.search.cost_model import CostModel
 from nasbench.search.goal import (
     Budget,
@@ -100,6 +103,7 @@ class SearchProtocol:
         for name, values in exact.items():
             object.__setattr__(self, name, values)
         own = {name: plain(values) for name, values in (self.parameters or {}).items()}
+        _check_finite(own)
         object.__setattr__(self, "parameters", own)
         self.goal()  # what no search could have is refused now
 
@@ -188,6 +192,25 @@ def _several(name: str, values: Any, kind: type[Any] | None) -> tuple[Any, ...]:
         if kind and not isinstance(value, kind):
             raise BadValue(f"{name} takes a list of {kind.__name__}, got {value!r}")
     return found
+
+
+def _check_finite(parameters: Mapping[str, Mapping[str, Any]]) -> None:
+    """NaN and infinities are no JSON: a comparison that had them could not be read again."""
+    for strategy, given in parameters.items():
+        for name, value in given.items():
+            if not _is_finite(value):
+                raise BadValue(
+                    f"parameter {name} of strategy {strategy} must be finite, got {shown(value)}"
+                )
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether no number in it, however deep, is NaN or infinite."""
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float | np.floating) or math.isfinite(value)
 
 
 _WRITTEN: Mapping[str, tuple[type, ...]] = {

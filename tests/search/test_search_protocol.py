@@ -152,6 +152,14 @@ def test_unknown_fields_name_the_near_ones(made_up_table: Table) -> None:
         ({"budget_seconds": 1.0, "limits": ["a<=1"]}, "limits takes a list of Limit, got 'a<=1'"),
         ({"budget_seconds": 1.0, "also": "t.h5"}, "also takes a list, got 't.h5'"),
         ({"budget_seconds": 1.0, "objectives": [Limit("a", 1)]}, "objectives takes a list of Obj"),
+        (
+            {"budget_seconds": 1.0, "parameters": {"asha": {"rates": [1.0, (np.nan,)]}}},
+            r"parameter rates of strategy asha must be finite, got \[1.0, \(nan,\)\]",
+        ),
+        (
+            {"budget_seconds": 1.0, "parameters": {"asha": {"rate": np.float32("-inf")}}},
+            "parameter rate of strategy asha must be finite, got ",
+        ),
     ],
 )
 def test_what_no_search_could_have_is_no_protocol(given: dict[str, Any], why: str) -> None:
