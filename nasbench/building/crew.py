@@ -8,6 +8,7 @@ from typing import Any
 
 from nasbench._limits import MOST_PROCESSES
 from nasbench.building.executor import Unit, default_processes, train_units
+from nasbench.building.preflight import check_networks
 from nasbench.building.ray_executor import import_ray, train_on_ray
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import BadValue, NasbenchError, unknown
@@ -48,6 +49,7 @@ class Crew:
         engine = pick_engine(engine, hardware, spec.space, spec.task, spec.recipes.values())
         if engine == "native":
             hardware = "cpu"
+        check_networks(spec)
         if executor == "local":
             processes = processes or default_processes(hardware)
         return cls(spec, processes, engine, hardware, executor)

@@ -10,7 +10,7 @@ import typer
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED, MOST_PROCESSES
 from nasbench.cli.common import Json, emit, progress, rows
 from nasbench.cli.tasks import task_rows
-from nasbench.errors import NasbenchError
+from nasbench.errors import BadValue, NasbenchError
 
 if TYPE_CHECKING:
     from nasbench.building.retrain import Reproduction
@@ -40,17 +40,38 @@ TableArgument = Annotated[
 
 def space(
     name: Annotated[
-        str, typer.Argument(help="Its name, or a TOML file.", autocompletion=complete_space)
+        str,
+        typer.Argument(
+            help="Its name, a TOML or Python file, or package.module:name.",
+            autocompletion=complete_space,
+        ),
     ],
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Build samples of its networks, run and differentiate them, and name decisions "
+            "that change none.",
+        ),
+    ] = False,
+    task: Annotated[
+        str | None, typer.Option(help="With --check: what the networks are for; a task's name.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a space holds.
+    """Say what a space holds; with --check, whether its networks are sound.
 
     Example: `nasbench space nb201`
+
+    A Python file of your own is run. What `--check` finds is a hint for its author, and the exit
+    status 0; networks that cannot be built, or answer in another shape, are an error.
     """
+    from nasbench.cli.families import checked
     from nasbench.space import ChoiceSpace, get
     from nasbench.space.published import PublishedSpace
 
+    if task is not None and not check:
+        raise BadValue("--task says what --check builds networks for: give both")
     found = get(name)
     example = found.string(found.size // 2)
     distinct: int | None = None
@@ -80,6 +101,14 @@ def space(
         document["named"] = named
         shown += [(f"named {which}", string) for which, string in named.items()]
     shown.append(("example", f"{found.size // 2} = {example}"))
+    if check:
+        of = checked(found, task)
+        document["check"] = of.describe()
+        low, high = of.parameters
+        shown.append(
+            ("checked", f"{of.networks} networks of {low:,} to {high:,} parameters on {of.inputs}")
+        )
+        shown += [("finding", finding) for finding in of.findings] or [("findings", "none")]
     emit(document, as_json, rows(shown))
 
 

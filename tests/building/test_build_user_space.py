@@ -151,3 +151,21 @@ def test_a_module_of_a_package_is_one_too(tmp_path: Path, monkeypatch: pytest.Mo
     spec = read_spec(path)
     assert spec.describe()["family"]["name"] == "spaces.py"
     assert nb.network(spec.space, 0, spec.task, spec.recipes["r"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("outputs))", "outputs + 1))", r"gives \[2, 11\] for 2 examples, not \[2, 10\]"),
+        ("nn.Linear(width, outputs)", "nn.Linear(7, outputs)", r"fails on 2 .* RuntimeError: mat1"),
+        ('choices["drop"]', 'choices["dorp"]', r"failed: .*drop.* \(line \d+ of my_space.py\)"),
+        ("nn.ReLU()", "nn.BatchNorm1d(3)", "fails on 2 examples"),
+    ],
+)
+def test_networks_are_tried_before_the_first_training(
+    tmp_path: Path, old: str, new: str, why: str
+) -> None:
+    spec = read_spec(written(tmp_path, space=MY_SPACE.replace(old, new)))
+    with pytest.raises(NasbenchError, match=why):
+        build(spec, tmp_path / "T.h5", processes=1)
+    assert not (tmp_path / "T.h5.build").exists()
