@@ -62,6 +62,11 @@ class Split:
         targets: classes as int64 `[n]`, or numbers as float64 `[n]`.
         groups: by its name each grouping, int64 `[n]`: by speaker, say. Groups are kept for
             evaluation, and no network sees them; `Task.groups` has their names.
+
+    Example:
+        >>> split = Split(np.zeros((3, 1, 2, 2), np.uint8), np.array([0, 1, 0]))
+        >>> len(split.first(2)), split.images is split.inputs
+        (2, True)
     """
 
     inputs: NDArray[Any]
@@ -111,6 +116,11 @@ class Task:
         groups: by the name of each grouping in the splits, the groups' names.
         legend: what numbers in the inputs stand for: `tokens` (the vocabulary), `columns` (their
             names) and, for each that has categories, `columns/NAME`.
+
+    Example:
+        >>> words = Split(np.array([[2, 3], [3, 0]], np.uint16), np.array([0, 1]))
+        >>> Task("t", words, words, words, ("a", "b"), signal=Signal("tokens", vocabulary=4))
+        <Task t: 2 train, 2 valid, 2 test, 2 tokens of 4, 2 classes>
     """
 
     name: str

@@ -90,13 +90,23 @@ _NUMBERS = frozenset({"background", "inputs"})
 
 
 def names() -> tuple[str, ...]:
-    """The names that `get` knows."""
+    """The names that `get` knows.
+
+    Example:
+        >>> "banking77" in names()
+        True
+    """
     return tuple(_TASKS)
 
 
 @cache
 def get(name: str) -> Task:
-    """The shipped task of that name."""
+    """The shipped task of that name.
+
+    Example:
+        >>> get("iris")
+        <Task iris: 96 train, 24 valid, 30 test, 4 features, 3 classes>
+    """
     if name not in _TASKS:
         raise unknown("task", name, _TASKS)
     return _TASKS[name]()
@@ -112,6 +122,10 @@ def from_spec(spec: object, base: Path = Path()) -> Task:
 
     Raises:
         NasbenchError: where a key or a value is none of these, in one sentence.
+
+    Example:
+        >>> from_spec({"source": "none", "name": "cartpole", "inputs": [4], "outputs": 2})
+        <Task cartpole: no examples, 4 features, 2 outputs>
     """
     if isinstance(spec, str):
         return get(spec)

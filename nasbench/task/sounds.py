@@ -159,7 +159,7 @@ class NamePattern:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Sounds:
     """The sounds of a task: files and labels by split."""
 
     classes: tuple[str, ...]
@@ -168,9 +168,9 @@ class _Found:
     notes: tuple[str, ...]
 
 
-def _in_folders(path: Path) -> _Found:
+def _in_folders(path: Path) -> _Sounds:
     listing = list_files(path, _SOUNDS)
-    return _Found(
+    return _Sounds(
         listing.classes,
         {
             split: [file for of in by_class for file in of]
@@ -184,7 +184,7 @@ def _in_folders(path: Path) -> _Found:
     )
 
 
-def _named(path: Path, pattern: NamePattern) -> _Found:
+def _named(path: Path, pattern: NamePattern) -> _Sounds:
     """Sounds whose names say the class."""
     folders, every = entries_of(path)
     rest = Rest(path, _SOUNDS)
@@ -204,11 +204,11 @@ def _named(path: Path, pattern: NamePattern) -> _Found:
     names = tuple(sorted(set(classes)))
     labels = np.array([names.index(cls) for cls in classes], np.int64)
     other = [f"not read: {counted(strange, 'sound')} named otherwise"] if strange else []
-    return _Found(names, {"train": files}, {"train": labels}, (*other, *rest.sentences()))
+    return _Sounds(names, {"train": files}, {"train": labels}, (*other, *rest.sentences()))
 
 
 def _fields(
-    found: _Found, pattern: NamePattern, fields: Sequence[str]
+    found: _Sounds, pattern: NamePattern, fields: Sequence[str]
 ) -> dict[str, dict[str, list[str]]]:
     """By field and split what is in the names of the files."""
     values: dict[str, dict[str, list[str]]] = {
