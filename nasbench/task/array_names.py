@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from nasbench._npz import SMALL, Npz, open_npz
 from nasbench.errors import BadValue, NasbenchError, unknown
-from nasbench.task.base import SPLITS, Images, as_images, mean_pool
+from nasbench.task.base import SPLITS
+from nasbench.task.pixels import Images, as_images, mean_pool
 from nasbench.task.unread import named
 
 __all__ = [

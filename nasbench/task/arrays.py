@@ -20,7 +20,8 @@ from nasbench.task.array_names import (
     said_kind,
     square_images,
 )
-from nasbench.task.base import Task, check_names, check_size
+from nasbench.task.base import Task, check_names
+from nasbench.task.pixels import check_size
 from nasbench.task.signal_arrays import ArrayOptions, signal_task
 from nasbench.task.splitting import SplitPlan, check_shares, make_task
 from nasbench.task.unread import counted

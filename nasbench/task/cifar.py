@@ -14,7 +14,8 @@ from nasbench._files import open_file
 from nasbench._pickles import load_pickle
 from nasbench.errors import DamagedFile, NasbenchError, Unsupported
 from nasbench.task.arrays import npz
-from nasbench.task.base import Images, Task, check_names, check_size, mean_pool
+from nasbench.task.base import Task, check_names
+from nasbench.task.pixels import Images, check_size, mean_pool
 from nasbench.task.splitting import make_task
 from nasbench.task.unread import counted
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from nasbench._files import utf8
 from nasbench.errors import BadValue
-from nasbench.task.base import Images, Task, check_memory, check_names, check_size
+from nasbench.task.base import Task, check_names
 from nasbench.task.images import SUFFIXES, Picture, Style, parse_colour, read_image
 from nasbench.task.listing import FileKind, Listing, list_files
+from nasbench.task.pixels import Images, check_memory, check_size
 from nasbench.task.splitting import check_shares, make_task
 from nasbench.task.unread import counted
 

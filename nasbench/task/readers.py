@@ -8,9 +8,10 @@ from io import BytesIO
 import numpy as np
 
 from nasbench.task.arrays import npz
-from nasbench.task.base import Split, Task, as_images
+from nasbench.task.base import Split, Task
 from nasbench.task.cifar import CIFAR10_CLASSES, cifar10
 from nasbench.task.folders import folder
+from nasbench.task.pixels import as_images
 from nasbench.task.splitting import make_task
 
 __all__ = ["CIFAR10_CLASSES", "cifar10", "digits", "fashion16", "folder", "npz"]

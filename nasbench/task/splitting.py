@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import BadValue
-from nasbench.task.base import Images, Split, Task, as_labels, check_classes
+from nasbench.task.base import Split, Task, as_labels, check_classes
+from nasbench.task.pixels import Images
 from nasbench.task.signal import Signal, Target
 from nasbench.task.unread import counted
 

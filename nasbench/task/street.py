@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.task.base import Images, Split, Task
+from nasbench.task.base import Split, Task
+from nasbench.task.pixels import Images
 from nasbench.task.signal import Signal, Target
 from nasbench.task.splitting import SplitPlan, split_task
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nasbench.errors import NasbenchError
 from nasbench.task import Split, Task, make_task, mean_pool
-from nasbench.task.base import as_images
+from nasbench.task.pixels import as_images
 
 
 def numbered(n: int, size: int = 2) -> np.ndarray:

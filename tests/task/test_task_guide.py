@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 from scipy.io import wavfile
 
-from nasbench.task import from_spec, log_mel, names, rows, signal, wav, without
-from nasbench.task.base import MOST_SIZE, SPLITS
+from nasbench.task import cells, from_spec, log_mel, names, signal, wav, without
+from nasbench.task.base import SPLITS
 from nasbench.task.images import MOST_BYTES, SUFFIXES
 from nasbench.task.listing import PASSED_OVER
+from nasbench.task.pixels import MOST_SIZE
 from nasbench.task.registry import KINDS as KEYS
 
 GUIDE = resources.files("nasbench") / "guide"
@@ -81,7 +82,7 @@ def test_limits_are_those_that_hold() -> None:
     limits = (GUIDE / "limits.md").read_text(encoding="utf-8")
     assert f"{MOST_SIZE:,} pixels wide and high" in limits
     assert (
-        f"{rows._LONGEST_CELL.bit_length() - 1} letters in a cell, {signal.MOST_COLUMNS:,}"
+        f"{cells.LONGEST_CELL.bit_length() - 1} letters in a cell, {signal.MOST_COLUMNS:,}"
         in limits
     )
     assert f"ids of a vocabulary | {signal.MOST_LENGTH:,} and 2^24" in limits

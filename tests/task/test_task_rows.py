@@ -281,6 +281,6 @@ def test_files_that_are_no_rows_are_refused(here: Path) -> None:
 
 
 def test_cells_beyond_memory_are_refused(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nasbench.task.rows.memory", lambda: 20_000)
+    monkeypatch.setattr("nasbench.task.cells.memory", lambda: 20_000)
     with pytest.raises(NasbenchError, match=r"too large: its cells take more than .* half of"):
         read(here, "table", "houses.csv", target="price")
