@@ -14,7 +14,7 @@ from nasbench.task.adult import adult
 from nasbench.task.base import Task
 from nasbench.task.readers import cifar10, digits, fashion16, folder, npz
 from nasbench.task.rows import RowOptions
-from nasbench.task.shipped import TABLES, banking77, spoken_digits
+from nasbench.task.shipped import TABLES, banking77, spoken_digits, spoken_digits_speakers
 from nasbench.task.sounds import sounds
 from nasbench.task.splitting import SplitPlan
 from nasbench.task.street import street_digits
@@ -29,6 +29,7 @@ _TASKS: Mapping[str, Callable[[], Task]] = {
     "digits": digits,
     "street-digits": street_digits,
     "spoken-digits": spoken_digits,
+    "spoken-digits-speakers": spoken_digits_speakers,
     "banking77": banking77,
     **TABLES,
 }

@@ -15,7 +15,7 @@ from nasbench.task.base import Split, Task
 from nasbench.task.signal import Signal, Target
 from nasbench.task.splitting import SplitPlan, split_task
 
-__all__ = ["TABLES", "banking77", "features_of", "spoken_digits"]
+__all__ = ["TABLES", "banking77", "features_of", "spoken_digits", "spoken_digits_speakers"]
 
 _SPLITS = ("train", "valid", "test")
 
@@ -48,38 +48,63 @@ def banking77() -> Task:
     )
 
 
+_FSDD = {
+    "source": "Free Spoken Digit Dataset, https://github.com/Jakobovski/free-spoken-digit-dataset",
+    "licence": "CC BY-SA 4.0",
+    "transform": "32 mel bands from 60 Hz to 4 kHz, 32 frames, 60 dB as 0 to 255",
+}
+
+
 def spoken_digits() -> Task:
     """The Free Spoken Digit Dataset: 3,000 recordings of ten digits by six speakers, log-mel.
 
     Its own test recordings; all speakers are in all splits, and kept as groups.
     """
+    parts, classes, speakers = _recordings()
+    return Task(
+        name="spoken-digits",
+        train=parts["train"],
+        valid=parts["valid"],
+        test=parts["test"],
+        classes=classes,
+        about={**_FSDD, "split": {"stratified": True, "test": "the data set's own"}},
+        signal=Signal("audio"),
+        groups={"speaker": speakers},
+    )
+
+
+def spoken_digits_speakers() -> Task:
+    """The same recordings by speakers that training never heard: one selects, one tests."""
+    parts, classes, speakers = _recordings()
+    every = Split(
+        np.concatenate([of.inputs for of in parts.values()]),
+        np.concatenate([of.targets for of in parts.values()]),
+        {"speaker": np.concatenate([of.groups["speaker"] for of in parts.values()])},
+    )
+    return split_task(
+        "spoken-digits-speakers",
+        {"train": every},
+        SplitPlan(by="group", key="speaker"),
+        signal=Signal("audio"),
+        target=Target("classes", classes),
+        keys={"train": every.groups["speaker"]},
+        about=_FSDD,
+        groups={"speaker": speakers},
+    )
+
+
+def _recordings() -> tuple[dict[str, Split], tuple[str, ...], tuple[str, ...]]:
+    """The data set's splits, its classes and its speakers."""
     arrays = _shipped("spoken_digits")
-    train, valid, test = (
-        Split(
+    parts = {
+        split: Split(
             arrays[f"x_{split}"],
             arrays[f"y_{split}"].astype(np.int64),
             {"speaker": arrays[f"group_{split}"].astype(np.int64)},
         )
         for split in _SPLITS
-    )
-    about = {
-        "source": (
-            "Free Spoken Digit Dataset, https://github.com/Jakobovski/free-spoken-digit-dataset"
-        ),
-        "licence": "CC BY-SA 4.0",
-        "transform": "32 mel bands from 60 Hz to 4 kHz, 32 frames, 60 dB as 0 to 255",
-        "split": {"stratified": True, "test": "the data set's own"},
     }
-    return Task(
-        name="spoken-digits",
-        train=train,
-        valid=valid,
-        test=test,
-        classes=tuple(map(str, arrays["classes"])),
-        about=about,
-        signal=Signal("audio"),
-        groups={"speaker": tuple(map(str, arrays["groups"]))},
-    )
+    return parts, tuple(map(str, arrays["classes"])), tuple(map(str, arrays["groups"]))
 
 
 def _shipped(name: str) -> Mapping[str, NDArray[Any]]:

@@ -17,6 +17,7 @@ HASHES = {
     "digits": "71d550b09e135a42",
     "street-digits": "9d5fbbff0cc60607",
     "spoken-digits": "e319faa822adb335",
+    "spoken-digits-speakers": "5b54e6b1cd01176c",
     "banking77": "f8384c9217ba0d8d",
     "breast_cancer": "936cdd633c0bc629",
     "wine": "70425b1e1f871b79",
@@ -86,6 +87,18 @@ def test_spoken_digits_are_learned_by_a_linear_model() -> None:
     model.fit(first.inputs.reshape(600, -1) / 255.0, first.targets)
     score = model.score(task.valid.inputs.reshape(300, -1) / 255.0, task.valid.targets)
     assert 0.7 < score < 0.99
+
+
+def test_speakers_that_training_never_heard_are_harder() -> None:
+    task = get("spoken-digits-speakers")
+    held = [set(of.groups["speaker"].tolist()) for of in task.splits.values()]
+    assert [len(of) for of in held] == [4, 1, 1]
+    assert len(set.union(*held)) == 6
+    assert [len(of) for of in task.splits.values()] == [2_000, 500, 500]
+    first = task.train.first(600)
+    model = RidgeClassifier()
+    model.fit(first.inputs.reshape(600, -1) / 255.0, first.targets)
+    assert 0.3 < model.score(task.test.inputs.reshape(500, -1) / 255.0, task.test.targets) < 0.85
 
 
 def test_street_digits_are_beyond_a_linear_model_and_not_beyond_their_contrast() -> None:
