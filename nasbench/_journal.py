@@ -159,9 +159,9 @@ def integer(value: Any, least: int = 0, most: float = math.inf) -> int:
     return value
 
 
-def number(value: Any, least: float = -math.inf) -> float:
-    """A finite number that is no less; ValueError for anything else."""
-    if type(value) not in (int, float) or not least <= value < math.inf:
+def number(value: Any, least: float = -math.inf, most: float = math.inf) -> float:
+    """A finite number within bounds, ends included; ValueError for anything else."""
+    if type(value) not in (int, float) or not (least <= value <= most and abs(value) < math.inf):
         raise ValueError
     return float(value)
 

@@ -6,11 +6,12 @@ of it gets near a table.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import fields
 from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from nasbench._journal import integer, number
 from nasbench.building.designs import DRAWS
@@ -23,6 +24,8 @@ __all__ = ["COUNTS", "EntryCheck"]
 COUNTS = ("parameters", "flops", "release_parameters", "release_flops")
 """What is counted of each network."""
 
+_LARGEST = float(np.finfo(np.float32).max)
+"""Tables keep trainings as float32."""
 _MEASURED = [field.name for field in fields(Measurement) if field.name not in ("kind", "reasons")]
 
 
@@ -59,15 +62,15 @@ class EntryCheck:
         record, epochs = entry["record"], self._epochs[entry["recipe"]]
         integer(record["architecture"], 0, self._last)
         integer(record["diverged"], 0, epochs)
-        number(record["evaluation_seconds"], 0)
+        number(record["evaluation_seconds"], 0, _LARGEST)
         _has(integer(record["seed"]) in self._seeds)
         _has(sorted(record["curves"]) == sorted(CURVES))
         for name, curve in record["curves"].items():
             # NaN, which is null, of a training that diverged.
             known = [value for value in curve if value is not None]
             _has(len(curve) == epochs and set(map(type, known)) <= {float})
-            most = 100.0 if name.endswith("accuracy") else math.inf
-            _has(not known or (max(map(abs, known)) < math.inf and max(known) <= most))
+            most = 100.0 if name.endswith("accuracy") else _LARGEST
+            _has(not known or (max(map(abs, known)) <= _LARGEST and max(known) <= most))
             if not name.endswith("loss"):
                 _has(not known or min(known) >= 0)
         seconds = record["curves"]["train_seconds"]

@@ -31,8 +31,8 @@ MEMORY = 3 << 30
 """Bytes that an input may take beside what the warm process has."""
 
 WARM = (
-    *("matplotlib.backends.backend_agg", "nasbench.report", "pandas", "pydantic", "rich.console"),
-    *("sklearn.datasets", "strategies", "xgboost"),
+    *("matplotlib.backends.backend_agg", "nasbench.report", "pandas", "rich.console"),
+    *("sklearn.datasets", "strategies", "typer._adapters", "xgboost"),
 )
 """What children would import, each anew."""
 CHECKSUM = re.compile(
@@ -98,7 +98,8 @@ class Tally:
             and lines[0].startswith("nasbench: ")
         ):
             self.refused += 1
-            self.sentences[" ".join(lines[0].split()[-5:])] += 1
+            without = re.sub(r"/\S+", "", lines[0])  # the folder, whose name is drawn
+            self.sentences[" ".join(without.split()[-5:])] += 1
         else:
             ended = (
                 f"signal {os.WTERMSIG(status)}"

@@ -44,7 +44,8 @@ Make = Callable[[Random, Path], Input]
 def recipes(seeds: Seeds) -> Make:
     def make(rng: Random, folder: Path) -> Input:
         (folder / "images").symlink_to(seeds.folder / "images")
-        written = toml(mutations.mutate(RECIPE, rng))
+        changed = mutations.mutate(RECIPE, rng)
+        written = toml(changed) if isinstance(changed, dict) else str(changed)
         if rng.random() < 0.25:
             written = mutations.text(written, rng)
         encoded = written.encode("utf-8", "surrogatepass")

@@ -57,7 +57,7 @@ def test_no_input_falls(kind: str, seeds: good.Seeds, capsys: pytest.CaptureFixt
         print(f"\n{kind}: {INPUTS:,} inputs of seed {SEED}: {tally}")
     assert not tally.fell, "\n".join([f"{len(tally.fell)} fell", *tally.fell[:20]])
     assert tally.refused > INPUTS / 20  # the mutations reach what is checked
-    assert not tally.sealed or tally.passed > 0.9 * tally.sealed  # and what is behind checksums
+    assert tally.passed >= 0.9 * tally.sealed  # and what is behind the checksums
 
 
 @pytest.mark.parametrize("kind", kinds.BY_COMMAND)
