@@ -7,8 +7,10 @@ are read by it.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +36,7 @@ __all__ = [
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none"})
 """How a missing value is written, in any case."""
 KINDS_OF_TARGET = ("classes", "number")
+_MONTH = re.compile(r"\d{4}-\d{2}")
 _FEW = 20
 """Classes that are never taken for numbers."""
 
@@ -178,20 +181,33 @@ def code_times(name: str, column: str, cells: Texts) -> dict[str, NDArray[Any]]:
     every = [cell for of in cells.values() for cell in of]
     if _numeric(every):
         return {split: np.array([float(cell) for cell in of]) for split, of in cells.items()}
-    for cell in every:
-        try:
-            value = np.datetime64(cell.removesuffix("Z"), "us") if cell[:4].isdecimal() else None
-        except ValueError:
-            value = None
-        if value is None or np.isnat(value):
+    instants: dict[str, NDArray[Any]] = {}
+    for split, of in cells.items():
+        found = [instant(cell) for cell in of]
+        if None in found:
             raise BadValue(
                 f"task {name}: {column} is a number in every row, or a date as in 2026-01-31 or "
-                f"2026-01-31T12:00, got {shown(cell)}"
+                f"2026-01-31T12:00, got {shown(of[found.index(None)])}"
             )
-    return {
-        split: np.array([c.removesuffix("Z") for c in of], "datetime64[us]")
-        for split, of in cells.items()
-    }
+        instants[split] = np.array(found, np.int64)
+    return instants
+
+
+def instant(cell: str) -> int | None:
+    """Microseconds from the year 1 to a date or time as ISO 8601 writes it; None for other texts.
+
+    A month is its first day; a time without a zone is taken for UTC.
+
+    Example:
+        >>> instant("2026-01-01T02:00+02:00") == instant("2026-01") == instant("20260101")
+        True
+    """
+    try:
+        time = datetime.fromisoformat(f"{cell}-01" if _MONTH.fullmatch(cell) else cell)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time
+        return (time - datetime.min.replace(tzinfo=UTC)) // timedelta(microseconds=1)
+    except (ValueError, OverflowError):
+        return None
 
 
 def code_categories(cells: Texts) -> Coded:

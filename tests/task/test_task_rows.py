@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from nasbench.errors import NasbenchError
 from nasbench.task import Signal, Target, Task, from_spec
-from nasbench.task.columns import as_numbers, code_categories, kind_of_target
+from nasbench.task.columns import as_numbers, code_categories, instant, kind_of_target
 from nasbench.task.texts import encode, vocabulary_of, words_of
 
 N = 60
@@ -188,6 +189,20 @@ def test_numbers_can_be_categories_and_columns_left_out(here: Path) -> None:
 )  # fmt: skip
 def test_floats_are_numbers_and_whole_numbers_classes(cells: list[str], kind: str) -> None:
     assert kind_of_target(cells) == kind
+
+
+@given(st.datetimes(), st.datetimes(), st.timezones())
+def test_times_are_in_the_order_of_the_clock(a: datetime, b: datetime, zone: tzinfo) -> None:
+    assert ((instant(a.isoformat()) or 0) < (instant(b.isoformat(" ")) or 0)) == (a < b)
+    if 1900 < a.year < 9000:
+        there = a.replace(tzinfo=UTC).astimezone(zone)
+        assert there.utcoffset() is not None
+        assert instant(there.isoformat()) == instant(f"{a.isoformat()}Z")
+
+
+@pytest.mark.parametrize("cell", ["", "may", "2026-13-01", "2026-02-30", "99999-01-01", "NaT", "0"])
+def test_what_is_no_date_is_none(cell: str) -> None:
+    assert instant(cell) is None
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
