@@ -207,10 +207,10 @@ def _batches(
     task: Task, recipe: Recipe, seed: int, draws: int, size: int, device: torch.device
 ) -> list[tuple[Tensor, Tensor]]:
     """For each draw, standardised training images and their labels."""
-    if task.signal.kind != "image" or task.target.kind != "classes":
+    if len(task.signal.shape) != 3 or task.target.kind != "classes":
         raise Unsupported(
-            f"proxies score networks that tell images apart; task {task.name} has {task.signal} "
-            f"and answers {task.target}"
+            f"proxies score networks that tell images or spectrograms apart; task {task.name} has "
+            f"{task.signal} and answers {task.target}"
         )
     split = task.train.first(recipe.train_images)
     if size > len(split):

@@ -114,7 +114,7 @@ def _pairs(name: str, given: object) -> list[tuple[str, Any]]:
 def manifest_features(about: Mapping[str, Any]) -> dict[str, float]:
     """What a table's manifest says of its task: sizes, and no statistics of images."""
     found: dict[str, float] = {}
-    if "splits" in about:
+    if about.get("splits", {}).get("train"):  # a task without examples has none
         found["train_images"] = about["splits"]["train"]
     if about.get("classes"):  # a number is no class
         found["classes"] = len(about["classes"])

@@ -9,7 +9,7 @@ import torch
 
 import nasbench as nb
 from nasbench import proxy
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, Unsupported
 from nasbench.proxy import registry, score
 from nasbench.proxy.scoring import Scores
 from nasbench.space import CellSpace
@@ -50,6 +50,11 @@ def test_order_draws_and_repeats() -> None:
     grad_norm, params = together.values["grad_norm"], together.values["params"]
     assert (grad_norm[:, 0] != grad_norm[:, 1]).all()
     assert (params[:, 0] == params[:, 1]).all()
+
+
+def test_a_task_of_another_signal_is_refused_by_name() -> None:
+    with pytest.raises(Unsupported, match="task banking77 has 32 tokens of 1,403 and answers 77"):
+        score(MINI, [0], nb.task("banking77"), RECIPE, SOME, hardware="cpu")
 
 
 def test_all_proxies_leave_the_global_generator() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
-from nasbench.task import Signal, Split, Target, Task, get
+from nasbench.task import Signal, Split, Target, Task, from_spec, get
 from nasbench.transfer import Description, describe, image_features
 from nasbench.transfer.description import FEATURES
 
@@ -127,5 +127,7 @@ def test_other_signals_are_told_by_what_does_not_need_images() -> None:
     numbers = Split(tokens.inputs, np.arange(6.0))
     task = Task("t", numbers, numbers, numbers, signal=task.signal, target=Target("number", ("y",)))
     assert image_features(task) == {"train_images": 6}
+    none = from_spec({"source": "none", "name": "pole", "inputs": [4], "outputs": 2})
+    assert image_features(none) == {}
     sound = get("spoken-digits")
     assert image_features(sound).keys() == {"train_images", "classes", "imbalance"}
