@@ -320,9 +320,14 @@ def table_bytes(spec: BuildSpec, rows: int) -> int:
             np.asarray([one]),
         )
         size = table.path.stat().st_size
+    # Further members of the rows' classes; of a sample as many as of the space.
+    others = 0
+    if spec.space.lists_classes:
+        others = round(rows * (spec.space.size / spec.space.unique - 1))
     for name, entry in table.manifest["datasets"].items():
-        if name != "row_of":  # as long as the space, whatever the rows
-            size += (rows - 1) * math.prod(entry["shape"][1:]) * np.dtype(entry["dtype"]).itemsize
+        found = others if name in ("others", "others_row") else rows
+        row = math.prod(entry["shape"][1:]) * np.dtype(entry["dtype"]).itemsize
+        size += (found - entry["shape"][0]) * row
     return size
 
 

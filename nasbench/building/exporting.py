@@ -276,7 +276,7 @@ def _beside(chosen: Chosen, record: Record) -> tuple[bool | None, str]:
     table, name = chosen.table, chosen.recipe_name
     if table is None:
         return None, ""
-    row = int(table.rows_of(chosen.canonical))
+    row = int(table.row(chosen.canonical))
     if row < 0 or chosen.seed not in table.seeds[name]:
         return None, f"{table.name} has no training of it with seed {chosen.seed} to compare with"
     again = compare_record(table, Unit(name, chosen.canonical, chosen.seed), record)

@@ -166,7 +166,7 @@ def _trained(table: Table, metric: str, recipe: str) -> NDArray[np.float64]:
 
 def compare_record(table: Table, unit: Unit, record: Record) -> Again:
     """A training of a table beside what was trained now."""
-    row = table.rows_of(unit.architecture)
+    row = table.row(unit.architecture)
     column = table.seeds[unit.recipe].index(unit.seed)
 
     def stored(metric: str) -> NDArray[Any]:

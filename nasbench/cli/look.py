@@ -289,7 +289,7 @@ def query(
     predicted = [
         metric
         for metric in values
-        if (row := opened.rows_of(index)) >= 0 and opened.predicted(metric, recipe=chosen)[row]
+        if (row := opened.row(index)) >= 0 and opened.predicted(metric, recipe=chosen)[row]
     ]
     costs = {
         f"{device}/{metric}": float(opened.cost(device, metric, index))

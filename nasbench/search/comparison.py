@@ -231,7 +231,7 @@ class Comparison:
         }
 
     def _distinct(self, trace: Trace) -> int:
-        return len(np.unique(self.table.rows_of(trace.architectures)))
+        return len(np.unique(self.table.row(trace.architectures)))
 
     def regret(self, strategy: str, grid: NDArray[np.float64], axis: str) -> NDArray[np.float64]:
         """Regret of the incumbent at each point of a grid, `[seeds, points]`; NaN before any.

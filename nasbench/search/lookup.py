@@ -256,7 +256,7 @@ class LookUp:
 
     def _gather(self, column: Floats, architectures: NDArray[np.int64]) -> Floats:
         """A column at the rows of architectures; NaN for -1 and those without a row."""
-        found = self.table.rows_of(np.maximum(architectures, 0))
+        found = self.table.row(np.maximum(architectures, 0))
         rows = np.where(architectures >= 0, found, -1)
         return np.where(rows >= 0, column[rows], np.nan)
 
@@ -267,7 +267,7 @@ class LookUp:
         All architectures are equally likely; those that break a limit, or of which the metric
         is not known, are drawn again.
         """
-        rows = self.table.rows_of(self.table.architectures)
+        rows = self.table.row(self.table.architectures)
         worth = {metric: self.column(metric) for metric in self.metrics}
         possible = self.allowed
         if self.has_regret:

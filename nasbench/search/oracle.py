@@ -277,9 +277,9 @@ class SurrogateOracle(ListedOracle):
         self._shown = {metric: column.tolist() for metric, column in predicted.items()}
         if table is not None:
             trained = {metric for metrics in table.metrics.values() for metric in metrics}
-            recipe = next(iter(table.recipes), COSTS_ALONE)
+            recipe, every = next(iter(table.recipes), COSTS_ALONE), np.arange(self.space.size)
             for cost in [cost for cost in costs if cost not in trained | self._shown.keys()]:
-                column, rows = column_of(table, cost, recipe), table.row_of
+                column, rows = column_of(table, cost, recipe), table.row(every)
                 self._shown[cost] = np.where(rows >= 0, column[rows], np.nan).tolist()
 
     def key(self, architecture: int) -> int:

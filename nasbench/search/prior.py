@@ -60,8 +60,9 @@ class Prior:
         if table is None:
             raise NasbenchError("the proxies of a prior are read from a table: search on a --table")
         (rows,) = scores_of(table, [self.proxy]).values()
-        row_of = table.row_of
-        scores: NDArray[np.float64] = np.where(row_of >= 0, rows[row_of], np.nan)
+        table.space.check_listable("a score of each architecture")
+        row = table.row(np.arange(table.space.size))
+        scores: NDArray[np.float64] = np.where(row >= 0, rows[row], np.nan)
         return scores
 
 

@@ -132,7 +132,7 @@ def _trained_or_predicted(
     means = surrogate.predict_all()
     noisy = [surrogate.predict_all(seed) for seed in seeds]
     datasets: dict[str, Dataset] = {}
-    place = table.rows_of(rows)
+    place = table.row(rows)
     for metric in table.metrics[recipe]:
         dataset = f"recipe/{recipe}/{metric}"
         if last not in table.epochs(metric, recipe=recipe):
@@ -164,7 +164,7 @@ def _add_others(
     missing: list[dict[str, Any]],
 ) -> None:
     """What no training tells, of the rows that the table has; the others stay missing."""
-    place = table.rows_of(rows)
+    place = table.row(rows)
     for dataset in table.manifest["datasets"]:
         if dataset.partition("/")[0] not in ("network", "device", "proxy"):
             continue

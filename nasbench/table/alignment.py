@@ -82,7 +82,7 @@ def marks(
         return {}
     found = {}
     for label, table in having.items():
-        row = table.rows_of(architectures)
+        row = table.row(architectures)
         found[label] = (row >= 0) & table.predicted(metric, recipe=recipe)[row]
     (first, predicted), *others = found.items()
     for label, other in others:
@@ -139,7 +139,7 @@ def take(
         Values and which of them the table knows, `[n, seeds, epochs]` or `[n]`.
     """
     dataset = table.dataset(name)
-    row = table.rows_of(architectures)
+    row = table.row(architectures)
     have = np.flatnonzero(row >= 0)
     if onto is None:
         shape = (len(architectures), *dataset.values.shape[1:])

@@ -156,7 +156,7 @@ def diff(a: Table, b: Table, *, progress: Progress = lambda what, done, total: N
     columns = []
     if a.manifest["space"] == b.manifest["space"]:
         _, architectures = answered([a, b])
-        in_a, in_b = a.rows_of(architectures) >= 0, b.rows_of(architectures) >= 0
+        in_a, in_b = a.row(architectures) >= 0, b.row(architectures) >= 0
         only_a, only_b = architectures[in_a & ~in_b], architectures[in_b & ~in_a]
         both = architectures[in_a & in_b]
         for done, name in enumerate(common):
@@ -250,7 +250,7 @@ def _rank_correlation(
         column = _column(table, name)
         if column is None:
             return None
-        columns.append(column[table.rows_of(architectures)])
+        columns.append(column[table.row(architectures)])
     known = np.isfinite(columns).all(axis=0)
     x, y = (column[known] for column in columns)
     if len(x) < 2:

@@ -257,7 +257,7 @@ def _strings(table: Table, architectures: Architectures) -> _Array:
 
 def _array(table: Table, name: str, architectures: Architectures) -> _Array:
     dataset = table.dataset(name)
-    rows = table.rows_of(architectures)
+    rows = table.row(architectures)
     onto = epochs_of(table, recipe_of(name)) if has_seeds(table, name) else None
 
     def part(piece: slice) -> NDArray[Any]:

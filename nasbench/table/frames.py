@@ -80,7 +80,7 @@ def curve(
     """See `Table.curve`."""
     whole = frame(table, "epoch", recipe=recipe, seed=seed, architectures=[architecture])
     means = whole.drop(columns=["architecture", "string", "seed"]).groupby("epoch").mean()
-    row, name = table.rows_of(architecture), table.recipe(recipe)
+    row, name = table.row(architecture), table.recipe(recipe)
     for metric in means.columns if row >= 0 else ():
         taken = table.epochs(metric, recipe=name)
         over = [e for e in taken if table.ended(metric, recipe=name, epoch=e)[row].any()]

@@ -15,7 +15,8 @@ from nasbench.table.format import Dataset, TableFile
 
 __all__ = ["INDEX", "RowIndex", "index_datasets", "rows_of_file", "rows_of_manifest"]
 
-INDEX = ("rows", "row_of", "ops")
+OTHERS, OTHERS_ROW = "others", "others_row"
+INDEX = ("rows", "row_of", "ops", OTHERS, OTHERS_ROW)
 """Data sets that say which architecture a row is of: they are none of what was measured."""
 
 LISTED = 1_000_000
@@ -25,8 +26,9 @@ LISTED = 1_000_000
 def index_datasets(space: Space, architectures: Architectures, sharing: str) -> dict[str, Dataset]:
     """What a table keeps to know its rows: their decisions, `[rows, decisions]`.
 
-    Where it takes a list of the whole space to know which architectures are one network (cells),
-    `row_of` keeps what came out, int32 `[space.size]`.
+    Where rows stand for their classes, and it takes a list of the whole space to know these
+    (cells), `others` are the decisions of the classes' further members, `[others, decisions]`,
+    and `others_row` says which row each belongs to, int32 `[others]`.
 
     Args:
         space: of the table.
@@ -35,18 +37,14 @@ def index_datasets(space: Space, architectures: Architectures, sharing: str) -> 
     """
     found = {"ops": Dataset(space.ops(architectures))}
     if sharing == "canonical" and space.lists_classes:
-        found["row_of"] = Dataset(_listed(space, architectures, sharing))
+        space.check_listable("finding the further members of each row's class")
+        row_of = np.full(space.size, -1, dtype=np.int32)
+        row_of[architectures] = np.arange(len(architectures), dtype=np.int32)
+        answered = row_of[space.classes]
+        others = np.flatnonzero((answered >= 0) & (row_of < 0))
+        found[OTHERS] = Dataset(space.ops(others))
+        found[OTHERS_ROW] = Dataset(answered[others])
     return found
-
-
-def _listed(space: Space, architectures: Architectures, sharing: str) -> NDArray[np.int32]:
-    """The row of each architecture of the space, int32 `[space.size]`; -1 of those without."""
-    space.check_listable("the row of each architecture")
-    row_of = np.full(space.size, -1, dtype=np.int32)
-    row_of[architectures] = np.arange(len(architectures), dtype=np.int32)
-    if sharing == "canonical":
-        row_of = row_of[space.classes]
-    return row_of
 
 
 def rows_of_manifest(manifest: Mapping[str, Any]) -> int:
@@ -60,14 +58,19 @@ def rows_of_file(file: TableFile, space: Space) -> Architectures:
     """The architecture of each row, `[rows]`.
 
     Raises:
-        DamagedFile: where they are none of the space, or one has two rows.
+        DamagedFile: where they are none of the space.
     """
-    if "ops" not in file.manifest["datasets"]:
-        rows: Architectures = file.array("rows")
-        if not 0 <= rows.min() <= rows.max() < space.size:
-            raise misfit(file)
-        return rows
-    ops = file.array("ops")
+    if "ops" in file.manifest["datasets"]:
+        return _by_decisions(file, space, "ops")
+    rows: Architectures = file.array("rows")
+    if not 0 <= rows.min() <= rows.max() < space.size:
+        raise misfit(file)
+    return rows
+
+
+def _by_decisions(file: TableFile, space: Space, name: str) -> Architectures:
+    """The architectures whose decisions a data set holds."""
+    ops = file.array(name)
     if ops.shape[1:] != (len(space.choices),) or (ops >= np.asarray(space.choices)).any():
         raise misfit(file)
     return space.index_of(ops)
@@ -91,7 +94,10 @@ class RowIndex:
         self._file = file
         self._space = space
         self._shared = sharing == "canonical"
-        self._sharing = sharing
+        datasets = file.manifest["datasets"]
+        self._has_row_of = "row_of" in datasets  # of format 1
+        self._has_others = OTHERS in datasets
+        self._is_listed = self._has_row_of or space.size <= LISTED
 
     @cached_property
     def rows(self) -> Architectures:
@@ -101,32 +107,59 @@ class RowIndex:
     @cached_property
     def row_of(self) -> NDArray[np.int32]:
         """The row of each architecture of a space that can be listed, int32 `[space.size]`."""
-        rows = self.rows
-        if "row_of" in self._file.manifest["datasets"]:
+        if self._has_row_of:
             row_of = self._file.array("row_of")
             fits = row_of.shape == (self._space.size,)
-            if not fits or not -1 <= row_of.min() <= row_of.max() < len(rows):
+            if not fits or not -1 <= row_of.min() <= row_of.max() < len(self.rows):
                 raise misfit(self._file)
         else:
-            row_of = _listed(self._space, rows, self._sharing)
-        if not np.array_equal(row_of[rows], np.arange(len(rows))):
+            self._space.check_listable("the row of each architecture")
+            row_of = np.full(self._space.size, -1, dtype=np.int32)
+            known, row = self._known
+            row_of[known] = row
+            if self._folds:
+                row_of = row_of[self._space.classes]
+            elif np.count_nonzero(row_of >= 0) != len(known):
+                raise misfit(self._file)
+        if not np.array_equal(row_of[self.rows], np.arange(len(self.rows))):
             raise misfit(self._file)
         return row_of
 
+    @property
+    def _folds(self) -> bool:
+        """Whether an architecture's row is that of the one which stands for its class.
+
+        Else the file says all that its rows answer for.
+        """
+        return self._shared and not self._has_others
+
+    @cached_property
+    def _known(self) -> tuple[Architectures, NDArray[np.int32]]:
+        """The architectures whose decisions the file holds, and their rows."""
+        rows = self.rows
+        of_rows = np.arange(len(rows), dtype=np.int32)
+        # Foreign files may lie: no list of the whole space is made to find what they leave out.
+        if self._has_others != (self._shared and self._space.lists_classes):
+            raise misfit(self._file)
+        if not self._has_others:
+            return rows, of_rows
+        row = self._file.array(OTHERS_ROW)
+        if ((row < 0) | (row >= len(rows))).any():
+            raise misfit(self._file)
+        others = _by_decisions(self._file, self._space, OTHERS)
+        return np.concatenate([rows, others]), np.concatenate([of_rows, row])
+
     @cached_property
     def _sorted(self) -> tuple[Architectures, NDArray[np.int32]]:
-        """The architectures that have rows, ascending, and these rows."""
-        order = np.argsort(self.rows, kind="stable").astype(np.int32)
-        ascending = self.rows[order]
+        """The architectures whose decisions the file holds, ascending, and their rows."""
+        known, row = self._known
+        order = np.argsort(known, kind="stable")
+        ascending = known[order]
         if (ascending[1:] == ascending[:-1]).any():
             raise misfit(self._file)
-        if self._shared and not (self._space.canonical(ascending) == ascending).all():
+        if self._folds and not (self._space.canonical(ascending) == ascending).all():
             raise misfit(self._file)
-        return ascending, order
-
-    @property
-    def _is_listed(self) -> bool:
-        return self._space.size <= LISTED or "row_of" in self._file.manifest["datasets"]
+        return ascending, row[order]
 
     @cached_property
     def architectures(self) -> Architectures:
@@ -136,30 +169,30 @@ class RowIndex:
         """
         return np.flatnonzero(self.row_of >= 0) if self._is_listed else self._sorted[0]
 
-    def find(self, architectures: ArrayLike) -> NDArray[np.int32]:
-        """The row of each architecture, int32 of the given shape; -1 where there is none."""
+    def find(self, architectures: ArrayLike) -> NDArray[np.int64]:
+        """The row of each architecture, int64 of the given shape; -1 where there is none."""
         given = self._space.check(architectures)
         if self._is_listed:
-            return self.row_of[given]
-        ascending, order = self._sorted
-        if self._shared:
+            return self.row_of[given].astype(np.int64)
+        ascending, row = self._sorted
+        if self._folds:
             given = np.asarray(self._space.canonical(given), dtype=ascending.dtype)
         places = np.minimum(np.searchsorted(ascending, given), len(ascending) - 1)
-        return np.where(ascending[places] == given, order[places], np.int32(-1))
+        return np.where(ascending[places] == given, row[places], np.int64(-1))
 
     def finder(self) -> Callable[[int], int]:
         """`find` of one architecture of the space, as fast as it can be: -1 where none is."""
         if self._is_listed:
             rows: list[int] = self.row_of.tolist()
             return rows.__getitem__
-        ascending, order = self._sorted
-        known = dict(zip(ascending.tolist(), order.tolist(), strict=True))
+        ascending, row_of_each = self._sorted
+        known = dict(zip(ascending.tolist(), row_of_each.tolist(), strict=True))
         canonical = self._space.canonical
 
         def found(architecture: int) -> int:
             row = known.get(architecture)
             if row is None:
-                row = known.get(canonical(architecture), -1) if self._shared else -1
+                row = known.get(canonical(architecture), -1) if self._folds else -1
                 if len(known) < LISTED:
                     known[architecture] = row
             return row

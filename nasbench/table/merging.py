@@ -145,7 +145,7 @@ def _join(
             f"{' and '.join(having)}: what is not the same needs another name"
         )
     dtype = np.result_type(*stored_as)
-    rows = np.any([table.rows_of(architectures) >= 0 for table in having.values()], axis=0)
+    rows = np.any([table.row(architectures) >= 0 for table in having.values()], axis=0)
     values: NDArray[Any]
     if dtype.kind != "f" and onto is None and rows.all():
         values = np.empty((len(architectures), *shape), dtype)
@@ -259,7 +259,7 @@ def _missing(
     for name, rows in dropped.items():
         tell(absent, name, clocks, rows)
     for label, table in labelled.items():
-        row = table.rows_of(architectures)
+        row = table.row(architectures)
         mine = {name for name in stored(table) if name in holes}
         for scope in _scopes(mine, holes):
             tell(absent, scope, f"{label} has no row for it", row < 0)
@@ -267,7 +267,7 @@ def _missing(
             meant = row >= 0
             if entry["architectures"]:
                 known = [a for a in entry["architectures"] if 0 <= a < table.space.size]
-                meant &= np.isin(row, table.rows_of(known))
+                meant &= np.isin(row, table.row(known))
             under = {name for name in holes if covers(entry["scope"], name)}
             # A reason is about this table's data sets, not about others of the same room.
             for scope in [entry["scope"]] if under <= mine else sorted(under & mine):

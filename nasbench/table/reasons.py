@@ -49,11 +49,11 @@ def by_architecture(table: Table, of_rows: Sequence[str]) -> dict[int, str]:
     if not table.space.listable:  # those that have no row are without number
         rows = table.rows.tolist()
         return {one: why for one, why in zip(rows, of_rows, strict=True) if why}
-    row_of = table.row_of
+    rows_of_all = table.row(np.arange(table.space.size))
     reasons = {
-        a: of_rows[row] for a, row in enumerate(row_of.tolist()) if row >= 0 and of_rows[row]
+        a: of_rows[row] for a, row in enumerate(rows_of_all.tolist()) if row >= 0 and of_rows[row]
     }
-    absent = np.flatnonzero(row_of < 0)
+    absent = np.flatnonzero(rows_of_all < 0)
     built = table.space.allowed(absent).tolist()
     for architecture, can_be in zip(absent.tolist(), built, strict=True):
         reasons[architecture] = ABSENT if can_be else NEVER

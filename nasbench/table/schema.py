@@ -129,8 +129,14 @@ def _rows(
         shape: Any = datasets["ops"].get("shape")
         need(datasets["ops"].get("dtype") in ("uint8", "uint16"), "ops")
         need(_integers(shape) and len(shape) == 2 and min(shape) > 0, "ops")
-        need("rows" not in datasets, "rows")
-        need(datasets.get("row_of", {}).get("dtype", "int32") == "int32", "row_of")
+        for key in ("rows", "row_of"):
+            need(key not in datasets, key)
+        need(("others" in datasets) == ("others_row" in datasets), "others")
+        if "others" in datasets:
+            others, row = datasets["others"], datasets["others_row"]
+            need(others.get("dtype") == datasets["ops"]["dtype"], "others")
+            need(row.get("dtype") == "int32" and _integers(row.get("shape")), "others_row")
+            need(others.get("shape") == [*row["shape"], shape[1]], "others")
         return list(shape[:1])
     for key in ("rows", "row_of"):
         need(datasets.get(key, {}).get("dtype") == "int32", key)

@@ -102,7 +102,7 @@ class Sheet:
         Returns:
             Each `[n * lines]`: text as objects, whole numbers, or floating ones.
         """
-        rows = self.table.rows_of(architectures)
+        rows = self.table.row(architectures)
         strings = [self.table.space.string(a) for a in architectures.tolist()]
         once: list[NDArray[Any]] = [_numbers(architectures), np.asarray(strings, dtype=object)]
         if self._canonical:
@@ -130,12 +130,12 @@ class Sheet:
         types: tuple[type, ...] = (object, np.int64, np.int64)
         return [np.asarray(k, t) for k, t in zip(zip(*keys, strict=True), types, strict=False)]
 
-    def _mean_at_last(self, name: str, rows: NDArray[np.int32]) -> NDArray[np.float64]:
+    def _mean_at_last(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """The mean over the seeds that exist at a recipe's last epoch."""
         column = self.table.column(name.rpartition("/")[2], recipe=recipe_of(name))
         return column[rows]
 
-    def _by_line(self, metric: str, rows: NDArray[np.int32]) -> NDArray[Any]:
+    def _by_line(self, metric: str, rows: NDArray[np.int64]) -> NDArray[Any]:
         """A metric of all recipes, NaN in the lines at which it was not taken."""
         parts = []
         for span in self._spans:

@@ -111,7 +111,7 @@ class Table:
         """The row of each architecture, int32 `[space.size]`; -1 where the table has none.
 
         In a table that was built, architectures of one class share a row (manifest: `sharing`).
-        `rows_of` says the same of some architectures, in spaces of any size.
+        `row` says the same of some architectures, in spaces of any size.
 
         Raises:
             Unsupported: where the space is too large to be listed.
@@ -126,26 +126,29 @@ class Table:
         """
         return self._index.architectures
 
-    def rows_of(self, architectures: ArrayLike) -> NDArray[np.int32]:
-        """The row of each architecture, int32 of the given shape; -1 where the table has none.
+    def row(self, architectures: ArrayLike) -> NDArray[np.int64]:
+        """The row of each architecture, int64 of the given shape; -1 where the table has none.
 
         Raises:
             NasbenchError: for what is no architecture of the table's space.
 
         Example:
             >>> import nasbench as nb
-            >>> nb.load("nb201-fashion16").rows_of([0, 1]).shape
+            >>> nb.load("nb201-fashion16").row([0, 1]).shape
             (2,)
         """
         return self._index.find(architectures)
 
+    rows_of = row
+    """The older name of `row`."""
+
     def row_finder(self) -> Callable[[int], int]:
-        """`rows_of` for one architecture of the space after the other, which is not checked.
+        """`row` for one architecture of the space after the other, which is not checked.
 
         Example:
             >>> import nasbench as nb
             >>> table = nb.load("nb201-fashion16")
-            >>> table.row_finder()(7) == table.rows_of(7)
+            >>> table.row_finder()(7) == table.row(7)
             np.True_
         """
         return self._index.finder()
@@ -243,7 +246,7 @@ class Table:
         """
         stored = self.curves(metric, recipe=recipe)
         known, taken = self.seeds[self.recipe(recipe)], self.epochs(metric, recipe=recipe)
-        rows = self.rows_of(architectures)
+        rows = self.row(architectures)
         found = stored[rows]
         if seeds is not None:
             found = found[..., _places("seeds", seeds, known), :]
@@ -352,7 +355,7 @@ class Table:
             epoch: as in `values`.
             seed: as in `values`.
         """
-        row = int(self.rows_of(architecture))
+        row = int(self.row(architecture))
         if row < 0:
             return reasons.of_absent(self, architecture)
         device, _, cost = metric.rpartition("/")
@@ -367,7 +370,7 @@ class Table:
         those of the curves.
         """
         self._file.verify()
-        self.rows_of(self.rows)
+        self.row(self.rows)
         for name in self.manifest["datasets"]:
             if name.startswith(LAST):
                 curves = self._file.array(f"recipe/{name.removeprefix(LAST)}")
@@ -468,7 +471,7 @@ class Table:
         if type(architectures) is int and 0 <= architectures < self.space.size:
             row = self._find(architectures)
             return column[row] if row >= 0 else np.float64("nan")
-        rows = self.rows_of(architectures)
+        rows = self.row(architectures)
         values: NDArray[np.float64] = np.where(rows >= 0, column[rows], np.nan)
         return values
 

@@ -55,7 +55,7 @@ def trained_values(
 ) -> Floats:
     """`trained_seeds` of architectures: float64 `[n, seeds]`; NaN of those without a row."""
     found = trained_seeds(table, metric, recipe=recipe)
-    rows = table.rows_of(architectures)
+    rows = table.row(architectures)
     return np.where((rows >= 0)[:, None], found[rows], np.nan)
 
 
@@ -64,7 +64,7 @@ def trained_means(
 ) -> Floats:
     """`trained_column` of architectures: float64 `[n]`; NaN of those without a row."""
     found = trained_column(table, metric, recipe=recipe)
-    rows = table.rows_of(architectures)
+    rows = table.row(architectures)
     return np.where(rows >= 0, found[rows], np.nan)
 
 

@@ -55,11 +55,11 @@ def test_a_large_table_is_as_large_as_its_arrays() -> None:
     small = table_bytes(spec, spec.space.unique)
     larger = replace(spec, space=CellSpace("larger", 4, ("none", "nor_conv_1x1", "nor_conv_3x3")))
     rows = larger.space.unique - spec.space.unique
-    architectures = larger.space.size - spec.space.size
+    others = [of.size - of.unique for of in (larger.space, spec.space)]
     # Five curves and their ends, test accuracy and seconds of evaluation; four counts.
     row = 2 * (2 * 5 + 5 + 2) * 4 + 4 * 8
-    # Decisions of a byte each: six edges and three; and the row of each architecture.
-    index = 6 * larger.space.unique - 3 * spec.space.unique + 4 * architectures
+    # Decisions of a byte each: six edges and three; and rows of those without one.
+    index = 6 * larger.space.size - 3 * spec.space.size + 4 * (others[0] - others[1])
     # HDF5 describes them in blocks of 2,048 bytes.
     found = table_bytes(larger, larger.space.unique) - small
     assert found == pytest.approx(rows * row + index, abs=2_048)

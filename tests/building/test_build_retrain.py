@@ -55,7 +55,7 @@ def rewritten(table: Table, path: Path, **changes: Callable[[np.ndarray], np.nda
     datasets = {}
     with h5py.File(table.path) as file:
         for name, entry in table.manifest["datasets"].items():
-            if name in ("ops", "row_of") or name.startswith("last/"):
+            if name in ("ops", "others", "others_row") or name.startswith("last/"):
                 continue  # they are made of the others
             about = {key: entry[key] for key in ("kind", "unit", "epochs") if key in entry}
             change = changes.get(name.rsplit("/", 1)[1], np.asarray)

@@ -255,7 +255,8 @@ def _lying_arrays(path: Path, rng: Random) -> None:
         if values.dtype.kind == "f":
             flat[place] = rng.choice((np.nan, np.inf, -np.inf, 3e38, -1, 0, 1e-30))
         else:
-            flat[place] = rng.choice((-1, 0, 2**31 - 1, -(2**31)))
+            limits = np.iinfo(values.dtype)
+            flat[place] = rng.choice((0, 1, limits.max, int(limits.min) or limits.max - 1))
     body = bytearray(path.read_bytes())
     entry = table.manifest["datasets"][changed]
     offset = int(entry["offset"])

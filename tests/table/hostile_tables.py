@@ -38,10 +38,11 @@ def forged(
 
 
 def in_format_1(table: Table, path: Path) -> Table:
-    """The same table as releases before 0.2 wrote it: `rows` and `row_of` in place of `ops`."""
+    """The same table in format 1: `rows` and `row_of` in place of `ops` and what goes with it."""
 
     def change(manifest: dict[str, Any], datasets: dict[str, Dataset]) -> None:
-        del datasets["ops"]
+        for name in ("ops", "others", "others_row"):
+            datasets.pop(name, None)
         index = {
             "rows": Dataset(table.rows.astype(np.int32)),
             "row_of": Dataset(table.row_of.copy()),
@@ -97,8 +98,11 @@ def mutate(manifest: dict[str, Any], datasets: dict[str, Dataset], rng: random.R
 def corrupt(datasets: dict[str, Dataset], rng: random.Random) -> None:
     """Put one number into a data set that no table has."""
     values = datasets[rng.choice(sorted(datasets))].values
-    ends = [-1, 0, np.iinfo(np.int32).max, np.iinfo(np.int32).min]
-    odd = [np.inf, -np.inf, np.nan, 3e38, -1.0, 0.0] if values.dtype.kind == "f" else ends
+    if values.dtype.kind == "f":
+        odd: list[Any] = [np.inf, -np.inf, np.nan, 3e38, -1.0, 0.0]
+    else:
+        most = int(np.iinfo(values.dtype).max)
+        odd = [0, 1, most, int(np.iinfo(values.dtype).min) or most - 1]
     values.flat[rng.randrange(values.size)] = rng.choice(odd)
 
 

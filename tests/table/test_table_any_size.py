@@ -65,14 +65,14 @@ def table(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_rows_are_found_by_their_architectures(table: Table) -> None:
     space = table.space
     assert table.path.stat().st_size < 40_000
-    assert table.rows_of(table.rows).tolist() == list(range(len(table.rows)))
+    assert table.row(table.rows).tolist() == list(range(len(table.rows)))
     assert table.architectures.tolist() == sorted(table.rows.tolist())
     others = np.unique(space.sample(np.random.default_rng(9), 50))
     others = others[~np.isin(others.tolist(), table.rows.tolist())]
-    assert (table.rows_of(others) == -1).all()
+    assert (table.row(others) == -1).all()
     find = table.row_finder()
     both = [*table.rows.tolist(), *others.tolist()]
-    assert [find(one) for one in both] == table.rows_of(both).tolist()
+    assert [find(one) for one in both] == table.row(both).tolist()
     values = table.values("valid_accuracy", table.rows)
     one = int(table.rows[7])
     assert table.values("valid_accuracy", one) == values[7]
@@ -80,7 +80,7 @@ def test_rows_are_found_by_their_architectures(table: Table) -> None:
     assert table.why("valid_accuracy", int(others[0])) == "not in the table"
     for wrong in (-1, space.size):
         with pytest.raises(NasbenchError, match="has architectures 0 to"):
-            table.rows_of([wrong])
+            table.row([wrong])
     table.verify()
 
 

@@ -117,8 +117,10 @@ def test_seconds_never_run_backwards(table: Table, tmp_path: Path) -> None:
 
 
 def _rows(name: str, value: int) -> Callable[[dict[str, Any], Datasets], None]:
+    in_format_2 = {"rows": "ops", "row_of": "others_row"}
+
     def change(_: dict[str, Any], datasets: Datasets) -> None:
-        where = "ops" if name == "rows" and "ops" in datasets else name
+        where = in_format_2[name] if "ops" in datasets else name
         datasets[where].values[:] = value
 
     return change
@@ -136,6 +138,45 @@ def test_rows_that_do_not_fit_the_space_are_refused(
     for use in (opened.verify, lambda: opened.architectures):
         with pytest.raises(DamagedFile, match="its rows do not fit its space"):
             use()
+
+
+def _others(**lies: Any) -> Callable[[dict[str, Any], Datasets], None]:
+    """What format 2 says of the further members of classes, otherwise; None takes it away."""
+
+    def change(_: dict[str, Any], datasets: Datasets) -> None:
+        for name, lie in lies.items():
+            values = datasets.pop(name).values
+            if lie is not None:
+                datasets[name] = Dataset(lie(values, datasets))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (_others(others=None), "no sound others"),
+        (_others(others_row=None), "no sound others"),
+        (_others(others=lambda v, _: v[:-1]), "no sound others"),
+        (_others(others=lambda v, _: v[:, :-1]), "no sound others"),
+        (_others(others=lambda v, _: v.astype(np.uint16)), "no sound others"),
+        (_others(others_row=lambda v, _: v.astype(np.int64)), "no sound others_row"),
+        (_others(ops=lambda v, _: v[0]), "no sound ops"),
+        (_others(ops=lambda v, _: v.astype(np.int32)), "no sound ops"),
+        (_others(ops=lambda v, _: v[:-1]), "no sound shape"),
+        (_others(ops=lambda v, _: v[:, :-1], others=lambda v, _: v[:, :-1]), "rows do not fit"),
+        (_others(others=None, others_row=None), "rows do not fit"),
+        (_others(others=lambda v, _: v + 5), "rows do not fit"),
+        (_others(others=lambda v, sets: sets["ops"].values[: len(v)].copy()), "rows do not fit"),
+        (_others(others=lambda v, _: np.roll(v, 1, 0)[[0, 0, *range(2, len(v))]]), "do not fit"),
+    ],
+)
+def test_what_format_2_says_of_rows_is_refused_where_it_cannot_be(
+    tmp_path: Path, change: Callable[[dict[str, Any], Datasets], None], what: str
+) -> None:
+    path = forged(tmp_path / "t.h5", write(tmp_path / "sound.h5"), change)
+    with pytest.raises(DamagedFile, match=f"^[^\n]*is damaged: [^\n]*{what}"):
+        Table(path).row(0)
 
 
 def test_rows_beyond_the_space_are_refused_before_they_are_looked_up(

@@ -38,7 +38,10 @@ def test_any_hdf5_reader_sees_the_same_arrays(tmp_path: Path) -> None:
             assert entry["offset"] == file[name].id.get_offset()
             assert entry["sha256"] == hashlib.sha256(dataset.values.tobytes()).hexdigest()
         np.testing.assert_array_equal(file["ops"][()], table.space.ops(table.rows))
-        np.testing.assert_array_equal(file["row_of"][()], table.row_of)
+        others = table.space.index_of(file["others"][()])
+        np.testing.assert_array_equal(file["others_row"][()], table.row(others))
+        both = np.concatenate([table.rows, others])
+        np.testing.assert_array_equal(np.sort(both), np.arange(table.space.size))
         assert json.loads(file["manifest"][()].tobytes()) == table.manifest
     table.verify()
 
@@ -46,6 +49,19 @@ def test_any_hdf5_reader_sees_the_same_arrays(tmp_path: Path) -> None:
 def test_rows_stand_for_their_class_where_the_table_shares(tmp_path: Path, mini: CellSpace) -> None:
     shared = write(tmp_path / "shared.h5")
     assert shared.rows[shared.row_of].tolist() == mini.classes.tolist()
+    # What says so is as long as what the table answers for, not as its space.
+    three = write_table(
+        tmp_path / "three.h5",
+        name="three",
+        space=mini,
+        rows=mini.representatives[-3:],
+        sharing="canonical",
+        recipes={},
+        datasets={},
+    )
+    members = np.flatnonzero(np.isin(mini.classes, mini.representatives[-3:]))
+    assert three.architectures.tolist() == members.tolist()
+    assert three.manifest["datasets"]["others_row"]["shape"] == [len(members) - 3]
     single = write(tmp_path / "single.h5", sharing="none")
     assert single.row_of[1::2].tolist() == [-1] * 62
     assert single.rows[single.row_of[::2]].tolist() == list(range(0, 125, 2))
