@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import ruled
 from nasbench.space.base import Architectures, Ops, Space
-from nasbench.space.rules import Rules, Value, text_of
+from nasbench.space.rules import Rules, Value, read_value, text_of
 
 __all__ = ["ChoiceSpace", "Choices"]
 
@@ -94,7 +94,10 @@ class ChoiceSpace(Space):
             _name("decision", decision): _choices(decision, choices, separator)
             for decision, choices in decisions.items()
         }
-        self.values = {decision: tuple(choices) for decision, choices in decisions.items()}
+        self.values = {
+            decision: tuple(str(one) if isinstance(one, str) else one for one in choices)
+            for decision, choices in decisions.items()
+        }
         self._places = [
             {choice: place for place, choice in enumerate(choices)}
             for choices in self.decisions.values()
@@ -107,9 +110,19 @@ class ChoiceSpace(Space):
 
     def describe(self) -> Mapping[str, Any]:
         # Pairs, since the decisions have an order, and JSON objects lose theirs when sorted.
-        decisions = [[decision, list(choices)] for decision, choices in self.values.items()]
+        decisions = [[decision, list(choices)] for decision, choices in self.decisions.items()]
+        written = {
+            decision: list(values)
+            for decision, values in self.values.items()
+            if any(type(read_value(text_of(decision, one))) is not type(one) for one in values)
+        }
+        said = {"values": written} if written else {}
         return self._described(
-            ChoiceSpace, decisions=decisions, separator=self.separator, **self.rules.describe()
+            ChoiceSpace,
+            decisions=decisions,
+            separator=self.separator,
+            **said,
+            **self.rules.describe(),
         )
 
     def choices_of(self, architecture: int) -> Choices:

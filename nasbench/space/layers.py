@@ -23,7 +23,7 @@ def nats_size() -> ChoiceSpace:
     those of the first. The release numbers them in lexicographic order.
     """
     layers = ("cell1", "residual1", "cell2", "residual2", "cell3")
-    return ChoiceSpace("nats-size", dict.fromkeys(layers, tuple(map(str, range(8, 65, 8)))))
+    return ChoiceSpace("nats-size", dict.fromkeys(layers, range(8, 65, 8)))
 
 
 class NBMacro(ChoiceSpace):
@@ -42,7 +42,7 @@ class NBMacro(ChoiceSpace):
 
     def __init__(self) -> None:
         layers = [f"layer{number + 1}" for number in range(sum(self.STAGES))]
-        super().__init__("nb-macro", dict.fromkeys(layers, tuple("012")), separator="")
+        super().__init__("nb-macro", dict.fromkeys(layers, range(3)), separator="")
 
     def describe(self) -> Mapping[str, Any]:
         return {**super().describe(), "operations": list(self.BLOCKS)}

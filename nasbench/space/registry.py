@@ -23,6 +23,7 @@ from nasbench.space.layers import NBMacro, nats_size
 from nasbench.space.mixed import Mixed
 from nasbench.space.mlp import mlp, policy_mlp
 from nasbench.space.mobile import efficientnet, mbv2_mini, mnasnet, mobilenetv2, proxyless
+from nasbench.space.rules import read_value
 from nasbench.space.transformer import transformer
 
 if TYPE_CHECKING:
@@ -199,6 +200,19 @@ def from_description(description: Mapping[str, Any]) -> Space:
     return space
 
 
+def _as_written(decisions: Any, written: Any) -> dict[str, Any]:
+    """Choices with the types that their author gave them.
+
+    A description has them as text. A whole number is one by itself; `written` has the choices
+    of each decision where that is not so: fractions, true and false, texts of digits.
+    """
+    read = dict(decisions)
+    for decision, texts in read.items():
+        if isinstance(texts, list) and all(isinstance(text, str) for text in texts):
+            read[decision] = list(map(read_value, texts))
+    return {**read, **{decision: written[decision] for decision in read if decision in written}}
+
+
 def _plain(name: str, description: Mapping[str, Any]) -> Space | None:
     """The space that is described in full; None where its class must be known."""
     said = {key: value for key, value in description.items() if key not in ("name", "order")}
@@ -207,9 +221,10 @@ def _plain(name: str, description: Mapping[str, Any]) -> Space | None:
     try:
         if said.keys() == {"nodes", "operations"}:
             space = CellSpace(name, said["nodes"], said["operations"], order)
-        elif said.keys() - RULES == {"decisions", "separator"}:
+        elif said.keys() - RULES - {"values"} == {"decisions", "separator"}:
             rules = {kind: said[kind] for kind in RULES & said.keys()}
-            space = ChoiceSpace(name, dict(said["decisions"]), said["separator"], order, **rules)
+            decisions = _as_written(said["decisions"], said.get("values", {}))
+            space = ChoiceSpace(name, decisions, said["separator"], order, **rules)
         else:
             return None
         same = space.describe() == description

@@ -6,6 +6,7 @@ a decision that does not count takes its first choice, and what is alike is sort
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,13 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import BadValue, shown, unknown
 
-__all__ = ["Rules", "Value", "text_of"]
+__all__ = ["Rules", "Value", "read_value", "text_of"]
 
 Value = str | int | float | bool
 """A choice as its author wrote it."""
 
 MOST_RULES = 4096
 """Conditions, groups and combinations that a space may have, all together."""
+
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,99}")
 
 Decisions = Mapping[str, tuple[str, ...]]
 Ops = NDArray[np.unsignedinteger[Any]]
@@ -286,6 +289,16 @@ def text_of(what: str, value: object) -> str:
     if isinstance(value, str):
         return value
     raise BadValue(f"{what} is a text, a number, true or false, got {reprlib.repr(value)}")
+
+
+def read_value(text: str) -> Value:
+    """What a text of a description stands for where it says no more: a whole number or itself.
+
+    Example:
+        >>> read_value("16"), read_value("016"), read_value("gelu")
+        (16, '016', 'gelu')
+    """
+    return int(text) if _WHOLE.fullmatch(text) else text
 
 
 def _mapping(given: object, form: str) -> Mapping[Any, Any]:

@@ -147,3 +147,28 @@ def test_a_number_and_a_string_that_agree_are_one_architecture() -> None:
     assert [space.parse(str(n)) for n in range(10)] == list(range(10))
     # Strings that look like a prefix stay strings.
     assert ChoiceSpace("odd", {"number": ["x", "number"], "n": ["1", "0"]}).parse("number:0") == 3
+
+
+def test_whole_numbers_are_described_as_text_and_come_back_as_numbers() -> None:
+    whole = ChoiceSpace("own", {"stem": [16, -2, 0], "block": ["conv", 3]})
+    decisions = [["stem", ["16", "-2", "0"]], ["block", ["conv", "3"]]]
+    assert whole.describe() == {"name": "own", "decisions": decisions, "separator": ":"}
+    assert from_description(whole.describe()).values == whole.values
+
+
+@pytest.mark.parametrize("choices", [["16", "8"], ["1", 2], [0.5, 1.0], [True, False], ["-1", 1]])
+def test_what_text_does_not_say_is_described_beside_it(choices: list[Any]) -> None:
+    space = ChoiceSpace("own", {"a": choices, "b": ["x", 7, "007", "1_0"]})
+    described = json.loads(json.dumps(space.describe()))
+    assert described["values"] == {"a": choices}
+    again = from_description(described)
+    assert [list(map(type, of)) for of in again.values.values()] == [
+        list(map(type, of)) for of in space.values.values()
+    ]
+    assert again.values == space.values
+    with pytest.raises(NasbenchError, match="not the description of a space"):
+        from_description({**described, "values": {"a": [9]}})
+    with pytest.raises(NasbenchError, match="not the description of a space"):
+        from_description({**described, "values": {"c": [9]}})
+    with pytest.raises(NasbenchError, match="not the description of a space"):
+        from_description({**described, "values": [1]})
