@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from nasbench.search import Goal, Outcome, Query
-from nasbench.space import Space
+from nasbench.space import Architectures, Space
 from nasbench.surrogate.features import LISTABLE, stand_ins, structure_blocks
 
 __all__ = ["BatchSearch", "features", "paths_or_decisions"]
@@ -68,13 +68,13 @@ class BatchSearch(ABC):
         """Remember the reward."""
         self._rewards[query.architecture] = self._goal.reward(outcome)
 
-    def _identities(self, architectures: ArrayLike) -> NDArray[np.int64]:
+    def _identities(self, architectures: ArrayLike) -> Architectures:
         """Equal for architectures of which one is enough: those of one class, here."""
         return stand_ins(self._space, architectures)
 
     def _unasked(self, architectures: Iterable[int]) -> list[int]:
         """The first of each class that was not asked for."""
-        drawn = np.fromiter(architectures, dtype=np.int64)
+        drawn = self._space.check(list(architectures))
         first = dict[int, int]()
         for found, architecture in zip(
             self._identities(drawn).tolist(), drawn.tolist(), strict=True

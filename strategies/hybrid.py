@@ -29,6 +29,9 @@ STARTS = 8
 SAMPLE = 4
 """Of so many of the best told, drawn at random, the best is mutated."""
 
+NEIGHBORS = 64
+"""Of more, a climber looks at so many in each step: spaces of many decisions have hundreds."""
+
 TYPICAL = 100
 """Random architectures whose distances are the scales of the process."""
 
@@ -212,11 +215,18 @@ class Hybrid(BatchSearch):
         climbers = {*best, *self._space.sample(self._rng, STARTS).tolist()}
         look_at(climbers)
         while climbers:
-            around = {a: self._space.neighbors(a).tolist() for a in climbers}
+            around = {a: self._around(a) for a in climbers}
             look_at(b for near in around.values() for b in near)
             steps = {a: max(near, key=known.__getitem__, default=a) for a, near in around.items()}
             climbers = {b for a, b in steps.items() if known[b] > known[a]}
         return self._unasked(sorted(known, key=lambda a: -known[a]))
+
+    def _around(self, architecture: int) -> list[int]:
+        """Its neighbours, or so many of them, drawn at random."""
+        near = self._space.neighbors(architecture)
+        if len(near) > NEIGHBORS:
+            near = self._rng.choice(near, NEIGHBORS, replace=False)
+        return list(near.tolist())
 
     def _evolve(self) -> list[int]:
         """A mutant of the best of a sample."""
@@ -238,7 +248,7 @@ class Hybrid(BatchSearch):
     def _identities(self, architectures: ArrayLike) -> Architectures:
         if self._classes_share:
             return super()._identities(architectures)
-        return np.asarray(architectures, dtype=np.int64)
+        return self._space.check(architectures)
 
     def _compare_with_equals(self, architecture: int, reward: float) -> None:
         """Whether two of one class are told the same; the first such pair settles it."""

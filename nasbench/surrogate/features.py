@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import NasbenchError, unknown
-from nasbench.space import CellSpace, Space
+from nasbench.space import Architectures, CellSpace, Space
 from nasbench.surrogate.columns import TABLE_FEATURES, table_columns
 from nasbench.surrogate.document import ascending, need
 from nasbench.table import Table
@@ -35,7 +35,7 @@ STRUCTURE = ("one_hot", "adjacency", "operations", "path", "graph")
 """Features that need no table, by name; all but `one_hot` are of cells."""
 
 LISTABLE = 50_000
-"""Spaces beyond this size are never listed as a whole."""
+"""Spaces beyond this size are not listed here, neither for classes nor for predictions."""
 
 MOST_NODES = 5
 """Classes of cells with more are not looked for: those of many convolutions take minutes."""
@@ -47,11 +47,15 @@ MOST_SETS = 4_096
 """Cells of more sets of operations are seen without `graph`: it looks at each."""
 
 
-def stand_ins(space: Space, architectures: ArrayLike) -> NDArray[np.int64]:
-    """Architectures of one class are the same network, and must look the same."""
-    given = np.asarray(architectures, dtype=np.int64)
-    too_large = space.size > LISTABLE or (isinstance(space, CellSpace) and space.nodes > MOST_NODES)
-    return given if too_large else np.asarray(space.canonical(given))
+def stand_ins(space: Space, architectures: ArrayLike) -> Architectures:
+    """Architectures of one class are the same network, and must look the same.
+
+    Where it takes a list of the whole space to know classes, those of large ones stay apart.
+    """
+    given = space.check(architectures)
+    deep = isinstance(space, CellSpace) and space.nodes > MOST_NODES
+    too_large = space.lists_classes and (space.size > LISTABLE or deep)
+    return given if too_large else np.asarray(space.canonical(given), dtype=given.dtype)
 
 
 def structure(space: Space, architectures: ArrayLike, name: str) -> Floats:
