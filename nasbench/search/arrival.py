@@ -12,6 +12,9 @@ from nasbench.search.strategy import Query
 __all__ = ["NotAQuery", "arrived", "is_plain"]
 
 
+_PLAIN = (int, str, int, bool)
+
+
 class NotAQuery(Exception):  # noqa: N818 (it says what was asked for)
     """What a strategy returned in place of a query."""
 
@@ -19,16 +22,9 @@ class NotAQuery(Exception):  # noqa: N818 (it says what was asked for)
 def is_plain(query: object) -> TypeGuard[Query]:
     """Whether it is a query, of the exact types that a query's values have.
 
-    It is asked of every query of every search: spelled out, it takes half of the time.
+    It is asked of every query of every search, and so is one comparison of tuples.
     """
-    return (
-        type(query) is Query
-        and len(query) == 4
-        and type(query[0]) is int
-        and type(query[1]) is str
-        and type(query[2]) is int
-        and type(query[3]) is bool
-    )
+    return type(query) is Query and (*map(type, query),) == _PLAIN
 
 
 def arrived(query: object) -> Query | None:

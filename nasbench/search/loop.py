@@ -167,7 +167,7 @@ class Loop:
         repeat = training.farthest >= epochs
         free = repeat and self.spec.repeats == "free"
         nothing_to_train = free or (resumes and training.epochs == epochs)
-        trained = 0 if free else epochs - (training.epochs if resumes else 0)
+        trained = 0 if free else epochs - training.epochs if resumes else epochs
         if self._paid_epochs + trained > self._most_epochs:
             self._paid_epochs = self._most_epochs  # what does not fit ends the search
             return False
@@ -180,21 +180,23 @@ class Loop:
         if fails and not recalled:
             outcome = Outcome(dict.fromkeys(outcome.values, math.nan), part * outcome.seconds)
         # A budget in seconds is not used up by what takes none.
-        timeless = self._limit < math.inf and not outcome.seconds > 0
+        seconds = outcome.seconds
+        timeless = self._limit < math.inf and not seconds > 0
         self._free_in_a_row = self._free_in_a_row + 1 if nothing_to_train or timeless else 0
         # What is known only once a running training ends is not seen before.
         begins = now = self._clock.now
         if resumes or nothing_to_train:
-            begins = max(begins, training.ends)
-        finished = begins + outcome.seconds
+            begins = max(now, training.ends)
+        finished = begins + seconds
         if not free:
             self._counted += 1
             training.ends = finished
             if fails:
                 training.epochs, training.seconds = 0, 0.0
             else:
-                training.epochs, training.seconds = epochs, paid_before + outcome.seconds
-                training.farthest = max(training.farthest, epochs)
+                training.epochs, training.seconds = epochs, paid_before + seconds
+                if not repeat:
+                    training.farthest = epochs
         evaluation = Evaluation(self._asks, query, outcome, now, finished, repeat, trained)
         if self.journal:
             self.journal.keep(evaluation.to_json())
@@ -230,14 +232,15 @@ class Loop:
     def _evaluate(self, query: Query, paid_before: float, free: bool) -> Outcome:
         """What the oracle shows, at the price of what it trains anew."""
         outcome = self.oracle.evaluate(query)
+        values, seconds = outcome
         for metric in self._metrics:
-            if metric not in outcome.values:
+            if metric not in values:
                 if self._asks:
                     raise NasbenchError(f"after {query.epochs} epochs no {metric} is known")
-                raise unknown("metric", metric, outcome.values)
+                raise unknown("metric", metric, values)
         # A training that was timed anew may be shorter than what was paid for its first part.
-        paid = max(outcome.seconds - paid_before, 0.0)
-        if math.isnan(outcome.seconds):
+        paid = max(seconds - paid_before, 0.0)
+        if seconds != seconds:  # NaN
             if self._limit < math.inf:
                 raise NasbenchError(
                     f"architecture {query.architecture} has no training time after "
@@ -245,7 +248,7 @@ class Loop:
                 )
             paid = 0.0
         paid = 0.0 if free else paid
-        return outcome if paid == outcome.seconds else Outcome(outcome.values, paid)
+        return outcome if paid == seconds else Outcome(values, paid)
 
     def _recall(self, query: Query) -> Outcome | None:
         """What the journal knows of this ask, where that took a training."""
@@ -263,7 +266,7 @@ class Loop:
         watch.since = before = time.perf_counter()
         try:
             # A copy that can be read: what was seen is the run's.
-            self.strategy.tell(evaluation.query, Outcome(MappingProxyType(dict(values)), seconds))
+            self.strategy.tell(evaluation.query, Outcome(MappingProxyType({**values}), seconds))
         except BaseException as error:
             raise failed(self.spec.strategy, "tell", error) from error
         watch.since = math.inf

@@ -116,6 +116,7 @@ class TableOracle(ListedOracle):
         self.space = table.space
         name = recipe_of(table, recipe)
         self.fidelities: tuple[Fidelity, ...] = (_fidelity(table, name),)
+        self._recipe = name
         self._seed = training_seed
         self._cost_model = cost_model
         self._size = self.space.size
@@ -143,17 +144,16 @@ class TableOracle(ListedOracle):
 
     def evaluate(self, query: Query) -> Outcome:
         """Raises NasbenchError for an architecture, recipe or epoch that the table lacks."""
-        if query.recipe != self.fidelities[0].recipe:
-            raise NasbenchError(
-                f"this search is on recipe {self.fidelities[0].recipe}, not on {query.recipe}"
-            )
-        values, seconds = self._columns.get(query.epochs) or self._read(query.epochs)
-        if not 0 <= query.architecture < self._size:
-            self.space.check(query.architecture)  # which says what is wrong
-        row = self._row(query.architecture)
+        architecture, recipe, epochs, _ = query
+        if recipe != self._recipe:
+            raise NasbenchError(f"this search is on recipe {self._recipe}, not on {recipe}")
+        values, seconds = self._columns.get(epochs) or self._read(epochs)
+        if not 0 <= architecture < self._size:
+            self.space.check(architecture)  # which says what is wrong
+        row = self._row(architecture)
         if row < 0:
             raise NasbenchError(
-                f"{self.table.name} has no architecture {query.architecture}: search among those "
+                f"{self.table.name} has no architecture {architecture}: search among those "
                 f"that it has (among_rows), or on a surrogate fitted on it"
             )
         shown = {metric: column[row] for metric, column in values.items()}
