@@ -117,7 +117,14 @@ def check_family(
 
 
 def run(net: nn.Module, inputs: Tensor, outputs: int, name: str, space: Space) -> Tensor:
-    """What a network answers to inputs.
+    """What a network answers to inputs; see `run_whole`."""
+    return run_whole(net, inputs, outputs, name, space)[0]
+
+
+def run_whole(
+    net: nn.Module, inputs: Tensor, outputs: int, name: str, space: Space
+) -> tuple[Tensor, ...]:
+    """What a network answers to inputs, and behind it what else it gives, such as a value.
 
     Args:
         net: the network, in whichever mode.
@@ -142,7 +149,8 @@ def run(net: nn.Module, inputs: Tensor, outputs: int, name: str, space: Space) -
             f"the network of {name} gives {list(answer.shape)} for {len(inputs)} examples, not "
             f"[{len(inputs)}, {outputs}]"
         )
-    return answer
+    more = given[1:] if isinstance(given, tuple | list) else ()
+    return answer, *(one for one in more if isinstance(one, Tensor))
 
 
 def _first_taken(space: Space, sizes: Sized | Mapping[str, Size]) -> Asked:
@@ -195,26 +203,30 @@ class _Check:
                 f"two networks of {name} with one seed start from other weights: build draws from "
                 f"another generator than PyTorch's global one",
             )
-        answer = self._run(net, name)
-        if not bool(answer.isfinite().all()):
+        whole = self._run(net, name)
+        if not all(bool(one.isfinite().all()) for one in whole):
             self._tell("finite", f"the network of {name} gives numbers that are not finite")
-        noise = torch.from_numpy(np.random.default_rng(1).standard_normal(answer.shape))
-        if answer.requires_grad:
-            (answer * noise.to(answer.dtype)).sum().backward()  # type: ignore[no-untyped-call]
+        rng = np.random.default_rng(1)
+        noise = [torch.from_numpy(rng.standard_normal(one.shape)).to(one.dtype) for one in whole]
+        taught = [pair for pair in zip(whole, noise, strict=True) if pair[0].requires_grad]
+        if taught:
+            total = sum((one * weights).sum() for one, weights in taught)
+            assert isinstance(total, Tensor)
+            total.backward()  # type: ignore[no-untyped-call]
         parameters = dict(net.named_parameters())
         idle = [key for key, parameter in parameters.items() if parameter.grad is None]
         if idle:
             self._tell(
                 "gradient",
-                f"{_listed(idle)} of {name} takes no part in what the network answers: no gradient "
+                f"{_listed(idle)} of {name} takes no part in what the network gives: no gradient "
                 f"reaches it",
             )
         self.look(architecture)
 
-    def _run(self, net: nn.Module, name: str) -> Tensor:
+    def _run(self, net: nn.Module, name: str) -> tuple[Tensor, ...]:
         with generator_kept():
             reseed(1)
-            return run(net.train(), self.inputs, self.asked.outputs, name, self.space)
+            return run_whole(net.train(), self.inputs, self.asked.outputs, name, self.space)
 
     @torch.no_grad()
     def look(self, architecture: int) -> _Seen:
@@ -226,7 +238,9 @@ class _Check:
             self.seen[architecture] = _Seen(
                 tuple((type(module).__qualname__, module.extra_repr()) for module in net.modules()),
                 tuple(tuple(parameter.shape) for parameter in net.parameters()),
-                self._run(net, self.space.string(architecture)).numpy().tobytes(),
+                b"".join(
+                    one.numpy().tobytes() for one in self._run(net, self.space.string(architecture))
+                ),
                 sum(parameter.numel() for parameter in net.parameters()),
             )
         return self.seen[architecture]

@@ -13,6 +13,7 @@ from shipped import FEATURES, IMAGES, MELS, TOKENS, batch, check_network
 
 import nasbench as nb
 from nasbench.network import family_of, names, started
+from nasbench.network.testing import check_family
 from nasbench.space import CellSpace
 
 SIGNALS = {"image": IMAGES, "audio": MELS, "tokens": TOKENS, "features": FEATURES}
@@ -84,3 +85,8 @@ def test_a_network_is_traced_to_itself(name):
         expected = network(batch(SIGNALS[kind]))
         found = torch.fx.symbolic_trace(network)(batch(SIGNALS[kind]))
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("name", ["mlp", "policy-mlp"])
+def test_every_decision_changes_a_network_and_every_parameter_takes_part(name):
+    assert check_family(nb.space(name)).findings == ()
