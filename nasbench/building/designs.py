@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,21 @@ from numpy.typing import NDArray
 from nasbench._limits import LARGEST_SEED
 from nasbench.errors import BadValue, NasbenchError, shown, unknown
 from nasbench.proxy import get
+from nasbench.space import Space
 
-__all__ = ["COUNTED", "DESIGNS", "DRAWS", "HELD_OUT", "Sampling", "divided", "spread", "unsure"]
+__all__ = [
+    "COUNTED",
+    "DESIGNS",
+    "DRAWS",
+    "HELD_OUT",
+    "POOL",
+    "Sampling",
+    "candidates",
+    "divided",
+    "some_of",
+    "spread",
+    "unsure",
+]
 
 DESIGNS = ("random", "stratified", "active")
 
@@ -36,11 +50,15 @@ COUNTED = {"params": "parameters", "flops": "flops"}
 DRAWS = 1
 """Starts and batches on which a proxy scores what a sample is chosen from."""
 
+POOL = 4_096
+"""Architectures that a sample of a space too large to list is chosen from, at the least."""
+
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 _ORDER, _SPREAD, _UNSURE = range(3)
 
-Integers = NDArray[np.int64]
+Integers = NDArray[Any]
+"""Architectures: int64, or object in a space of 2**62 or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +107,47 @@ class Sampling:
         return self.by is not None and self.by not in COUNTED
 
 
+def candidates(space: Space, sampling: Sampling) -> tuple[Integers, Integers]:
+    """Those to hold out, and those to choose from; each in its random order.
+
+    They are a space's distinct architectures, or of a space too large to list a pool of them that
+    is drawn at random: four for each of the sample, and `POOL` at the least. A larger pool begins
+    with every smaller one.
+    """
+    if space.listable:
+        return divided(space.representatives.astype(np.int64), sampling.seed)
+    drawn = _drawn(space, max(POOL, 4 * sampling.size), _rng(sampling.seed, _ORDER))
+    return _held_apart(drawn)
+
+
+def some_of(space: Space, n: int, seed: int) -> list[int]:
+    """So many distinct architectures at random, or all: plain ints."""
+    rng = np.random.default_rng(seed)
+    if space.listable:
+        return [int(one) for one in rng.permutation(space.representatives)[:n]]
+    return [int(one) for one in _drawn(space, n, rng)]
+
+
+def _drawn(space: Space, n: int, rng: np.random.Generator) -> Integers:
+    """Distinct architectures in the order in which they are drawn, each as likely as any other.
+
+    Fewer where `POOL` draws in succession show none that is new.
+    """
+    found: dict[int, None] = {}
+    while len(found) < n:
+        before = len(found)
+        found.update(dict.fromkeys(space.canonical(space.sample(rng, POOL)).tolist()))
+        if len(found) == before:
+            break
+    return space.check(list(found)[:n])
+
+
 def divided(architectures: Integers, seed: int) -> tuple[Integers, Integers]:
     """Those to hold out, and those to choose from; each in its random order."""
-    order = _rng(seed, _ORDER).permutation(architectures)
+    return _held_apart(_rng(seed, _ORDER).permutation(architectures))
+
+
+def _held_apart(order: Integers) -> tuple[Integers, Integers]:
     held = np.arange(len(order)) % HELD_OUT == HELD_OUT - 1
     return order[held], order[~held]
 
@@ -112,7 +168,7 @@ def spread(candidates: Integers, proxy: NDArray[np.float64], seed: int) -> Integ
     start = _rng(seed, _SPREAD).random()
     return np.asarray(
         [left.pop(int((start + k * GOLDEN) % 1 * len(left))) for k in range(len(left))],
-        dtype=np.int64,
+        dtype=candidates.dtype,
     )
 
 

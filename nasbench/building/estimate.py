@@ -25,11 +25,12 @@ from nasbench.building.builder import (
     plan_of,
 )
 from nasbench.building.crew import Crew
-from nasbench.building.designs import COUNTED, HELD_OUT, Sampling
+from nasbench.building.designs import COUNTED, HELD_OUT, POOL, Sampling, some_of
 from nasbench.building.entries import COUNTS, EntryCheck
 from nasbench.building.executor import Unit
 from nasbench.building.journal import folder_of, holds_plan, line_of, read_entries
 from nasbench.building.ledger import Done
+from nasbench.building.limits import check_whole
 from nasbench.building.measuring import counts_of
 from nasbench.building.partial import scoring_of
 from nasbench.building.provenance import session
@@ -147,8 +148,10 @@ def estimate(
     crew = Crew.of(spec, processes, engine, hardware, "local")
     if check_out(out) and not is_sample_of(out, plan_of(spec, crew.engine)):
         raise exists_already(out)
-    distinct = sampling.size if sampling else spec.space.unique
-    rows = spec.space.unique if complete else distinct
+    if sampling is None:
+        check_whole(spec)
+    distinct = sampling.size if sampling else spec.distinct
+    rows = spec.distinct if complete else distinct
     each = len(spec.seeds) * distinct
     done = _journaled(spec, out, crew.engine)
     trained = Counter(unit.recipe for unit in done.records)
@@ -156,7 +159,7 @@ def estimate(
     tell = progress or silent
     # Enough that the end, where some wait for the last, is a small part of it.
     n = SIDE_BY_SIDE if crew.engine == "fused" else max(CELLS, 4 * crew.side_by_side)
-    cells = np.random.default_rng(0).permutation(spec.space.representatives)[:n].tolist()
+    cells = some_of(spec.space, n, 0)
     seconds: dict[str, NDArray[np.float64]] = {}
     journal = 0.0
     for name in spec.recipes:
@@ -167,7 +170,8 @@ def estimate(
         took, line = _time_device(spec, device, cells[:MEASURED])
         hours[device.name] = took * rows / 3600
         journal += line * rows
-    candidates = spec.space.unique - spec.space.unique // HELD_OUT
+    pool = spec.distinct if spec.space.listable else max(POOL, 4 * distinct)
+    candidates = pool - pool // HELD_OUT
     counts_of(spec, cells[0])  # the first count can pay what comes once
     started = perf_counter()
     for cell in cells[:MEASURED]:

@@ -16,7 +16,7 @@ from nasbench.space import CellSpace
 if TYPE_CHECKING:
     from nasbench.building.spec import BuildSpec
 
-__all__ = ["check_extent", "check_sizes"]
+__all__ = ["check_extent", "check_sizes", "check_whole"]
 
 MOST_WEIGHTS = 10**9
 """Of a network: 4 GB in float32, and three times as much with gradients and momentum."""
@@ -91,6 +91,20 @@ def check_extent(spec: BuildSpec, architectures: int) -> None:
     _check("the build has", each * len(spec.recipes), "trainings", MOST_TRAININGS)
     for name, recipe in spec.recipes.items():
         _check(f"a curve of recipe {name} has", each * recipe.epochs, "values", MOST_VALUES)
+
+
+def check_whole(spec: BuildSpec) -> None:
+    """Refuse to train a space whole that cannot be listed, or is more than a table can hold.
+
+    Raises:
+        Unsupported: naming the limit.
+    """
+    if not spec.space.listable:
+        raise Unsupported(
+            f"{spec.space.name} has {spec.space.size:,} architectures, too many to train them all: "
+            f"train a sample, as in --sample 100"
+        )
+    check_extent(spec, spec.distinct)
 
 
 def _check(subject: str, size: int, what: str, most: int) -> None:

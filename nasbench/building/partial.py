@@ -35,7 +35,7 @@ from nasbench.building.proxies import Scoring, chunks_of, score_chunks
 from nasbench.building.rounds import Round, SamplingResult, run_rounds
 from nasbench.building.spec import BuildSpec, check_table_name
 from nasbench.device import make_device
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, Unsupported
 from nasbench.surrogate.completed import write_completed
 from nasbench.surrogate.fitting import fit
 from nasbench.table import Table
@@ -127,7 +127,12 @@ def build_sample(
 
 def check_sample(spec: BuildSpec, sampling: Sampling, complete: bool) -> None:
     """Refuse what cannot be sampled, or not be predicted."""
-    distinct = spec.space.unique
+    distinct = spec.distinct
+    if complete and not spec.space.listable:
+        raise Unsupported(
+            f"--complete predicts all of a space, and {spec.space.name} has {distinct:,} "
+            f"architectures: leave it out"
+        )
     check_table_name(f"{spec.name}-{'completed' if complete else 'sample'}")
     check_extent(spec, distinct if complete else min(sampling.size, distinct))
     fewest = FEWEST_COMPLETED if complete else 1

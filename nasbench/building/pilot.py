@@ -16,6 +16,7 @@ from nasbench._progress import Progress, silent
 from nasbench._version import __version__
 from nasbench.building.builder import exists_already
 from nasbench.building.crew import Crew
+from nasbench.building.designs import some_of
 from nasbench.building.entries import EntryCheck
 from nasbench.building.executor import Unit
 from nasbench.building.journal import BuildFolder, folder_of, nameless
@@ -98,13 +99,13 @@ def pilot(
     """
     if len(spec.seeds) < 3:
         raise NasbenchError("a pilot needs 3 seeds or more to tell their noise: give --seeds 3")
-    cells = min(cells, spec.space.unique)
+    cells = min(cells, spec.distinct)
     if cells < FEWEST_CELLS:
         raise NasbenchError(f"a pilot needs {FEWEST_CELLS} distinct cells or more, got {cells}")
     check_extent(spec, cells)
     crew = Crew.of(spec, processes, engine, hardware, "local")
     # More cells begin with the fewer ones, and so does their journal.
-    drawn = np.random.default_rng(seed).permutation(spec.space.representatives)[:cells].tolist()
+    drawn = some_of(spec.space, cells, seed)
     together = SIDE_BY_SIDE if crew.engine == "fused" else 1
     units = [
         Unit(recipe, cell, training_seed)

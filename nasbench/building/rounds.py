@@ -11,7 +11,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from nasbench.building.designs import DRAWS, Sampling, divided, spread, unsure
+from nasbench.building.designs import DRAWS, Sampling, candidates, spread, unsure
 from nasbench.space import Space
 from nasbench.stats import Ceiling, Estimate, bootstrap_agreement
 from nasbench.surrogate.features import stand_ins, structure_blocks, usual_features
@@ -36,7 +36,7 @@ FLAT = 2
 
 RESAMPLES = 500
 
-Integers = NDArray[np.int64]
+Integers = NDArray[Any]
 Floats = NDArray[np.float64]
 Train = Callable[[Integers], Floats]
 """Trains architectures `[n]`; valid accuracies at the end, `[n, seeds]`, NaN of a divergence."""
@@ -160,7 +160,8 @@ def run_rounds(
     order: a replay chooses the same.
 
     Args:
-        space: whose distinct architectures can be listed.
+        space: whose distinct architectures are sampled, or a pool of them where they are too
+            many to list.
         sampling: how many at the most, and which.
         train: called with the architectures of each round.
         proxy: scores of architectures `[n]` by `sampling.by`, NaN where there is none; asked for
@@ -168,7 +169,8 @@ def run_rounds(
         models: False trains the sample whole; `active` fits some to choose it all the same.
         report: called with each round.
     """
-    held_out, others = divided(space.representatives.astype(np.int64), sampling.seed)
+    held_out, others = candidates(space, sampling)
+    pool = np.sort(np.concatenate((held_out, others)))
     held_out = held_out[: sampling.held_out]
     most = sampling.size - len(held_out)
     unscored = 0
@@ -179,12 +181,13 @@ def run_rounds(
     active = sampling.design == "active"
     truth = train(held_out)
     scored = _known(truth)
-    learner = _Learner(space, sampling.seed)
+    fits = models or active
+    learner = _Learner(space, pool if fits else pool[:0], sampling.seed)
     chosen, values = others[:0], np.empty((0, truth.shape[1]))
     guesses: list[Floats] = []
     rounds: list[Round] = []
     members: Floats | None = None
-    for number, size in enumerate(sizes_of(most) if models or active else [most]):
+    for number, size in enumerate(sizes_of(most) if fits else [most]):
         if active and members is not None:
             left = others[~np.isin(others, chosen)]
             doubt = members[:, learner.places(left)].std(0)
@@ -242,8 +245,8 @@ def _tau(truth: Floats, guess: Floats) -> float:
 class _Learner:
     """Fits what `nasbench.surrogate.fit` would, of valid accuracies that no table holds yet."""
 
-    def __init__(self, space: Space, seed: int) -> None:
-        self._architectures = space.representatives.astype(np.int64)
+    def __init__(self, space: Space, pool: Integers, seed: int) -> None:
+        self._architectures = pool
         blocks = structure_blocks(space, self._architectures, usual_features(space))
         self._features = np.concatenate(blocks, axis=1)
         self._classes = stand_ins(space, self._architectures)

@@ -82,6 +82,11 @@ class BuildSpec:
         """What builds the networks."""
         return family_of(self.space)
 
+    @property
+    def distinct(self) -> int:
+        """How many networks the space has; its size where they are too many to be told apart."""
+        return self.space.unique if self.space.listable else self.space.size
+
     def describe_family(self, *, text: bool = True) -> dict[str, Any]:
         """What builds the networks, as a key of manifests; cells go without saying.
 
