@@ -74,7 +74,7 @@ def judge(
     candidates = {}
     for name, values in sample.valid_accuracy.items():
         seconds = bootstrap_estimate(lambda s: s.mean(-1), sample.seconds[name])
-        trainings = sample.spec.space.unique * len(sample.spec.seeds)
+        trainings = sample.spec.distinct * len(sample.spec.seeds)
         cpu_hours = (seconds.value + sample.overhead) * trainings / 3600
         candidates[name] = Candidate(
             seconds=seconds,

@@ -164,9 +164,9 @@ def _estimate(
             progress=tell,
         )
     left = f", {found.journaled:,} of them journaled" if found.journaled else ""
-    of = f" of {spec.space.unique:,}" if sampling else ""
+    of = f" of {spec.distinct:,}" if sampling else ""
     until = f"until the table{' of the whole build' if sampling else ''} is there"
-    whole = f"{found.distinct:,}{of} distinct cells × {len(spec.seeds)} seeds"
+    whole = f"{found.distinct:,}{of} distinct networks × {len(spec.seeds)} seeds"
     recipes = f" × {len(spec.recipes)} recipes" if len(spec.recipes) > 1 else ""
     shown: list[tuple[str, object]] = [
         *task_rows(spec.task.describe()),  # its notes are said already
@@ -189,9 +189,9 @@ def _estimate(
     ]
     on_devices = f", {found.measured} of them on devices" if found.measured else ""
     note = (
-        f"An estimate for this machine: {found.timed} random cells were timed for an epoch on some "
+        f"An estimate for this machine: {found.timed} random networks were timed for an epoch on some "
         f"of the\nimages{on_devices}. What else needs the cores comes on top. In brackets: 95 % "
-        f"interval\nof the mean over cells."
+        f"interval\nof the mean over networks."
     )
     if by:
         note += f"\nThe time of {by}, which comes before training, is that of some of these cells."
