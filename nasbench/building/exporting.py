@@ -18,6 +18,7 @@ from nasbench.device.onnx_runtime import import_runtime
 from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.network import started
 from nasbench.network.cell import CellNetwork, as_cell_network
+from nasbench.space import Space
 from nasbench.stats import wilson_interval
 from nasbench.table import Table
 from nasbench.task import Task
@@ -107,6 +108,7 @@ def choose_in_table(
     recipe: str | None = None,
     seed: int | None = None,
     task: Task | None = None,
+    space: Space | None = None,
     hardware: str = "auto",
 ) -> Chosen:
     """An architecture as a table trained it: the same task, recipe, seed and engine.
@@ -117,13 +119,14 @@ def choose_in_table(
         recipe: where the table has several.
         seed: the table's first by default.
         task: that the table was trained on, where it is not a shipped one.
+        space: of the file that builds its networks, where that is the user's.
         hardware: to train on by the reference engine; by default what the table was trained on.
 
     Raises:
         NasbenchError: where the table was imported, has several recipes and none is named, or the
             task is not here or not the one that its manifest says.
     """
-    spec = spec_of(table, task)
+    spec = spec_of(table, task, space)
     name = _recipe_name(spec, recipe)
     engine, found = engine_of(table, spec)
     if hardware != "auto" or engine == "fused":  # which gives no single networks

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nasbench.building.spec import BuildSpec
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, Unsupported
+from nasbench.space import Space
 from nasbench.table import Table, manifests
 from nasbench.table.format import PREDICTED
 from nasbench.task import Task
@@ -20,12 +21,13 @@ from nasbench.train.reference import pick_hardware
 __all__ = ["built", "engine_of", "spec_of"]
 
 
-def spec_of(table: Table, task: Task | None) -> BuildSpec:
+def spec_of(table: Table, task: Task | None, space: Space | None = None) -> BuildSpec:
     """What trained a table, as its manifest says, without its seeds and devices.
 
     Args:
         table: that `build` made, or that was merged of such.
         task: that it was trained on, where that is not a shipped one.
+        space: of the file that builds its networks, where that is the user's.
 
     Raises:
         NasbenchError: where the table was imported, or the task is not here or not the same.
@@ -62,7 +64,7 @@ def spec_of(table: Table, task: Task | None) -> BuildSpec:
         )
     return BuildSpec(
         name=table.name,
-        space=table.space,
+        space=_own_space(table, space),
         task=task,
         seeds=(),
         recipes={
@@ -70,6 +72,30 @@ def spec_of(table: Table, task: Task | None) -> BuildSpec:
         },
         devices=(),
     )
+
+
+def _own_space(table: Table, given: Space | None) -> Space:
+    """The table's space; that of the user's file, which no table runs, where one builds it.
+
+    Raises:
+        NasbenchError: where that file is not named, or is not the one that built the table.
+    """
+    family = table.manifest.get("family", {})
+    if "sha256" not in family:
+        return table.space
+    name, expected = str(family.get("name")), str(family["sha256"])
+    source = None if given is None else given.source
+    if given is None or source is None:
+        raise Unsupported(
+            f"the networks of {table.name} are built by {name}, and a table runs no code: name the "
+            f"build recipe that lies beside that file, with --recipe"
+        )
+    if source.sha256 != expected or given.describe() != table.space.describe():
+        raise NasbenchError(
+            f"{source.name} is not what {table.name} was built with: its text has the hash "
+            f"{source.sha256[:12]}, that of the table {expected[:12]}"
+        )
+    return given
 
 
 def built(table: Table) -> Mapping[str, Any]:

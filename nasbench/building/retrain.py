@@ -15,6 +15,7 @@ from nasbench._progress import Progress, silent
 from nasbench.building.executor import Unit, default_processes, train_units
 from nasbench.building.origin import built, engine_of, spec_of
 from nasbench.errors import NasbenchError
+from nasbench.space import Space
 from nasbench.stats import Estimate, bootstrap_estimate
 from nasbench.table import Table, trained_values
 from nasbench.table.format import PREDICTED
@@ -113,6 +114,7 @@ def retrain(
     *,
     seed: int = 0,
     task: Task | None = None,
+    space: Space | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> Reproduction:
@@ -127,6 +129,7 @@ def retrain(
         n: trainings, all there are at most.
         seed: of the choice.
         task: that it was trained on, where that is not a shipped one.
+        space: of the file that builds its networks, where that is the user's.
         processes: how many trainings run side by side; a core each by default.
         progress: called as trainings end.
 
@@ -139,10 +142,11 @@ def retrain(
             f"{table.name} holds predicted values, which no training gave: verify a table of what "
             f"was trained"
         )
-    spec = spec_of(table, task)
+    spec = spec_of(table, task, space)
     engine, hardware = engine_of(table, spec)
+    members = _members(table)
     every = [
-        Unit(name, int(table.space.representatives[row]), table.seeds[name][column])
+        Unit(name, int(members[row]), table.seeds[name][column])
         for name in table.recipes
         # Whoever diverged has its seconds all the same; who was not trained has none.
         for row, column in np.argwhere(np.isfinite(_trained(table, "train_seconds", name)))
@@ -159,9 +163,14 @@ def retrain(
     return _judge(table, rows, len(every), engine)
 
 
+def _members(table: Table) -> NDArray[Any]:
+    """The networks that can have a row: all of a space, or those that have one."""
+    return table.space.representatives if table.space.listable else table.rows
+
+
 def _trained(table: Table, metric: str, recipe: str) -> NDArray[np.float64]:
     """A metric of the networks that stand for their class, `[representatives, seeds]`."""
-    return trained_values(table, metric, table.space.representatives, recipe=recipe)
+    return trained_values(table, metric, _members(table), recipe=recipe)
 
 
 def compare_record(table: Table, unit: Unit, record: Record) -> Again:

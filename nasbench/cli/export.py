@@ -85,8 +85,11 @@ def _chosen(
     if len(words) == 2:
         table = load(words[0])
         index = table.space.parse(words[1])
-        task = None if recipe is None else read_recipe(recipe).task
-        return choose_in_table(table, index, recipe=name, seed=seed, task=task, hardware=hardware)
+        beside = None if recipe is None else read_recipe(recipe)
+        task, space = (None, None) if beside is None else (beside.task, beside.space)
+        return choose_in_table(
+            table, index, recipe=name, seed=seed, task=task, space=space, hardware=hardware
+        )
     spec = read_recipe(str(recipe))
     index = spec.space.parse(words[0])
     return choose_in_recipe(spec, index, recipe=name, seed=seed or 0, hardware=hardware)

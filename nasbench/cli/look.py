@@ -181,7 +181,10 @@ def verify(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the choice of rows.")] = 0,
     recipe: Annotated[
-        str | None, typer.Option(help="A build recipe that says where the task's images are.")
+        str | None,
+        typer.Option(
+            help="A build recipe that says where the task's images, or the networks' file, are."
+        ),
     ] = None,
     workers: Annotated[
         int | None,
@@ -225,9 +228,12 @@ def _retrain(
     from nasbench.building.retrain import retrain
     from nasbench.table import recipe_path
 
-    task = read_spec(recipe_path(recipe)).task if recipe else None
+    spec = read_spec(recipe_path(recipe)) if recipe else None
+    task, space = (spec.task, spec.space) if spec else (None, None)
     with progress() as tell:
-        return retrain(table, n, seed=seed, task=task, processes=workers, progress=tell)
+        return retrain(
+            table, n, seed=seed, task=task, space=space, processes=workers, progress=tell
+        )
 
 
 def _comparison(found: Reproduction) -> str:

@@ -189,9 +189,9 @@ def _estimate(
     ]
     on_devices = f", {found.measured} of them on devices" if found.measured else ""
     note = (
-        f"An estimate for this machine: {found.timed} random networks were timed for an epoch on some "
-        f"of the\nimages{on_devices}. What else needs the cores comes on top. In brackets: 95 % "
-        f"interval\nof the mean over networks."
+        f"An estimate for this machine: {found.timed} random networks were timed for an epoch on "
+        f"some of\nthe images{on_devices}. What else needs the cores comes on top. In brackets: "
+        f"95 % interval\nof the mean over networks."
     )
     if by:
         note += f"\nThe time of {by}, which comes before training, is that of some of these cells."

@@ -15,6 +15,7 @@ from user_space import MY_SPACE, RECIPE, written
 
 import nasbench as nb
 from nasbench.building import Shard, assemble_shards, build, read_spec, train_shard
+from nasbench.building.retrain import retrain
 from nasbench.errors import NasbenchError
 from nasbench.network import network
 from nasbench.table import Table
@@ -169,3 +170,16 @@ def test_networks_are_tried_before_the_first_training(
     with pytest.raises(NasbenchError, match=why):
         build(spec, tmp_path / "T.h5", processes=1)
     assert not (tmp_path / "T.h5.build").exists()
+
+
+def test_a_table_is_trained_again_with_the_file_beside_its_recipe(
+    recipe: Path, table: Table, tmp_path: Path
+) -> None:
+    spec = read_spec(recipe)
+    found = retrain(table, 3, space=spec.space, processes=1)
+    assert all(row.identical for row in found.rows)
+    with pytest.raises(NasbenchError, match=r"built by my_space.py, and a table runs no code"):
+        retrain(table, 1, processes=1)
+    changed = read_spec(written(tmp_path, space=MY_SPACE + "# more\n"))
+    with pytest.raises(NasbenchError, match=r"my_space.py is not what mine was built with"):
+        retrain(table, 1, space=changed.space, processes=1)

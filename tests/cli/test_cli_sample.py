@@ -47,7 +47,7 @@ def test_a_sample_is_trained_the_rest_predicted_and_both_are_told(cli, mini_reci
     words = ("build", mini_recipe, "--out", out, "--sample", 20, "--complete", "--workers", 1)
     dry = cli(*words, "--dry-run")
     assert dry.status == 0, dry.err
-    assert "40: 20 of 65 distinct cells × 2 seeds" in dry.out
+    assert "40: 20 of 65 distinct networks × 2 seeds" in dry.out
     assert not out.exists()
 
     found = json.loads(cli(*words, "--json").out)
