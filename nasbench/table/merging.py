@@ -90,6 +90,9 @@ def merge(
     task = united_task(labelled)
     recipes = united_recipes(labelled)
     devices = united_devices(labelled)
+    primary = next(
+        (t.manifest["primary"] for t in tables if t.recipes and "primary" in t.manifest), None
+    )
     sharing, architectures = answered(tables)
     every = dict.fromkeys(dataset for table in tables for dataset in stored(table))
     # Which rows are predicted is no data set of its own: it goes where their values go.
@@ -123,6 +126,7 @@ def merge(
             about={
                 **alike(tables),
                 **({"task": task} if task else {}),
+                **({"primary": primary} if primary else {}),
                 "versions": {"nasbench": __version__},
                 "sources": [source_of(table, tables, sharing) for table in tables],
             },

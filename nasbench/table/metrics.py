@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
-__all__ = ["COSTS_ALONE", "LESS", "MORE", "Direction", "direction", "is_test", "primary"]
+__all__ = [
+    "COSTS_ALONE",
+    "LESS",
+    "MORE",
+    "Direction",
+    "direction",
+    "is_test",
+    "primary",
+    "primary_of",
+]
 
 Direction = Literal["max", "min"]
 
@@ -93,6 +102,32 @@ def primary(metrics: Iterable[str]) -> str | None:
     if "valid_accuracy" in valid:
         return "valid_accuracy"
     return next((n for n in valid if not n.endswith("loss")), next(iter(valid), None))
+
+
+def primary_of(recipes: Iterable[str], datasets: Collection[str]) -> str | None:
+    """What a table's architectures are judged by where its manifest does not say it.
+
+    That is `primary` of the first recipe that has one. Of a table without recipes it is the first
+    cost, as `<device>/<metric_unit>`. None where there is neither.
+
+    Args:
+        recipes: of the table.
+        datasets: their names.
+
+    Example:
+        >>> primary_of(["r"], ["recipe/r/valid_accuracy", "device/npu/latency_ms"])
+        'valid_accuracy'
+        >>> primary_of([], ["device/npu/latency_ms"])
+        'npu/latency_ms'
+    """
+    trained = False
+    for recipe in recipes:
+        trained = True
+        whole = (name.rpartition("/") for name in datasets)
+        if found := primary(metric for of, _, metric in whole if of == f"recipe/{recipe}"):
+            return found
+    costs = (name.removeprefix("device/") for name in datasets if name.startswith("device/"))
+    return None if trained else next((cost for cost in costs if not cost.endswith("_n")), None)
 
 
 def _of_word(word: str) -> Direction | None:

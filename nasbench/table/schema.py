@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from nasbench._names import is_key, is_name
 from nasbench.errors import DamagedFile, NasbenchError
 from nasbench.table.format import DTYPES, PREDICTED
+from nasbench.table.metrics import is_test
 
 __all__ = [
     "check_manifest",
@@ -21,6 +23,11 @@ __all__ = [
 
 MOST_EPOCHS = 10**7
 """Of a recipe, as many as one that is trained can have."""
+MOST_TEXT = 1 << 20
+"""Characters of a family's file."""
+MOST_SIZE = 10**9
+"""Of a network's size, either side of zero."""
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
@@ -61,6 +68,7 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
         need(sound, "reasons for what is missing")
     for key in ("task", "hardware", "versions", "source"):
         need(isinstance(manifest.get(key, {}), dict), key)
+    _check_networks(manifest, need)
     _check_facts(manifest, need)
     n = _rows(datasets, need)
     for name, entry in datasets.items():
@@ -95,6 +103,30 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
         elif room == "predicted":
             known = f"recipe/{rest}" in datasets
             need(known and shape == n and entry["dtype"] == "uint8", f"data set {name}")
+
+
+def _check_networks(manifest: Mapping[str, Any], need: Callable[[bool, str], None]) -> None:
+    """What builds the networks, how large, and what they are judged by; nothing of it is run."""
+    if "primary" in manifest:
+        # No manifest makes a test metric what is searched for.
+        need(is_key(manifest["primary"]) and not is_test(manifest["primary"]), "primary metric")
+    if "family" in manifest:
+        family = manifest["family"]
+        need(isinstance(family, dict) and is_name(family.get("name")), "family")
+        sha256, text = family.get("sha256", "0" * 64), family.get("text", "")
+        need(isinstance(sha256, str) and bool(_SHA256.fullmatch(sha256)), "hash of its family")
+        need(isinstance(text, str) and len(text) <= MOST_TEXT, "text of its family")
+    for name, recipe in manifest["recipes"].items():
+        sizes = recipe.get("trained", {}).get("network", {})
+        need(isinstance(sizes, dict), f"network sizes of {name}")
+        need(all(map(is_name, sizes)), f"network sizes of {name}")
+        need(all(map(_is_size, sizes.values())), f"network sizes of {name}")
+
+
+def _is_size(value: object) -> bool:
+    if isinstance(value, str):
+        return is_name(value)
+    return isinstance(value, int | float) and abs(value) <= MOST_SIZE
 
 
 def _check_task(task: Mapping[str, Any], need: Callable[[bool], None]) -> None:

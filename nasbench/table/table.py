@@ -16,7 +16,7 @@ from nasbench.table import frames, reasons
 from nasbench.table.columns import Columns, dataset_of, listed
 from nasbench.table.format import LAST, Dataset, TableFile, mark_of
 from nasbench.table.index import RowIndex, rows_of_manifest
-from nasbench.table.metrics import primary
+from nasbench.table.metrics import primary, primary_of
 from nasbench.table.schema import check_manifest
 
 if TYPE_CHECKING:
@@ -421,8 +421,9 @@ class Table:
     def primary(self, recipe: str | None = None) -> str | None:
         """What architectures are judged by where nobody names a metric.
 
-        A metric of the recipe, see `nasbench.table.metrics.primary`; of a table without
-        recipes its first cost, as `<device>/<metric_unit>`. None where there is neither.
+        What the manifest says, `primary`, where the recipe has that metric; else, and in older
+        tables, see `nasbench.table.metrics.primary`. Of a table without recipes it is the first
+        cost, as `<device>/<metric_unit>`. None where there is neither.
 
         Args:
             recipe: may be left out where the table has one.
@@ -432,10 +433,12 @@ class Table:
             >>> nb.load("nb201-fashion16").primary()
             'valid_accuracy'
         """
+        said: str | None = self.manifest.get("primary")
         if self.recipes:
-            return primary(self.metrics[self.recipe(recipe)])
-        costs = [name for name in self.manifest["datasets"] if name.startswith("device/")]
-        return next((c.removeprefix("device/") for c in costs if not c.endswith("_n")), None)
+            metrics = self.metrics[self.recipe(recipe)]
+            return said if said in metrics else primary(metrics)
+        datasets = self.manifest["datasets"]
+        return said if f"device/{said}" in datasets else primary_of((), datasets)
 
     def top(
         self,

@@ -24,7 +24,7 @@ __all__ = [
 _MADE_ANEW = frozenset(
     {
         *("name", "space", "sharing", "recipes", "devices", "missing", "datasets", "task"),
-        *("content_sha256", "sources", "versions"),
+        *("content_sha256", "sources", "versions", "primary"),
     }
 )
 """Entries of the manifest that are joined one by one, or made by writing."""

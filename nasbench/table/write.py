@@ -15,6 +15,7 @@ from nasbench.errors import BadValue, DamagedFile, NasbenchError
 from nasbench.space import Space, from_description
 from nasbench.table.format import LAST, Dataset, TableFile
 from nasbench.table.index import INDEX, index_datasets, rows_of_file
+from nasbench.table.metrics import is_test, primary_of
 from nasbench.table.pack import write_file
 from nasbench.table.published import published
 from nasbench.table.schema import check_manifest
@@ -61,7 +62,9 @@ def write_table(
         devices: for each what it is; the kinds of its metrics are added from the data sets.
         missing: why values are NaN: `{"scope": prefix, "reason": why, "architectures": [...]}`;
             no architectures stands for all.
-        about: further entries of the manifest: task, versions, hardware, history, sources.
+        about: further entries of the manifest: task, family, versions, hardware, history,
+            sources; `primary`, the metric that architectures are judged by, where it is another
+            than `nasbench.table.metrics.primary_of` says.
         new: nothing was at `path` when the work on it began; what appeared since stays, and is
             said.
     """
@@ -93,8 +96,10 @@ def write_table(
             )
         if wrong := impossible(key, dataset.values):
             raise BadValue(f"{key} {wrong}")
+    said = about or {}
     manifest = {
-        **published(about or {}),
+        **published(said),
+        **_primary(name, said.get("primary"), recipes, datasets),
         "name": name,
         "space": dict(space.describe()),
         "sharing": sharing,
@@ -147,6 +152,22 @@ def write_anew(path: Path, out: Path) -> None:
     if content_hash(rows_of_file(file, space), hashed) != manifest["content_sha256"]:
         raise DamagedFile(f"{path} is damaged: it does not have the content hash it states")
     write_file(out, manifest, datasets)
+
+
+def _primary(
+    table: str, said: str | None, recipes: Mapping[str, Any], datasets: Mapping[str, Dataset]
+) -> dict[str, str]:
+    """The metric that architectures are judged by, as a key of the manifest; {} where is none."""
+    if said is None:
+        found = primary_of(recipes, datasets)
+        return {} if found is None else {"primary": found}
+    trained = {f"recipe/{recipe}/{said}" for recipe in recipes}
+    if is_test(said) or not (trained | {f"device/{said}"}) & datasets.keys():
+        raise BadValue(
+            f"architectures of {table} cannot be judged by {said}: primary is a metric of its "
+            f"recipes, not of the test split, or a cost, as <device>/<metric_unit>"
+        )
+    return {"primary": said}
 
 
 def _last_epochs(datasets: Mapping[str, Dataset]) -> dict[str, Dataset]:

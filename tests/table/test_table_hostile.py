@@ -69,6 +69,16 @@ MANIFESTS: dict[str, tuple[Callable[[dict[str, Any], Datasets], None], str]] = {
     "target": (_entry("task", {**TASK, "target": {"kind": "number", "names": []}}), "task"),
     "groups": (_entry("task", {**TASK, "groups": {"by": ["a"]}}), "task"),
     "engine": (_entry("engine", 7), "engine"),
+    "primary": (_entry("primary", "test_accuracy"), "primary metric"),
+    "primary_list": (_entry("primary", ["valid_accuracy"]), "primary metric"),
+    "family": (_entry("family", "mine.py"), "family"),
+    "family_name": (_entry("family", {"name": 7}), "family"),
+    "family_hash": (_entry("family", {"name": "m", "sha256": "0" * 63}), "hash of its family"),
+    "family_text": (_entry("family", {"name": "m", "text": "#" * (2**20 + 1)}), "text of its fam"),
+    "network": (_recipe("trained", {"network": [1]}), "network sizes of short"),
+    "network_name": (_recipe("trained", {"network": {"": 1}}), "network sizes of short"),
+    "network_size": (_recipe("trained", {"network": {"width": [1]}}), "network sizes of short"),
+    "network_huge": (_recipe("trained", {"network": {"width": 10**400}}), "network sizes of short"),
     "versions": (_entry("versions", {"torch": [2]}), "versions"),
 }
 

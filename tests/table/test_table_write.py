@@ -46,6 +46,22 @@ def test_any_hdf5_reader_sees_the_same_arrays(tmp_path: Path) -> None:
     table.verify()
 
 
+def test_the_manifest_says_what_architectures_are_judged_by(tmp_path: Path) -> None:
+    assert write(tmp_path / "t.h5").manifest["primary"] == "valid_accuracy"
+    curves = made_up(65)
+    named = {name.replace("valid_accuracy", "return"): of for name, of in curves.items()}
+    own = write(tmp_path / "own.h5", datasets=named, about={"primary": "return"})
+    assert own.primary("short") == own.primary("long") == "return"
+    assert own.top(1, recipe="short").columns[-1] == "return"
+    plain = write(tmp_path / "plain.h5", datasets=named)
+    assert "primary" not in plain.manifest
+    assert plain.primary("short") is None
+    assert own.manifest["content_sha256"] == plain.manifest["content_sha256"]
+    for wrong in ("test_accuracy", "valid_acuracy"):
+        with pytest.raises(NasbenchError, match=f"cannot be judged by {wrong}: primary is a"):
+            write(tmp_path / "no.h5", about={"primary": wrong})
+
+
 def test_rows_stand_for_their_class_where_the_table_shares(tmp_path: Path, mini: CellSpace) -> None:
     shared = write(tmp_path / "shared.h5")
     assert shared.rows[shared.row_of].tolist() == mini.classes.tolist()
