@@ -83,6 +83,10 @@ def merge(
         list[str] | None,
         typer.Option(help="A data set to take from the first that has it: network/flops."),
     ] = None,
+    lift: Annotated[
+        bool,
+        typer.Option("--lift", help="Take tables of smaller spaces as of the largest, by names."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Join tables over one space: rows, recipes, seeds, devices.
@@ -98,7 +102,9 @@ def merge(
 
     opened = [load(table) for table in tables]
     with progress() as tell:
-        merged = merge_tables(opened, out, name=name, from_first=from_first or (), progress=tell)
+        merged = merge_tables(
+            opened, out, name=name, from_first=from_first or (), lift=lift, progress=tell
+        )
     without = without_task(opened)
     if without:
         typer.echo(

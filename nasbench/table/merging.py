@@ -27,6 +27,7 @@ from nasbench.table.alignment import (
     take,
 )
 from nasbench.table.format import PREDICTED, Dataset
+from nasbench.table.lifting import lift_table
 from nasbench.table.schema import covers
 from nasbench.table.scratch import Scratch
 from nasbench.table.table import Table
@@ -51,6 +52,7 @@ def merge(
     *,
     name: str | None = None,
     from_first: Collection[str] = (),
+    lift: bool = False,
     new: bool = False,
     progress: Progress = lambda what, done, total: None,
 ) -> Table:
@@ -74,6 +76,7 @@ def merge(
         name: of the table; the first table's where none is given.
         from_first: data sets that are taken from the first table that has them, whatever the
             others say: numbers that were rounded on the way do not agree to the last digit.
+        lift: take tables of smaller spaces as those of the largest, see `lift_table`.
         new: nothing was at `out` when the caller's work began, or is there now: what appears
             stays, and is said.
         progress: called with which data set is joined.
@@ -83,6 +86,10 @@ def merge(
             what is predicted do not agree.
     """
     new = not check_out(out) or new
+    if lift:
+        with Scratch(out) as scratch:
+            of_one = _lifted(tables, scratch)
+            return merge(of_one, out, name=name, from_first=from_first, new=new, progress=progress)
     if len(tables) < 2:
         raise NasbenchError("merging takes two tables or more")
     labelled = labelled_tables(tables)
@@ -132,6 +139,18 @@ def merge(
             },
             new=new,
         )
+
+
+def _lifted(tables: Sequence[Table], scratch: Scratch) -> list[Table]:
+    """The tables as those of the largest of their spaces, in files that go with the scratch."""
+    largest = max((table.space for table in tables), key=lambda space: space.size)
+    described = dict(largest.describe())
+    return [
+        table
+        if table.manifest["space"] == described
+        else lift_table(table, largest, scratch.path / f"{number}.h5")
+        for number, table in enumerate(tables)
+    ]
 
 
 def _join(

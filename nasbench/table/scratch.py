@@ -25,6 +25,9 @@ class Scratch(AbstractContextManager["Scratch"]):
     Args:
         beside: the table's path.
 
+    Attributes:
+        path: of the folder.
+
     Raises:
         NasbenchError: where the folder cannot be made.
     """
@@ -36,7 +39,7 @@ class Scratch(AbstractContextManager["Scratch"]):
             )
         except OSError as error:
             raise NasbenchError(f"cannot write {beside}: {error.strerror}") from error
-        self._path = Path(self._folder.name)
+        self.path = Path(self._folder.name)
         self._made = 0
         self._slab = np.empty(0, np.uint8)
         self._used = 0
@@ -67,7 +70,7 @@ class Scratch(AbstractContextManager["Scratch"]):
 
     def _mapped(self, size: int) -> NDArray[np.uint8]:
         """A file of so many bytes: many arrays share one, since a process may open few."""
-        path = self._path / f"{self._made}.bin"
+        path = self.path / f"{self._made}.bin"
         self._made += 1
         try:
             with path.open("wb") as file:
@@ -77,6 +80,6 @@ class Scratch(AbstractContextManager["Scratch"]):
                     file.write(block[: size - start])
         except OSError as error:
             raise NasbenchError(
-                f"no room for {size:,} bytes in {self._path.parent}: {error.strerror}"
+                f"no room for {size:,} bytes in {self.path.parent}: {error.strerror}"
             ) from error
         return np.memmap(path, dtype=np.uint8, mode="r+", shape=(size,))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import NasbenchError, unknown
-from nasbench.space import Architectures, Space, from_description
+from nasbench.space import Architectures
 from nasbench.table import frames, reasons
-from nasbench.table.columns import Columns, dataset_of, listed
-from nasbench.table.format import LAST, Dataset, TableFile, mark_of
+from nasbench.table.columns import listed
+from nasbench.table.format import LAST, mark_of
 from nasbench.table.index import RowIndex, rows_of_manifest
-from nasbench.table.metrics import primary, primary_of
-from nasbench.table.schema import check_manifest
+from nasbench.table.opened import OpenTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Table"]
 
 
-class Table:
+class Table(OpenTable):
     """An immutable file of what was measured; reading one needs no torch.
 
     Opening reads the manifest; data sets are mapped, so that memory grows by what is asked
@@ -41,61 +39,7 @@ class Table:
             hardware, who trained what and when, data sets with their units and hashes.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self._file = TableFile(Path(path))
-        self.path = self._file.path
-        self.manifest = self._file.manifest
-        self._columns = Columns(self._file)
-        check_manifest(path, self.manifest)
-
-    def __repr__(self) -> str:
-        space = self.manifest["space"]["name"]
-        rows = rows_of_manifest(self.manifest)
-        return f"<Table {self.name}: {rows:,} rows of {space}, recipes {self.recipes}>"
-
-    # What the table holds.
-
-    @property
-    def name(self) -> str:
-        """The table's name."""
-        return str(self.manifest["name"])
-
-    @property
-    def sha256(self) -> str:
-        """The hash of the file, as its first line states it."""
-        return self._file.sha256
-
-    @cached_property
-    def space(self) -> Space:
-        """The space whose architectures the table knows."""
-        return from_description(self.manifest["space"])
-
-    @property
-    def recipes(self) -> tuple[str, ...]:
-        """The recipes that were trained."""
-        return tuple(self.manifest["recipes"])
-
-    @property
-    def devices(self) -> tuple[str, ...]:
-        """The devices that were measured (or estimated, or imported: see the manifest)."""
-        return tuple(self.manifest["devices"])
-
-    @property
-    def seeds(self) -> Mapping[str, tuple[int, ...]]:
-        """For each recipe the seeds of its trainings."""
-        return {name: tuple(r["seeds"]) for name, r in self.manifest["recipes"].items()}
-
-    @property
-    def metrics(self) -> Mapping[str, tuple[str, ...]]:
-        """For each recipe the metrics that `values` returns for it."""
-        return {
-            recipe: tuple(
-                name.rsplit("/", 1)[1]
-                for name in self.manifest["datasets"]
-                if name.startswith(f"recipe/{recipe}/")
-            )
-            for recipe in self.recipes
-        }
+    # Rows.
 
     @cached_property
     def _index(self) -> RowIndex:
@@ -256,26 +200,6 @@ class Table:
         values[rows < 0] = np.nan
         return values
 
-    def dataset(self, name: str) -> Dataset:
-        """An array of the manifest's `datasets`, with what the manifest says of it."""
-        if name not in self.manifest["datasets"]:
-            raise unknown("data set", name, self.manifest["datasets"])
-        stored = ("shape", "dtype", "offset", "sha256")
-        about = {k: v for k, v in self.manifest["datasets"][name].items() if k not in stored}
-        return Dataset(self._file.array(name), about)
-
-    def epochs(self, metric: str, *, recipe: str | None = None) -> tuple[int, ...]:
-        """After how many epochs a recipe's metric was taken, ascending."""
-        name = f"recipe/{self.recipe(recipe)}/{metric}"
-        if name not in self.manifest["datasets"]:
-            raise unknown("metric", metric, self.metrics[self.recipe(recipe)])
-        return tuple(self.manifest["datasets"][name]["epochs"])
-
-    def has_seeds(self, metric: str, *, recipe: str | None = None) -> bool:
-        """Whether a recipe's metric is kept for each seed, not as one number."""
-        name = f"recipe/{self.recipe(recipe)}/{metric}"
-        return len(self.manifest["datasets"][name]["shape"]) == 3
-
     def predicted(self, metric: str, *, recipe: str | None = None) -> NDArray[np.bool_]:
         """Which rows of a recipe's metric are predicted, not trained: bool `[rows]`."""
         mark = mark_of(self.recipe(recipe), metric)
@@ -303,19 +227,6 @@ class Table:
             return np.zeros((rows_of_manifest(self.manifest), 1), dtype=np.bool_)
         place = len(taken) - 1 if epoch == -1 else int(_places("epochs", [epoch], taken)[0])
         return np.asarray(self._columns.ends(f"recipe/{name}/{metric}") <= place)
-
-    def recipe(self, name: str | None) -> str:
-        """The recipe of that name; None stands for the only one."""
-        if name is None:
-            if not self.recipes:
-                raise NasbenchError(f"{self.name} holds no trainings, so no recipe")
-            if len(self.recipes) != 1:
-                known = ", ".join(self.recipes)
-                raise NasbenchError(f"{self.name} has the recipes {known}: name one")
-            return self.recipes[0]
-        if name not in self.recipes:
-            raise unknown("recipe", name, self.recipes)
-        return name
 
     def missing(
         self, metric: str, *, recipe: str | None = None, epoch: int = -1, seed: int | None = None
@@ -418,28 +329,6 @@ class Table:
         """
         return frames.curve(self, architecture, recipe=recipe, seed=seed)
 
-    def primary(self, recipe: str | None = None) -> str | None:
-        """What architectures are judged by where nobody names a metric.
-
-        What the manifest says, `primary`, where the recipe has that metric; else, and in older
-        tables, see `nasbench.table.metrics.primary`. Of a table without recipes it is the first
-        cost, as `<device>/<metric_unit>`. None where there is neither.
-
-        Args:
-            recipe: may be left out where the table has one.
-
-        Example:
-            >>> import nasbench as nb
-            >>> nb.load("nb201-fashion16").primary()
-            'valid_accuracy'
-        """
-        said: str | None = self.manifest.get("primary")
-        if self.recipes:
-            metrics = self.metrics[self.recipe(recipe)]
-            return said if said in metrics else primary(metrics)
-        datasets = self.manifest["datasets"]
-        return said if f"device/{said}" in datasets else primary_of((), datasets)
-
     def top(
         self,
         k: int,
@@ -477,13 +366,6 @@ class Table:
         rows = self.row(architectures)
         values: NDArray[np.float64] = np.where(rows >= 0, column[rows], np.nan)
         return values
-
-    def dataset_of(self, metric: str, recipe: str | None) -> str:
-        """The data set of a metric that `values` takes."""
-        datasets = self.manifest["datasets"]
-        alone = metric.startswith("proxy/") or f"network/{metric}" in datasets
-        chosen = None if alone and recipe is None else self.recipe(recipe)
-        return dataset_of(datasets, metric, None if alone else chosen)
 
 
 def _places(what: str, wanted: Sequence[int], known: tuple[int, ...]) -> NDArray[np.intp]:

@@ -170,3 +170,24 @@ def test_rows_that_do_not_fit_are_refused(tmp_path: Path, fault: str) -> None:
     for use in (opened.verify, lambda: opened.architectures):
         with pytest.raises(DamagedFile, match="its rows do not fit its space"):
             use()
+
+
+def test_a_table_of_a_smaller_space_goes_into_one_of_a_larger(tmp_path: Path) -> None:
+    decisions = {f"edge{n}": range(13) for n in range(40)}
+    small = ChoiceSpace("small", {**decisions, "edge0": range(2)})
+    first = made(tmp_path / "first.h5", small)
+    second = made(tmp_path / "second.h5", SPACES["13^40"], seed=1)
+    tables = [first, second]
+    with pytest.raises(NasbenchError, match="only tables over one space can be merged"):
+        merge(tables, tmp_path / "no.h5")
+    whole = merge(tables, tmp_path / "whole.h5", lift=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first.h5", "second.h5", "whole.h5"]
+    assert whole.space.size == 13**40
+    strings = [small.string(one) for one in first.rows.tolist()]
+    lifted = [whole.space.index(string) for string in strings]
+    expected = first.values("valid_accuracy", first.rows)
+    assert np.array_equal(whole.values("valid_accuracy", lifted), expected)
+    assert whole.manifest["sources"][0]["lifted_from"]["sha256"] == first.sha256
+    other = made(tmp_path / "other.h5", SPACES["8^9"])
+    with pytest.raises(NasbenchError, match="layer0"):
+        merge([other, second], tmp_path / "no.h5", lift=True)
