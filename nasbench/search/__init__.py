@@ -8,7 +8,7 @@ from nasbench.search.comparisons import Comparisons, compare
 from nasbench.search.cost_model import CostModel
 from nasbench.search.isolation import Isolation
 from nasbench.search.loop import Evaluation
-from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle
+from nasbench.search.oracle import Oracle, TableOracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run import Run, search
 from nasbench.search.run_spec import RunSpec
@@ -26,6 +26,7 @@ from nasbench.search.strategy import (
     strategy_class,
     strategy_names,
 )
+from nasbench.search.surrogate_oracle import SurrogateOracle
 from nasbench.search.trace import Trace
 from nasbench.search.trainer_oracle import TrainerOracle
 

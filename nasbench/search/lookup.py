@@ -15,12 +15,12 @@ from nasbench.search.goal import Goal, Outcome
 from nasbench.search.oracle import (
     ListedOracle,
     Oracle,
-    SurrogateOracle,
     TableOracle,
     column_of,
     recipe_of,
 )
 from nasbench.search.protocol import SearchProtocol
+from nasbench.search.surrogate_oracle import SurrogateOracle
 from nasbench.stats import SeedNoise, expected_incumbent, seed_noise
 from nasbench.table import Table, trained_seeds
 from nasbench.table.metrics import is_test

@@ -1,4 +1,4 @@
-"""Where outcomes come from: one interface, behind it a table or a surrogate."""
+"""Where outcomes come from: one interface, and the table behind it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +19,13 @@ from nasbench.space import Space
 from nasbench.table import Table
 from nasbench.table.metrics import COSTS_ALONE, is_test
 
-if TYPE_CHECKING:
-    from nasbench.surrogate import Surrogate
-
 __all__ = [
     "COSTS_ALONE",
     "ListedOracle",
     "Oracle",
-    "SurrogateOracle",
     "TableOracle",
     "column_of",
+    "known_column",
     "recipe_of",
 ]
 
@@ -79,12 +76,15 @@ class ListedOracle(ABC):
         asked = (goal.judged, goal.limits, timed)
         if asked not in self._feasible:
             if timed and not self.timed:
-                raise BadValue(
-                    f"{self.name} has no training times: give --budget-evaluations in place of "
-                    f"--budget-seconds, or say what an epoch takes with --seconds-per-epoch"
-                )
+                raise self._untimed()
             check_feasible(goal, self.column, self.name)
             self._feasible.add(asked)
+
+    def _untimed(self) -> BadValue:
+        return BadValue(
+            f"{self.name} has no training times: give --budget-evaluations in place of "
+            f"--budget-seconds, or say what an epoch takes with --seconds-per-epoch"
+        )
 
 
 class TableOracle(ListedOracle):
@@ -163,7 +163,7 @@ class TableOracle(ListedOracle):
         """What the whole training shows of each row, float64 `[rows]`."""
         epochs = self.fidelities[0].epochs
         shown, _ = self._columns.get(epochs) or self._read(epochs)
-        return _known_column(metric, shown)
+        return known_column(metric, shown)
 
     @property
     def timed(self) -> bool:
@@ -241,79 +241,8 @@ def _fidelity(table: Table, recipe: str) -> Fidelity:
     return Fidelity(recipe, epochs, () if everywhere else tuple(shown))
 
 
-class SurrogateOracle(ListedOracle):
-    """Answers from a surrogate: predicted values at the predicted price of one training.
-
-    Args:
-        surrogate: fitted on a table.
-        training_seed: None shows the predicted mean; a number adds the noise that a training
-            with that seed would have, drawn from the surrogate's noise model.
-        table: to look up what is not predicted, since no training tells it: costs of devices
-            and of the network. Architectures without a row have NaN.
-        costs: such costs, as `TableOracle` takes them; what trainings tell is left out.
-    """
-
-    def __init__(
-        self,
-        surrogate: Surrogate,
-        *,
-        training_seed: int | None = None,
-        table: Table | None = None,
-        costs: Sequence[str] = (),
-    ) -> None:
-        super().__init__()
-        self.surrogate = surrogate
-        self.name = f"the predictor of {surrogate.name}"
-        self.table = table
-        self.space = surrogate.space
-        self.fidelities: tuple[Fidelity, ...] = (
-            Fidelity(surrogate.recipe, surrogate.epochs, (surrogate.epochs,)),
-        )
-        self._seed = training_seed
-        predicted = surrogate.predict_all(training_seed)
-        # A table without training times gives a surrogate without: budgets in evaluations.
-        unknown_seconds = np.full(self.space.size, np.nan)
-        self._seconds = predicted.pop("train_seconds", unknown_seconds).tolist()
-        self._shown = {metric: column.tolist() for metric, column in predicted.items()}
-        if table is not None:
-            trained = {metric for metrics in table.metrics.values() for metric in metrics}
-            recipe, every = next(iter(table.recipes), COSTS_ALONE), np.arange(self.space.size)
-            for cost in [cost for cost in costs if cost not in trained | self._shown.keys()]:
-                column, rows = column_of(table, cost, recipe), table.row(every)
-                self._shown[cost] = np.where(rows >= 0, column[rows], np.nan).tolist()
-
-    def key(self, architecture: int) -> int:
-        return int(self.space.canonical(architecture))
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            "kind": "surrogate",
-            "name": self.surrogate.name,
-            "sha256": self.surrogate.sha256,
-            "recipe": self.surrogate.recipe,
-            "training_seed": self._seed,
-        }
-
-    def evaluate(self, query: Query) -> Outcome:
-        """Raises NasbenchError for anything but the end of the recipe it was fitted on."""
-        if (query.recipe, query.epochs) != (self.surrogate.recipe, self.surrogate.epochs):
-            raise NasbenchError(
-                f"this surrogate predicts recipe {self.surrogate.recipe} after "
-                f"{self.surrogate.epochs} epochs, not {query.recipe} after {query.epochs}"
-            )
-        shown = {metric: column[query.architecture] for metric, column in self._shown.items()}
-        return Outcome(shown, self._seconds[query.architecture])
-
-    def column(self, metric: str) -> NDArray[np.float64]:
-        """What is predicted of each architecture, float64 `[space.size]`."""
-        return _known_column(metric, self._shown)
-
-    @property
-    def timed(self) -> bool:
-        return not all(map(math.isnan, self._seconds))
-
-
-def _known_column(metric: str, shown: Mapping[str, list[float]]) -> NDArray[np.float64]:
+def known_column(metric: str, shown: Mapping[str, list[float]]) -> NDArray[np.float64]:
+    """A metric as an array; raises UnknownName for one that is not shown."""
     if metric not in shown:
         raise unknown("metric", metric, shown)
     return np.asarray(shown[metric], dtype=np.float64)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from nasbench._files import local, utf8
-from nasbench.search.oracle import Oracle, SurrogateOracle, TableOracle, recipe_of
+from nasbench.search.oracle import Oracle, TableOracle, recipe_of
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run_spec import RunSpec
+from nasbench.search.surrogate_oracle import SurrogateOracle
 from nasbench.table import Table, load, shipped_tables
 
 __all__ = ["Setting", "directed", "header_of"]

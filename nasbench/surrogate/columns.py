@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
+from nasbench.space import Architectures
 from nasbench.table import Table, load, trained_column
 
 __all__ = ["TABLE_FEATURES", "table_columns"]
 
-Column = tuple[NDArray[np.int64], NDArray[np.float64]]
+Column = tuple[Architectures, NDArray[np.float64]]
 """Architectures `[n]` and what is known of them `[n]`; NaN is missing."""
 
 TABLE_FEATURES = ("proxies", "network", "devices", "early", "table")
@@ -92,4 +93,4 @@ def _metric(table: Table, recipe: str) -> str:
 
 
 def _column(table: Table, values: NDArray[np.floating]) -> Column:
-    return table.rows.astype(np.int64), np.asarray(values, dtype=np.float64)
+    return table.space.check(table.rows), np.asarray(values, dtype=np.float64)

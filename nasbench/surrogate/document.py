@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasbench._files import read_json
 from nasbench._names import is_name
 from nasbench.errors import DamagedFile, Unsupported
+from nasbench.space import Architectures, Space
 from nasbench.table.metrics import is_test
 
 __all__ = ["FORMAT", "VERSION", "ascending", "check_document", "hash_of", "need", "read_document"]
@@ -65,11 +65,11 @@ def need(holds: object, what: str) -> None:
         raise ValueError(f"it has no sound {what}")
 
 
-def ascending(numbers: Any, size: int, what: str) -> NDArray[np.int64]:
-    """Distinct architectures of a space of that size, int64 `[n]`; else `need` says what."""
+def ascending(numbers: Any, space: Space, what: str) -> Architectures:
+    """Distinct architectures of a space, `[n]`; else `need` says what."""
     whole = isinstance(numbers, list) and set(map(type, numbers)) <= {int}
-    need(whole and (not numbers or (min(numbers) >= 0 and max(numbers) < size)), what)
-    found = np.asarray(numbers, dtype=np.int64)
+    need(whole and (not numbers or (min(numbers) >= 0 and max(numbers) < space.size)), what)
+    found = space.check(numbers)
     need((np.diff(found) > 0).all(), f"order of {what}")
     return found
 

@@ -177,13 +177,13 @@ class Features:
         space: of the architectures.
         names: as they were asked for, see `make`.
         known: the architectures that a table knows something of, each standing for its class,
-            int64 `[m]`, ascending.
+            `[m]`, ascending.
         values: what it knows, float32 `[m, columns]`; NaN is missing.
     """
 
     space: Space
     names: tuple[str, ...]
-    known: NDArray[np.int64]
+    known: Architectures
     values: Floats
 
     @classmethod
@@ -216,7 +216,7 @@ class Features:
                 raise unknown("feature", name, [*STRUCTURE, *TABLE_FEATURES])
             columns += table_columns(table, name, predicted, metric)
         if not columns:
-            return cls(space, chosen, np.empty(0, np.int64), np.empty((0, 0), np.float32))
+            return cls(space, chosen, space.check([]), np.empty((0, 0), np.float32))
         rows = np.unique(np.concatenate([rows for rows, _ in columns]))
         known, place = np.unique(stand_ins(space, rows), return_inverse=True)
         values = np.empty((len(known), len(columns)))
@@ -262,7 +262,7 @@ class Features:
         need(sound and 0 < len(names) == len(set(names)), "names of features")
         others = [name for name in names if name not in _usable(space)]
         need(all(n.split(":")[0] in TABLE_FEATURES and n.isprintable() for n in others), "features")
-        rows = ascending(said.get("known"), space.size, "rows of features")
+        rows = ascending(said.get("known"), space, "rows of features")
         need(type(columns) is int and columns >= 0, "columns of features")
         need(bool(others) == bool(columns) == bool(len(rows)), "columns of features")
         try:

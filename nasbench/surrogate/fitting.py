@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nasbench._limits import LARGEST_SEED
 from nasbench._version import __version__
 from nasbench.errors import BadValue, NasbenchError, shown, unknown
+from nasbench.space import Architectures
 from nasbench.surrogate.document import FORMAT, VERSION
 from nasbench.surrogate.features import Features, stand_ins
 from nasbench.surrogate.predictors import predictor
@@ -36,7 +37,7 @@ def fit(
     table: Table,
     *,
     recipe: str | None = None,
-    train: float | int | NDArray[np.int64] = 0.5,
+    train: float | int | Architectures = 0.5,
     seed: int = 0,
     features: Sequence[str] | None = None,
     metric: str | None = None,
@@ -128,10 +129,10 @@ def target_of(
 
 
 def _chosen(
-    table: Table, recipe: str, target: str, train: float | int | NDArray[np.int64], seed: int
-) -> NDArray[np.int64]:
+    table: Table, recipe: str, target: str, train: float | int | Architectures, seed: int
+) -> Architectures:
     """The architectures to fit on, ascending."""
-    rows = table.rows.astype(np.int64)
+    rows = table.space.check(table.rows)
     candidates = rows[np.isfinite(trained_column(table, target, recipe=recipe))]
     if isinstance(train, np.ndarray):
         n = len(train)
@@ -158,7 +159,7 @@ def _chosen(
 def _fit_metric(
     table: Table,
     metric: str,
-    chosen: NDArray[np.int64],
+    chosen: Architectures,
     trained: Floats,
     seen: Features,
     seed: int,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
+from nasbench.space import Architectures
 from nasbench.stats import Agreement, Ceiling, agreement, bootstrap_agreement, noise_ceiling
 from nasbench.surrogate.surrogate import Surrogate
 from nasbench.surrogate.uncertainty import covered
@@ -26,7 +27,7 @@ class Score:
 
     Attributes:
         metric: what is predicted.
-        architectures: the rows, int64 `[n]`.
+        architectures: the rows, `[n]`.
         measured: means over seeds, float64 `[n]`.
         predicted: float64 `[n]`.
         agreement: of the two.
@@ -38,7 +39,7 @@ class Score:
     """
 
     metric: str
-    architectures: NDArray[np.int64]
+    architectures: Architectures
     measured: NDArray[np.float64]
     predicted: NDArray[np.float64]
     agreement: Agreement
@@ -74,7 +75,7 @@ def score(surrogate: Surrogate, table: Table, metric: str | None = None) -> Scor
         )
     recipe = surrogate.recipe
     column = trained_column(table, metric, recipe=recipe)
-    rows = table.rows.astype(np.int64)
+    rows = table.space.check(table.rows)
     # Rows of one class are one network: a class that was fitted on is not scored on.
     seen = np.unique(table.space.canonical(surrogate.trained_on))
     fresh = ~np.isin(table.space.canonical(rows), seen) & np.isfinite(column)

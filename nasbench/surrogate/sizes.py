@@ -14,8 +14,9 @@ import scipy
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
+from nasbench.space import Architectures
 from nasbench.stats import Ceiling, Summary, agreement, summarize
-from nasbench.surrogate.features import Features, published, stand_ins
+from nasbench.surrogate.features import LISTABLE, Features, published, stand_ins
 from nasbench.surrogate.fitting import target_of
 from nasbench.surrogate.predictors import predictor
 from nasbench.surrogate.scoring import LEVEL, ceiling_of
@@ -128,7 +129,7 @@ def score_sizes(
     named = metric
     recipe, metric = target_of(table, recipe, named)
     column = trained_column(table, metric, recipe=recipe)
-    rows = table.rows.astype(np.int64)[np.isfinite(column)]
+    rows = table.space.check(table.rows)[np.isfinite(column)]
     sizes = sorted(set(sizes))
     if len(rows) < FEWEST + 2:
         raise NasbenchError(
@@ -193,9 +194,9 @@ class _Data:
 
     table: Table
     metric: str
-    rows: NDArray[np.int64]
+    rows: Architectures
     trained: NDArray[np.float64]
-    classes: NDArray[np.int64]
+    classes: Architectures
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -222,7 +223,9 @@ def _trial(data: _Data, seen: Features, name: str, size: int, draw: int, seed: i
     mine = np.sort(rng.permutation(len(data.rows))[:size])
     others = np.flatnonzero(~np.isin(data.classes, data.classes[mine]))
     x, y = seen.of(data.rows[mine]), to_scale(metric, data.mean[mine])
-    whole = seen.of(np.arange(data.table.space.size))
+    # The whole space, as a search on the model would see it; of large ones, the rows.
+    listed = data.table.space.size <= LISTABLE
+    whole = seen.of(np.arange(data.table.space.size) if listed else data.rows)
     start = time.process_time()
     unit = unit_of(metric, y)
     tuned = tune(method, x, y / unit, data.classes[mine], seed)
@@ -230,7 +233,7 @@ def _trial(data: _Data, seen: Features, name: str, size: int, draw: int, seed: i
     fitted = time.process_time()
     everywhere = mean_prediction(members, whole) * unit
     done = time.process_time()
-    scaled = everywhere[data.rows[others]]
+    scaled = everywhere[data.rows[others] if listed else others]
     calibration = Calibration.fit(tuned.out_of_fold * unit, to_scale(metric, data.trained[mine]))
     low, high = (from_scale(metric, end) for end in calibration.interval(scaled, LEVEL))
     predicted = from_scale(metric, scaled)

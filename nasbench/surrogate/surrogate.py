@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench._files import atomic_path, write_text
-from nasbench.errors import DamagedFile, NasbenchError
+from nasbench.errors import DamagedFile, NasbenchError, Unsupported
 from nasbench.space import Space, from_description
 from nasbench.surrogate.document import ascending, check_document, hash_of, need, read_document
-from nasbench.surrogate.features import Features
+from nasbench.surrogate.features import LISTABLE, Features
 from nasbench.surrogate.targets import from_scale
 from nasbench.surrogate.trees import unpack_model
 from nasbench.surrogate.uncertainty import Calibration, LocalSpread
@@ -41,7 +41,7 @@ class Surrogate:
         document: all there is to it, plain JSON values.
         space: of its architectures.
         features: what its models see.
-        trained_on: the architectures it was fitted on, int64, ascending.
+        trained_on: the architectures it was fitted on, ascending.
 
     Args:
         document: as `fit` makes it.
@@ -56,7 +56,7 @@ class Surrogate:
         self.space: Space = from_description(document["space"])
         self.features = Features.from_description(self.space, document["features"])
         rows = document.get("trained_on")
-        self.trained_on = ascending(rows, self.space.size, "rows it was fitted on")
+        self.trained_on = ascending(rows, self.space, "rows it was fitted on")
         need(len(self.trained_on), "rows it was fitted on")
         width = self.features.of(self.trained_on[:1]).shape[1]
         self._models: dict[str, list[xgboost.Booster]] = {}
@@ -135,25 +135,65 @@ class Surrogate:
         """Standard deviation between seeds of architectures with these means; 0 if not known."""
         return self._noise[metric].at(values)
 
+    @property
+    def listable(self) -> bool:
+        """Whether the space is small enough for `predict_all`; `predict_one` has no limit."""
+        return self.space.size <= LISTABLE
+
+    def predict_one(self, architecture: int, training_seed: int | None = None) -> dict[str, float]:
+        """Every metric of one architecture of a space of any size; NaN where it cannot be built.
+
+        Args:
+            architecture: of the space; what is predicted is that of its class.
+            training_seed: as in `predict_all`, with noise of its own for each class.
+        """
+        seen = int(self.space.canonical(architecture))
+        if not self.space.allowed(seen):
+            return dict.fromkeys(self._models, math.nan)
+        found = {}
+        for number, metric in enumerate(self._models):
+            predicted = self.predict(metric, [seen])
+            if training_seed is not None and not metric.endswith("_seconds"):
+                key = np.random.SeedSequence(training_seed, spawn_key=(number, seen))
+                noise = np.random.default_rng(key).standard_normal(1)
+                predicted = self._with_noise(metric, predicted, noise)
+            found[metric] = float(predicted[0])
+        return found
+
     def predict_all(self, training_seed: int | None = None) -> dict[str, Floats]:
         """Every metric of every architecture, float64 `[space.size]` each.
+
+        Those that rules of the space forbid have NaN.
 
         Args:
             training_seed: None gives means; a number adds the noise of a training with that
                 seed to all but seconds: the same number gives the same noise, and
                 architectures of one class share it.
+
+        Raises:
+            Unsupported: where the space is too large, see `predict_one`.
         """
-        place = np.searchsorted(self.space.representatives, self.space.classes)
+        if not self.listable:
+            raise Unsupported(
+                f"{self.space.name} has {self.space.size:,} architectures: {LISTABLE:,} are the "
+                f"most that are predicted as a whole"
+            )
+        standing, classes = self.space.representatives, self.space.classes
+        place = np.minimum(np.searchsorted(standing, classes), len(standing) - 1)
+        buildable = standing[place] == classes
         found = {}
         for number, (metric, predicted) in enumerate(self._means.items()):
             if training_seed is not None and not metric.endswith("_seconds"):
                 key = np.random.SeedSequence(training_seed, spawn_key=(number,))
                 noise = np.random.default_rng(key).standard_normal(len(predicted))
-                predicted = predicted + self.seed_std(metric, predicted) * noise
-                if metric.endswith("accuracy"):
-                    predicted = np.clip(predicted, 0, 100)
-            found[metric] = predicted[place]
+                predicted = self._with_noise(metric, predicted, noise)
+            found[metric] = np.where(buildable, predicted[place], np.nan)
         return found
+
+    def _with_noise(self, metric: str, predicted: Floats, noise: Floats) -> Floats:
+        """Trainings around predicted means `[n]`, by standard normal noise `[n]`."""
+        drawn = predicted + self.seed_std(metric, predicted) * noise
+        return np.clip(drawn, 0, 100) if metric.endswith("accuracy") else drawn
 
     @cached_property
     def _means(self) -> dict[str, Floats]:

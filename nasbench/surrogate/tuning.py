@@ -10,6 +10,7 @@ import scipy
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
+from nasbench.space import Architectures
 from nasbench.surrogate.predictors import Model, Predictor, Settings
 
 __all__ = ["Tuned", "fit_members", "mean_prediction", "tune"]
@@ -40,7 +41,7 @@ def tune(
     predictor: Predictor,
     x: NDArray[np.float32],
     y: NDArray[np.float64],
-    classes: NDArray[np.int64],
+    classes: Architectures,
     seed: int,
 ) -> Tuned:
     """Cross-validate each setting of the predictor's grid on the same folds.
