@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.errors import DamagedFile
+from nasbench.errors import DamagedFile, NasbenchError
 from nasbench.space import Architectures, Space
 from nasbench.table.format import Dataset, TableFile
 
@@ -71,9 +71,10 @@ def rows_of_file(file: TableFile, space: Space) -> Architectures:
 def _by_decisions(file: TableFile, space: Space, name: str) -> Architectures:
     """The architectures whose decisions a data set holds."""
     ops = file.array(name)
-    if ops.shape[1:] != (len(space.choices),) or (ops >= np.asarray(space.choices)).any():
-        raise misfit(file)
-    return space.index_of(ops)
+    try:
+        return space.index_of(ops)
+    except NasbenchError as error:
+        raise misfit(file) from error
 
 
 def misfit(file: TableFile) -> DamagedFile:

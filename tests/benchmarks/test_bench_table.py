@@ -1,6 +1,7 @@
 """Opening and asking a table of 15,625 architectures, 3 seeds and 12 epochs, beside numpy and h5py.
 
-`make bench` prints the times; a value's floor is one fancy index into a column in memory.
+`make bench` prints the times; a value's floor is one fancy index into a column in memory. Tables
+of format 1 keep the row of each architecture of the space, those of format 2 the rows' decisions.
 """
 
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import nasbench.space
 from nasbench.table import Dataset, Table, write_table
+from nasbench.table.pack import write_file
 
 CURVES = ("train_loss", "train_accuracy", "valid_accuracy", "train_seconds")
 
@@ -35,9 +37,32 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="module")
+def old(path: Path) -> Path:
+    """The same table in format 1."""
+    table = Table(path)
+    manifest = dict(table.manifest)
+    names = [name for name in manifest.pop("datasets") if name != "ops"]
+    index = {"rows": Dataset(table.rows.astype(np.int32)), "row_of": Dataset(table.row_of)}
+    place = path.with_name("old.h5")
+    write_file(place, manifest, {**index, **{name: table.dataset(name) for name in names}})
+    return place
+
+
 @pytest.mark.benchmark(group="open")
 def test_open(benchmark, path):
     assert benchmark(Table, path).name == "nb201"
+
+
+@pytest.mark.benchmark(group="open")
+def test_open_format_1(benchmark, old):
+    assert benchmark(Table, old).name == "nb201"
+
+
+@pytest.mark.benchmark(group="all cells, last epoch, mean over seeds")
+def test_all_values_at_first_touch_of_format_1(benchmark, old):
+    everything = np.arange(15_625)
+    assert len(benchmark(lambda: Table(old).values("valid_accuracy", everything))) == 15_625
 
 
 @pytest.mark.benchmark(group="open")
