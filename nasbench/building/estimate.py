@@ -39,7 +39,6 @@ from nasbench.building.shard import shards_in
 from nasbench.building.spec import BuildSpec
 from nasbench.device import DeviceSpec, Measurement, make_device
 from nasbench.network import network
-from nasbench.network.cell import as_cell_network
 from nasbench.stats import Estimate, bootstrap_estimate
 from nasbench.train import Recipe
 from nasbench.train.record import CURVES, Record
@@ -286,7 +285,7 @@ def _on_few(recipe: Recipe, splits: Mapping[str, int], most: int) -> Recipe:
 def _time_device(spec: BuildSpec, device: DeviceSpec, cells: list[int]) -> tuple[float, float]:
     """Seconds that a device takes for a cell, and the bytes that the journal keeps of it."""
     recipe = next(iter(spec.recipes.values()))
-    networks = [as_cell_network(network(spec.space, cell, spec.task, recipe)) for cell in cells]
+    networks = [network(spec.space, cell, spec.task, recipe) for cell in cells]
     opened = make_device(device)
     opened.measure(networks[:1], spec.task.shape)  # a runtime takes longest at its first run
     started = perf_counter()

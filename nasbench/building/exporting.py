@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from nasbench._progress import Progress, silent
 from nasbench.building.executor import Unit
 from nasbench.building.origin import built, engine_of, spec_of
@@ -17,7 +19,7 @@ from nasbench.device.onnx_graph import Pixels, import_onnx
 from nasbench.device.onnx_runtime import import_runtime
 from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.network import started
-from nasbench.network.cell import CellNetwork, as_cell_network
+from nasbench.network.cell import as_cell_network
 from nasbench.space import Space
 from nasbench.stats import wilson_interval
 from nasbench.table import Table
@@ -192,9 +194,7 @@ def export(
     spec, tell = chosen.spec, progress or silent
     import_onnx()  # what is missing is said before the training
     import_runtime()
-    net = as_cell_network(
-        started(spec.space, chosen.canonical, spec.task, chosen.recipe, chosen.seed)
-    )
+    net = started(spec.space, chosen.canonical, spec.task, chosen.recipe, chosen.seed)
     if not train:
         return Exported(export_onnx(net, spec.task.shape, path))
     record = _train(chosen, net, tell)
@@ -216,14 +216,16 @@ def export(
     return Exported(difference, accuracy, tested, identical, beside)
 
 
-def _train(chosen: Chosen, net: CellNetwork, tell: Progress) -> Record:
+def _train(chosen: Chosen, net: nn.Module, tell: Progress) -> Record:
     """Train a network in place."""
     spec, recipe = chosen.spec, chosen.recipe
     if chosen.engine == "native":
         tell("training", 0, 1)
-        trainer = NativeTrainer()
+        trainer, cells = NativeTrainer(), as_cell_network(net)
         data = prepare(spec.task, recipe, trainer.hardware)
-        record = trainer.train_network(net, chosen.canonical, spec.task, data, recipe, chosen.seed)
+        record = trainer.train_network(
+            cells, chosen.canonical, spec.task, data, recipe, chosen.seed
+        )
         tell("training", 1, 1)
         return record
     epochs = []

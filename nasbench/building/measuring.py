@@ -13,7 +13,6 @@ from nasbench.building.spec import BuildSpec
 from nasbench.device import Device
 from nasbench.network import network
 from nasbench.network.capability import Whole
-from nasbench.network.cell import as_cell_network
 from nasbench.network.count import count_network
 from nasbench.train.reference import cpu_threads
 
@@ -67,7 +66,7 @@ def measure(
         measured = len(architectures) - len(missing)
         tell(f"measuring {name}", measured, len(architectures))
         for chunk in _chunks(missing):
-            networks = [as_cell_network(_network(spec, architecture)) for architecture in chunk]
+            networks = [_network(spec, architecture) for architecture in chunk]
             costs = device.measure(networks, spec.task.shape)
             entry = {
                 "entry": "measurement",

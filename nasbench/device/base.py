@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nasbench.errors import BadValue, shown, unknown
 
 if TYPE_CHECKING:
-    from nasbench.network.cell import CellNetwork
-
+    from torch import nn
 __all__ = ["ESTIMATED", "MEASURED", "Device", "DeviceSpec", "Measurement", "Reading", "make_device"]
 
 MEASURED = "measured"
@@ -135,7 +134,7 @@ class Device(Protocol):
         """
 
     def measure(
-        self, networks: Iterable[CellNetwork], shape: tuple[int, int, int]
+        self, networks: Iterable[nn.Module], shape: tuple[int, int, int]
     ) -> list[Measurement]:
         """Measure networks on images of this shape `(channels, height, width)`.
 

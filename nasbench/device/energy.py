@@ -12,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from torch import nn
+
 from nasbench.device.base import ESTIMATED, MEASURED, Reading
 from nasbench.device.inference import Images
 from nasbench.device.trace import trace
-from nasbench.network.cell import CellNetwork
-from nasbench.network.count import count
+from nasbench.network.count import count_network
+from nasbench.task import Signal
 
 __all__ = ["CounterMeter", "Meter", "ModelMeter", "find_meter"]
 
@@ -33,7 +35,7 @@ WINDOW_SECONDS = {"cpu": 0.1, "cuda": 0.5}
 class Meter(Protocol):
     """Where the energy of a run comes from."""
 
-    def energy_mj(self, run: Callable[[], object], network: CellNetwork, images: Images) -> Reading:
+    def energy_mj(self, run: Callable[[], object], network: nn.Module, images: Images) -> Reading:
         """Millijoules of one run of the network on these images."""
 
     def describe(self) -> dict[str, Any]:
@@ -50,10 +52,10 @@ class ModelMeter:
     def __init__(self, why: str) -> None:
         self._why = why
 
-    def energy_mj(self, run: Callable[[], object], network: CellNetwork, images: Images) -> Reading:
+    def energy_mj(self, run: Callable[[], object], network: nn.Module, images: Images) -> Reading:
         """Multiply-adds and bytes moved, each times its coefficient."""
         shape = (images.shape[1], images.shape[2], images.shape[3])
-        multiply_adds = len(images) * count(network, shape).flops
+        multiply_adds = len(images) * count_network(network, Signal("image", shape, "uint8")).flops
         moved = trace(network, images).moved_bytes
         picojoules = multiply_adds * MULTIPLY_ADD_PJ + moved * BYTE_PJ
         return Reading(picojoules * 1e-9, ESTIMATED)
@@ -84,7 +86,7 @@ class CounterMeter:
         self._hardware = hardware
         self._seconds = seconds
 
-    def energy_mj(self, run: Callable[[], object], network: CellNetwork, images: Images) -> Reading:
+    def energy_mj(self, run: Callable[[], object], network: nn.Module, images: Images) -> Reading:
         """Joules that the counters gained, over the runs made meanwhile."""
         runs = 0
         # Each run ends when its result is there: the monitor need not wait for the hardware.

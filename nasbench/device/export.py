@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from nasbench._files import atomic_path
 from nasbench._progress import Progress, silent
@@ -15,7 +16,7 @@ from nasbench.device.inference import evaluating, example_images
 from nasbench.device.onnx_graph import INPUT, OUTPUT, Pixels, import_onnx, to_onnx
 from nasbench.device.onnx_runtime import open_session
 from nasbench.errors import NasbenchError
-from nasbench.network.cell import CellNetwork
+from nasbench.network.inputs import answer_of
 from nasbench.task import Split
 
 __all__ = ["TOLERANCE", "count_right", "export_onnx"]
@@ -28,7 +29,7 @@ _BATCH = 500
 
 
 def export_onnx(
-    network: CellNetwork,
+    network: nn.Module,
     shape: tuple[int, int, int],
     path: str | Path,
     *,
@@ -65,7 +66,7 @@ def export_onnx(
         fed = np.random.default_rng(0).integers(0, 256, standard.shape, dtype=np.uint8)
         standard = pixels.standardise(fed)
     with evaluating(network, standard) as x:
-        wanted = network(x).cpu().numpy()
+        wanted = answer_of(network(x)).cpu().numpy()
     (got,) = open_session(model, threads=1).run([OUTPUT], {INPUT: fed})
     with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, which is refused
         difference = float(np.abs(got - wanted).max())

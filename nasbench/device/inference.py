@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from nasbench.errors import NasbenchError
 from nasbench.network.cell import CellNetwork
@@ -19,13 +19,16 @@ Images = NDArray[np.float32]
 """Standardised images, float32 `[batch, channels, height, width]`."""
 
 
-def example_images(network: CellNetwork, shape: tuple[int, int, int], batch_size: int) -> Images:
+def example_images(network: nn.Module, shape: tuple[int, int, int], batch_size: int) -> Images:
     """Normal noise `[batch_size, *shape]`, always the same.
 
     Raises:
         NasbenchError: where the network does not take images of this shape.
     """
-    wanted = network.get_parameter("stem.0.weight").shape[1]
+    if isinstance(network, CellNetwork):
+        wanted = network.get_parameter("stem.0.weight").shape[1]
+    else:  # of others nothing says so before they run
+        wanted = shape[0] if shape else 0
     if len(shape) != 3 or min(shape) < 1 or shape[0] != wanted:
         raise NasbenchError(
             f"the network takes images (channels, height, width) of {wanted} channels, "
@@ -36,7 +39,7 @@ def example_images(network: CellNetwork, shape: tuple[int, int, int], batch_size
 
 
 @contextmanager
-def evaluating(network: CellNetwork, images: Images) -> Iterator[Tensor]:
+def evaluating(network: nn.Module, images: Images) -> Iterator[Tensor]:
     """The images as a tensor beside the network, which is in evaluation mode meanwhile."""
     modes = [(module, module.training) for module in network.modules()]
     network.eval()

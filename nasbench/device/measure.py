@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from nasbench.device.base import MEASURED, DeviceSpec, Measurement, Reading
 from nasbench.device.energy import find_meter
@@ -19,7 +20,6 @@ from nasbench.device.inference import Images, example_images
 from nasbench.device.onnx_runtime import OnnxRuntime
 from nasbench.device.timing import HIGH, LOW, time_in_turn
 from nasbench.device.torch_runtime import TorchRuntime
-from nasbench.network.cell import CellNetwork
 from nasbench.train.reference import cpu_threads
 
 __all__ = ["Runtime", "RuntimeDevice", "hardware_model"]
@@ -34,10 +34,10 @@ class Runtime(Protocol):
     def describe(self) -> dict[str, Any]:
         """Version and mode; plain JSON values."""
 
-    def load(self, network: CellNetwork, images: Images) -> Callable[[], object]:
+    def load(self, network: nn.Module, images: Images) -> Callable[[], object]:
         """A run of a copy of the network, which returns when its result is there."""
 
-    def memory_mib(self, network: CellNetwork, images: Images) -> Reading:
+    def memory_mib(self, network: nn.Module, images: Images) -> Reading:
         """The peak of one run in MiB."""
 
 
@@ -72,7 +72,7 @@ class RuntimeDevice:
         }
 
     def measure(
-        self, networks: Iterable[CellNetwork], shape: tuple[int, int, int]
+        self, networks: Iterable[nn.Module], shape: tuple[int, int, int]
     ) -> list[Measurement]:
         waiting = iter(networks)
         measured: list[Measurement] = []
@@ -82,7 +82,7 @@ class RuntimeDevice:
         return measured
 
     def _measure_chunk(
-        self, networks: list[CellNetwork], shape: tuple[int, int, int]
+        self, networks: list[nn.Module], shape: tuple[int, int, int]
     ) -> Iterator[Measurement]:
         spec = self.spec
         batches = [example_images(network, shape, spec.batch_size) for network in networks]

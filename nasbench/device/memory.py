@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 
 import torch
+from torch import nn
 
 from nasbench.device.base import MEASURED, Reading
 from nasbench.device.inference import Images, evaluating
 from nasbench.device.trace import trace
-from nasbench.network.cell import CellNetwork
 
 __all__ = ["WAYS", "peak_memory"]
 
@@ -24,7 +24,7 @@ WAYS = {
 """How memory is measured on each hardware."""
 
 
-def peak_memory(network: CellNetwork, images: Images, hardware: str) -> Reading:
+def peak_memory(network: nn.Module, images: Images, hardware: str) -> Reading:
     """The peak in MiB of one inference of these images on `cpu`, `cuda` or `mps`."""
     if hardware == "cpu":
         return Reading(trace(network, images).peak_bytes / MIB, MEASURED)
@@ -33,7 +33,7 @@ def peak_memory(network: CellNetwork, images: Images, hardware: str) -> Reading:
     return Reading(float("nan"), reason=WAYS[hardware])
 
 
-def _cuda_peak(network: CellNetwork, images: Images) -> int:
+def _cuda_peak(network: nn.Module, images: Images) -> int:
     # Other networks of the chunk may be on the GPU: only what this one adds is counted.
     before = torch.cuda.memory_allocated()
     moved = copy.deepcopy(network).to("cuda")

@@ -2,60 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nasbench._version import __version__
 from nasbench.device.inference import example_images
+from nasbench.device.onnx_trace import BATCH, INPUT, OPSET, OUTPUT, Pixels, import_onnx, traced
 from nasbench.errors import NasbenchError
 from nasbench.network.cell import Cell, CellNetwork, Reduction, Shift, Zero
 
 __all__ = ["BATCH", "INPUT", "OPSET", "OUTPUT", "Pixels", "import_onnx", "to_onnx"]
 
-OPSET, IR_VERSION = 17, 8
-"""Both older than what any supported onnxruntime reads."""
-
-INPUT, OUTPUT, BATCH = "images", "logits", "batch"
+IR_VERSION = 8
+"""Older than what any supported onnxruntime reads."""
 
 
-def import_onnx() -> Any:
-    """The onnx package; where it is missing, an error says which extra brings it."""
-    try:
-        import onnx
-        import onnx.checker  # noqa: F401
-        import onnx.helper  # noqa: F401
-        import onnx.numpy_helper  # noqa: F401
-    except ImportError as error:
-        raise NasbenchError(
-            "an ONNX graph needs the package onnx; pip install 'nasbench-harness[onnx]'"
-        ) from error
-    return onnx
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Pixels:
-    """How a network's images are made of uint8 pixels, 0 to 255: less the mean, by the deviation.
-
-    Attributes:
-        mean: of each channel, float32 `[1, channels, 1, 1]`.
-        deviation: likewise; more than 0.
-    """
-
-    mean: NDArray[np.float32]
-    deviation: NDArray[np.float32]
-
-    def standardise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the network takes of the images `[n, channels, height, width]`."""
-        standard: NDArray[np.float32] = (images.astype(np.float32) - self.mean) / self.deviation
-        return standard
-
-
-def to_onnx(network: CellNetwork, shape: tuple[int, int, int], pixels: Pixels | None = None) -> Any:
+def to_onnx(network: nn.Module, shape: tuple[int, int, int], pixels: Pixels | None = None) -> Any:
     """The network in evaluation mode as an `onnx.ModelProto` in float32.
 
     Its input `images` is `[batch, *shape]` with any batch, its output `logits`
@@ -63,7 +27,9 @@ def to_onnx(network: CellNetwork, shape: tuple[int, int, int], pixels: Pixels | 
     standardised; with `pixels` they are uint8, and the graph standardises them.
     """
     onnx = import_onnx()
-    example_images(network, shape, 1)  # checks the shape
+    example = example_images(network, shape, 1)  # checks the shape
+    if not isinstance(network, CellNetwork):
+        return traced(network, example, pixels)
     graph = _Graph(onnx)
     kind = onnx.TensorProto.FLOAT
     value = INPUT

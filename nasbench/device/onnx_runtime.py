@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from torch import nn
+
 from nasbench._quiet import import_onnxruntime
 from nasbench.device.base import Reading
 from nasbench.device.inference import Images
 from nasbench.device.onnx_graph import BATCH, INPUT, OUTPUT, import_onnx, to_onnx
 from nasbench.errors import NasbenchError
-from nasbench.network.cell import CellNetwork
 
 __all__ = ["OnnxRuntime", "import_runtime", "open_session"]
 
@@ -69,7 +70,7 @@ class OnnxRuntime:
             "memory": f"not measured: {_NO_MEMORY}",
         }
 
-    def load(self, network: CellNetwork, images: Images) -> Callable[[], object]:
+    def load(self, network: nn.Module, images: Images) -> Callable[[], object]:
         """A run of the network on these images."""
         shape = (images.shape[1], images.shape[2], images.shape[3])
         model = to_onnx(network, shape)
@@ -77,6 +78,6 @@ class OnnxRuntime:
         feed = {INPUT: images}
         return lambda: session.run([OUTPUT], feed)
 
-    def memory_mib(self, network: CellNetwork, images: Images) -> Reading:
+    def memory_mib(self, network: nn.Module, images: Images) -> Reading:
         """NaN, with the reason."""
         return Reading(float("nan"), reason=_NO_MEMORY)

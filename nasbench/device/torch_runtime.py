@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
 from nasbench.device.base import Reading
 from nasbench.device.inference import Images
 from nasbench.device.memory import WAYS, peak_memory
-from nasbench.network.cell import CellNetwork
 from nasbench.train.reference import pick_hardware
 
 __all__ = ["TorchRuntime"]
@@ -34,7 +34,7 @@ class TorchRuntime:
             "memory": WAYS[self._hardware.type],
         }
 
-    def load(self, network: CellNetwork, images: Images) -> Callable[[], object]:
+    def load(self, network: nn.Module, images: Images) -> Callable[[], object]:
         """A run of the network on these images, which lie on the hardware already."""
         net = copy.deepcopy(network).eval().to(self._hardware)
         net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
@@ -51,6 +51,6 @@ class TorchRuntime:
 
         return run
 
-    def memory_mib(self, network: CellNetwork, images: Images) -> Reading:
+    def memory_mib(self, network: nn.Module, images: Images) -> Reading:
         """The peak of one run in MiB."""
         return peak_memory(network, images, self._hardware.type)

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from nasbench.device.inference import Images, evaluating
-from nasbench.network.cell import CellNetwork
 
 __all__ = ["MemoryTrace", "trace"]
 
@@ -34,7 +33,7 @@ class MemoryTrace:
     moved_bytes: int
 
 
-def trace(network: CellNetwork, images: Images) -> MemoryTrace:
+def trace(network: nn.Module, images: Images) -> MemoryTrace:
     """Run the network once and watch the storages of its tensors come and go."""
     with evaluating(network, images) as x:
         watch = _Watch((*network.parameters(), *network.buffers(), x))

@@ -9,12 +9,14 @@ import onnx
 import pytest
 import torch
 from device_networks import network, randomized
+from torch import nn
 
 from nasbench._quiet import import_onnxruntime
 from nasbench.device import export
 from nasbench.device.export import count_right, export_onnx
 from nasbench.device.onnx_graph import Pixels, to_onnx
-from nasbench.errors import NasbenchError
+from nasbench.device.onnx_runtime import open_session
+from nasbench.errors import NasbenchError, Unsupported
 from nasbench.space import CellSpace
 from nasbench.task import Split
 
@@ -89,3 +91,49 @@ def test_pixels_are_standardised_in_the_graph(nb201: CellSpace, tmp_path: Path) 
     assert (said.key, said.value) == ("classes", '["ü"]')
     split = Split(images, wanted.argmax(1))
     assert count_right(path, split) == 5
+
+
+class Noisy(nn.Module):
+    """A network of no family: what goes round, depthwise, dropout, and a second output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.depth = nn.Sequential(nn.BatchNorm2d(8), nn.SiLU(), nn.Conv2d(8, 8, 5, 1, 2, groups=8))
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features = self.stem(x)
+        features = features + self.depth(features)
+        pooled = self.drop(features.mean((2, 3)))
+        return self.head(pooled), pooled
+
+
+def test_a_network_of_no_family_is_written_too(tmp_path: Path) -> None:
+    net = Noisy()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    assert export_onnx(net, (3, 7, 9), tmp_path / "n.onnx") < 1e-5
+    assert net.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+    session = open_session((tmp_path / "n.onnx").read_bytes(), threads=1)
+    images = np.random.default_rng(1).standard_normal((5, 3, 7, 9), dtype=np.float32)
+    (got,) = session.run(None, {"images": images})  # another batch than it was written with
+    wanted = net.eval()(torch.from_numpy(images))[0].detach().numpy()
+    np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+def test_it_takes_pixels_as_they_are_stored(tmp_path: Path) -> None:
+    channels = np.full((1, 3, 1, 1), 100.0, dtype=np.float32)
+    pixels = Pixels(channels, channels / 2)
+    assert export_onnx(Noisy(), (3, 8, 8), tmp_path / "n.onnx", pixels=pixels) < 1e-5
+
+
+def test_what_onnx_cannot_say_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    class Odd(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(torch.linalg.eigvals(x[:, 0]).real)
+
+    with pytest.raises(Unsupported, match="Odd cannot be written as ONNX: "):
+        export_onnx(Odd(4, 2), (1, 4, 4), tmp_path / "n.onnx")
+    assert not (tmp_path / "n.onnx").exists()

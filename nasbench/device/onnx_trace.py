@@ -1,0 +1,118 @@
+"""Any network as an ONNX graph, by PyTorch's own exporter, which traces one run of it."""
+
+from __future__ import annotations
+
+import copy
+import io
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nasbench._python_file import where
+from nasbench._version import __version__
+from nasbench.errors import NasbenchError, Unsupported
+from nasbench.network.inputs import answer_of
+
+__all__ = ["BATCH", "INPUT", "OPSET", "OUTPUT", "Pixels", "import_onnx", "traced"]
+
+OPSET = 17
+"""Older than what any supported onnxruntime reads."""
+
+INPUT, OUTPUT, BATCH = "images", "logits", "batch"
+
+
+def import_onnx() -> Any:
+    """The onnx package; where it is missing, an error says which extra brings it."""
+    try:
+        import onnx
+        import onnx.checker  # noqa: F401
+        import onnx.helper  # noqa: F401
+        import onnx.numpy_helper  # noqa: F401
+    except ImportError as error:
+        raise NasbenchError(
+            "an ONNX graph needs the package onnx; pip install 'nasbench-harness[onnx]'"
+        ) from error
+    return onnx
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Pixels:
+    """How a network's images are made of uint8 pixels, 0 to 255: less the mean, by the deviation.
+
+    Attributes:
+        mean: of each channel, float32 `[1, channels, 1, 1]`.
+        deviation: likewise; more than 0.
+    """
+
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+
+    def standardise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the network takes of the images `[n, channels, height, width]`."""
+        standard: NDArray[np.float32] = (images.astype(np.float32) - self.mean) / self.deviation
+        return standard
+
+
+class _Answering(nn.Module):
+    """A network that takes images as they are stored, and gives its answer alone."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, network: nn.Module, pixels: Pixels | None) -> None:
+        super().__init__()
+        self.network = network
+        self._pixels = pixels is not None
+        if pixels is not None:
+            self.register_buffer("mean", torch.from_numpy(pixels.mean))
+            self.register_buffer("deviation", torch.from_numpy(pixels.deviation))
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self._pixels:
+            images = (images.float() - self.mean) / self.deviation
+        return answer_of(self.network(images))
+
+
+def traced(network: nn.Module, example: NDArray[Any], pixels: Pixels | None = None) -> Any:
+    """The network in evaluation mode as an `onnx.ModelProto` in float32, of any batch size.
+
+    What its `forward` decides by the values of its inputs is fixed as the example decides it.
+
+    Args:
+        network: of any family; it stays as it is.
+        example: what goes in, `[n, ...]`.
+        pixels: as for `to_onnx`.
+
+    Raises:
+        Unsupported: where PyTorch has no ONNX for what the network does.
+    """
+    onnx = import_onnx()
+    answering = _Answering(copy.deepcopy(network).cpu(), pixels).eval()
+    given = np.zeros_like(example, dtype=np.uint8) if pixels is not None else example
+    written = io.BytesIO()
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            # The newer exporter asks for a package more, and loads PyTorch's compiler.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                answering,
+                (torch.from_numpy(given),),
+                written,  # type: ignore[arg-type]
+                dynamo=False,
+                opset_version=OPSET,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_axes={INPUT: {0: BATCH}, OUTPUT: {0: BATCH}},
+            )
+    except Exception as error:  # PyTorch raises errors of many kinds
+        raise Unsupported(
+            f"{type(network).__name__} cannot be written as ONNX: {where(error)}"
+        ) from error
+    model = onnx.load_from_string(written.getvalue())
+    model.producer_name, model.producer_version = "nasbench-harness", __version__
+    return model
