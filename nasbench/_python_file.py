@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from nasbench._files import read_text
 from nasbench.errors import BadValue, NasbenchError
 
-__all__ = ["PythonFile", "load", "read", "where"]
+__all__ = ["PythonFile", "UserFunction", "function_of", "load", "read", "where"]
 
 MOST = 1 << 20
 """Characters of a file."""
@@ -90,6 +92,63 @@ def _imported(file: PythonFile) -> ModuleType:
             f"same version of its package"
         )
     return found
+
+
+class UserFunction(NamedTuple):
+    """A function in a user's file.
+
+    Attributes:
+        file: where it stands.
+        name: its name there.
+    """
+
+    file: PythonFile
+    name: str
+
+    def load(self) -> Callable[..., Any]:
+        """The function; its file is run.
+
+        Raises:
+            NasbenchError: where that fails, or there is no such function.
+        """
+        found = getattr(load(self.file), self.name, None)
+        if not callable(found):
+            raise BadValue(f"{self.file.name} has no function {self.name}")
+        return cast("Callable[..., Any]", found)
+
+    def describe(self) -> dict[str, str]:
+        """For manifests, plain JSON values: what the file says, to be read; nothing runs it."""
+        return {
+            "file": self.file.name,
+            "function": self.name,
+            "sha256": self.file.sha256,
+            "text": self.file.text,
+        }
+
+
+def function_of(what: str, text: object, folder: Path) -> UserFunction:
+    """The function that a recipe names, `FILE.py:NAME` or `package.module:NAME`; nothing is run.
+
+    Args:
+        what: it is called in an error.
+        text: as the recipe has it.
+        folder: that files' paths are relative to.
+
+    Raises:
+        NasbenchError: where there is no such file or module.
+    """
+    place, colon, name = text.rpartition(":") if isinstance(text, str) else ("", "", "")
+    if not colon or not place or not name.isidentifier():
+        raise BadValue(f'{what} names a function, as in "my_space.py:train", got {text!r:.99}')
+    if place.endswith(".py"):
+        return UserFunction(read(folder / place), name)
+    try:
+        found = find_spec(place)
+    except (ImportError, ValueError) as error:
+        raise BadValue(f"{what}: module {place} cannot be found: {error}") from error
+    if found is None or found.origin is None:
+        raise BadValue(f"{what}: there is no module {place}; a file's name ends in .py")
+    return UserFunction(read(Path(found.origin)), name)
 
 
 def where(error: BaseException, file: PythonFile | None = None) -> str:

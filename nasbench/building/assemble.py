@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from nasbench.building.entries import COUNTS
 from nasbench.building.executor import Unit
 from nasbench.building.spec import BuildSpec
 from nasbench.table import Dataset, Table, write_table
-from nasbench.train import CURVES, Record
+from nasbench.train import Record
 
 __all__ = ["assemble"]
 
@@ -105,19 +105,25 @@ def _recipe(
     """The data sets of one recipe, `[rows, seeds, epochs]`, and why some of it is missing."""
     seeds = spec.seeds
     epochs = spec.recipes[name].epochs
-    curves = {c: np.full((len(rows), len(seeds), epochs), np.nan, np.float32) for c in CURVES}
-    test = np.full((len(rows), len(seeds), 1), np.nan, np.float32)
-    evaluation = np.full((len(rows), len(seeds), 1), np.nan, np.float32)
+    known = [record for unit, record in records.items() if unit.recipe == name]
+    shape = (len(rows), len(seeds), epochs)
+    curves = {c: np.full(shape, np.nan, np.float32) for c in _names(r.curves for r in known)}
+    tests = {
+        test: np.full((*shape[:2], 1), np.nan, np.float32)
+        for test in _names(r.tests for r in known)
+    }
+    tests["evaluation_seconds"] = np.full((*shape[:2], 1), np.nan, np.float32)
     diverged: dict[int, list[str]] = {}
     for i, architecture in enumerate(rows):
         for j, seed in enumerate(seeds):
             record = records.get(Unit(name, architecture, seed))
             if record is None:
                 continue
-            for curve in CURVES:
-                curves[curve][i, j] = record.curves[curve]
-            test[i, j] = record.test_accuracy
-            evaluation[i, j] = record.evaluation_seconds
+            for curve, values in record.curves.items():
+                curves[curve][i, j] = values
+            for test, value in record.tests.items():
+                tests[test][i, j] = value
+            tests["evaluation_seconds"][i, j] = record.evaluation_seconds
             if record.diverged:
                 diverged.setdefault(architecture, []).append(
                     f"seed {seed} in epoch {record.diverged}"
@@ -129,16 +135,18 @@ def _recipe(
         )
     every, last = list(range(1, epochs + 1)), [epochs]
     datasets = {}
-    for curve, values in curves.items():
-        kind = "measured" if curve == "train_seconds" else "trained"
-        unit = _UNITS[curve.rsplit("_", 1)[1]]
-        datasets[f"recipe/{name}/{curve}"] = Dataset(
-            values, {"kind": kind, "unit": unit, "epochs": every}
-        )
-    datasets[f"recipe/{name}/test_accuracy"] = Dataset(
-        test, {"kind": "trained", "unit": "percent", "epochs": last}
-    )
-    datasets[f"recipe/{name}/evaluation_seconds"] = Dataset(
-        evaluation, {"kind": "measured", "unit": "seconds, cumulative", "epochs": last}
-    )
+    for metrics, taken in ((curves, every), (tests, last)):
+        for metric, values in metrics.items():
+            kind = "measured" if metric.endswith("_seconds") else "trained"
+            unit = _UNITS.get(metric.rsplit("_", 1)[-1])
+            if spec.task.target.kind != "classes" and unit == "nats":
+                unit = None
+            datasets[f"recipe/{name}/{metric}"] = Dataset(
+                values, {"kind": kind, **({"unit": unit} if unit else {}), "epochs": taken}
+            )
     return datasets
+
+
+def _names(shown: Iterable[Mapping[str, Any]]) -> list[str]:
+    """All metrics that trainings showed, in the order in which they came."""
+    return list(dict.fromkeys(metric for metrics in shown for metric in metrics))

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from nasbench._journal import integer, number
+from nasbench._names import is_key
 from nasbench.building.designs import DRAWS
 from nasbench.building.spec import BuildSpec
 from nasbench.device import Measurement
-from nasbench.train.record import CURVES
+from nasbench.train.record import curves_of
 
 __all__ = ["COUNTS", "EntryCheck"]
 
@@ -43,6 +44,11 @@ class EntryCheck:
         self._last = spec.space.size - 1
         self._seeds = frozenset(spec.seeds)
         self._epochs = {name: recipe.epochs for name, recipe in spec.recipes.items()}
+        target = spec.task.target
+        self._curves = {
+            name: None if recipe.train else curves_of(target)
+            for name, recipe in spec.recipes.items()
+        }
         self._devices = frozenset(device.name for device in spec.devices)
         self._proxies = frozenset(proxies)
         self._draws = draws
@@ -64,18 +70,23 @@ class EntryCheck:
         integer(record["diverged"], 0, epochs)
         number(record["evaluation_seconds"], 0, _LARGEST)
         _has(integer(record["seed"]) in self._seeds)
-        _has(sorted(record["curves"]) == sorted(CURVES))
+        curves = self._curves[entry["recipe"]]
+        _has(curves is None or sorted(record["curves"]) == sorted(curves))
+        _has(all(map(is_key, record["curves"])))
         for name, curve in record["curves"].items():
             # NaN, which is null, of a training that diverged.
             known = [value for value in curve if value is not None]
             _has(len(curve) == epochs and set(map(type, known)) <= {float})
             most = 100.0 if name.endswith("accuracy") else _LARGEST
             _has(not known or (max(map(abs, known)) <= _LARGEST and max(known) <= most))
-            if not name.endswith("loss"):
+            if name.endswith(("accuracy", "seconds")):
                 _has(not known or min(known) >= 0)
         seconds = record["curves"]["train_seconds"]
         _has(None not in seconds and all(before <= now for before, now in pairwise(seconds)))
-        if record["test_accuracy"] is not None:
+        if "tests" in record:
+            for name, value in record["tests"].items():
+                _has(is_key(name) and (value is None or abs(number(value)) <= _LARGEST))
+        elif record["test_accuracy"] is not None:
             _has(number(record["test_accuracy"], 0) <= 100)
         for clock in {"spent_seconds", "paid_seconds"} & entry.keys():  # of a pilot
             number(entry[clock], 0)

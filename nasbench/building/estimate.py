@@ -41,7 +41,7 @@ from nasbench.device import DeviceSpec, Measurement, make_device
 from nasbench.network import network
 from nasbench.stats import Estimate, bootstrap_estimate
 from nasbench.train import Recipe
-from nasbench.train.record import CURVES, Record
+from nasbench.train.record import Record, curves_of, tests_of
 
 __all__ = ["BuildEstimate", "estimate", "table_bytes"]
 
@@ -260,10 +260,9 @@ def _time_recipe(
     records = [found[cell] for cell in cells]
     trained = np.asarray([r.curves["train_seconds"][-1] for r in records], dtype=np.float64)
     evaluated = np.asarray([r.evaluation_seconds for r in records])
-    epochs = recipe.epochs * whole["train"] / short.train_images
-    passes = (recipe.epochs * whole["valid"] + whole["test"]) / (
-        short.valid_images + short.test_images
-    )
+    epochs = recipe.epochs * (whole["train"] / short.train_images if short.train_images else 1)
+    seen = short.valid_images + short.test_images
+    passes = (recipe.epochs * whole["valid"] + whole["test"]) / seen if seen else 1.0
     lines = []
     for record in records:
         curves = {c: np.repeat(curve, recipe.epochs) for c, curve in record.curves.items()}
@@ -343,4 +342,11 @@ def _trainings(spec: BuildSpec) -> Iterator[tuple[str, int]]:
 
 def _made_up(spec: BuildSpec, recipe: str, architecture: int, seed: int) -> Record:
     ones = np.ones(spec.recipes[recipe].epochs, dtype=np.float32)
-    return Record(architecture, seed, dict.fromkeys(CURVES, ones), 1.0, 1.0)
+    target = spec.task.target
+    return Record(
+        architecture,
+        seed,
+        dict.fromkeys(curves_of(target), ones),
+        dict.fromkeys(tests_of(target), 1.0),
+        1.0,
+    )

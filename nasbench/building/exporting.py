@@ -25,10 +25,11 @@ from nasbench.stats import wilson_interval
 from nasbench.table import Table
 from nasbench.task import Task
 from nasbench.train import Recipe
+from nasbench.train.epoch import record_of
 from nasbench.train.feed import moments, prepare
 from nasbench.train.native import NativeTrainer
-from nasbench.train.record import Record
-from nasbench.train.reference import cpu_threads, pick_hardware, record_of, training
+from nasbench.train.record import Record, tests_of
+from nasbench.train.reference import cpu_threads, pick_hardware, training
 
 __all__ = ["Chosen", "Exported", "Tested", "choose_in_recipe", "choose_in_table", "export"]
 
@@ -240,7 +241,8 @@ def _train(chosen: Chosen, net: nn.Module, tell: Progress) -> Record:
         epochs.append(epoch)
         tell("training", len(epochs), recipe.epochs)
     net.cpu()
-    return record_of(chosen.canonical, chosen.seed, epochs, recipe)
+    tests = tests_of(spec.task.target)
+    return record_of(chosen.canonical, chosen.seed, epochs, recipe, tests)
 
 
 def _about(chosen: Chosen, pixels: Pixels, accuracy: float) -> dict[str, str]:

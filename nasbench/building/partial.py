@@ -174,7 +174,7 @@ def _train(
         train_missing(crew, units, done, of_whole)
         trained += len(units)
         final = [
-            [done.records[Unit(last, a, seed)].curves["valid_accuracy"][-1] for seed in spec.seeds]
+            [done.records[Unit(last, a, seed)].merit for seed in spec.seeds]
             for a in architectures.tolist()
         ]
         return np.asarray(final, dtype=np.float64).reshape(len(final), len(spec.seeds))

@@ -144,7 +144,7 @@ def pilot(
         spec=spec,
         cells=found,
         valid_accuracy={
-            name: np.asarray([[r.curves["valid_accuracy"][-1] for r in row] for row in rows], float)
+            name: np.asarray([[r.merit for r in row] for row in rows], float)
             for name, rows in by_recipe.items()
         },
         seconds={

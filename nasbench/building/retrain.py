@@ -19,8 +19,8 @@ from nasbench.space import Space
 from nasbench.stats import Estimate, bootstrap_estimate
 from nasbench.table import Table, trained_values
 from nasbench.table.format import PREDICTED
+from nasbench.table.metrics import primary
 from nasbench.task import Task
-from nasbench.train import CURVES
 from nasbench.train.record import Record
 
 __all__ = ["Again", "Reproduction", "compare_record", "retrain"]
@@ -182,12 +182,15 @@ def compare_record(table: Table, unit: Unit, record: Record) -> Again:
         values: NDArray[Any] = table.curves(metric, recipe=unit.recipe)[row, column]
         return values
 
-    now: dict[str, NDArray[Any]] = {c: record.curves[c] for c in CURVES if c != "train_seconds"}
-    now["test_accuracy"] = np.asarray([record.test_accuracy], dtype=np.float32)
+    now: dict[str, NDArray[Any]] = {
+        name: curve for name, curve in record.curves.items() if name != "train_seconds"
+    }
+    now |= {name: np.asarray([of], dtype=np.float32) for name, of in record.tests.items()}
+    metric = primary(record.curves) or next(iter(now))
     return Again(
         *unit,
-        stored=float(stored("valid_accuracy")[-1]),
-        retrained=float(record.curves["valid_accuracy"][-1]),
+        stored=float(stored(metric)[-1]),
+        retrained=float(record.curves[metric][-1]),
         identical=all(np.array_equal(stored(m), now[m], equal_nan=True) for m in now),
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 from nasbench._files import local, utf8
 from nasbench._limits import LARGEST_SEED
 from nasbench._names import KEYS, LONGEST, is_key
+from nasbench._python_file import function_of
 from nasbench._toml import read_toml
 from nasbench.building.limits import check_sizes
 from nasbench.device import DeviceSpec
@@ -181,13 +182,22 @@ def _parse(values: Mapping[str, Any], path: Path) -> BuildSpec:
             raise BadValue(
                 f"recipes are tables: [recipe.NAME], got recipe.{called} = {shown(given)}"
             )
-        recipes[called] = Recipe.from_dict(given)
+        recipes[called] = Recipe.from_dict(_with_functions(called, given, path.parent))
     devices = _devices(values.get("device", []))
     _check_names(name, recipes, devices)  # before images are read, which can take minutes
     seeds = _seeds(values.get("seeds", 1))
     space = _space(values["space"], path.parent)
     task = task_from_spec(values["task"], path.parent)
     return BuildSpec(name, space, task, seeds, recipes, devices)
+
+
+def _with_functions(recipe: str, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What a recipe says, its functions read from where they stand; nothing is run."""
+    read = dict(given)
+    for key in ("train", "evaluate"):
+        if key in given:
+            read[key] = function_of(f"{key} of recipe {recipe}", given[key], folder)
+    return read
 
 
 def _space(given: object, folder: Path) -> Space:

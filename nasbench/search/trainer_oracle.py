@@ -15,8 +15,8 @@ from nasbench.space import Space
 
 if TYPE_CHECKING:
     from nasbench.task import Task
+    from nasbench.train.epoch import Epoch
     from nasbench.train.recipe import Recipe
-    from nasbench.train.reference import Epoch
 
 __all__ = ["TrainerOracle"]
 
@@ -83,8 +83,8 @@ class TrainerOracle:
         key = self.key(query.architecture)
         results = [self._train(key, seed, query) for seed in self._seeds]
         shown = {
-            metric: _mean([getattr(epoch, metric) for epoch in results])
-            for metric in ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")
+            metric: _mean([epoch.metrics[metric] for epoch in results])
+            for metric in results[0].metrics
         }
         return Outcome(shown, float(np.mean([epoch.train_seconds for epoch in results])))
 

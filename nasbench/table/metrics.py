@@ -90,18 +90,26 @@ def primary(metrics: Iterable[str]) -> str | None:
     """The metric of a recipe by which architectures are judged where nobody names one.
 
     That is `valid_accuracy`, else the first metric of the validation split, a loss only where
-    there is no other; None where nothing was validated.
+    there is no other. Where no name speaks of a split (`return`), it is the first that says which
+    end is better. None where nothing was validated.
 
     Example:
         >>> primary(["train_loss", "valid_loss", "valid_miou"]), primary(["test_accuracy"])
         ('valid_miou', None)
+        >>> primary(["steps", "return", "test_return"])
+        'return'
     """
-    valid = [name for name in metrics if name.startswith("valid_")]
+    named = list(metrics)
+    valid = [name for name in named if name.startswith("valid_")]
     # `valid_test` is both splits together, and seconds are no merit.
     valid = [n for n in valid if not n.startswith("valid_test_") and not n.endswith("_seconds")]
     if "valid_accuracy" in valid:
         return "valid_accuracy"
-    return next((n for n in valid if not n.endswith("loss")), next(iter(valid), None))
+    if valid:
+        return next((n for n in valid if not n.endswith("loss")), valid[0])
+    splits = {"train", "valid", "test", "seconds"}
+    alone = [n for n in named if not splits & set(_words(n))]
+    return next((n for n in alone if direction(n)), next(iter(alone), None))
 
 
 def primary_of(recipes: Iterable[str], datasets: Collection[str]) -> str | None:

@@ -10,12 +10,13 @@ import torch
 from nasbench.errors import NasbenchError, Unsupported, unknown
 from nasbench.space import Space
 from nasbench.task import Task
+from nasbench.train.epoch import Epoch
 from nasbench.train.feed import Prepared
 from nasbench.train.fused import FusedTrainer
 from nasbench.train.native import NativeTrainer, library
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import Record
-from nasbench.train.reference import Epoch, ReferenceTrainer, pick_hardware
+from nasbench.train.reference import ReferenceTrainer, pick_hardware
 
 __all__ = ["ENGINES", "Trainer", "make_trainer", "pick_engine"]
 

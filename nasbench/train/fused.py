@@ -24,13 +24,14 @@ from nasbench.network.making import sizes_of
 from nasbench.network.side_by_side import side_by_side
 from nasbench.space import Space
 from nasbench.task import Task
+from nasbench.train.epoch import Epoch, record_of
 from nasbench.train.feed import Prepared, prepare
 from nasbench.train.native import Job, only_cells
 from nasbench.train.optimizer import SGD
 from nasbench.train.order import epoch_order
 from nasbench.train.recipe import Recipe
-from nasbench.train.record import Record
-from nasbench.train.reference import Epoch, cpu_threads, pick_hardware, record_of
+from nasbench.train.record import CURVES, Record
+from nasbench.train.reference import cpu_threads, pick_hardware
 
 __all__ = ["FusedTrainer", "group_size", "training"]
 
@@ -76,7 +77,7 @@ class FusedTrainer:
     @staticmethod
     def suits(space: Space, task: Task, recipe: Recipe) -> str:
         """Nothing where it can train networks of the space so, else what alone it trains."""
-        return only_cells(space, task)
+        return only_cells(space, task, recipe)
 
     def train(
         self,
@@ -133,7 +134,7 @@ class FusedTrainer:
                 if not (history and history[-1].diverged):
                     history.append(epoch)
         return [
-            record_of(architecture, seed, history, recipe)
+            record_of(architecture, seed, history, recipe, ("test_accuracy",))
             for (_, architecture, _, _, recipe, seed), history in zip(jobs, histories, strict=True)
         ]
 
@@ -225,8 +226,14 @@ def training(
         shown = np.concatenate([train, valid, test[1:]]).astype(np.float32)
         shown[:, ~alive] = np.nan
         yield [
-            Epoch(loss, accuracy, valid_loss, valid_accuracy, seconds, tested, evaluation_seconds)
-            for loss, accuracy, valid_loss, valid_accuracy, tested in shown.T.tolist()
+            Epoch(
+                dict(zip(CURVES, curves, strict=False)),
+                seconds,
+                evaluation_seconds,
+                {"test_accuracy": tested} if epoch == recipe.epochs - 1 else {},
+                bool(np.isnan(curves[0])),
+            )
+            for *curves, tested in shown.T.tolist()
         ]
         if not alive.any():
             return

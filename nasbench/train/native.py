@@ -25,6 +25,7 @@ from nasbench.network.cell import CellNetwork, as_cell_network
 from nasbench.network.family import CELL
 from nasbench.space import Space
 from nasbench.task import Task
+from nasbench.train.epoch import Epoch
 from nasbench.train.feed import Prepared, prepare
 from nasbench.train.native_library import (
     SplitView,
@@ -38,7 +39,6 @@ from nasbench.train.native_library import (
 from nasbench.train.order import epoch_order
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import CURVES, Record
-from nasbench.train.reference import Epoch
 
 __all__ = ["Job", "NativeTrainer", "gradients", "instruction_set", "library", "only_cells"]
 
@@ -55,13 +55,14 @@ def _stack(arrays: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
     return np.stack(known) if known else None
 
 
-def only_cells(space: Space, task: Task) -> str:
-    """Nothing for cells on images in classes, else that those alone are trained."""
+def only_cells(space: Space, task: Task, recipe: Recipe) -> str:
+    """Nothing for cells on images in classes by a plain recipe, else what alone is trained."""
     if family_of(space).name != CELL:
         return f"cells alone, and {space.name} has networks of another kind"
     if task.signal.kind != "image" or task.target.kind != "classes":
         return "on images in classes alone"
-    return ""
+    beyond = [name for name in recipe.extras if name not in ("schedule", "warmup")]
+    return f"without {beyond[0]}" if beyond else ""
 
 
 def gradients(
@@ -133,7 +134,7 @@ class NativeTrainer:
     @staticmethod
     def suits(space: Space, task: Task, recipe: Recipe) -> str:
         """Nothing where it can train networks of the space so, else what alone it trains."""
-        if why := only_cells(space, task):
+        if why := only_cells(space, task, recipe):
             return why
         _, height, width = task.shape
         return "" if height == width else "on square images alone"
@@ -206,10 +207,13 @@ class NativeTrainer:
         epochs = record.diverged or recipe.epochs
         for number in range(epochs):
             last = number == recipe.epochs - 1
+            shown = {name: float(curve[number]) for name, curve in record.curves.items()}
             yield Epoch(
-                **{name: float(curve[number]) for name, curve in record.curves.items()},
-                test_accuracy=record.test_accuracy if last else float("nan"),
-                evaluation_seconds=record.evaluation_seconds,
+                shown,
+                shown.pop("train_seconds"),
+                record.evaluation_seconds,
+                record.tests if last else {},
+                number == record.diverged - 1,
             )
 
     def train_one(
@@ -306,7 +310,7 @@ class NativeTrainer:
             architecture,
             seed,
             {name: kept[name] for name in CURVES},
-            float(np.float32(test.value)),
+            {"test_accuracy": float(np.float32(test.value))},
             evaluation.value,
             diverged.value,
         )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import Field, asdict, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
+from nasbench._python_file import UserFunction
 from nasbench.errors import BadValue, shown, unknown
 
 __all__ = ["Recipe"]
@@ -22,14 +23,23 @@ _MOST: Mapping[str, float] = {
     "learning_rate": 1e30,  # float32 holds it: what such a training does, it shows
     "weight_decay": 1_000,
     "crop_padding": 1_024,
+    "gradient_clip": 1_000_000,
+    "cutout": 1_024,
+    "noise": 1_000,
+    "shift": 1_000_000,
+    "patience": 1_000_000,
 }
-"""What each number is at most; momentum and label_smoothing are below 1."""
+"""What each number is at most; those of `_SHARES` are below 1."""
+_SHARES = ("momentum", "label_smoothing", "warmup", "token_dropout")
+_ONE_OF = {"optimizer": ("sgd", "adamw"), "schedule": ("cosine", "constant")}
+MOST_OPTIONS = 256
+"""Of a training loop of one's own."""
 _POSITIVE = ("epochs", "channels", "cells", "batch_size", "learning_rate")
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One training: SGD under a cosine schedule that ends at zero after `epochs`.
+    """One training: by SGD under a cosine schedule that ends at zero, unless it says otherwise.
 
     The defaults are those of NAS-Bench-201 (Dong & Yang, ICLR 2020, table 1) but for the
     augmentation, which the task decides.
@@ -49,6 +59,22 @@ class Recipe:
         label_smoothing: share of the target spread over all classes.
         crop_padding: zero-padding in pixels of which a random crop is taken; 0 means none.
         flip: mirror each image with chance one half.
+        optimizer: `sgd`, or `adamw`: Adam with decoupled weight decay (Loshchilov & Hutter, ICLR
+            2019), betas .9 and .999, on all parameters.
+        schedule: `cosine` down to zero, or `constant`.
+        warmup: the share of all steps over which the learning rate first rises, linearly.
+        gradient_clip: the norm of all gradients together that a step has at most; 0: any.
+        mixed_precision: bfloat16 where PyTorch takes it for safe; on CUDA alone.
+        cutout: of each image a square of so many pixels is blanked, anywhere; 0: none.
+        shift: of sound, by how many frames (or samples) it moves at most, either way.
+        noise: of sound and features, the deviation of what is added to standardised numbers.
+        token_dropout: the share of tokens that are taken for unknown words.
+        patience: a training ends after so many epochs in a row in which the validation loss did
+            not fall below its least; what it showed last stands for the epochs that it saved.
+            0: never.
+        train: a training loop of one's own, `FILE.py:FUNCTION` or `package.module:FUNCTION`.
+        options: of that loop, by name.
+        evaluate: what else is found of the trained network: a function likewise.
         network: sizes of the family that builds the networks, by name; those left out are as the
             family has them. `channels` and `cells` are the sizes of cells.
     """
@@ -67,6 +93,19 @@ class Recipe:
     label_smoothing: float = 0.0
     crop_padding: int = 0
     flip: bool = False
+    optimizer: str = "sgd"
+    schedule: str = "cosine"
+    warmup: float = 0.0
+    gradient_clip: float = 0.0
+    mixed_precision: bool = False
+    cutout: int = 0
+    shift: int = 0
+    noise: float = 0.0
+    token_dropout: float = 0.0
+    patience: int = 0
+    train: UserFunction | None = None
+    options: Mapping[str, int | float | str | bool] = field(default_factory=dict, hash=False)
+    evaluate: UserFunction | None = None
     network: Mapping[str, int | float | str | bool] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +114,10 @@ class Recipe:
                 f"recipe: network is a table of sizes, [recipe.NAME.network], got "
                 f"{shown(self.network)}"
             )
+        for name, known in _ONE_OF.items():
+            if getattr(self, name) not in known:
+                raise unknown(f"{name} of a recipe", getattr(self, name), known)
+        self._check_own()
         for spec in _numbers():
             value = getattr(self, spec.name)
             wanted = {"int": int, "float": float, "bool": bool}[str(spec.type)]
@@ -89,10 +132,39 @@ class Recipe:
             most = _MOST.get(spec.name, math.inf)
             if value > most:
                 raise BadValue(f"recipe: {spec.name} must be at most {most:,}, got {shown(value)}")
-        if self.momentum >= 1 or self.label_smoothing >= 1:
-            raise BadValue("recipe: momentum and label_smoothing must be less than 1")
+        for name in _SHARES:
+            if getattr(self, name) >= 1:
+                raise BadValue(f"recipe: {name} must be less than 1, got {getattr(self, name)}")
         if self.nesterov and not self.momentum:
             raise BadValue("recipe: nesterov needs a momentum above 0")
+
+    def _check_own(self) -> None:
+        """The parts that are the user's: a loop, its options, an evaluation."""
+        for name in ("train", "evaluate"):
+            if not isinstance(getattr(self, name), UserFunction | None):
+                raise BadValue(
+                    f"recipe: {name} is a function that was read, as {name} = "
+                    f'"my_space.py:{name}" in a recipe file, got {shown(getattr(self, name))}'
+                )
+        if not isinstance(self.options, Mapping) or len(self.options) > MOST_OPTIONS:
+            raise BadValue(
+                f"recipe: options is a table of {MOST_OPTIONS} options at most, "
+                f"[recipe.NAME.options], got {shown(self.options)}"
+            )
+        for name, value in self.options.items():
+            if type(value) not in (int, float, str, bool) or value in (math.inf, -math.inf):
+                raise BadValue(
+                    f"recipe: option {name} is a number, a text, true or false, got {shown(value)}"
+                )
+        if self.options and self.train is None:
+            raise BadValue(
+                'recipe: options belong to a training loop of one\'s own: train = "FILE.py:NAME"'
+            )
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """What it asks for beyond SGD with a cosine schedule, crops and flips."""
+        return tuple(name for name in _LATER if getattr(self, name) != _DEFAULTS[name])
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
@@ -107,18 +179,41 @@ class Recipe:
 
     def describe(self) -> dict[str, Any]:
         """All values by name; plain JSON values. Other networks' sizes are not those of cells."""
-        values = asdict(self)
+        values: dict[str, Any] = {spec.name: getattr(self, spec.name) for spec in fields(self)}
+        values["options"], values["network"] = dict(self.options), dict(self.network)
         for name in ("channels", "cells") if self.network else ("network",):
             del values[name]
+        for name in _LATER:
+            if name not in self.extras:  # as releases before them described recipes
+                del values[name]
+        for name in {"train", "evaluate"} & values.keys():
+            values[name] = getattr(self, name).describe()
         return values
 
     def learning_rate_at(self, step: int, steps: int) -> float:
-        """The rate of step `step` of `steps`: cosine from `learning_rate` to 0."""
+        """The rate of step `step` (from 0) of `steps`, see `schedule` and `warmup`."""
+        rising = round(self.warmup * steps)
+        if step < rising:
+            return self.learning_rate * (step + 1) / rising
+        if self.schedule == "constant":
+            return self.learning_rate
+        if rising:
+            step, steps = step - rising, steps - rising
         return 0.5 * self.learning_rate * (1 + math.cos(math.pi * step / steps))
 
 
+_DEFAULTS: Mapping[str, Any] = {
+    spec.name: {} if spec.name in ("options", "network") else spec.default
+    for spec in fields(Recipe)
+}
+_LATER = tuple(
+    name for name in list(_DEFAULTS)[list(_DEFAULTS).index("flip") + 1 :] if name != "network"
+)
+"""What recipes of the first releases did not have."""
+
+
 def _numbers() -> list[Field[Any]]:
-    return [spec for spec in fields(Recipe) if spec.name != "network"]
+    return [spec for spec in fields(Recipe) if str(spec.type) in ("int", "float", "bool")]
 
 
 def _as_float(value: int) -> float:

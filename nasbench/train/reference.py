@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network import started
 from nasbench.network.draws import Draws
 from nasbench.network.inputs import answer_of
 from nasbench.space import Space
 from nasbench.task import Task
-from nasbench.train.feed import Prepared, batch_of, prepare
-from nasbench.train.objective import count_right, evaluate, loss_of
-from nasbench.train.optimizer import SGD
+from nasbench.train.epoch import Epoch, record_of
+from nasbench.train.feed import Prepared, batch_of, check_recipe, prepare
+from nasbench.train.objective import objective_of
+from nasbench.train.optimizer import optimizer_of
 from nasbench.train.order import epoch_order
+from nasbench.train.own import own_evaluation, own_training
 from nasbench.train.recipe import Recipe
-from nasbench.train.record import CURVES, Record
+from nasbench.train.record import Record, tests_of
 
 __all__ = [
     "Epoch",
@@ -36,28 +38,6 @@ __all__ = [
 
 _NOISE = 2
 """Spawn key of what networks draw; those of weights and orders are 0 and 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """What one epoch showed; the names are those of `Record`.
-
-    Losses and accuracies are rounded to float32, as records and tables keep them; all are NaN
-    where the training diverged.
-    """
-
-    train_loss: float
-    train_accuracy: float
-    valid_loss: float
-    valid_accuracy: float
-    train_seconds: float
-    test_accuracy: float  # NaN before the last epoch
-    evaluation_seconds: float
-
-    @property
-    def diverged(self) -> bool:
-        """Whether the loss stopped being finite in this epoch."""
-        return math.isnan(self.train_loss)
 
 
 def pick_hardware(name: str = "auto") -> torch.device:
@@ -92,65 +72,78 @@ def training(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Itera
 
 
 def _epochs(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterator[Epoch]:
-    x, y = data.train
-    net.to(x.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = SGD(net.parameters(), recipe)
+    x, _ = data.train
+    net.to(x.device)
+    if x.ndim == 4:
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = optimizer_of(net.parameters(), recipe)
+    objective = objective_of(data.target, recipe, data.scale)
+    autocast = _autocast(recipe, x.device)
     steps_per_epoch = -(-len(x) // recipe.batch_size)
     seconds = evaluation_seconds = 0.0
+    best, since = math.inf, 0
     for epoch in range(recipe.epochs):
         started = _now(x.device)
-        order = epoch_order(recipe, len(x), seed, epoch)
+        order = epoch_order(recipe, len(x), seed, epoch, tuple(x.shape[1:]))
         net.train()
         loss_sum = torch.zeros((), device=x.device)
-        correct = torch.zeros((), device=x.device)
+        counted = torch.zeros((), device=x.device)
         for step in range(steps_per_epoch):
             chosen = slice(step * recipe.batch_size, (step + 1) * recipe.batch_size)
-            images, labels = batch_of(x, y, order, chosen)
+            inputs, targets = batch_of(data, order, chosen, recipe)
             done = epoch * steps_per_epoch + step
             rate = recipe.learning_rate_at(done, recipe.epochs * steps_per_epoch)
-            logits = answer_of(net(images))
-            loss = loss_of(logits, labels, recipe)
+            with autocast:
+                outputs = answer_of(net(inputs))
+                loss = objective.loss(outputs, targets)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            if recipe.gradient_clip:
+                nn.utils.clip_grad_norm_(net.parameters(), recipe.gradient_clip)
             optimizer.step(rate)
-            loss_sum += loss.detach() * len(labels)
-            correct += count_right(logits, labels)
-        train_loss = loss_sum.item() / len(x)
-        train_accuracy = 100 * correct.item() / len(x)
+            loss_sum += loss.detach() * len(targets)
+            counted += objective.count(outputs, targets)
+        shown = dict(objective.shown(loss_sum.item(), counted.item(), len(x)))
         trained = _now(x.device)
         seconds += trained - started
-        last = epoch == recipe.epochs - 1
-        valid_loss, valid_accuracy = evaluate(net, *data.valid)
-        test_accuracy = evaluate(net, *data.test)[1] if last else float("nan")
+        with autocast:
+            valid = objective.evaluate(net, *data.valid)
+        since = 0 if valid["loss"] < best else since + 1
+        best = min(best, valid["loss"])
+        last = epoch == recipe.epochs - 1 or 0 < recipe.patience <= since
+        tested: Mapping[str, float] = {}
+        if last:
+            with autocast:
+                tested = objective.evaluate(net, *data.test)
         evaluation_seconds += _now(x.device) - trained
-        finite = math.isfinite(train_loss) and math.isfinite(valid_loss)
+        shown |= {f"valid_{name}": value for name, value in valid.items()}
+        finite = math.isfinite(shown["train_loss"]) and math.isfinite(valid["loss"])
 
         def kept(value: float, finite: bool = finite) -> float:
             return float(np.float32(value)) if finite else math.nan
 
         yield Epoch(
-            train_loss=kept(train_loss),
-            train_accuracy=kept(train_accuracy),
-            valid_loss=kept(valid_loss),
-            valid_accuracy=kept(valid_accuracy),
-            train_seconds=seconds,
-            test_accuracy=kept(test_accuracy),
-            evaluation_seconds=evaluation_seconds,
+            {name: kept(value) for name, value in shown.items()},
+            seconds,
+            evaluation_seconds,
+            {f"test_{name}": kept(value) for name, value in tested.items() if name != "loss"},
+            not finite,
         )
-        if not finite:
+        if last or not finite:
             return
 
 
-def record_of(architecture: int, seed: int, epochs: Sequence[Epoch], recipe: Recipe) -> Record:
-    """A training's epochs, all or up to where it diverged, as its record."""
-    last = epochs[-1]
-    curves = {name: np.full(recipe.epochs, np.nan, dtype=np.float32) for name in CURVES}
-    for name, curve in curves.items():
-        curve[: len(epochs)] = [getattr(epoch, name) for epoch in epochs]
-    diverged = len(epochs) if last.diverged else 0
-    if diverged:
-        curves["train_seconds"][diverged:] = last.train_seconds
-    return Record(architecture, seed, curves, last.test_accuracy, last.evaluation_seconds, diverged)
+def _autocast(recipe: Recipe, hardware: torch.device) -> AbstractContextManager[Any]:
+    """Mixed precision where the recipe asks for it.
+
+    Raises:
+        Unsupported: where that is on other hardware than CUDA.
+    """
+    if not recipe.mixed_precision:
+        return nullcontext()
+    if hardware.type != "cuda":
+        raise Unsupported(f"mixed_precision is for CUDA, and this is {hardware.type}")
+    return torch.autocast("cuda", torch.bfloat16)
 
 
 class ReferenceTrainer:
@@ -173,8 +166,8 @@ class ReferenceTrainer:
     @staticmethod
     def suits(space: Space, task: Task, recipe: Recipe) -> str:
         """Nothing where it can train networks of the space so, else what alone it trains."""
-        images = task.signal.kind == "image" and task.target.kind == "classes"
-        return "" if images else "on images in classes alone"
+        check_recipe(task, recipe)
+        return ""
 
     def train(
         self,
@@ -198,7 +191,12 @@ class ReferenceTrainer:
         """The training of one architecture, an epoch at a time; see `training`."""
         canonical = int(space.canonical(architecture))
         net = started(space, canonical, task, recipe, seed)
-        epochs = training(net, data, recipe, seed)
+        if recipe.train is not None:
+            epochs = own_training(net.to(self.hardware), canonical, task, recipe, seed)
+        else:
+            epochs = training(net, data, recipe, seed)
+        if recipe.evaluate is not None:
+            epochs = own_evaluation(epochs, net, canonical, task, recipe, seed)
         while True:
             with cpu_threads(self.threads):
                 epoch = next(epochs, None)
@@ -211,7 +209,8 @@ class ReferenceTrainer:
     ) -> Record:
         """The whole training of a canonical architecture on images prepared for the recipe."""
         epochs = list(self.epochs(space, architecture, task, data, recipe, seed))
-        return record_of(architecture, seed, epochs, recipe)
+        tests = () if recipe.train else tests_of(task.target)
+        return record_of(architecture, seed, epochs, recipe, tests)
 
 
 def _now(hardware: torch.device) -> float:

@@ -31,7 +31,7 @@ def _entries() -> dict[str, dict[str, Any]]:
     """One of each kind, as builds write them."""
     curves = {name: np.asarray([1.5, 2.5], dtype=np.float32) for name in CURVES}
     curves["valid_loss"] = np.asarray([1.5, np.nan], dtype=np.float32)
-    record = Record(3, 1, curves, math.nan, 0.25, diverged=2).to_json()
+    record = Record(3, 1, curves, {"test_accuracy": math.nan}, 0.25, diverged=2).to_json()
     costs = Measurement(0.5, 0.1, 5, math.nan, 2.0, {"latency_ms": "measured"}, {"energy_mj": "no"})
     return {
         "training": {"entry": "training", "recipe": "2ep", "record": record},

@@ -116,7 +116,7 @@ def test_seconds_grow_with_images_and_epochs(
     def train(_: object, units: list[Unit], joined: object) -> Iterator[tuple[Unit, Record]]:
         for unit in units:
             curves = {"train_seconds": np.float32([0.5])}
-            yield unit, Record(unit.architecture, unit.seed, curves, 1.0, 0.1)
+            yield unit, Record(unit.architecture, unit.seed, curves, {"test_accuracy": 1.0}, 0.1)
 
     monkeypatch.setattr("nasbench.building.crew.Crew.train", train)
     monkeypatch.setattr("nasbench.building.estimate.table_bytes", lambda spec, rows: 0)

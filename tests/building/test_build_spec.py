@@ -150,7 +150,7 @@ def test_shipped_recipes_can_be_read(path: Path) -> None:
             "a network of recipe short has some 52,261,027,840 weights, of which 1,000,000,000",
         ),
         ("= 100", "= 1\n[[device]]\nthreads = 257", "threads must be at most 256, got 257"),
-        ("= 100", "= 1\nlearning_rate = nan", "learning_rate must be more than 0, got nan"),
+        ("= 100", "= 1\nlearning_rate = nan", "learning_rate' must be a finite number, got nan"),
         ("= 100", "= 1\nlaerning_rate = 0.1", "did you mean learning_rate"),
         ("= 100", "= 1\n[[device]]\nbatch = 3", "key of a device 'batch'; did you mean batch_size"),
         (

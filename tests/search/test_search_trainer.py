@@ -27,7 +27,8 @@ from nasbench.search import (
 from nasbench.search.strategy import Strategy
 from nasbench.space import Space
 from nasbench.table import Table
-from nasbench.train.reference import Epoch
+from nasbench.train.epoch import Epoch
+from nasbench.train.record import CURVES
 
 
 class Halving:
@@ -56,8 +57,9 @@ class Halving:
 def test_a_seed_that_diverges_is_not_averaged_away(
     tiny_spec: BuildSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    went_well = Epoch(0.1, 99.0, 0.1, 95.0, 10.0, math.nan, math.nan)
-    diverged = Epoch(math.nan, math.nan, math.nan, math.nan, 4.0, math.nan, math.nan)
+    went_well = Epoch(dict(zip(CURVES, (0.1, 99.0, 0.1, 95.0), strict=False)), 10.0, math.nan)
+    nothing = dict.fromkeys(CURVES[:4], math.nan)
+    diverged = Epoch(nothing, 4.0, math.nan, diverged=True)
     oracle = _trainer(tiny_spec, "reference", (0, 1))
     monkeypatch.setattr(oracle, "_train", lambda _, seed, __: (went_well, diverged)[seed])
     outcome = oracle.evaluate(Query(3, "2ep", 1))

@@ -78,7 +78,7 @@ def test_a_file_that_describes_a_known_space_is_that_space(tmp_path: Path) -> No
         (CELL + 'separator = ":"', "'separator' is no key of a cell"),
         (CELL + "[decisions]\na = [1]", "'decisions' is no key of a cell"),
         (CHOICES + 'extra = "abc"', "decision 'extra' needs a list of choices, got 'abc'"),
-        (CHOICES + "extra = [nan]", "a choice of extra is a text, a number, .* got nan"),
+        (CHOICES + "extra = [nan]", "'decisions.extra' must be a finite number, got nan"),
         (CHOICES + "[only_if]\nstem = 3", "only_if names decisions with what they depend on"),
         (CHOICES + "[only_if]\nstem.stem = 16", "stem can depend on decisions before it alone"),
         (CHOICES + "[[never]]\nstem = 17", "unknown choice of stem in never '17'; .* 16"),

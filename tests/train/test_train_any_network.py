@@ -45,7 +45,7 @@ def digits():
 
 
 def curves(epochs):
-    return [(e.train_loss, e.valid_loss, e.valid_accuracy, e.test_accuracy) for e in epochs]
+    return [(*e.metrics.values(), e.tests.get("test_accuracy")) for e in epochs]
 
 
 def test_a_training_is_the_one_in_torch_by_hand(digits):

@@ -199,7 +199,7 @@ def test_networks_see_what_the_reference_shows_them(
     digits: Task, recipe: Recipe, seeds: list[int]
 ) -> None:
     data = prepare(digits, recipe, CPU)
-    x, y = data.train
+    x, _ = data.train
     batches = list(fused._Batches(data, recipe, seeds).epoch(2))
     assert [len(images) for images, _ in batches] == [20, 20, 10]
     for number, (images, labels) in enumerate(batches):
@@ -207,7 +207,7 @@ def test_networks_see_what_the_reference_shows_them(
         for k, seed in enumerate(seeds):
             order = epoch_order(recipe, len(x), seed, 2)
             chosen = slice(20 * number, 20 * (number + 1))
-            expected, expected_labels = batch_of(x, y, order, chosen)
+            expected, expected_labels = batch_of(data, order, chosen, recipe)
             k %= images.shape[1]
             assert torch.equal(images[:, k : k + 1], expected)
             assert torch.equal(labels[:, k], expected_labels)
@@ -456,8 +456,8 @@ def test_epochs_and_train_one_are_the_record(mini: CellSpace, digits: Task) -> N
         without_clock(record)
     )
     epochs = list(trainer.epochs(mini, 98, digits, data, ALL, 1))
-    assert [e.valid_accuracy for e in epochs] == record.curves["valid_accuracy"].tolist()
-    assert epochs[-1].test_accuracy == record.test_accuracy
+    assert [e.metrics["valid_accuracy"] for e in epochs] == record.curves["valid_accuracy"].tolist()
+    assert epochs[-1].tests["test_accuracy"] == record.test_accuracy
 
 
 # Groups.

@@ -124,7 +124,7 @@ def test_the_same_bits_whatever_the_threads(mini):
         for threads in (1, 3)
     ]
     for one, other in zip(*runs, strict=True):
-        assert one.test_accuracy == other.test_accuracy
+        assert one.tests.get("test_accuracy") == other.test_accuracy
         for curve in set(CURVES) - {"train_seconds"}:
             np.testing.assert_array_equal(one.curves[curve], other.curves[curve])
 
@@ -192,8 +192,8 @@ def test_epochs_are_those_of_the_record(mini):
     data = prepare(task, RECIPE, trainer.hardware)
     record = trainer.train_one(mini, int(mini.canonical(98)), task, data, RECIPE, 0)
     epochs = list(trainer.epochs(mini, 98, task, data, RECIPE, 0))
-    assert [e.valid_accuracy for e in epochs] == record.curves["valid_accuracy"].tolist()
-    assert epochs[-1].test_accuracy == record.test_accuracy
+    assert [e.metrics["valid_accuracy"] for e in epochs] == record.curves["valid_accuracy"].tolist()
+    assert epochs[-1].tests["test_accuracy"] == record.test_accuracy
 
 
 def test_the_fastest_engine_that_suits_is_picked(mini):
@@ -225,7 +225,7 @@ def test_the_network_that_was_trained_is_given(nb201, architecture):
     for name in CURVES:
         if name != "train_seconds":
             assert record.curves[name].tobytes() == alone.curves[name].tobytes()
-    assert record.test_accuracy == alone.test_accuracy
+    assert record.test_accuracy == alone.tests.get("test_accuracy")
     with torch.no_grad():
         logits = net.eval()(data.valid[0])
     loss = float(F.cross_entropy(logits, data.valid[1]))

@@ -35,7 +35,9 @@ def test_json_gives_the_record_back(
     evaluation_seconds: float,
     diverged: int,
 ) -> None:
-    record = Record(architecture, seed, curves, test_accuracy, evaluation_seconds, diverged)
+    record = Record(
+        architecture, seed, curves, {"test_accuracy": test_accuracy}, evaluation_seconds, diverged
+    )
     text = json.dumps(record.to_json(), allow_nan=False)
     again = Record.from_json(json.loads(text))
     assert (again.architecture, again.seed, again.diverged) == (architecture, seed, diverged)
@@ -58,6 +60,6 @@ def test_json_gives_the_record_back(
 
 def test_numbers_are_written_short() -> None:
     curve = np.asarray([0.1, 100 / 3, np.nan], dtype=np.float32)
-    record = Record(1, 2, {"valid_accuracy": curve}, 97.2, 0.5)
+    record = Record(1, 2, {"valid_accuracy": curve}, {"test_accuracy": 97.2}, 0.5)
     assert json.dumps(record.to_json()["curves"]) == '{"valid_accuracy": [0.1, 33.333332, null]}'
     assert record.to_json()["test_accuracy"] == 97.2

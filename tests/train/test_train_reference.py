@@ -17,8 +17,9 @@ from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
 from nasbench.task import Signal, Task
 from nasbench.train import CURVES, Record, reference
+from nasbench.train.epoch import Epoch
 from nasbench.train.feed import prepare
-from nasbench.train.reference import Epoch, ReferenceTrainer, pick_hardware
+from nasbench.train.reference import ReferenceTrainer, pick_hardware
 
 CPU = torch.device("cpu")
 QUICK = nb.Recipe(
@@ -137,7 +138,7 @@ def test_members_of_a_class_are_one_training(mini: CellSpace, digits: Task) -> N
     trainer, data = ReferenceTrainer("cpu"), prepare(digits, QUICK, CPU)
     for architecture in (first, second):
         epochs = trainer.epochs(mini, architecture, digits, data, QUICK, seed=0)
-        losses = np.asarray([epoch.valid_loss for epoch in epochs], dtype=np.float32)
+        losses = np.asarray([epoch.metrics["valid_loss"] for epoch in epochs], dtype=np.float32)
         assert losses.tobytes() == records[0].curves["valid_loss"].tobytes()
 
 
@@ -151,7 +152,7 @@ def test_a_training_that_was_put_aside_goes_on_as_if_it_had_not(
         return trainer.epochs(mini, architecture, digits, data, QUICK, seed=1)
 
     def shown(epochs: list[Epoch]) -> list[tuple[float, ...]]:
-        return [(e.train_loss, e.train_accuracy, e.valid_loss, e.valid_accuracy) for e in epochs]
+        return [tuple(epoch.metrics.values()) for epoch in epochs]
 
     whole = list(start(61))
     threads = torch.get_num_threads()
