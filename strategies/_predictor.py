@@ -16,6 +16,9 @@ from nasbench.surrogate.features import LISTABLE, stand_ins, structure_blocks
 
 __all__ = ["BatchSearch", "features", "paths_or_decisions"]
 
+MOST_IN_VAIN = 1000
+"""Draws from a space too large to list, after which nothing in it is new."""
+
 
 class BatchSearch(ABC):
     """Random architectures first, then batches of what a model makes of all that was told.
@@ -73,8 +76,9 @@ class BatchSearch(ABC):
         return stand_ins(self._space, architectures)
 
     def _unasked(self, architectures: Iterable[int]) -> list[int]:
-        """The first of each class that was not asked for."""
+        """The first of each class that can be built and was not asked for."""
         drawn = self._space.check(list(architectures))
+        drawn = drawn[self._space.allowed(drawn)]
         first = dict[int, int]()
         for found, architecture in zip(
             self._identities(drawn).tolist(), drawn.tolist(), strict=True
@@ -86,10 +90,14 @@ class BatchSearch(ABC):
     def _fresh(self, most: int) -> list[int]:
         """Random architectures that were not asked for, up to so many."""
         if self._space.size <= LISTABLE:
-            return self._unasked(self._rng.permutation(self._space.size))[:most]
+            every = self._rng.permutation(self._space.size)
+            return self._unasked(every[self._space.drawn(every)].tolist())[:most]
         found: list[int] = []
-        while len(found) < most:
+        in_vain = 0  # draws in a row
+        while len(found) < most and in_vain < MOST_IN_VAIN:
+            known = len(found)
             found = self._unasked([*found, *self._space.sample(self._rng, most).tolist()])
+            in_vain = in_vain + most if len(found) == known else 0
         return found[:most]
 
     def _children(self, parents: Iterable[int]) -> list[int]:

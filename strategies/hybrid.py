@@ -109,12 +109,13 @@ class Hybrid(BatchSearch):
         for name, value in (("explore", explore), ("curiosity", curiosity)):
             if not 0 <= value < math.inf:
                 raise NasbenchError(f"{name} must be a number of 0 or more, got {value!r}")
-        winners = np.asarray(warm_start)
-        if not winners.size:
-            winners = winners.astype(np.int64)
-        inside = winners.dtype.kind in "iu" and ((winners >= 0) & (winners < space.size)).all()
-        if winners.ndim != 1 or not inside:
-            raise NasbenchError(f"warm_start must name architectures of {space.name}, by number")
+        why = f"warm_start must name architectures of {space.name}, by number"
+        try:
+            winners = space.check(warm_start)
+        except NasbenchError:
+            raise NasbenchError(why) from None
+        if winners.ndim != 1:
+            raise NasbenchError(why)
         self._scores = _scaled_ranks(scores, space)
         self._classes_share: bool | None = None  # not known yet
         self._first: dict[int, tuple[int, float]] = {}  # of each class: who was told, and what

@@ -11,6 +11,9 @@ from nasbench.space import Space
 
 __all__ = ["LocalSearch"]
 
+MOST_IN_VAIN = 200_000
+"""Draws of what was trained, in a row, after which all of the space was."""
+
 
 class LocalSearch:
     """Steepest ascent with random restarts.
@@ -63,14 +66,20 @@ class LocalSearch:
         if self._rewards[best] > self._reward:
             self._reward = self._rewards[best]
             self._consider([best, *self._space.neighbors(best).tolist()])
-        elif len(self._rewards) < self._space.size:
+        elif (start := self._start()) is not None:
             self._reward = -math.inf
-            while (start := self._space.sample(self._rng)) in self._rewards:
-                pass
             self._consider([start])
         else:
             return False
         return True
+
+    def _start(self) -> int | None:
+        """One that was not trained; None where all were, as far as draws find out."""
+        left = self._space.size - len(self._rewards)
+        for _ in range(min(MOST_IN_VAIN, 100 * self._space.size) if left > 0 else 0):
+            if (start := self._space.sample(self._rng)) not in self._rewards:
+                return start
+        return None
 
     def _consider(self, architectures: list[int]) -> None:
         """The best of these is gone to where it is better, once all of them are trained."""

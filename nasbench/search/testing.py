@@ -62,7 +62,7 @@ class ToyOracle:
         self.asked.append(query)
         ops = self.space.ops(query.architecture)
         accuracy = 100 * float((ops == self._hidden).mean()) * query.epochs / EPOCHS
-        diverges = (query.architecture * 0.618) % 1 < self._diverging
+        diverges = (query.architecture % 2**32 * 0.618) % 1 < self._diverging
         value = math.nan if diverges else accuracy
         return Outcome({"valid_accuracy": value}, float(query.epochs * (1 + int(ops[0]))))
 

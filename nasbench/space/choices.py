@@ -212,7 +212,16 @@ class ChoiceSpace(Space):
         return self.rules.normal(ops) if self.rules else ops
 
     def allowed(self, architectures: ArrayLike) -> NDArray[np.bool_]:
+        if not self.rules:
+            return super().allowed(architectures)
         return self.rules.allowed(self.normal(self.ops(architectures)))
+
+    def drawn(self, architectures: ArrayLike) -> NDArray[np.bool_]:
+        if not self.rules:
+            return super().drawn(architectures)
+        ops = self.ops(architectures)
+        normal: NDArray[np.bool_] = (self.normal(ops) == ops).all(-1)
+        return normal & self.rules.allowed(ops)
 
     @property
     def _all_distinct(self) -> bool:

@@ -26,6 +26,9 @@ MOST_RULES = 4096
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,99}")
 
+MOST_HELD = 2**24
+"""Choices of all decisions that rules name, together: a rule keeps a byte of each."""
+
 Decisions = Mapping[str, tuple[str, ...]]
 Ops = NDArray[np.unsignedinteger[Any]]
 
@@ -67,6 +70,8 @@ class Rules:
         self._conditions: list[_Condition] = []
         self._groups: list[NDArray[np.int64]] = []  # [groups, decisions of each]
         self._combinations: list[list[tuple[int, NDArray[np.bool_]]]] = []
+        self._places: dict[int, dict[str, int]] = {}  # of choices, by column
+        self._held = 0  # choices of all decisions that rules name
         self._read_only_if(only_if)
         self._read_alike(alike)
         self._read_never(never)
@@ -161,10 +166,15 @@ class Rules:
     def _outside(self, column: int, group: set[int]) -> set[tuple[int, bytes]]:
         """On what a decision depends outside its group, by way of the group, too."""
         found: set[tuple[int, bytes]] = set()
-        for at, other, mask in self._conditions:
-            if at == column:
-                own = other in group
-                found |= self._outside(other, group) if own else {(other, mask.tobytes())}
+        asked = {column}
+        # Last ones first: whoever asks for a decision comes behind it.
+        for at, other, mask in reversed(self._conditions):
+            if at not in asked:
+                continue
+            if other in group:
+                asked.add(other)
+            else:
+                found.add((other, mask.tobytes()))
         return found
 
     def _read_never(self, given: object) -> None:
@@ -190,16 +200,25 @@ class Rules:
         self, rule: str, name: object, given: object
     ) -> tuple[list[Value], NDArray[np.bool_]]:
         """One choice or a list of them, as a list and as what it holds of the decision's."""
-        known = self._decisions[self._names[self._find(rule, name)]]
+        column = self._find(rule, name)
+        if column not in self._places:
+            known = self._decisions[self._names[column]]
+            self._places[column] = {text: place for place, text in enumerate(known)}
+        places = self._places[column]
         many = isinstance(given, Sequence) and not isinstance(given, str)
         values: list[Value] = list(given) if many else [given]  # type: ignore[call-overload, list-item]
         texts = [text_of(f"{rule}: a choice of {name}", value) for value in values]
         for text in texts:
-            if text not in known:
-                raise unknown(f"choice of {name} in {rule}", text, known)
+            if text not in places:
+                raise unknown(f"choice of {name} in {rule}", text, places)
+        self._held += len(places)
+        if self._held > MOST_HELD:
+            raise BadValue(f"the rules of a space name decisions of {MOST_HELD:,} choices at most")
         if not texts:
             raise BadValue(f"{rule}: {name} has no choice")
-        return values, np.isin(np.asarray(known), texts)
+        mask = np.zeros(len(places), dtype=np.bool_)
+        mask[[places[text] for text in texts]] = True
+        return values, mask
 
     # Applying.
 

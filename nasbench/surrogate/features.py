@@ -115,14 +115,14 @@ def _usable(space: Space) -> tuple[str, ...]:
     return STRUCTURE if 2**alive <= MOST_SETS else STRUCTURE[:4]
 
 
-def _edges(space: CellSpace, architectures: NDArray[np.int64]) -> Floats:
+def _edges(space: CellSpace, architectures: Architectures) -> Floats:
     """One-hot operations of each edge: float32 `[n, edges, operations]`."""
     return space.one_hot(architectures).reshape(
         len(architectures), len(space.pairs), len(space.operations)
     )
 
 
-def _graph(space: CellSpace, architectures: NDArray[np.int64]) -> Floats:
+def _graph(space: CellSpace, architectures: Architectures) -> Floats:
     """Features of the graph in the manner of GRAF: float32 `[n, features]`.
 
     Kadlecova et al., "Surprisingly Strong Performance Prediction with Neural Graph Features",

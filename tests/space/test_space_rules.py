@@ -210,3 +210,20 @@ def test_rules_that_cannot_be_are_refused(rule: Any, said: str) -> None:
     decisions = {"a": [1, 2], "b": [1, 2], "d": [3], "e": [1, 2]}
     with pytest.raises(NasbenchError, match=f"space 'bad': .*{said}"):
         ChoiceSpace("bad", decisions, **rule)
+
+
+def test_rules_of_a_stranger_are_read_at_once() -> None:
+    # Each of 80 decisions depends on all before it: 2^80 ways lead from the last to the first.
+    first, second = ([f"{side}{n}" for n in range(80)] for side in "ab")
+    only_if = {
+        names[at]: {before: [1] for before in names[:at]}
+        for names in (first, second)
+        for at in range(1, 80)
+    }
+    decisions = {name: [1, 2] for name in (*first, *second)}
+    with pytest.raises(NasbenchError, match="4,096 rules at most"):
+        ChoiceSpace("deep", decisions, only_if=only_if, alike=[[first, second]])
+    wide = {"a": range(2**16)}
+    assert ChoiceSpace("wide", wide, never=[{"a": range(2**16)}]).rules
+    with pytest.raises(NasbenchError, match="16,777,216 choices at most"):
+        ChoiceSpace("wide", wide, never=[{"a": 1}] * 300)
