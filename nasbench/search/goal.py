@@ -276,9 +276,11 @@ class Goal:
     @property
     def judged(self) -> tuple[str, ...]:
         """The metrics that are optimised, or have a soft target."""
-        objectives = (objective.metric for objective in self.every_objective)
-        targets = (target.metric for target in self.targets)
-        return tuple(dict.fromkeys((*objectives, *targets)))
+        if not self.objectives and not self.targets:
+            return (self.metric,)
+        objectives = [objective.metric for objective in self.objectives]
+        targets = [target.metric for target in self.targets]
+        return tuple(dict.fromkeys((self.metric, *objectives, *targets)))
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ returns to Python, or code that ends the process, is out of its reach. See `isol
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import ctypes
 import importlib
 import math
@@ -15,8 +16,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cached_property
 from multiprocessing import parent_process
 from operator import is_
@@ -104,21 +104,25 @@ class Watch:
         self.since = math.inf
         _watchdog.watched.discard(self)
         if self._signal is not None:
-            signal.signal(self._signal, self._before)
+            _signal.signal(self._signal, self._before)
         if isinstance(error, Overdue):  # it came as the call had just ended
             raise _overdue(self.name) from None
 
     def _listen(self) -> None:
-        """Take over Ctrl-C, and where nobody listens to that, alarms; either interrupts a call."""
-        before = signal.getsignal(signal.SIGINT)
+        """Take over Ctrl-C, and where nobody listens to that, alarms; either interrupts a call.
+
+        By what `signal` itself calls: it looks for each handler among those that have a name,
+        and to fail at that takes as long as many evaluations.
+        """
+        before = _signal.getsignal(signal.SIGINT)
         if callable(before):
             self._signal = signal.SIGINT
         elif hasattr(signal, "SIGALRM"):
-            before = signal.getsignal(signal.SIGALRM)
+            before = _signal.getsignal(signal.SIGALRM)
             self._signal = None if before is None else signal.SIGALRM
         if self._signal is not None:
             self._before = before
-            signal.signal(self._signal, self._signalled)
+            _signal.signal(self._signal, self._signalled)
 
     def settle(self) -> None:
         """Raise what a call of the strategy swallowed: Ctrl-C, or that it took too long.
@@ -167,33 +171,43 @@ class Watch:
             self._before(number, frame)
 
 
-@contextmanager
-def unchanged(name: str, space: Space) -> Iterator[None]:
+class unchanged:  # noqa: N801 (reads as the function that it could be, and takes a third)
     """Keep the space, which others search, too, as it is while a strategy has it.
 
     Its arrays can be read alone. What the strategy put in place of something is put back; what a
     space works out once and keeps is its own business.
 
+    Args:
+        name: of the strategy.
+        space: that it has.
+
     Raises:
         StrategyError: where the strategy changed the space.
     """
-    before = dict(vars(space))
-    for value in before.values():
-        if type(value) is np.ndarray:
-            value.setflags(write=False)
-    error = None
-    try:
-        yield
-    except NasbenchError as raised:  # which the change may have led to
-        error = raised
-    finally:
-        changed = _put_back(space, before)
-    if changed:
-        raise StrategyError(
-            f"strategy {name} changed {changed[0]} of {type(space).__name__}, which others search"
-        ) from error
-    if error:
-        raise error
+
+    def __init__(self, name: str, space: Space) -> None:
+        self._name = name
+        self._space = space
+        self._before: dict[str, Any] = {}
+
+    def __enter__(self) -> None:
+        self._before = dict(vars(self._space))
+        for value in self._before.values():
+            if type(value) is np.ndarray:
+                value.setflags(write=False)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        changed = _put_back(self._space, self._before)
+        if changed and (error is None or isinstance(error, NasbenchError)):  # it may have led to it
+            raise StrategyError(
+                f"strategy {self._name} changed {changed[0]} of {type(self._space).__name__}, "
+                f"which others search"
+            ) from error
 
 
 def _put_back(space: Space, before: dict[str, Any]) -> list[str]:

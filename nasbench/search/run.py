@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,12 +108,15 @@ def search(
             "strategy out"
         )
     trains = isinstance(oracle, TrainerOracle)
-    with Watch(spec.strategy) as watch, ExitStack() as stack:
-        if isolate:
-            limits = Isolation() if isolate is True else isolate
-            strategy = stack.enter_context(Isolated(spec, oracle, limits))
-        else:
-            stack.enter_context(unchanged(spec.strategy, oracle.space))
+    limits = Isolation() if isolate is True else isolate
+    with (
+        Watch(spec.strategy) as watch,
+        Isolated(spec, oracle, limits)
+        if limits
+        else unchanged(spec.strategy, oracle.space) as isolated,
+    ):
+        if isolated:
+            strategy = isolated
         if strategy is None:
             watch.since = time.perf_counter()
             strategy = spec.begin(oracle)
@@ -125,8 +127,8 @@ def search(
         try:
             loop = Loop(spec, oracle, strategy, watch, kept, progress)
             ended = loop.run()
-            if isinstance(strategy, Isolated):
-                strategy.end()
+            if isolated:
+                isolated.end()
             if kept:
                 kept.finish()
         finally:

@@ -157,7 +157,8 @@ def _copied(goal: Goal) -> Goal:
     own = _twin(goal)
     object.__setattr__(own, "budget", _twin(goal.budget))
     for name in ("recipes", "limits", "objectives", "targets"):
-        object.__setattr__(own, name, tuple(map(_twin, getattr(goal, name))))
+        if several := getattr(goal, name):
+            object.__setattr__(own, name, tuple(map(_twin, several)))
     return own
 
 
