@@ -16,6 +16,7 @@ from nasbench._processes import leave_with_parent
 from nasbench._progress import Progress, silent
 from nasbench._version import __version__
 from nasbench.building.builder import exists_already
+from nasbench.building.designs import some_of
 from nasbench.building.entries import EntryCheck
 from nasbench.building.executor import default_processes, in_processes
 from nasbench.building.journal import BuildFolder, folder_of, read_plan
@@ -23,7 +24,11 @@ from nasbench.building.provenance import hardware as describe_hardware
 from nasbench.building.provenance import session, versions
 from nasbench.building.spec import BuildSpec, check_table_name
 from nasbench.errors import BadValue, NasbenchError
+from nasbench.network import family_of
+from nasbench.network.making import sizes_of
 from nasbench.proxy import get, score
+from nasbench.proxy.scoring import check_proxies
+from nasbench.space import Architectures
 from nasbench.table import Dataset, Table, write_table
 from nasbench.table.merging import merge
 from nasbench.train.reference import cpu_threads, pick_hardware
@@ -86,8 +91,7 @@ def score_table(
     check_table_name(f"{spec.name}-proxies")
     if not scoring.proxies:
         raise NasbenchError("no proxy is named: nasbench proxies list tells which there are")
-    for name in scoring.proxies:
-        get(name)
+    check_proxies(spec.space, scoring.proxies)
     architectures = _chosen(spec, table, sample, scoring.seed)
     recipe = next(iter(spec.recipes.values()))
     plan = {
@@ -133,11 +137,12 @@ def _count(done: Mapping[tuple[int, ...], Any]) -> int:
     return sum(map(len, done))
 
 
-def _chosen(
-    spec: BuildSpec, table: Table | None, sample: int | None, seed: int
-) -> NDArray[np.int64]:
+def _chosen(spec: BuildSpec, table: Table | None, sample: int | None, seed: int) -> Architectures:
     """The distinct architectures to score, ascending."""
+    if table is None and sample and not spec.space.listable:
+        return np.sort(spec.space.check(some_of(spec.space, sample, seed)))
     if table is None:
+        spec.space.check_listable("scoring without a sample")
         known = spec.space.representatives
     else:
         if table.manifest["space"] != spec.space.describe():
@@ -145,15 +150,15 @@ def _chosen(
                 f"{table.name} is of space {table.space.name}, the recipe of {spec.space.name}: "
                 f"scores join a table of the same space"
             )
-        known = np.unique(spec.space.classes[table.rows])
+        known = np.unique(spec.space.canonical(table.rows))
     if sample is None:
-        return np.asarray(known, dtype=np.int64)
+        return known
     if not 1 <= sample <= len(known):
         raise NasbenchError(
             f"a sample of {len(known):,} distinct architectures has 1 to {len(known):,} of them, "
             f"got {sample:,}"
         )
-    return np.sort(np.random.default_rng(seed).permutation(known)[:sample]).astype(np.int64)
+    return np.sort(np.random.default_rng(seed).permutation(known)[:sample])
 
 
 def chunks_of(architectures: Sequence[int], hardware: str) -> list[tuple[int, ...]]:
@@ -262,7 +267,7 @@ def _write(
             "batch_size": scoring.batch_size,
             "seed": scoring.seed,
             "task": spec.task.describe()["hash"],
-            "network": {"channels": recipe.channels, "cells": recipe.cells},
+            "network": sizes_of(family_of(spec.space), recipe),
         }
         datasets[f"proxy/{name}"] = Dataset(mean, {**about, "seconds": seconds.get(name, 0.0)})
         if about["draws"] > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from nasbench.cli.look import TableArgument, complete_table
 from nasbench.cli.make import Hardware, Out, RecipeArgument
 from nasbench.cli.tasks import read_recipe
 from nasbench.errors import NasbenchError
+
+if TYPE_CHECKING:
+    from nasbench.proxy import Proxy
 
 __all__ = ["register"]
 
@@ -42,14 +45,20 @@ def list_proxies(as_json: Json = False) -> None:
             "random": proxy.random,
             "paper": proxy.paper,
             "about": proxy.about,
+            "cells": proxy.cells,
         }
         for name, proxy in found.items()
     }
     shown = [
-        (name, f"{proxy.better:<4}  {'; '.join(filter(None, (proxy.paper, proxy.about)))}")
+        (name, f"{proxy.better:<4}  {'; '.join(filter(None, _said(proxy)))}")
         for name, proxy in found.items()
     ]
     emit(document, as_json, rows(shown))
+
+
+def _said(proxy: Proxy) -> tuple[str, ...]:
+    alone = f"of networks of cells alone, since {proxy.cells}" if proxy.cells else ""
+    return proxy.paper, proxy.about, alone
 
 
 @proxies.command()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import numpy as np
 import torch
 from torch import nn
 
+from nasbench.network.cell import CellNetwork
 from nasbench.proxy.probe import Probe, Values, gradients
 
 __all__ = ["synflow", "zen"]
+
+_CONSERVING_NOTHING = (nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
 
 ZEN_STEP = 0.01
 """By how much of a second image zen moves the first."""
@@ -22,16 +26,20 @@ def synflow(probe: Probe) -> Values:
     R is the sum of the logits of an image of ones, in the network with all its weights made
     positive (Tanaka et al.); the sum runs over convolutions and classifier.
     BatchNorm is left out: on a single image of ones it would measure itself. In float64,
-    since the sum grows by an order of magnitude with every few layers.
+    since the sum grows by an order of magnitude with every few layers. A network that
+    normalises in another way has no value: nothing would be conserved from layer to layer.
     """
     ones = torch.ones_like(probe.images[:1], dtype=torch.float64)
     module = _without_batch_norm(probe.stack(probe.networks).double())
+    if any(isinstance(part, _CONSERVING_NOTHING) for part in module.modules()):
+        probe.explain(np.ones(len(probe)), "it normalises by other layers than BatchNorm")
+        return np.full(len(probe), np.nan)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.abs_()
     held = probe.weighted(module)
     weights = [layer.weight for layer in held]
-    found = gradients(module(ones).sum(), weights)
+    found = gradients(probe.answers(module, ones).sum(), weights)
     flow = probe.sums(
         (layer.networks, (weight.detach() * gradient).reshape(len(layer.networks), -1).sum(1))
         for layer, weight, gradient in zip(held, weights, found, strict=True)
@@ -45,7 +53,7 @@ def synflow(probe: Probe) -> Values:
 def _without_batch_norm(module: nn.Module) -> nn.Module:
     for parent in list(module.modules()):
         for name, child in parent.named_children():
-            if isinstance(child, nn.BatchNorm2d):
+            if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
                 setattr(parent, name, nn.Identity())
     return module
 
@@ -66,7 +74,7 @@ def zen(probe: Probe) -> Values:
         for part in network.modules():
             if isinstance(part, nn.Conv2d):
                 part.weight.copy_(probe.normal(rng, *part.weight.shape))
-    module = probe.stack(networks)
+    module = cast(CellNetwork, probe.stack(networks))
     norms = [(m, held) for m, held in probe.parts(module) if isinstance(m, nn.BatchNorm2d)]
     for norm, _ in norms:
         norm.momentum = 1.0  # its running variance is then the last batch's

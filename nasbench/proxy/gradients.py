@@ -1,8 +1,9 @@
 """Proxies of weights and of the loss's gradients.
 
-Sums run over the weights of convolutions and of the classifier, as in Abdelfattah, Mehrotra,
-Dudziak & Lane, "Zero-Cost Proxies for Lightweight NAS", ICLR 2021: neither biases nor
-BatchNorm's scales and shifts count. The loss L is the mean cross-entropy of the batch.
+Sums run over the weights of convolutions and of linear layers (of cells that is the classifier),
+as in Abdelfattah, Mehrotra, Dudziak & Lane, "Zero-Cost Proxies for Lightweight NAS", ICLR 2021:
+neither biases nor BatchNorm's scales and shifts count. The loss L is the mean cross-entropy of
+the batch.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nasbench.proxy.probe import Layer, Probe, Values, gradients, losses
 
@@ -77,8 +78,12 @@ def fisher(probe: Probe) -> Values:
     _, found = probe.loss_gradients
     terms = []
     for layer, output, gradient in zip(probe.layers, probe.forward.outputs, found, strict=True):
-        pixels = output[0, 0].numel() if output.ndim == 4 else 1  # the classifier has none
-        product = (output.detach() * gradient).reshape(len(output), len(layer.networks), -1, pixels)
+        product = output.detach() * gradient
+        if isinstance(layer.module, nn.Linear):  # of one network: its channels are the last axis
+            product = product.reshape(len(output), -1, output.shape[-1]).mT[:, None]
+        else:
+            pixels = output[0, 0].numel() if output.ndim == 4 else 1  # the classifier has none
+            product = product.reshape(len(output), len(layer.networks), -1, pixels)
         product = product.sum(3).double()  # [batch, networks, channels]
         terms.append((layer.networks, product.square().mean(0).sum(1) / 2))
     return probe.sums(terms)

@@ -25,6 +25,9 @@ def nwot(probe: Probe) -> Values:
     say of each of the N rectified numbers whether it is positive. A node that feeds several
     convolutions is rectified, and counted, for each.
     """
+    if not probe.forward.rectified:
+        probe.explain(np.ones(len(probe)), "it has no ReLU layer")
+        return np.full(len(probe), np.nan)
     images = len(probe.images)
     size = (len(probe), images, images)
     alike = torch.zeros(size, dtype=torch.float64, device=probe.images.device)
@@ -89,7 +92,7 @@ def ntk_condition(probe: Probe) -> Values:
     held = [
         (parameter, networks)
         for layer, networks in probe.parts(probe.module)
-        for parameter in layer.parameters()
+        for parameter in layer.parameters(recurse=False)
     ]
     found = [gradients(logit, [parameter for parameter, _ in held]) for logit in logits]
     size = (len(probe), len(images), len(images))

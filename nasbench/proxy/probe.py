@@ -15,10 +15,14 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from nasbench.network.cell import CellNetwork
-from nasbench.network.count import Counts, count
+from nasbench.network.count import Counts, count_network
+from nasbench.network.draws import generator_kept, reseed
+from nasbench.network.inputs import answer_of
 from nasbench.network.side_by_side import layers, side_by_side
+from nasbench.task import Signal
 
 __all__ = ["SHARED", "Forward", "Layer", "Probe", "Stopwatch", "Values", "gradients", "losses"]
 
@@ -112,7 +116,8 @@ class Probe:
     here, as in a first step of training: networks before training have no others.
 
     Args:
-        networks: of one space, width and depth; they keep their weights.
+        networks: of cells, of one space, width and depth; or one of any other kind. They keep
+            their weights.
         images: standardised, `[batch, channels, h, w]`; on the hardware and in the dtype that
             all passes here are made with.
         labels: int64 `[batch]`.
@@ -122,13 +127,14 @@ class Probe:
 
     def __init__(
         self,
-        networks: Sequence[CellNetwork],
+        networks: Sequence[nn.Module],
         images: Tensor,
         labels: Tensor,
         seed: np.random.SeedSequence,
         clock: Stopwatch | None = None,
     ) -> None:
         self.networks = list(networks)
+        self.of_cells = all(isinstance(network, CellNetwork) for network in self.networks)
         self.images, self.labels = images, labels
         self.clock = clock or Stopwatch(images.device)
         self.reasons: dict[int, str] = {}
@@ -141,38 +147,59 @@ class Probe:
 
     # What proxies build on.
 
-    def stack(self, networks: Sequence[CellNetwork]) -> CellNetwork:
-        """Networks as one module beside the images, in training mode.
+    def stack(self, networks: Sequence[nn.Module]) -> nn.Module:
+        """Networks as one module beside the images, in training mode, but for dropout.
 
-        One alone is copied with its channels last in memory: a CPU takes a third of the time
-        where it pools.
+        Cells alone are copied with their channels last in memory: a CPU takes a third of the
+        time where it pools.
         """
         if len(networks) > 1:
-            module = cast(CellNetwork, side_by_side(networks))
+            module = side_by_side(cast(Sequence[CellNetwork], networks))
         else:
             module = copy.deepcopy(networks[0])
+        if len(networks) == 1 and self.of_cells:
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return module.to(self.images.device, self.images.dtype).train()
+        module = module.to(self.images.device, self.images.dtype).train()
+        for part in module.modules():
+            if isinstance(part, nn.modules.dropout._DropoutNd):
+                part.eval()
+            elif getattr(part, "inplace", False):  # would write over what hooks keep
+                setattr(part, "inplace", False)  # noqa: B010  only some modules know it
+        return module
 
     def logits(self, images: Tensor) -> Tensor:
         """Of images `[batch, channels, h, w]`, for all networks: `[batch, networks, classes]`."""
-        logits: Tensor = self.module(images)
-        return logits.view(len(images), len(self), -1)
+        return self.answers(self.module, images).reshape(len(images), len(self), -1)
+
+    def answers(self, module: nn.Module, images: Tensor) -> Tensor:
+        """What a module of `stack` makes of images; what it draws itself is the same each time."""
+        if self.of_cells:
+            cells: Tensor = module(images)
+            return cells
+        # Of faster ways to compute attention no gradient of gradients is known.
+        with generator_kept(), sdpa_kernel(SDPBackend.MATH):
+            reseed(int(self.rng("passes").integers(2**32)))
+            return answer_of(module(images))
 
     def parts(self, module: nn.Module) -> list[Layer]:
-        """The layers of a module of all networks, whatever they are."""
+        """The layers of a module of all networks, whatever they are: what has no parts, or
+        parameters of its own.
+        """
+        if not self.of_cells:
+            alone = torch.zeros(1, dtype=torch.int64, device=self.images.device)
+            return [
+                Layer(part, alone)
+                for part in module.modules()
+                if not [*part.children()] or [*part.parameters(recurse=False)]
+            ]
         return [
             Layer(layer, torch.tensor(networks, device=self.images.device))
             for layer, networks in layers(module, range(len(self)))
         ]
 
     def weighted(self, module: nn.Module) -> list[Layer]:
-        """The convolutions and the classifier of a module of all networks."""
-        return [
-            part
-            for part in self.parts(module)
-            if any(name == "weight" and p.ndim > 1 for name, p in part.module.named_parameters())
-        ]
+        """The convolutions and the classifier of a module of all networks; any linear layers."""
+        return [part for part in self.parts(module) if _has_weights(part.module)]
 
     def rng(self, name: str) -> np.random.Generator:
         """What a proxy of that name draws from: the same for each network, whoever is beside.
@@ -209,8 +236,8 @@ class Probe:
     @shared
     def counts(self) -> list[Counts]:
         """The size of each network."""
-        _, channels, height, width = self.images.shape
-        return [count(network, (channels, height, width)) for network in self.networks]
+        inputs = Signal("image", tuple(self.images.shape[1:]), "uint8")
+        return [count_network(copy.deepcopy(net).cpu(), inputs) for net in self.networks]
 
     @shared
     def forward(self) -> Forward:
@@ -223,22 +250,31 @@ class Probe:
         for layer, _ in self.layers:
             hooks.append(layer.register_forward_hook(lambda m, _, y: outputs.update({m: y})))
         for relu, networks in self.parts(self.module):
-            if isinstance(relu, nn.ReLU):
+            if isinstance(relu, nn.ReLU | nn.ReLU6):
                 hooks.append(
                     relu.register_forward_hook(
                         lambda _, __, y, networks=networks: rectified.append((y, networks))
                     )
                 )
-        for block in (self.module.stem, *self.module.blocks):
+        for block in self.blocks:
             hooks.append(block.register_forward_hook(lambda _, __, y: features.append(y)))
         try:
             logits = self.logits(images)
         finally:
             for hook in hooks:
                 hook.remove()
-        return Forward(
-            images, logits, [outputs[layer] for layer, _ in self.layers], rectified, features
-        )
+        # A layer that is not called, whose weights another one uses, gives nothing.
+        nothing = images.new_zeros(len(images), len(self))
+        given = [outputs.get(layer, nothing) for layer, _ in self.layers]
+        return Forward(images, logits, given, rectified, features)
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The stem and each block behind it, of cells; none of other networks."""
+        if not self.of_cells:
+            return []
+        module = cast(CellNetwork, self.module)
+        return [module.stem, *module.blocks]
 
     @shared
     def loss(self) -> Tensor:
@@ -260,6 +296,13 @@ class Probe:
         """
         [found] = gradients(self.forward.logits.sum(), [self.forward.images])
         return found.reshape(len(found), len(self), -1).transpose(0, 1)
+
+
+def _has_weights(part: nn.Module) -> bool:
+    """Whether it multiplies what comes in by weights: norms of several axes do not."""
+    own = part.named_parameters(recurse=False)
+    weights = any(name == "weight" and parameter.ndim > 1 for name, parameter in own)
+    return weights and not isinstance(part, nn.LayerNorm)
 
 
 def losses(logits: Tensor, labels: Tensor) -> Tensor:

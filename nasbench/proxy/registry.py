@@ -38,6 +38,7 @@ class Proxy:
         random: whether the start or the batch matters; where not, all draws are one.
         function: `(network, images, labels) -> float`, called network by network; or, of this
             package's own, where to find `(probe) -> [networks]`, as `module:function`.
+        cells: why it is of networks of cells alone; empty where any network has it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Proxy:
     about: str
     random: bool = True
     function: Callable[[nn.Module, Tensor, Tensor], float] | str = ""
+    cells: str = ""
 
     def load(self) -> Callable[..., Any]:
         """The function itself."""
@@ -69,9 +71,17 @@ def _own() -> dict[str, Proxy]:
     mellor = "Mellor et al., Neural Architecture Search without Training"
 
     def own(
-        name: str, better: Better, home: str, paper: str, about: str, random: bool = True
+        name: str,
+        better: Better,
+        home: str,
+        paper: str,
+        about: str,
+        random: bool = True,
+        cells: str = "",
     ) -> Proxy:
-        return Proxy(name, better, paper, about, random, f"nasbench.proxy.{home}:{name}")
+        return Proxy(name, better, paper, about, random, f"nasbench.proxy.{home}:{name}", cells)
+
+    blocks = "its blocks are the stem, the cells and what stands between the stages"
 
     proxies = (
         own("grad_norm", "high", "gradients", abdelfattah, f"{train}; the loss of the batch"),
@@ -129,6 +139,7 @@ def _own() -> dict[str, Proxy]:
             "Lin et al., Zen-NAS: A Zero-Shot NAS for High-Performance Deep Image Recognition, "
             "ICCV 2021",
             f"{train}; normal weights and as many normal images as the batch has",
+            cells="it is of convolutions that BatchNorm follows, up to one pooling at the end",
         ),
         own("nwot", "high", "kernels", f"{mellor}, ICML 2021", f"{train}; the batch's images"),
         own(
@@ -154,10 +165,12 @@ def _own() -> dict[str, Proxy]:
             te_nas,
             f"{train}; 1,000 patches of 3 x 3 pixels of the batch, in networks of one channel "
             f"and one cell a stage",
+            cells="it builds the cells anew in a network of one channel",
         ),
-        own("az_expressivity", "high", "az_nas", az_nas, f"{train}; the batch's images"),
-        own("az_progressivity", "high", "az_nas", az_nas, f"{train}; the batch's images"),
-        own("az_trainability", "high", "az_nas", az_nas, f"{train}; the batch's images"),
+        *(
+            own(name, "high", "az_nas", az_nas, f"{train}; the batch's images", cells=blocks)
+            for name in ("az_expressivity", "az_progressivity", "az_trainability")
+        ),
         own("params", "high", "size", "", "trainable numbers", random=False),
         own(
             "flops",

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from nasbench._limits import LARGEST_SEED
 from nasbench.errors import BadValue, NasbenchError, Unsupported, shown
-from nasbench.network import started
-from nasbench.network.cell import CellNetwork, as_cell_network
+from nasbench.network import family_of, started
+from nasbench.network.family import CELL
 from nasbench.proxy.probe import SHARED, Probe, Stopwatch, Values
-from nasbench.proxy.registry import Proxy, get
+from nasbench.proxy.registry import OWN, Proxy, get
 from nasbench.space import Space
 from nasbench.task import Split, Task
 from nasbench.train.feed import moments
@@ -26,7 +26,7 @@ from nasbench.train.fused import group_size
 from nasbench.train.recipe import Recipe
 from nasbench.train.reference import pick_hardware
 
-__all__ = ["Scores", "examine", "score"]
+__all__ = ["Scores", "check_proxies", "examine", "score"]
 
 MOST_DRAWS = 1_000
 MOST_BATCH = 65_536
@@ -72,7 +72,7 @@ def score(
     trainer does it, neither cropped nor mirrored. All networks of a draw see the same batch.
 
     Args:
-        space: of cells.
+        space: with a family of networks that see images or spectrograms.
         architectures: integers `[n]`.
         task: gives images and labels.
         recipe: gives width, depth and how many training images there are.
@@ -81,15 +81,20 @@ def score(
         draws: how many of them.
         batch_size: images of a batch; 4 or more.
         hardware: a torch device's name; `auto` is CUDA, else the CPU. MPS has no float64.
-        group: networks side by side; by default as many as memory takes.
+        group: networks of cells side by side; by default as many as memory takes. Any others
+            stand alone.
         live: score what stands for an architecture's class, as tables train it; False scores
             the architecture's own graph, dead edges included.
 
     Returns:
         Values in the order of `architectures`. Who else is in a group changes a network's
         rounding, and nothing else.
+
+    Raises:
+        Unsupported: for a proxy that networks of the space do not have, and for a task of
+            another signal.
     """
-    chosen = [get(name) for name in dict.fromkeys(proxies)]
+    chosen = check_proxies(space, proxies)
     for what, number, least, most in (
         ("seed", seed, 0, LARGEST_SEED),
         ("draws", draws, 1, MOST_DRAWS),
@@ -105,7 +110,9 @@ def score(
     distinct, place = np.unique(built, return_inverse=True)
     device = _pick(hardware)
     batches = _batches(task, recipe, seed, draws, batch_size, device)
-    if group is None:
+    if family_of(space).name != CELL:
+        group = 1
+    elif group is None:
         # Gradients of gradients keep about three times what a step of training does.
         group = group_size(space, task, replace(recipe, batch_size=3 * batch_size), device)
 
@@ -120,7 +127,7 @@ def score(
             clock = Stopwatch(device)
             with clock.counted(SHARED):
                 networks = [
-                    _at_start(space, architecture, task, recipe, live, int(start)).to(device)
+                    started(space, architecture, task, recipe, int(start), live=live).to(device)
                     for architecture in members.tolist()
                 ]
                 probe = Probe(networks, images, labels, _derive(seed, _OWN, draw), clock)
@@ -146,10 +153,22 @@ def score(
     )
 
 
-def _at_start(
-    space: Space, architecture: int, task: Task, recipe: Recipe, live: bool, seed: int
-) -> CellNetwork:
-    return as_cell_network(started(space, architecture, task, recipe, seed, live=live))
+def check_proxies(space: Space, proxies: Iterable[str]) -> list[Proxy]:
+    """The proxies of these names, each once.
+
+    Raises:
+        UnknownName: for one that nobody knows.
+        Unsupported: for one that networks of the space do not have, with the reason.
+    """
+    chosen = [get(name) for name in dict.fromkeys(proxies)]
+    if family_of(space).name != CELL:
+        for proxy in chosen:
+            if proxy.cells:
+                raise Unsupported(
+                    f"{proxy.name} is of networks of cells alone, since {proxy.cells}: networks "
+                    f"of {space.name} have {', '.join(p for p in OWN if not OWN[p].cells)}"
+                )
+    return chosen
 
 
 def examine(probe: Probe, proxies: Sequence[Proxy]) -> dict[str, tuple[Values, dict[int, str]]]:
@@ -169,7 +188,14 @@ def examine(probe: Probe, proxies: Sequence[Proxy]) -> dict[str, tuple[Values, d
 def _values(proxy: Proxy, probe: Probe) -> Values:
     function = proxy.load()
     if isinstance(proxy.function, str):
-        values: Values = function(probe)
+        try:
+            values: Values = function(probe)
+        except Exception as error:  # so can anyone's network
+            if probe.of_cells or isinstance(error, MemoryError):
+                raise
+            values = np.full(len(probe), np.nan)
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            probe.explain(np.isnan(values), f"it cannot be computed: {said[:200]}")
         return values
     values = np.empty(len(probe))
     for i, net in enumerate(probe.networks):

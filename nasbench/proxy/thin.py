@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nasbench.network.cell import CellNetwork
+from nasbench.network.cell import CellNetwork, as_cell_network
 from nasbench.network.draws import generator_kept
 from nasbench.network.side_by_side import layers
 from nasbench.proxy.probe import Probe, Values
@@ -27,7 +27,7 @@ def linear_regions(probe: Probe) -> Values:
     weights of variance 2 / fan-in, and inputs have 3 x 3 pixels: here patches of the batch's
     images, of all their channels, in one batch.
     """
-    networks = [_thin(probe, network) for network in probe.networks]
+    networks = [_thin(probe, as_cell_network(network)) for network in probe.networks]
     module = probe.stack(networks)
     codes: list[list[Tensor]] = [[] for _ in probe.networks]
 
