@@ -63,7 +63,7 @@ def test_dry_run_trains_nothing_for_keeps(cli, recipe, tmp_path):
     assert not list(tmp_path.iterdir())
     done = cli(*words)
     assert done.status == 0, done.err
-    assert f"{found['trainings']}: {found['distinct']} distinct cells × 2 seeds" in done.out
+    assert f"{found['trainings']}: {found['distinct']} distinct networks × 2 seeds" in done.out
     assert "cpu-onnxruntime-b1" in done.out
     assert f"{found['table_bytes'] / 1e6:.2f} MB" in done.out
     for more in (("--shard", "1/2"), ("--executor", "ray")):
