@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nasbench.search import Goal, Query
-from nasbench.space import CellSpace, Space
+from nasbench.space import Space
 from strategies._checks import check_counts
 from strategies._predictor import BatchSearch, features
 
@@ -73,10 +73,7 @@ class Pnas(BatchSearch):
         super().__init__(space, goal, rng, 0, warm_start)
         self._beam_size = beam_size
         self._candidates = candidates
-        self._steps = _steps(space)
-        base = np.zeros(len(space.choices), dtype=np.int64)
-        if isinstance(space, CellSpace) and "none" in space.operations:
-            base[:] = space.operations.index("none")
+        base, self._steps = space.growth()
         self._beam = [int(space.index_of(base))]
         self._beam = self._grown()
         self._queue.extend(a for a in self._beam if a not in self._queue)
@@ -112,16 +109,3 @@ class Pnas(BatchSearch):
             ops[:, decision] = np.arange(len(ops)) % count
             ops = self._rng.permutation(ops)[: self._candidates]
         return self._unasked(self._space.index_of(ops).tolist())
-
-
-def _steps(space: Space) -> list[list[int]]:
-    """The decisions that each step adds."""
-    if not isinstance(space, CellSpace):
-        return [[decision] for decision, count in enumerate(space.choices) if count > 1]
-    output = space.nodes - 1
-    edge = {pair: place for place, pair in enumerate(space.pairs)}
-    inner = [
-        [edge[source, node] for source in range(node)] + [edge[node, output]]
-        for node in range(1, output)
-    ]
-    return [[edge[0, output]], *inner]

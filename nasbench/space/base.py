@@ -7,7 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,7 @@ from nasbench.space.rules import Value
 if TYPE_CHECKING:
     from nasbench._python_file import PythonFile
 
-__all__ = ["LISTABLE", "Architectures", "Ops", "Space"]
+__all__ = ["LISTABLE", "Architectures", "Growth", "Ops", "Space"]
 
 Architectures = NDArray[Any]
 """Architectures of a space, of any shape: int64 where its size is below 2**62, else Python ints
@@ -49,6 +49,13 @@ CHUNK = 1 << 18
 
 _NUMBER = re.compile(rf"0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}}")
 """An architecture's number: `007` is none, and may be a string of a space."""
+
+
+class Growth(NamedTuple):
+    """`base` are the decisions not yet made; each of `steps` makes some of them."""
+
+    base: list[int]
+    steps: list[list[int]]
 
 
 class Space(ABC):
@@ -360,6 +367,17 @@ class Space(ABC):
         All, unless a space has rules: then one for each network that can be built.
         """
         return self.allowed(architectures)
+
+    def growth(self) -> Growth:
+        """How architectures grow from small to large: a base, and the decisions of each step.
+
+        Example:
+            >>> import nasbench as nb
+            >>> nb.space("nb201-mini").growth().steps
+            [[1], [0, 2]]
+        """
+        free = [[decision] for decision, count in enumerate(self.choices) if count > 1]
+        return Growth([0] * len(self.choices), free)
 
     def lift(
         self, smaller: Space, architectures: ArrayLike, defaults: Mapping[str, Value] | None = None

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import NasbenchError, Unsupported, unknown
-from nasbench.space.base import Architectures, Space
+from nasbench.space.base import Architectures, Growth, Space
 from nasbench.space.normal import NormalForm, Normalizer
 
 __all__ = ["NB201_OPERATIONS", "OPERATIONS", "SHIFT", "CellGraph", "CellSpace", "Edge"]
@@ -166,6 +166,21 @@ class CellSpace(Space):
         if self.size <= ENUMERABLE:
             architecture = self.canonical(int(architecture))
         return _prune(self.graph(architecture))
+
+    def growth(self) -> Growth:
+        """Inner nodes one by one, each with all edges to those there are; the first edge alone.
+
+        Edges of nodes not yet there hold `none`, so that a small cell is one of fewer nodes, or
+        the first operation where the space has no `none`.
+        """
+        output = self.nodes - 1
+        edge = {pair: place for place, pair in enumerate(self.pairs)}
+        inner = [
+            [edge[source, node] for source in range(node)] + [edge[node, output]]
+            for node in range(1, output)
+        ]
+        base = self.operations.index("none") if "none" in self.operations else 0
+        return Growth([base] * len(self.pairs), [[edge[0, output]], *inner])
 
     # Classes of equal networks.
 
