@@ -48,10 +48,8 @@ def mutate(space: ChoiceSpace, architecture: int, rng: np.random.Generator) -> i
         child = own.copy()
         place = free[rng.integers(len(free))]
         child[place] = (child[place] + rng.integers(1, space.choices[place])) % space.choices[place]
-        # One that counts anew may decide whether the next does.
-        for column in range(place + 1, len(child)):
-            if not counts[column] and space.active(child)[column]:
-                child[column] = rng.integers(space.choices[column])
+        # Whichever count anew: those that still do not are put back by the normal form.
+        child[~counts] = rng.integers(np.asarray(space.choices)[~counts])
         child = space.normal(child)
         if space.rules.allowed(child) and not np.array_equal(child, own):
             return int(space.index_of(child))
