@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._limits import LARGEST_SEED
+from nasbench._words import counted
 from nasbench.cli.common import Json, emit, file_option, progress, rows
 from nasbench.cli.make import Hardware, complete_recipe
 from nasbench.cli.tasks import read_recipe
@@ -143,7 +144,8 @@ def _shown(chosen: Chosen, onnx: Path, made: Exported) -> list[tuple[str, object
             *([("table", made.beside)] if made.beside else []),
             (
                 "test",
-                f"{test.accuracy:.2f} % [{test.low:.2f}, {test.high:.2f}] of {test.n:,} images, "
+                f"{test.accuracy:.2f} % [{test.low:.2f}, {test.high:.2f}] of "
+                f"{counted(test.n, 'image')}, "
                 f"by the file in ONNX Runtime; 95 % interval",
             ),
             ("input", f"uint8 [n, {shape}], 0 to 255; classes are in the file's metadata"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench._limits import MOST_COUNTED
+from nasbench._words import counted
 from nasbench.cli.common import Json, emit, file_option, progress, rows
 from nasbench.cli.look import complete_space
 from nasbench.errors import NasbenchError, unknown
@@ -136,7 +137,7 @@ def _imported(table: Table) -> str:
         described = manifest["recipes"][recipe]
         seeds = ", ".join(map(str, described["seeds"])) or "none"
         metrics = ", ".join(_with_unit(table, recipe, m) for m in table.metrics[recipe])
-        text = f"{described['epochs']} epochs, seeds {seeds}: {metrics}"
+        text = f"{counted(described['epochs'], 'epoch')}, seeds {seeds}: {metrics}"
         shown.append((f"recipe {recipe}", text))
     others: dict[str, list[str]] = {}
     for name, about in manifest["datasets"].items():
@@ -160,7 +161,7 @@ def _missing(table: Table) -> Iterator[str]:
 
     for entry in table.manifest["missing"]:
         n = len(entry["architectures"]) or len(table.rows)
-        yield f"{entry['scope']}, {n:,} rows: {entry['reason']}"
+        yield f"{entry['scope']}, {counted(n, 'row')}: {entry['reason']}"
     untold: dict[int, list[str]] = {}
     scopes = tuple(f"{entry['scope']}/" for entry in table.manifest["missing"])
     for name in table.manifest["datasets"]:
@@ -179,7 +180,7 @@ def _missing(table: Table) -> Iterator[str]:
         if n := int(np.isnan(column).sum()):
             untold.setdefault(n, []).append(name)
     for n, names in untold.items():
-        yield f"{', '.join(names)}, {n:,} rows: the source gives no reason"
+        yield f"{', '.join(names)}, {counted(n, 'row')}: the source gives no reason"
 
 
 def _compare(table: Table) -> str:

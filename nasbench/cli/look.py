@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED, MOST_PROCESSES
+from nasbench._words import counted
 from nasbench.cli.common import Json, emit, progress, rows
 from nasbench.cli.tasks import task_rows
 from nasbench.errors import BadValue, NasbenchError
@@ -142,7 +143,10 @@ def info(table: TableArgument, as_json: Json = False) -> None:
         seeds = ", ".join(map(str, described["seeds"]))
         metrics = ", ".join(opened.metrics[recipe])
         shown.append(
-            (f"recipe {recipe}", f"{described['epochs']} epochs, seeds {seeds}: {metrics}")
+            (
+                f"recipe {recipe}",
+                f"{counted(described['epochs'], 'epoch')}, seeds {seeds}: {metrics}",
+            )
         )
     for name in manifest["datasets"]:
         if name.startswith(PREDICTED):
@@ -163,8 +167,9 @@ def info(table: TableArgument, as_json: Json = False) -> None:
             proxies.setdefault(about.get("kind", "imported"), []).append(proxy)
     shown += [("proxies", f"{', '.join(names)} ({kind})") for kind, names in proxies.items()]
     for entry in manifest["missing"]:
-        n = len(entry["architectures"]) or "all"
-        shown.append(("missing", f"{entry['scope']}, {n} rows: {entry['reason']}"))
+        n = len(entry["architectures"])
+        which = counted(n, "row") if n else "all rows"
+        shown.append(("missing", f"{entry['scope']}, {which}: {entry['reason']}"))
     sessions: dict[str, list[str]] = {}  # by processor: a cluster has hundreds
     for session in manifest.get("history", ()):
         sessions.setdefault(session["hardware"]["processor"], []).append(session["started"])
@@ -242,7 +247,7 @@ def _comparison(found: Reproduction) -> str:
         engine += f" (the table's, {found.built_with}, is not here)"
     of = found.difference
     shown = [
-        ("trained again", f"{len(found.rows)} of {found.trainings:,} trainings, {engine}"),
+        ("trained again", f"{len(found.rows)} of {counted(found.trainings, 'training')}, {engine}"),
         ("identical", f"{found.identical} of {len(found.rows)}, bit for bit"),
     ]
     if found.identical < len(found.rows):
@@ -291,7 +296,7 @@ def query(
         found = opened.values(metric, index, recipe=chosen, epoch=last, seed=of_seed)
         values[metric] = float(found)
     if chosen and not values:
-        raise NasbenchError(f"recipe {chosen} shows nothing after {last} epochs")
+        raise NasbenchError(f"recipe {chosen} shows nothing after {counted(last, 'epoch')}")
     predicted = [
         metric
         for metric in values
@@ -324,7 +329,7 @@ def query(
     shown = [
         ("architecture", f"{index} = {document['string']}"),
         ("network", f"that of architecture {document['canonical']}"),
-        *([("recipe", f"{chosen} after {last} epochs, {_of(seed)}")] if chosen else []),
+        *([("recipe", f"{chosen} after {counted(last, 'epoch')}, {_of(seed)}")] if chosen else []),
         *(
             (name, f"{value:.6g}{' (predicted)' if name in predicted else ''}")
             if name not in unknown

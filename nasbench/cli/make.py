@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench._limits import MOST_PROCESSES
+from nasbench._words import counted
 from nasbench.cli.common import (
     Json,
     emit,
@@ -133,7 +134,7 @@ def build(
         )
     document = {"table": str(out), "shard": str(part), "trainings": trainings}
     text = (
-        f"shard {part} of {out}: {trainings:,} trainings are done. When all shards are: "
+        f"shard {part} of {out}: {counted(trainings, 'training')} done. When all shards are: "
         f"nasbench assemble {recipe} --out {out}"
     )
     emit(document, as_json, text)
@@ -166,7 +167,7 @@ def _estimate(
     left = f", {found.journaled:,} of them journaled" if found.journaled else ""
     of = f" of {spec.distinct:,}" if sampling else ""
     until = f"until the table{' of the whole build' if sampling else ''} is there"
-    whole = f"{found.distinct:,}{of} distinct networks × {len(spec.seeds)} seeds"
+    whole = f"{found.distinct:,}{of} distinct networks × {counted(len(spec.seeds), 'seed')}"
     recipes = f" × {len(spec.recipes)} recipes" if len(spec.recipes) > 1 else ""
     shown: list[tuple[str, object]] = [
         *task_rows(spec.task.describe()),  # its notes are said already
@@ -227,7 +228,7 @@ def assemble(recipe: RecipeArgument, out: Out, as_json: Json = False) -> None:
 def _emit_table(table: Table, as_json: bool) -> None:
     n, path = len(table.rows), table.path
     document = {"table": str(path), "sha256": table.sha256, "rows": n}
-    emit(document, as_json, f"{path}: {n:,} rows. Look: nasbench info {path}")
+    emit(document, as_json, f"{path}: {counted(n, 'row')}. Look: nasbench info {path}")
 
 
 def register(app: typer.Typer) -> None:

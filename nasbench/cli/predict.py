@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
+from nasbench._words import counted
 from nasbench.cli.common import Json, emit, file_option, folder_option, progress
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.errors import NasbenchError
@@ -93,7 +94,8 @@ def fit(
         "settings": fitted.document["metrics"][target]["settings"],
     }
     text = (
-        f"{out}: {target} fitted on {n:,} of {len(opened.rows):,} rows; Kendall's tau {tau:.3f} on "
+        f"{out}: {target} fitted on {n:,} of {counted(len(opened.rows), 'row')}; Kendall's tau "
+        f"{tau:.3f} on "
         f"folds that were left out. Score it: nasbench surrogate score {out} {table}"
     )
     if complete is not None:
@@ -101,7 +103,7 @@ def fit(
         said = whole.manifest["predicted"]
         document |= {"table": str(complete), **said}
         text += (
-            f"\n{complete}: {said['rows_trained']:,} rows as trained, "
+            f"\n{complete}: {counted(said['rows_trained'], 'row')} as trained, "
             f"{said['rows_predicted']:,} predicted. Look: nasbench info {complete}"
         )
     emit(document, as_json, text)

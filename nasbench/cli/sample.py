@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
+from nasbench._words import counted
 from nasbench.cli.common import complete_proxy, emit
 from nasbench.errors import NasbenchError
 
@@ -111,12 +112,15 @@ def emit_sample(made: PartlyTrained, as_json: bool) -> None:
         f"it, goes on from them."
     )
     if said is None:
-        emit(document, as_json, f"{path}: {trained:,} rows ({design}), all trained. {kept}")
+        emit(
+            document, as_json, f"{path}: {counted(trained, 'row')} ({design}), all trained. {kept}"
+        )
         return
     last = outcome.rounds[-1]
     tau = last.kendall
     ceiling = (
-        f"the noise of {outcome.ceiling.seeds} seeds leaves {outcome.ceiling.kendall:.3f} to be "
+        f"the noise of {counted(outcome.ceiling.seeds, 'seed')} leaves "
+        f"{outcome.ceiling.kendall:.3f} to be "
         f"reached"
         if outcome.ceiling
         else "one seed does not tell what its noise leaves to be reached"
@@ -130,7 +134,8 @@ def emit_sample(made: PartlyTrained, as_json: bool) -> None:
     else:
         why = f"All {asked.size:,} that were asked for are trained."
     text = (
-        f"{path}: {trained:,} rows trained ({design}), {said['rows_predicted']:,} predicted "
+        f"{path}: {counted(trained, 'row')} trained ({design}), {said['rows_predicted']:,} "
+        "predicted "
         f"from {len(outcome.fitted):,} of them\n"
         f"Kendall's tau {tau.value:.3f} [{tau.low:.3f}, {tau.high:.3f}] on {tau.n:,} random "
         f"architectures that no fit saw; {ceiling}\n"

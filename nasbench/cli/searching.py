@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._limits import LARGEST_SEED
+from nasbench._words import counted
 from nasbench.cli.common import (
     Json,
     emit,
@@ -190,7 +191,7 @@ def _trainings(epochs: int, oracle: Oracle) -> str:
     if oracle.fidelities[0].recipe == COSTS_ALONE:
         return "nothing: the table holds costs alone"
     whole = oracle.fidelities[0].epochs
-    return f"{epochs:,} epochs, {epochs / whole:.4g} whole trainings of {whole}"
+    return f"{counted(epochs, 'epoch')}, {epochs / whole:.4g} whole trainings of {whole}"
 
 
 _ENDED = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._files import check_out
+from nasbench._words import counted
 from nasbench.cli.common import Json, emit, file_option, progress, rows
 from nasbench.cli.look import TableArgument, complete_table
 
@@ -123,7 +124,7 @@ def merge(
     shown.append(("devices", ", ".join(merged.devices) or "none"))
     for source in merged.manifest["sources"]:
         spread = ", each for all of its class" if source["written_out"] else ""
-        shown.append(("from", f"{source['name']}, {source['rows']:,} rows{spread}"))
+        shown.append(("from", f"{source['name']}, {counted(source['rows'], 'row')}{spread}"))
     document = {"path": str(out), "sha256": merged.sha256, **merged.manifest}
     emit({**document, "tables_without_task": without}, as_json, rows(shown))
 

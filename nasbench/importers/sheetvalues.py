@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._progress import Progress
+from nasbench._words import counted
 from nasbench.errors import BadValue, Unsupported
 from nasbench.importers.sheetcells import SheetArchitectures, by_recipe, places
 from nasbench.importers.sheetfile import Block, SheetFile
@@ -162,7 +163,9 @@ class _Trained:
                     of = self._rows[gaps].tolist()
                     missing.append({"scope": name, "reason": _GAP, "architectures": of})
         repeats = sum(int(np.maximum(times - 1, 0).sum()) for times in self._times.values())
-        return missing, [f"{repeats:,} rows repeat others: values are means of up to {most} rows"]
+        return missing, [
+            f"{counted(repeats, 'repeated row')}: values are means of up to {most} rows"
+        ]
 
     def _twice(self, row: int, architecture: int, said: Mapping[str, Any]) -> BadValue:
         of = "".join(f", {name} {value}" for name, value in said.items() if value != -1)

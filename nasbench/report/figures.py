@@ -13,6 +13,7 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from nasbench._words import counted
 from nasbench.report.judged import Judged
 from nasbench.report.theme import COLOURS, FAINT, figure, styled
 from nasbench.space import SHIFT, CellGraph, CellSpace
@@ -84,7 +85,8 @@ def histogram(judged: Judged) -> Drawing:
     if judged.accuracy:  # the unit once
         first, second = first.removesuffix(" %"), second.removesuffix(" %")
     caption = (
-        f"{len(values):,} rows; quartiles {first}, {second} and {third}; the dashed line is the "
+        f"{counted(len(values), 'row')}; quartiles {first}, {second} and {third}; the dashed "
+        "line is the "
         f"best, {judged.text(judged.best)}.{judged.beyond(values, end)}"
     )
     title = f"{judged.short[0].upper()}{judged.short[1:]} of the space"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nasbench._words import counted
 from nasbench.building.judgement import Candidate, PilotResult
 from nasbench.report.text import TextTable, amount_text, decimals, estimate_text, number_text
 from nasbench.validity.measures import FEWEST_RANKED
@@ -44,10 +45,11 @@ def _costs(found: PilotResult) -> TextTable:
 
     quality = "adds to sizes" if found.reference else "reliability"
     note = (
-        f"{len(sample.cells)} cells, drawn at random, × {seeds} seeds; "
+        f"{len(sample.cells)} cells, drawn at random, × {counted(seeds, 'seed')}; "
         f"{amount_text(sample.about['spent_seconds'])} seconds, {sample.processes} trainings side "
         f"by side ({sample.about['engine']}). Hours and CPU-hours are of the trainings of all "
-        f"{sample.spec.space.unique:,} distinct cells × {seeds} seeds on this machine. Valid "
+        f"{sample.spec.space.unique:,} distinct cells × {counted(seeds, 'seed')} on this "
+        "machine. Valid "
         f"accuracy: quantiles over cells of the mean over seeds. Quality is what stands under "
         f"“{quality}” in the better half. Intervals: bootstrap over cells, 95 %."
     )
@@ -91,7 +93,8 @@ def _note(found: PilotResult, scope: str, n: int) -> str:
     k = len(found.sample.spec.seeds)
     note = (
         f"Rank correlations (Spearman) of valid accuracy: between single seeds; reliability of "
-        f"the ranks by the mean of {k} seeds; the ceiling is what a perfect prediction could reach "
+        f"the ranks by the mean of {counted(k, 'seed')}; the ceiling is what a perfect "
+        "prediction could reach "
         f"against that mean. "
     )
     if found.reference is None:

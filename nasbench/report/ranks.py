@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
+from nasbench._words import counted
 from nasbench.report.figures import Drawing
 from nasbench.report.strategies import PAIRS, pair_rows
 from nasbench.report.text import TextTable
@@ -150,7 +151,8 @@ def over_tables(comparisons: Comparisons) -> TextTable:
         rows.append((name, *score, f"{rank:.2f}", _letters(found, name)))
     n = len(next(iter(next(iter(comparisons.tables.values())).traces.values())))
     note = (
-        f"Mean {comparisons.scored} over {n} runs of each strategy on each table; the mean rank is "
+        f"Mean {comparisons.scored} over {counted(n, 'run')} of each strategy on each table; the "
+        "mean rank is "
         f"over tables, 1 the best. {_groups(found)}{_verdict(found)}"
     )
     columns = ("strategy", *comparisons.tables, "mean rank", "group")

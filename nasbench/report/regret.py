@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
+from nasbench._words import counted
 from nasbench.report.figures import Drawing
 from nasbench.report.theme import FAINT, INK, figure, label, series, styled
 from nasbench.search import Comparison
@@ -143,7 +144,7 @@ def over_runs(comparison: Comparison) -> str:
     curves = next(iter(comparison.curves.values()))
     fewer = {name: runs for name in curves.regret if (runs := curves.band(name).runs) < n}
     of = "".join(f", {runs} of {name}" for name, runs in fewer.items())
-    return f"Mean over {n} runs{of}{bands}"
+    return f"Mean over {counted(n, 'run')}{of}{bands}"
 
 
 def _show_small(axes: Axes, means: NDArray[np.float64]) -> None:

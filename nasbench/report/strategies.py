@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nasbench._words import counted
 from nasbench.report.text import TextTable, amount_text, decimals
 from nasbench.search import Comparison
 from nasbench.stats import Estimate, Pair, compare_pairs, summarize
@@ -177,9 +178,11 @@ def budget_text(comparison: Comparison) -> str:
         parts.append(f"{budget.seconds:,g} simulated seconds")
     if budget.epochs:
         whole = budget.epochs / comparison.oracle.fidelities[0].epochs
-        parts.append(f"{budget.epochs:,} epochs of training ({whole:,.4g} whole trainings)")
+        parts.append(
+            f"{counted(budget.epochs, 'epoch')} of training ({whole:,.4g} whole trainings)"
+        )
     if budget.evaluations:
-        parts.append(f"{budget.evaluations:,} evaluations")
+        parts.append(counted(budget.evaluations, "evaluation"))
     return " and ".join(parts)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasbench._names import printable
+from nasbench._words import counted
 from nasbench.stats import Estimate
 from nasbench.table import Table, origins, predictions, trained_seeds
 
@@ -171,7 +172,7 @@ def build_facts(table: Table, recipe: str | None) -> TextTable:
     manifest = table.manifest
     space = table.space
     rows = [
-        ("space", f"{space.name}: {space.size:,} architectures, {len(table.rows):,} rows"),
+        ("space", f"{space.name}: {space.size:,} architectures, {counted(len(table.rows), 'row')}"),
         ("sharing", _SHARING.get(manifest["sharing"], manifest["sharing"])),
     ]
     task = manifest.get("task")
@@ -202,7 +203,7 @@ def build_facts(table: Table, recipe: str | None) -> TextTable:
         known = last[~np.isnan(last)]
         took = float(known.sum())
         spent = f"{took / 3600:,.2f} hours" if took >= 360 else f"{amount_text(took)} seconds"
-        rows.append(("cost", f"{known.size:,} trainings, {spent} of training"))
+        rows.append(("cost", f"{counted(known.size, 'training')}, {spent} of training"))
     hardware = manifest.get("hardware")
     if hardware:
         rows.append(
@@ -276,7 +277,7 @@ def predictor_table(score: Score) -> TextTable:
         row(f"mean absolute error{points}", "mae"),
         ("coverage of 90 % intervals", f"{score.coverage:.3f}", "–", "–"),
     ]
-    seeds = f"the mean of {ceiling.seeds} seeds" if ceiling else "the measured values"
+    seeds = f"the mean of {counted(ceiling.seeds, 'seed')}" if ceiling else "the measured values"
     note = (
         f"XGBoost, fitted on {score.trained_on:,} rows, scored on {found.n:,} others; bootstrap "
         f"95 % intervals over architectures. The ceiling is about what a perfect prediction could "

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nasbench._files import write_csv, write_json
+from nasbench._words import counted
 from nasbench.report.figures import Drawing
 from nasbench.report.regret import regret_curves
 from nasbench.report.sections import Section, write_sections
@@ -137,7 +138,8 @@ def _saved_note(found: TransferEvaluation, variant: str) -> str:
         GOOD: f"{found.top} out of the best tenth by that rank, drawn anew for each seed",
     }[variant]
     note = (
-        f"The warm search begins with {begins}; all of it is paid. {len(found.seeds)} seeds; mean "
+        f"The warm search begins with {begins}; all of it is paid. "
+        f"{counted(len(found.seeds), 'seed')}; mean "
         f"regret in points; intervals are the bootstrap's (95 %) over seeds. Saved: how much "
         f"sooner the warm search's mean regret is what both have at the whole budget; negative is "
         f"later."

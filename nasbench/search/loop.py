@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nasbench._words import counted
 from nasbench.errors import NasbenchError, StrategyError, unknown
 from nasbench.search.arrival import NotAQuery, arrived, is_plain
 from nasbench.search.clock import Clock
@@ -236,7 +237,9 @@ class Loop:
         for metric in self._metrics:
             if metric not in values:
                 if self._asks:
-                    raise NasbenchError(f"after {query.epochs} epochs no {metric} is known")
+                    raise NasbenchError(
+                        f"after {counted(query.epochs, 'epoch')} no {metric} is known"
+                    )
                 raise unknown("metric", metric, values)
         # A training that was timed anew may be shorter than what was paid for its first part.
         paid = max(seconds - paid_before, 0.0)
@@ -244,7 +247,8 @@ class Loop:
             if self._limit < math.inf:
                 raise NasbenchError(
                     f"architecture {query.architecture} has no training time after "
-                    f"{query.epochs} epochs: give the budget in evaluations, or a cost model"
+                    f"{counted(query.epochs, 'epoch')}: give the budget in evaluations, or a "
+                    "cost model"
                 )
             paid = 0.0
         paid = 0.0 if free else paid

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._words import counted
 from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.search.cost_model import CostModel
 from nasbench.search.feasibility import check_feasible
@@ -189,7 +190,8 @@ class TableOracle(ListedOracle):
                 shown[metric] = column
         if not shown and recipe != COSTS_ALONE:
             raise NasbenchError(
-                f"{self.table.name} shows nothing of recipe {recipe} after {epochs} epochs"
+                f"{self.table.name} shows nothing of recipe {recipe} after "
+                f"{counted(epochs, 'epoch')}"
             )
         if self._cost_model:
             seconds = (epochs * self._cost_model.epoch_seconds(self.table)).tolist()

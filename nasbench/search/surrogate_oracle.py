@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._words import counted
 from nasbench.errors import NasbenchError, unknown
 from nasbench.search.goal import Fidelity, Goal, Outcome, Query
 from nasbench.search.oracle import COSTS_ALONE, ListedOracle, column_of, known_column
@@ -109,7 +110,8 @@ class SurrogateOracle(ListedOracle):
         if (query.recipe, query.epochs) != (self.surrogate.recipe, self.surrogate.epochs):
             raise NasbenchError(
                 f"this surrogate predicts recipe {self.surrogate.recipe} after "
-                f"{self.surrogate.epochs} epochs, not {query.recipe} after {query.epochs}"
+                f"{counted(self.surrogate.epochs, 'epoch')}, not {query.recipe} after "
+                f"{query.epochs}"
             )
         architecture = query.architecture
         if self._whole:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasbench._words import counted
 from nasbench.errors import NasbenchError
 from nasbench.search.goal import Fidelity, Outcome, Query
 from nasbench.space import Space
@@ -77,7 +78,7 @@ class TrainerOracle:
         recipe, epochs = self.fidelities[0].recipe, self.fidelities[0].epochs
         if query.recipe != recipe or not 1 <= query.epochs <= epochs:
             raise NasbenchError(
-                f"this search trains recipe {recipe} for 1 to {epochs} epochs, "
+                f"this search trains recipe {recipe} for 1 to {counted(epochs, 'epoch')}, "
                 f"not {query.recipe} for {query.epochs}"
             )
         key = self.key(query.architecture)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nasbench._words import counted
 from nasbench.errors import NasbenchError
 from nasbench.table.metrics import direction
 
@@ -70,7 +71,7 @@ def frame(
             )
             columns[metric] = values.ravel()
     if len(columns) == 4:
-        raise NasbenchError(f"recipe {name} shows nothing after {epochs[0]} epochs")
+        raise NasbenchError(f"recipe {name} shows nothing after {counted(epochs[0], 'epoch')}")
     return pd.DataFrame(columns)
 
 
@@ -148,7 +149,7 @@ def _per_architecture(
                 metric, chosen, recipe=name, epoch=epoch, seed=seed
             )
     if epoch != -1 and len(columns) == 2:
-        raise NasbenchError(f"{table.name} shows nothing after {epoch} epochs")
+        raise NasbenchError(f"{table.name} shows nothing after {counted(epoch, 'epoch')}")
     for dataset in table.manifest["datasets"]:
         room, _, rest = dataset.partition("/")
         if room == "device":

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from nasbench._words import counted
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Space, from_description
 from nasbench.table.columns import Columns, dataset_of
@@ -38,7 +39,7 @@ class OpenTable:
     def __repr__(self) -> str:
         space = self.manifest["space"]["name"]
         rows = rows_of_manifest(self.manifest)
-        return f"<Table {self.name}: {rows:,} rows of {space}, recipes {self.recipes}>"
+        return f"<Table {self.name}: {counted(rows, 'row')} of {space}, recipes {self.recipes}>"
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nasbench._names import KEYS, is_key
+from nasbench._words import counted
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
 from nasbench.space import Space, from_description
 from nasbench.table.format import LAST, Dataset, TableFile
@@ -92,7 +93,8 @@ def write_table(
     for key, dataset in datasets.items():
         if dataset.values.shape[:1] != architectures.shape:
             raise NasbenchError(
-                f"{key} has {dataset.values.shape[0]} rows, the table has {len(architectures)}"
+                f"{key} has {counted(dataset.values.shape[0], 'row')}, the table has "
+                f"{len(architectures)}"
             )
         if wrong := impossible(key, dataset.values):
             raise BadValue(f"{key} {wrong}")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._npz import SMALL, Npz, open_npz
+from nasbench._words import counted
 from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.task.base import SPLITS
 from nasbench.task.pixels import Images, as_images, mean_pool
@@ -145,5 +146,7 @@ def numbered(path: Path, labels: NDArray[Any]) -> tuple[str, ...]:
         )
     highest = int(labels.max())
     if highest >= len(labels):
-        raise BadValue(f"{path}: label {highest} with {len(labels)} images: labels count up")
+        raise BadValue(
+            f"{path}: label {highest} with {counted(len(labels), 'image')}: labels count up"
+        )
     return tuple(str(label) for label in range(highest + 1))

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasbench._names import LONGEST, is_name
 from nasbench._processes import memory
+from nasbench._words import counted
 from nasbench.errors import BadValue, NasbenchError, Unsupported
 from nasbench.task.signal import Signal, Target, check_inputs, check_numbers, signal_of
 
@@ -293,7 +294,7 @@ def as_labels(
     if len(given) and not 0 <= given.min() <= given.max() < classes:
         raise NasbenchError(
             f"task {name}: {what} run from {given.min()} to {given.max()}; "
-            f"with {classes} classes they must lie in 0 to {classes - 1}"
+            f"with {counted(classes, 'class', 'classes')} they must lie in 0 to {classes - 1}"
         )
     return given.astype(np.int64)
 

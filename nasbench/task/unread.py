@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nasbench import _words
+
 __all__ = ["counted", "named"]
 
 _NAMED = 5
@@ -20,8 +22,7 @@ def counted(names: Sequence[str], what: str, several: str = "") -> str:
         >>> counted(["a.txt"], "class", "classes")
         '1 class (a.txt)'
     """
-    noun = what if len(names) == 1 else several or f"{what}s"
-    return f"{len(names):,} {noun} ({named(names)})"
+    return f"{_words.counted(len(names), what, several)} ({named(names)})"
 
 
 def named(names: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from torch import nn
 
 from nasbench._names import LONGEST, is_key
 from nasbench._python_file import UserFunction, where
+from nasbench._words import counted
 from nasbench.errors import NasbenchError, shown
 from nasbench.network.draws import Draws
 from nasbench.table.metrics import is_test
@@ -72,7 +73,8 @@ def own_training(
         seconds += time.perf_counter() - began
         if yielded is None:
             raise NasbenchError(
-                f"{_named(function)} ended after {number - 1} of {recipe.epochs} epochs: it yields "
+                f"{_named(function)} ended after {number - 1} of "
+                f"{counted(recipe.epochs, 'epoch')}: it yields "
                 f"metrics once an epoch"
             )
         metrics = _metrics(function, f"epoch {number}", yielded)
@@ -82,7 +84,7 @@ def own_training(
         if tests and not last:
             raise NasbenchError(
                 f"{_named(function)} yielded {min(tests)} after epoch {number}: the test split "
-                f"stays unseen until the last of {recipe.epochs} epochs"
+                f"stays unseen until the last of {counted(recipe.epochs, 'epoch')}"
             )
         if number > 1 and names != curves.keys():
             odd = min(names ^ curves.keys())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nasbench._words import counted
 from nasbench.errors import NasbenchError
 from nasbench.search import (
     Budget,
@@ -82,7 +83,8 @@ def evaluate_transfer(
         )
     if budget.evaluations is not None and budget.evaluations <= landmarks + top:
         raise NasbenchError(
-            f"{landmarks} landmarks and {top} winners use up {budget.evaluations} evaluations: "
+            f"{landmarks} landmarks and {top} winners use up "
+            f"{counted(budget.evaluations, 'evaluation')}: "
             f"give a larger budget"
         )
     every = len(targets) * len(names) * len(seeds)

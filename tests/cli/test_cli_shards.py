@@ -11,7 +11,7 @@ def test_shards_are_assembled_to_what_a_plain_build_writes(cli, recipe, table, t
     out = tmp_path / "t.h5"
     words = ("build", recipe, "--out", out, "--workers", 1, "--hardware", "cpu", "--shard")
     first = cli(*words, "1/2")
-    assert f"12 trainings are done. When all shards are: nasbench assemble {recipe}" in first.out
+    assert f"12 trainings done. When all shards are: nasbench assemble {recipe}" in first.out
     early = cli("assemble", recipe, "--out", out)
     assert (early.status, early.out) == (2, "")
     assert early.err.endswith("build again with --shard 2/2 (0 of 12 trained)\n")

@@ -61,7 +61,7 @@ def test_what_is_dumped_is_imported_again(cli, small, tmp_path, to):
         "3 of 125 architectures of nb201-mini",
         "2 epochs, seeds 0, 1: valid_accuracy (percent)",
         "device npu  latency_ms",
-        "missing     device/npu/latency_ms, 1 rows: ",
+        "missing     device/npu/latency_ms, 1 row: ",
         "licence     unknown",
         f"nasbench info {back}",
     ):

@@ -61,7 +61,7 @@ def imported(folder: Path, text: str, **options: Any) -> Table:
         (
             "architecture,valid_accuracy\n0,90.5\n0,92.5\n3,80\n",
             {"average_repeats": True},
-            "1 rows repeat",
+            "1 repeated row: ",
         ),
     ],
 )
