@@ -12,6 +12,7 @@ import numpy as np
 
 from nasbench._files import atomic_path, write_text
 from nasbench.report.checklist import checklist
+from nasbench.report.decisions import best_choices, decision_section
 from nasbench.report.figures import (
     best_cells,
     cost_scatter,
@@ -153,6 +154,8 @@ def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Sect
     cells = best_cells(judged) if judged else None
     drawings = [histogram(judged)] if judged else []
     drawings += [cells] if cells else []
+    best = best_choices(judged) if judged else None
+    matter = decision_section(judged, of) if judged else None
     kinds = _kinds(table)
     filled = "what is predicted is marked" if "predicted" in kinds else "nothing is filled in"
     built = Section(
@@ -160,10 +163,11 @@ def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Sect
         f"The values of {table.name} are {' or '.join(kinds).replace(' or ', ', ', len(kinds) - 2)}"
         f"; {filled}.",
         drawings,
-        [build_facts(table, recipe)],
+        [build_facts(table, recipe), *([best] if best else ())],
     )
+    first = [built, *([matter] if matter else ())]
     if not table.devices:
-        return [built]
+        return first
     timed = [d for d in table.devices if judged and _has_latency(judged, d)]
     costs = [cost_scatter(judged, device) for device in timed[:MOST_DEVICES] if judged]
     clocked = any("measured" in d["kinds"].values() for d in table.manifest["devices"].values())
@@ -174,7 +178,7 @@ def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Sect
         costs,
         [device_table(table)],
     )
-    return [built, measured]
+    return [*first, measured]
 
 
 def _kinds(table: Table) -> list[str]:
