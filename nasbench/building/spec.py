@@ -13,7 +13,6 @@ from nasbench._limits import LARGEST_SEED
 from nasbench._names import KEYS, LONGEST, is_key
 from nasbench._python_file import function_of
 from nasbench._toml import read_toml
-from nasbench._words import counted
 from nasbench.building.limits import check_sizes
 from nasbench.device import DeviceSpec
 from nasbench.errors import BadValue, NasbenchError, shown, unknown
@@ -70,7 +69,7 @@ class BuildSpec:
                 if wanted > len(images):
                     raise BadValue(
                         f"recipe {name}: {split}_images is {wanted}, "
-                        f"{self.task.name} has {counted(len(images), f'{split} image')}"
+                        f"{self.task.name} has {len(images)} {split} images"
                     )
             if recipe.crop_padding > max(sides, default=0):
                 raise BadValue(

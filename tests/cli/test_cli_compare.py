@@ -11,6 +11,8 @@ import pytest
 
 import nasbench as nb
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture
 def other(cli, tmp_path) -> Path:

@@ -12,6 +12,8 @@ import pytest
 from nasbench.proxy import names
 from nasbench.search.journal import read_run
 
+pytestmark = pytest.mark.heavy
+
 Cli = Callable[..., Any]
 SEARCH = ("search", "--table", "SCORED", "--budget-evaluations", "3")
 

@@ -17,6 +17,8 @@ from nasbench.importers import import_table, simplehpobench
 from nasbench.space import get
 from nasbench.table.scratch import Scratch
 
+pytestmark = pytest.mark.heavy
+
 NB201 = get("nb201")
 
 

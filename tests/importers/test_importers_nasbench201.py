@@ -23,6 +23,8 @@ from nasbench.errors import NasbenchError
 from nasbench.importers import import_table
 from nasbench.table import Table
 
+pytestmark = pytest.mark.heavy
+
 torch = pytest.importorskip("torch")
 
 

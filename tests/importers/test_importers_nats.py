@@ -16,6 +16,8 @@ import nasbench as nb
 from nasbench.importers import import_table
 from nasbench.table import Table
 
+pytestmark = pytest.mark.heavy
+
 DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 RUNS = {
     "cifar10": {"-half": "cifar10-valid", "-full": "cifar10"},

@@ -16,6 +16,8 @@ from nasbench.network import family_of, names, started
 from nasbench.network.testing import check_family
 from nasbench.space import CellSpace
 
+pytestmark = pytest.mark.heavy
+
 SIGNALS = {"image": IMAGES, "audio": MELS, "tokens": TOKENS, "features": FEATURES}
 FAMILIES = [name for name in names() if not isinstance(nb.space(name), CellSpace)]
 TAKEN = [(name, kind) for name in FAMILIES for kind in sorted(family_of(nb.space(name)).signals)]

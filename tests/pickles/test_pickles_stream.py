@@ -16,6 +16,8 @@ from nasbench._pickles import machine, stream
 from nasbench._pickles.load import drain_pickle, load_pickle
 from nasbench.errors import NasbenchError
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:

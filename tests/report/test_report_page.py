@@ -14,6 +14,8 @@ from nasbench.stats import pareto_front
 from nasbench.surrogate import fit, score
 from nasbench.table import Table
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def report(table: Table, tmp_path_factory: pytest.TempPathFactory) -> Report:

@@ -30,6 +30,8 @@ from nasbench.search.testing import ToyOracle
 from nasbench.surrogate import Surrogate, fit
 from nasbench.table import Dataset, Table, write_table
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def surrogate(made_up_table: Table) -> Surrogate:

@@ -30,6 +30,8 @@ from nasbench.table import Table
 from nasbench.train.epoch import Epoch
 from nasbench.train.record import CURVES
 
+pytestmark = pytest.mark.heavy
+
 
 class Halving:
     """Draws pairs, trains both for one epoch, and the better one, or both anew, for two."""

@@ -17,6 +17,8 @@ from nasbench.errors import NasbenchError
 from nasbench.space import ChoiceSpace, from_description
 from nasbench.space.testing import SpaceContract, check_space
 
+pytestmark = pytest.mark.heavy
+
 MBV2 = {
     "width": [8, 16],
     **{

@@ -23,6 +23,8 @@ from nasbench.stats import (
     nemenyi_difference,
 )
 
+pytestmark = pytest.mark.heavy
+
 # Demšar, 2006, table 6: areas under the ROC curve of C4.5, with m, with cf and with both tuned.
 DEMSAR = np.asarray(
     [
