@@ -26,11 +26,10 @@ mean absolute errors have the target's unit."""
 def curves_of(target: Target) -> tuple[str, ...]:
     """What is kept of every epoch of a training that is no loop of one's own.
 
-        Example:
-            >>> from nasbench.table.metrics import direction, primary
-    from nasbench.task import Target
-            >>> curves_of(Target("number", ("price",)))[:2]
-            ('train_loss', 'valid_loss')
+    Example:
+        >>> from nasbench.task import Target
+        >>> curves_of(Target("number", ("price",)))[:2]
+        ('train_loss', 'valid_loss')
     """
     return _OF_NUMBERS if target.kind == "number" else CURVES
 

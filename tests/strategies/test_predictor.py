@@ -133,7 +133,9 @@ def test_encodings_have_a_column_for_each_path_or_choice(nb201: CellSpace) -> No
     for encode in (paths_or_decisions, features):
         assert np.array_equal(encode(UNEVEN, [0, 7]), UNEVEN.one_hot([0, 7]))
         tall = CellSpace("tall", 7)  # 5,460 paths
-        assert np.array_equal(encode(tall, [0, 7])[:, : 21 * 5], tall.one_hot([0, 7]))
+        # What is dead is left out: equal networks look alike.
+        standing = tall.one_hot(tall.canonical([0, 7]))
+        assert np.array_equal(encode(tall, [0, 7])[:, : 21 * 5], standing)
 
 
 def test_one_edge_cell_has_one_path(nb201: CellSpace) -> None:

@@ -54,8 +54,7 @@ def test_the_manifest_says_what_architectures_are_judged_by(tmp_path: Path) -> N
     assert own.primary("short") == own.primary("long") == "return"
     assert own.top(1, recipe="short").columns[-1] == "return"
     plain = write(tmp_path / "plain.h5", datasets=named)
-    assert "primary" not in plain.manifest
-    assert plain.primary("short") is None
+    assert plain.manifest["primary"] == plain.primary("short") == "return"
     assert own.manifest["content_sha256"] == plain.manifest["content_sha256"]
     for wrong in ("test_accuracy", "valid_acuracy"):
         with pytest.raises(NasbenchError, match=f"cannot be judged by {wrong}: primary is a"):
