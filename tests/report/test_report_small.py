@@ -54,7 +54,8 @@ def test_a_page_of_a_few_rows(n: int, seeds: int, tmp_path: Path) -> None:
     assert "(idle, measured)" not in page  # there is nothing to draw
     assert ("mean over seeds)" in page) == (seeds > 0)
     assert ("epochs 1; no seeds" in page) == (seeds == 0)
-    assert ("0.00 hours" in page, f"{n} trainings, 0.00" in page) == (False, seeds > 0)
+    trainings = f"{n} training{'' if n == 1 else 's'}, 0.00"
+    assert ("0.00 hours" in page, trainings in page) == (False, seeds > 0)
 
 
 def test_figures_of_a_few_rows_hold_what_there_is(tmp_path: Path) -> None:
