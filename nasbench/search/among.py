@@ -9,7 +9,7 @@ from nasbench.search.oracle import Oracle, TableOracle
 from nasbench.search.warm_start import drawing_from, moved_by
 from nasbench.space import Architectures, Space
 
-__all__ = ["among", "searched_rows"]
+__all__ = ["Buildable", "among", "searched_rows"]
 
 _TRIES = 100
 """Of a crossover whose child the table does not have."""
@@ -27,7 +27,7 @@ def searched_rows(oracle: Oracle, *, among_rows: bool) -> Architectures | None:
             raise BadValue("a search among rows is one on a table: leave --among-rows out")
         return None
     table = oracle.table
-    if len(table.architectures) == table.space.size:
+    if len(table.architectures) == _buildable(table.space):
         return None
     if not among_rows:
         raise BadValue(
@@ -36,6 +36,27 @@ def searched_rows(oracle: Oracle, *, among_rows: bool) -> Architectures | None:
             f"(among_rows=True), or on a surrogate fitted on them"
         )
     return table.architectures
+
+
+def _buildable(space: Space) -> int:
+    """How many architectures a whole table has: all but those that rules forbid."""
+    if space.forbids and space.listable:
+        return int(space.allowed(np.arange(space.size)).sum())
+    return space.size
+
+
+class Buildable:
+    """The architectures of a space that its rules do not forbid.
+
+    Args:
+        space: with rules.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    def __contains__(self, architecture: object) -> bool:
+        return isinstance(architecture, int) and bool(self._space.allowed(architecture))
 
 
 def among(space: Space, these: Architectures) -> Space:

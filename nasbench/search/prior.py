@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import BadValue, NasbenchError
-from nasbench.search.among import among
+from nasbench.search.among import Buildable, among
 from nasbench.search.arrival import arrived
 from nasbench.search.strategy import Goal, Outcome, Query, Strategy, strategy_class
 from nasbench.search.warm_start import begin, drawing_from
@@ -102,8 +102,10 @@ def begin_known(
     if scores is not None and takes_scores(name):
         own.setdefault(OWN_WAY, scores)
     drawing = space
-    kept = None if rows is None else frozenset(rows.tolist())
-    if rows is not None and kept is not None:
+    # Strategies that put decisions together themselves can ask for what no one can build.
+    kept: Container[int] | None = Buildable(space) if space.forbids else None
+    if rows is not None:
+        kept = frozenset(rows.tolist())
         lost = [architecture for architecture in start if architecture not in kept]
         if lost:
             raise BadValue(f"the start names architecture {lost[0]}, of which there is no row")

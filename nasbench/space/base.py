@@ -406,6 +406,11 @@ class Space(ABC):
         """
         return self.index_of(lifted(self, smaller, smaller.ops(architectures), defaults or {}))
 
+    @property
+    def forbids(self) -> bool:
+        """Whether rules say of some architectures that they cannot be built."""
+        return False
+
     # Classes of equal networks.
 
     @overload

@@ -224,6 +224,10 @@ class ChoiceSpace(Space):
         return normal & self.rules.allowed(ops)
 
     @property
+    def forbids(self) -> bool:
+        return bool(self.rules.never)
+
+    @property
     def _all_distinct(self) -> bool:
         return not self.rules and super()._all_distinct
 

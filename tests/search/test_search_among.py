@@ -15,7 +15,7 @@ from nasbench.errors import NasbenchError
 from nasbench.search import Budget, Fidelity, Goal, Query, RunSpec, TableOracle, search
 from nasbench.search.among import among
 from nasbench.search.testing import ToyOracle
-from nasbench.space import get
+from nasbench.space import ChoiceSpace, get
 from nasbench.table import Dataset, Table, write_table
 
 ROWS = np.r_[0:40:3, 60, 61, 100:125]
@@ -134,3 +134,41 @@ def test_a_budget_in_seconds_needs_training_times(tmp_path: Path) -> None:
     table = made(tmp_path / "t.h5", np.arange(MINI.size), seconds=False)
     with pytest.raises(NasbenchError, match=r"no training times: .*--budget-evaluations"):
         nb.compare(["random_search"], table, budget_seconds=100, seeds=range(2))
+
+
+FORBIDDING = ChoiceSpace(
+    "forbidding",
+    {"a": [1, 2, 3], "b": [1, 2, 3], "c": [1, 2, 3]},
+    never=[{"a": 1, "b": 2}, {"b": 3, "c": 3}],
+)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    ["random_search", "reinforce", "genetic_algorithm", "dehb", "nsga2", "meta_qnn", "hyperband"],
+)
+def test_what_rules_forbid_is_never_trained(strategy: str) -> None:
+    oracle = ToyOracle(FORBIDDING)
+    fidelity = oracle.fidelities[0]
+    goal = Goal("valid_accuracy", Budget(40), (fidelity,))
+    run = search(RunSpec(strategy, goal, 1), oracle)
+    asked = [e.query.architecture for e in run.evaluations]
+    assert len(asked) > 10
+    assert FORBIDDING.allowed(asked).all()
+
+
+def test_a_table_of_all_that_can_be_built_is_whole(tmp_path: Path) -> None:
+    rows = FORBIDDING.representatives
+    about = {"kind": "imported", "epochs": [2]}
+    values = np.linspace(1, 90, len(rows))[:, None, None]
+    table = write_table(
+        tmp_path / "whole.h5",
+        name="whole",
+        space=FORBIDDING,
+        rows=rows,
+        sharing="canonical",
+        recipes={"r": {"epochs": 2, "seeds": [0]}},
+        datasets={"recipe/r/valid_accuracy": Dataset(values, about)},
+    )
+    run = search(spec_of("reinforce", 12, among_rows=False), TableOracle(table))
+    assert len(run.evaluations) == 12
