@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
+import runpy
 import shlex
+import tomllib
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
+from nasbench.building import build
+from nasbench.building.spec import read_spec
 from nasbench.cli import app
 
 pytestmark = pytest.mark.heavy
 
 GUIDE = (resources.files("nasbench") / "guide" / "own-space.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", GUIDE, flags=re.DOTALL)
+
+PYTHON = [text for kind, text in BLOCKS if kind == "python"]
+TOML = [text for kind, text in BLOCKS if kind == "toml"]
 
 
 def commands() -> list[list[str]]:
@@ -27,22 +34,23 @@ def commands() -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The guide's files, fewer networks and epochs, and three classes of coloured noise."""
+    """The guide's files, fewer networks, images and epochs."""
     folder = tmp_path_factory.mktemp("guide")
-    (space,) = [text for kind, text in BLOCKS if kind == "python"]
-    recipe = next(text for kind, text in BLOCKS if kind == "toml")
+    space, shapes, loop = PYTHON
+    recipe, adam, *_ = TOML
     narrow = space.replace('"kernel1": [3, 5]', '"kernel1": [3]')
     (folder / "my_space.py").write_text(narrow.replace('"drop": [0.0, 0.2]', '"drop": [0.0]'))
-    (folder / "recipe.toml").write_text(
-        recipe.replace("seeds = 2", "seeds = 1").replace("epochs = 8", "epochs = 1")
-    )
-    rng = np.random.default_rng(0)
-    for place, name in enumerate(("red", "green", "blue")):
-        (folder / "photos" / name).mkdir(parents=True)
-        for number in range(20):
-            picture = rng.integers(0, 120, (24, 24, 3), dtype=np.uint8)
-            picture[..., place] += 120
-            Image.fromarray(picture).save(folder / "photos" / name / f"{number}.png")
+    short = recipe.replace("seeds = 2", "seeds = 1").replace("epochs = 8", "epochs = 1")
+    (folder / "recipe.toml").write_text(short)
+    (folder / "loop.py").write_text(loop)
+    (folder / "loop.toml").write_text(short.split("[recipe")[0] + adam)
+    (folder / "shapes.py").write_text(shapes.replace("range(100)", "range(20)"))
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        runpy.run_path("shapes.py")
+    finally:
+        os.chdir(before)
     return folder
 
 
@@ -68,3 +76,17 @@ def test_a_forgotten_rule_is_named(folder: Path, tmp_path: Path) -> None:
     found = CliRunner().invoke(app, ["space", str(tmp_path / "forgot.py"), "--check"])
     assert found.exit_code == 0
     assert 'only_if = {"kernel2": {"depth": [2, 3]}}' in found.output
+
+
+def test_its_loop_and_its_evaluation_make_a_table(folder: Path) -> None:
+    table = build(read_spec(folder / "loop.toml"), folder / "L.h5", processes=1)
+    assert table.metrics["adam"] == (
+        *("valid_accuracy", "train_seconds", "test_accuracy", "steady", "evaluation_seconds"),
+    )
+    assert np.isfinite(table.column("steady")).all()
+
+
+@pytest.mark.parametrize("text", TOML[2:], ids=["texts", "numbers", "policies"])
+def test_its_recipes_of_other_signals_are_read(text: str, tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text(text)
+    assert read_spec(tmp_path / "other.toml").space.name == tomllib.loads(text)["space"]
