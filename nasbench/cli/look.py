@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,6 +98,7 @@ def space(
     if isinstance(found, ChoiceSpace):
         taken = found.decisions.items()
         shown += [(f"decision {decision}", ", ".join(choices)) for decision, choices in taken]
+        shown += [(kind, json.dumps(rules)) for kind, rules in found.rules.describe().items()]
     if isinstance(found, PublishedSpace):
         named = {which: found.string(one) for which, one in found.named.items()}
         document["named"] = named
@@ -133,6 +135,14 @@ def info(table: TableArgument, as_json: Json = False) -> None:
         ("space", f"{opened.space.name}, {opened.space.size:,} architectures"),
         ("rows", f"{len(opened.rows):,} (sharing: {manifest['sharing']})"),
     ]
+    if "text" in manifest.get("family", {}):
+        of = manifest["family"]
+        shown.append(
+            (
+                "networks",
+                f"{of['name']}, SHA-256 {of.get('sha256', 'not known')}; --json has its text",
+            )
+        )
     if "task" in manifest:
         shown += task_rows(manifest["task"])
     for source in origins(manifest):

@@ -189,7 +189,7 @@ def build_facts(table: Table, recipe: str | None) -> TextTable:
     for name, described in manifest["recipes"].items():
         settings = described.get("trained", {})
         shown = ", ".join(
-            f"{key.replace('_', ' ')} {value}" for key, value in settings.items() if value
+            f"{key.replace('_', ' ')} {_setting(value)}" for key, value in settings.items() if value
         )
         seeds = ", ".join(map(str, described["seeds"]))
         shown = shown or f"epochs {described['epochs']}"
@@ -225,6 +225,15 @@ _SHARING = {
     "canonical": "architectures that are the same network share a row",
     "none": "every architecture has a row of its own",
 }
+
+
+def _setting(value: object) -> str:
+    """Of a recipe; a user's function by its name, not its text, and sizes and options as words."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    if "function" in value:
+        return f"{value['function']} of {value.get('file')}"
+    return "(" + ", ".join(f"{name} {one}" for name, one in value.items()) + ")"
 
 
 def _predicted(said: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from nasbench.building import build
 from nasbench.building.spec import read_spec
 from nasbench.cli import app
+from nasbench.report.text import build_facts
 
 pytestmark = pytest.mark.heavy
 
@@ -84,6 +85,15 @@ def test_its_loop_and_its_evaluation_make_a_table(folder: Path) -> None:
         *("valid_accuracy", "train_seconds", "test_accuracy", "steady", "evaluation_seconds"),
     )
     assert np.isfinite(table.column("steady")).all()
+    facts = dict(build_facts(table, "adam").rows)
+    assert "train train of loop.py, options (rate 0.003)" in facts["recipe adam"]
+    looked = CliRunner().invoke(app, ["info", str(table.path)]).output
+    assert re.search(r"networks +my_space.py, SHA-256 [0-9a-f]{64}", looked)
+
+
+def test_rules_of_a_space_are_shown(folder: Path) -> None:
+    looked = CliRunner().invoke(app, ["space", str(folder / "my_space.py")]).output
+    assert '{"kernel2": {"depth": [2, 3]}, "kernel3": {"depth": [3]}}' in looked
 
 
 @pytest.mark.parametrize("text", TOML[2:], ids=["texts", "numbers", "policies"])
