@@ -15,10 +15,12 @@ from typing import Any, NamedTuple, cast
 from nasbench._files import read_text
 from nasbench.errors import BadValue, NasbenchError
 
-__all__ = ["PythonFile", "UserFunction", "function_of", "load", "read", "where"]
+__all__ = ["FAILURES", "PythonFile", "UserFunction", "function_of", "load", "read", "where"]
 
 MOST = 1 << 20
 """Characters of a file."""
+FAILURES = (Exception, SystemExit, GeneratorExit)
+"""What anybody's code may end with; Ctrl-C alone is the user's."""
 
 
 class PythonFile(NamedTuple):
@@ -75,7 +77,7 @@ def _run(file: PythonFile) -> ModuleType:
     sys.modules[module.__name__] = module
     try:
         exec(compile(file.text, str(file.path), "exec"), module.__dict__)
-    except (Exception, SystemExit) as error:  # a user's file can fail in any way
+    except FAILURES as error:  # a user's file can fail in any way
         del sys.modules[module.__name__]
         raise BadValue(f"{file.name} cannot be run: {where(error, file)}") from error
     return module
@@ -84,7 +86,7 @@ def _run(file: PythonFile) -> ModuleType:
 def _imported(file: PythonFile) -> ModuleType:
     try:
         found = import_module(file.module)
-    except Exception as error:  # anybody's module can fail in any way
+    except FAILURES as error:  # anybody's module can fail in any way
         raise NasbenchError(f"module {file.module} cannot be loaded: {error}") from error
     if read(Path(str(found.__file__))).sha256 != file.sha256:
         raise NasbenchError(
@@ -164,7 +166,7 @@ def where(error: BaseException, file: PythonFile | None = None) -> str:
     else:
         text = f"{type(error).__name__}: {says[0]}" if says else type(error).__name__
     if isinstance(error, SyntaxError):
-        return text if "line" in text else f"{text} (line {error.lineno})"
+        return text if "line" in text or not error.lineno else f"{text} (line {error.lineno})"
     place = None
     trace = error.__traceback__
     while trace is not None:

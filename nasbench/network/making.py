@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
+from torch.nn.parameter import is_lazy
 
-from nasbench._python_file import where
+from nasbench._python_file import FAILURES, where
 from nasbench.errors import BadValue, NasbenchError, Unsupported
 from nasbench.network.capability import Starts, Whole
 from nasbench.network.draws import generator_kept, reseed
 from nasbench.network.family import CELL, Family, Size, check_sizes
+from nasbench.network.inputs import example_inputs
 from nasbench.network.registry import family_of
 from nasbench.space import Space
 from nasbench.space import get as get_space
@@ -194,9 +196,11 @@ def _maker(
     def make() -> nn.Module:
         try:
             made = build(space, number, inputs, outputs, sizes)
+            if isinstance(made, torch.nn.Module):
+                _settle(made, inputs)
         except NasbenchError:
             raise
-        except Exception as error:  # a user's function can fail in any way
+        except FAILURES as error:  # a user's function can fail in any way
             raise NasbenchError(
                 f"building {space.string(number)} of {space.name} failed: "
                 f"{where(error, space.source)}"
@@ -208,3 +212,11 @@ def _maker(
         return made
 
     return make, family, number
+
+
+@torch.no_grad()
+def _settle(net: nn.Module, inputs: Signal) -> None:
+    """Give lazy modules, such as `torch.nn.LazyLinear`, the shapes that the first inputs tell."""
+    if any(map(is_lazy, (*net.parameters(), *net.buffers()))):
+        net.eval()(example_inputs(inputs, 2))
+        net.train()

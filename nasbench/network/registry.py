@@ -117,7 +117,7 @@ def _of_file(file: PythonFile) -> Family | None:
 def _entered(name: str) -> Family:
     try:
         found = _registered()[name].load()
-    except Exception as error:  # a third party's module can fail in any way
+    except _python_file.FAILURES as error:  # a third party's module can fail in any way
         raise NasbenchError(f"the family of {name} cannot be loaded: {error}") from error
     if isinstance(found, type):
         found = found()

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nasbench._python_file import where
+from nasbench._python_file import FAILURES, where
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network.draws import generator_kept, reseed
 from nasbench.network.family import Size
@@ -138,7 +138,7 @@ def run_whole(
     """
     try:
         given = net(inputs)
-    except Exception as error:  # a user's network can fail in any way
+    except FAILURES as error:  # a user's network can fail in any way
         raise NasbenchError(
             f"the network of {name} fails on {len(inputs)} examples of {list(inputs.shape[1:])}: "
             f"{where(error, space.source)}"

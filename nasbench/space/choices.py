@@ -83,6 +83,7 @@ class ChoiceSpace(Space):
         alike: Sequence[Sequence[str | Sequence[str]]] = (),
         never: Sequence[Mapping[str, Value | Sequence[Value]]] = (),
     ) -> None:
+        name = _name("space's name", name)
         if not isinstance(decisions, Mapping) or not 1 <= len(decisions) <= MOST_DECISIONS:
             raise NasbenchError(
                 f"space {name!r} needs 1 to {MOST_DECISIONS} decisions, each with its choices"

@@ -127,7 +127,7 @@ def _of_module(module: str, name: str) -> Space:
     """The space that an importable module has under that name."""
     try:
         found = import_module(module)
-    except Exception as error:  # anybody's module can fail in any way
+    except _python_file.FAILURES as error:  # anybody's module can fail in any way
         raise NasbenchError(f"module {module} cannot be loaded: {error}") from error
     path = getattr(found, "__file__", None)
     if path is None:
@@ -164,7 +164,7 @@ def _named(name: str) -> Space:
         raise unknown("space", name, names())
     try:
         space = _registered()[name].load()()
-    except Exception as error:  # a third party's module can fail in any way
+    except _python_file.FAILURES as error:  # a third party's module can fail in any way
         raise NasbenchError(f"space {name} cannot be loaded: {error}") from error
     if not isinstance(space, Space) or space.name != name:
         raise NasbenchError(

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from nasbench._names import LONGEST, is_key
-from nasbench._python_file import UserFunction, where
+from nasbench._python_file import FAILURES, UserFunction, where
 from nasbench._words import counted
 from nasbench.errors import NasbenchError, shown
 from nasbench.network.draws import Draws
@@ -68,7 +68,7 @@ def own_training(
                 yielded = next(loop, None)
         except NasbenchError:
             raise
-        except Exception as error:  # a user's loop can fail in any way
+        except FAILURES as error:  # a user's loop can fail in any way
             raise _failed(function, f"epoch {number}", error) from error
         seconds += time.perf_counter() - began
         if yielded is None:
@@ -133,7 +133,7 @@ def own_evaluation(
                 found = function.load()(net, task, rng)
         except NasbenchError:
             raise
-        except Exception as error:  # a user's function can fail in any way
+        except FAILURES as error:  # a user's function can fail in any way
             raise _failed(function, "the last epoch", error) from error
         metrics = _metrics(function, "the last epoch", found)
         spent = epoch.evaluation_seconds + time.perf_counter() - began
@@ -158,7 +158,7 @@ def _named(function: UserFunction) -> str:
     return f"{function.name} of {function.file.name}"
 
 
-def _failed(function: UserFunction, when: str, error: Exception) -> NasbenchError:
+def _failed(function: UserFunction, when: str, error: BaseException) -> NasbenchError:
     return NasbenchError(f"{_named(function)} failed in {when}: {where(error, function.file)}")
 
 

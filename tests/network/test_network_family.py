@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -117,12 +118,28 @@ def test_a_training_starts_from_seed_and_architecture_alone(rows, digits):
     assert all(start(*key) == found for key, found in weights.items())
 
 
+def test_lazy_modules_learn_their_shapes_where_a_network_is_built(rows, digits, monkeypatch):
+    def lazy(*given, **sizes):
+        return nn.Sequential(nn.Flatten(), nn.LazyBatchNorm1d(), nn.LazyLinear(10))
+
+    monkeypatch.setattr(rows, "_build", lazy)
+    net, again, other = (started(SPACE, 1, digits, {}, seed) for seed in (3, 3, 4))
+    assert net.training
+    assert net[2].weight.shape == (10, 64)
+    assert torch.equal(net[2].weight, again[2].weight)
+    assert not torch.equal(net[2].weight, other[2].weight)
+    assert net[1].num_batches_tracked == 0
+
+
 def test_what_a_function_does_wrong_is_told_with_its_place(rows, digits, monkeypatch):
     monkeypatch.setattr(rows, "_build", lambda *given, **sizes: 1 / 0)
     told = (
         r"building 1:gelu of rows failed: ZeroDivisionError: division by zero \(line \d+ of test_"
     )
     with pytest.raises(NasbenchError, match=told):
+        nb.network(SPACE, 1, digits, {})
+    monkeypatch.setattr(rows, "_build", lambda *given, **sizes: sys.exit(4))
+    with pytest.raises(NasbenchError, match="SystemExit: 4"):
         nb.network(SPACE, 1, digits, {})
     monkeypatch.setattr(rows, "_build", lambda *given, **sizes: [1])
     with pytest.raises(Unsupported, match="returned a list"):

@@ -59,6 +59,12 @@ def test_a_module_has_a_space_under_a_name(tmp_path: Path, monkeypatch: pytest.M
         ("\n1 / 0", r"ZeroDivisionError: division by zero \(line 2 of bad\.py\)"),
         ("def f(:", "SyntaxError: .* line 1"),
         ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise GeneratorExit", r"GeneratorExit \(line 1 of bad\.py\)"),
+        ("\0", r"null bytes$"),
+        (
+            'from nasbench.space import ChoiceSpace\nspace = ChoiceSpace("a\\nb", {"a": [1]})',
+            "a space's name is 1 to 100 printable characters",
+        ),
         ("import not_there_at_all", "ModuleNotFoundError"),
         ("#" + "x" * (1 << 20), "bad.py"),
         (

@@ -123,6 +123,7 @@ BROKEN = {
     "yield {'a': 1}": "ended after 1 of 2 epochs",
     "yield {'a': 1}; yield {'b': 1}": "yielded a after some epochs and not after others",
     "yield {'a': 1}; 1 / 0": r"failed in epoch 2: ZeroDivisionError: .* \(line 2 of loop\.py\)",
+    "yield {'a': 1}; raise SystemExit(0)": r"failed in epoch 2: SystemExit: 0",
     "return 3": "failed in epoch 1: TypeError",
 }
 
