@@ -19,14 +19,18 @@ TRIED = 3
 
 
 def check_networks(spec: BuildSpec) -> None:
-    """Refuse a family some of whose networks cannot be built, run or trained.
+    """Refuse a family some of whose networks cannot be built, run or trained, and absent loops.
 
     Cells are known to be sound. Of others a few are run on noise: as many examples as the last
     batch of each recipe has, which is where BatchNorm fails on a single one.
 
     Raises:
-        NasbenchError: naming the architecture.
+        NasbenchError: naming the architecture, or the function that is not there.
     """
+    for recipe in spec.recipes.values():
+        for function in (recipe.train, recipe.evaluate):
+            if function is not None:
+                function.load()
     if spec.family.name == CELL:
         return
     space, task = spec.space, spec.task

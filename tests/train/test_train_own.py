@@ -164,3 +164,12 @@ def test_a_loop_is_the_reference_engine_s(tmp_path: Path) -> None:
 def test_a_function_that_is_not_there_is_refused(tmp_path: Path, text: object, said: str) -> None:
     with pytest.raises(NasbenchError, match=said):
         function_of("train of recipe r", text, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["train", "evaluate"])
+def test_a_build_refuses_an_absent_function_before_it_begins(folder: Path, key: str) -> None:
+    recipe = folder / f"absent-{key}.toml"
+    recipe.write_text(RECIPE.replace(f"bandit.py:{key}", "bandit.py:absent"))
+    with pytest.raises(NasbenchError, match=r"bandit\.py has no function absent"):
+        build(read_spec(recipe), folder / "absent.h5", processes=1)
+    assert not list(folder.glob("absent.h5*"))
