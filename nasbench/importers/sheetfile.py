@@ -147,7 +147,8 @@ def _open_parquet(source: Path) -> SheetFile:
             return _objects([cell or "" for cell in held.cast(pa.string()).to_pylist()])
         if not as_text and (whole or pa.types.is_floating(kind)):
             numbers: NDArray[Any] = held.cast(pa.float64()).to_numpy(zero_copy_only=False)
-            return numbers
+            # A NaN of any bits is the quiet one: others warn wherever they are reckoned with.
+            return np.where(np.isnan(numbers), np.nan, numbers)
         wanted = "text or whole numbers" if as_text else "numbers"
         raise BadValue(f"{source}: {name[:80]} is {held.type}, not {wanted}")
 

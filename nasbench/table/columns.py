@@ -150,6 +150,7 @@ def listed(numbers: Sequence[int]) -> str:
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[np.float64]:
-    column = array.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a NaN of any bits is a NaN
+        column = array.astype(np.float64)
     column.setflags(write=False)
     return column

@@ -335,3 +335,15 @@ def test_a_column_that_says_no_recipe_is_refused_early(tmp_path):
     sheet.write_text(f"architecture,recipe,epoch,valid_accuracy\n{lines}")
     with pytest.raises(NasbenchError, match="names more than 64 recipes: is recipe the column"):
         import_table("csv", sheet, tmp_path / "a.h5", space="nb201-mini")
+
+
+def test_a_nan_of_any_bits_is_missing(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    signalling = np.asarray([0x7FF4000000000000], dtype=np.uint64).view(np.float64)
+    columns = {"architecture": pa.array([3, 4]), "proxy/x": pa.array([signalling[0], 2.0])}
+    pq.write_table(pa.table(columns), tmp_path / "odd.parquet")
+    table = import_table("parquet", tmp_path / "odd.parquet", tmp_path / "t.h5", space="nb201-mini")
+    assert np.isnan(table.values("proxy/x", 3))
+    assert table.values("proxy/x", 4) == 2

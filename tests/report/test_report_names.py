@@ -167,7 +167,7 @@ def test_a_report_and_its_figures_are_files_of_its_folder(table: Table, tmp_path
     write_report(Report(table, table.recipes[0]), tmp_path / "page", NAME)
     outside = {path.name for path in tmp_path.iterdir()} - {"page"}
     assert not outside
-    assert len(list((tmp_path / "page" / "figures").iterdir())) == 6
+    assert len(list((tmp_path / "page" / "figures").iterdir())) == 8
 
 
 @pytest.mark.parametrize("text", ["$", "$x$", "a $ b $ c", "\\$", "^_{}", "10 $ < 20 $"])
