@@ -150,7 +150,7 @@ def function_of(what: str, text: object, folder: Path) -> UserFunction:
         raise BadValue(f"{what}: module {place} cannot be found: {error}") from error
     if found is None or found.origin is None:
         raise BadValue(f"{what}: there is no module {place}; a file's name ends in .py")
-    return UserFunction(read(Path(found.origin)), name)
+    return UserFunction(read(Path(found.origin))._replace(module=place), name)
 
 
 def where(error: BaseException, file: PythonFile | None = None) -> str:

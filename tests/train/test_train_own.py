@@ -173,3 +173,23 @@ def test_a_build_refuses_an_absent_function_before_it_begins(folder: Path, key: 
     with pytest.raises(NasbenchError, match=r"bandit\.py has no function absent"):
         build(read_spec(recipe), folder / "absent.h5", processes=1)
     assert not list(folder.glob("absent.h5*"))
+
+
+def test_a_loop_of_a_package_is_its_module_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may import its neighbours, which a file that is run by itself cannot."""
+    package = tmp_path / "some_loops_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "rates.py").write_text("RATE = 2.0")
+    (package / "loop.py").write_text(
+        "from .rates import RATE\n"
+        "def train(network, task, recipe, rng):\n    yield {'a': RATE, 'test_a': 1}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    function = function_of("train", "some_loops_package.loop:train", tmp_path)
+    recipe = Recipe(epochs=1, channels=2, cells=1, train=function)
+    trainer = ReferenceTrainer("cpu")
+    [record] = trainer.train(nb.space("nb201-mini"), [5], nb.task("digits"), recipe, [0])
+    assert record.curves["a"].tolist() == [2.0]
