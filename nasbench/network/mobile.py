@@ -133,6 +133,12 @@ def _first(stride: int, block: int) -> int:
     return stride if block == 0 else 1
 
 
+def _stage(choices: Mapping[str, Any], number: int, channels: int, stride: int) -> list[Block]:
+    """The blocks of a stage that chooses its depth, and one kernel and expansion for all."""
+    depth, kernel, expand = (choices[f"s{number}.{d}"] for d in ("depth", "kernel", "expand"))
+    return [Block(channels, kernel, _first(stride, block), expand) for block in range(depth)]
+
+
 _MOBILENETV2 = ((24, 2), (32, 2), (64, 2), (96, 1), (160, 2), (320, 1))
 _PROXYLESS = ((32, 2), (40, 2), (80, 2), (96, 1), (192, 2), (320, 1))
 """Channels and stride of the stages from the second on."""
@@ -150,9 +156,7 @@ def mobilenetv2(
     width = choices["width"]
     blocks = [Block(rounded(16 * width), expand=1)]
     for number, (channels, stride) in enumerate(_MOBILENETV2, 2):
-        depth, kernel, expand = (choices[f"s{number}.{d}"] for d in ("depth", "kernel", "expand"))
-        out = rounded(channels * width)
-        blocks += [Block(out, kernel, _first(stride, block), expand) for block in range(depth)]
+        blocks += _stage(choices, number, rounded(channels * width), stride)
     last = rounded(1280 * max(1.0, width))
     stem = rounded(32 * width)
     channels = image_channels(inputs)
@@ -171,9 +175,8 @@ def mbv2_mini(
     stem = channels = choices["width"]
     blocks = []
     for number, (times, stride) in enumerate(((1, 1), (1.5, 2), (2, 2)), 1):
-        depth, kernel, expand = (choices[f"s{number}.{d}"] for d in ("depth", "kernel", "expand"))
         channels = round(stem * times)
-        blocks += [Block(channels, kernel, _first(stride, block), expand) for block in range(depth)]
+        blocks += _stage(choices, number, channels, stride)
     return chain(
         image_channels(inputs),
         outputs,

@@ -302,7 +302,7 @@ class Space(ABC):
         return found
 
     def _large_ops(self, architectures: ArrayLike) -> Ops:
-        """As `ops`, of Python ints: twenty times as fast as arithmetic on each decision."""
+        """As `ops`, of Python ints: most of the arithmetic is on blocks of decisions, in int64."""
         rest: Any
         if type(architectures) is int:
             rest = self._code(architectures)

@@ -16,16 +16,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
-from torch.optim.adam import adam
 
 from nasbench.errors import BadValue, Unsupported, unknown
 from nasbench.task import Task
+from nasbench.train.optimizer import AdamW
 from nasbench.train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def train(
     copies, rollout = options["copies"], options["rollout"]
     environment = _environment(options["environment"], copies, task)
     rounds = max(options["steps"] // (copies * rollout), 1)
-    optimizer = _Adam(network)
+    optimizer = AdamW(network.parameters(), replace(recipe, weight_decay=0.0))  # which is Adam
     seen, _ = environment.reset(seed=int(rng.integers(2**31)))
     running, done = np.zeros(copies), 0
     for epoch in range(recipe.epochs):
@@ -191,7 +192,7 @@ def _advantages(played: _Rollout, discount: float, smoothing: float) -> Tensor:
 
 def _improve(
     network: nn.Module,
-    optimizer: _Adam,
+    optimizer: AdamW,
     played: _Rollout,
     options: Mapping[str, Any],
     rate: float,
@@ -216,7 +217,7 @@ def _improve(
                 - gain
                 - options["entropy_weight"] * entropy
             )
-            network.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 0.5)
             optimizer.step(rate)
@@ -237,32 +238,3 @@ def _judge(network: nn.Module, options: Mapping[str, Any], task: Task, which: in
         going &= ~(np.asarray(terminated) | np.asarray(truncated))
     environment.close()
     return float(returns.mean())
-
-
-class _Adam:
-    """Adam by PyTorch's function: the class imports PyTorch's compiler."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self._parameters = list(network.parameters())
-        self._means = [torch.zeros_like(p) for p in self._parameters]
-        self._squares = [torch.zeros_like(p) for p in self._parameters]
-        self._steps = [torch.zeros(()) for _ in self._parameters]
-
-    @torch.no_grad()
-    def step(self, rate: float) -> None:
-        adam(
-            list(self._parameters),
-            [p.grad for p in self._parameters if p.grad is not None],
-            self._means,
-            self._squares,
-            [],
-            self._steps,
-            foreach=False,
-            amsgrad=False,
-            beta1=0.9,
-            beta2=0.999,
-            lr=rate,
-            weight_decay=0.0,
-            eps=1e-8,
-            maximize=False,
-        )
