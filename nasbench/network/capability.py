@@ -12,7 +12,7 @@ from nasbench.task import Signal
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Starts", "Whole"]
+__all__ = ["SharesWeights", "Starts", "Whole"]
 
 
 @runtime_checkable
@@ -36,3 +36,20 @@ class Whole(Protocol):
         sizes: Mapping[str, Size],
     ) -> nn.Module:
         """As `Family.build`, with all that is dead."""
+
+
+@runtime_checkable
+class SharesWeights(Protocol):
+    """Has one set of weights for all architectures of a space."""
+
+    def supernet(
+        self, space: Space, inputs: Signal, outputs: int, sizes: Mapping[str, Size]
+    ) -> nn.Module:
+        """A module whose `forward(inputs, mixture, path)` runs all choices or one path.
+
+        `path` holds one choice a decision, `mixture` `[decisions, most choices]` a weight for
+        each; either may be None. Along a path alone it computes what the network of that
+        architecture does with the same weights. With both, each choice of the path is multiplied
+        by its weight. In training mode, and by a mixture, BatchNorm goes by the batch's own
+        statistics.
+        """

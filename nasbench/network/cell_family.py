@@ -12,6 +12,7 @@ from nasbench.errors import Unsupported
 from nasbench.network.cell import CellNetwork
 from nasbench.network.family import CELL, Size
 from nasbench.network.start import initialize
+from nasbench.network.supernet import CellSupernet
 from nasbench.space import CellGraph, CellSpace, Space
 from nasbench.task import Signal
 
@@ -46,6 +47,18 @@ class CellFamily:
     ) -> CellNetwork:
         """Every edge, as the release of NAS-Bench-201 builds and counts it."""
         return _cell_network(as_cells(space).graph(architecture), inputs, outputs, sizes)
+
+    def supernet(
+        self, space: Space, inputs: Signal, outputs: int, sizes: Mapping[str, Size]
+    ) -> CellSupernet:
+        """One set of weights for all cells of the space."""
+        return CellSupernet(
+            as_cells(space),
+            inputs=inputs.shape[0],
+            classes=outputs,
+            channels=int(sizes["channels"]),
+            cells=int(sizes["cells"]),
+        )
 
     def start(self, network: nn.Module, seed: int, architecture: int) -> None:
         """Draw the weights that a training begins with, as every engine does for cells."""

@@ -1,0 +1,448 @@
+"""Shared weights: one set for every architecture of a space, trained along paths or mixtures.
+
+Weights, SGD's velocity and BatchNorm's statistics are three flat arrays, which PyTorch's modules
+see as their own and the native engine reads and writes: the two can take turns at every step.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nasbench.errors import Unsupported, unknown
+from nasbench.network import family_of
+from nasbench.network.capability import SharesWeights
+from nasbench.network.cell import Cell
+from nasbench.network.draws import generator_kept, reseed
+from nasbench.network.making import check_signal, sizes_of
+from nasbench.network.start import initialize
+from nasbench.space import Space
+from nasbench.task import Task
+from nasbench.train.feed import prepare
+from nasbench.train.objective import count_right, objective_of
+from nasbench.train.recipe import Recipe
+from nasbench.train.shared_feed import SharedFeed, SplitName, parts_of
+
+__all__ = ["NORMS", "SharedState", "SharedWeights", "Sharing"]
+
+NORMS = ("batch", "recalibrated", "running")
+"""Whose statistics BatchNorm takes in a score: those of the scored examples themselves (by
+parts of 500 at most), of 500 training examples along the same path, or running ones, which mix
+those of all paths."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How weights are shared.
+
+    Attributes:
+        norm: one of `NORMS`.
+        affine: whether BatchNorm's scales and shifts inside cells are trained. They are not in
+            the search of NAS-Bench-201: scales of one path would be those of all.
+    """
+
+    norm: str = "batch"
+    affine: bool = False
+
+    def __post_init__(self) -> None:
+        if self.norm not in NORMS:
+            raise unknown("statistics of BatchNorm", self.norm, NORMS)
+
+
+class SharedState(NamedTuple):
+    """All that goes on from: a checkpoint.
+
+    Attributes:
+        parameters: the weights, in PyTorch's order.
+        velocity: of SGD, likewise.
+        statistics: BatchNorm's running means where its scales are, variances where its shifts.
+        counts: training batches, validation batches and draws of examples so far.
+    """
+
+    parameters: Floats
+    velocity: Floats
+    statistics: Floats
+    counts: NDArray[np.int64]
+
+
+class SharedWeights:
+    """One set of weights for every architecture of a space, on a task, by a recipe.
+
+    Along a path it is the network that `nasbench.network(..., live=False)` builds, with the same
+    weights. SGD is the recipe's; all weights decay at each step, also those off the path. Every
+    number is a function of the seed and of what was asked before, on one machine.
+
+    Args:
+        space: of the architectures; its family has a supernet.
+        task: images in classes.
+        recipe: gives batches, momentum, weight decay, label smoothing, crops and flips. The
+            learning rate is that of each step.
+        seed: of the weights and of the order of the examples.
+        sharing: see there.
+
+    Raises:
+        Unsupported: for a family without a supernet, and what a recipe asks for beyond SGD.
+
+    Example:
+        >>> import nasbench as nb
+        >>> recipe = nb.Recipe(epochs=1, train_images=64, valid_images=64, channels=4, cells=1)
+        >>> shared = SharedWeights(nb.space("nb201-mini"), nb.task("digits"), recipe, seed=0)
+        >>> paths = np.asarray([[0, 1, 2], [2, 2, 2]])
+        >>> loss, accuracy = shared.score(paths)
+        >>> loss.shape, accuracy.shape
+        ((2,), (2,))
+    """
+
+    engine = "reference"
+
+    def __init__(
+        self,
+        space: Space,
+        task: Task,
+        recipe: Recipe,
+        seed: int,
+        sharing: Sharing | None = None,
+    ) -> None:
+        check_shareable(space, task, recipe)
+        self.space = space
+        self.recipe = recipe
+        self.sharing = sharing or Sharing()
+        self.seconds = 0.0
+        self.feed = SharedFeed(prepare(task, recipe, torch.device("cpu")), recipe, seed)
+        self.net = _started(space, task, recipe, seed)
+        self.parameters, self.statistics = _flatten(self.net)
+        self.velocity = np.zeros_like(self.parameters)
+        self.trained = _trained(self.net, affine=self.sharing.affine)
+        self._weights = list(self.net.parameters())
+        self._objective = objective_of(task.target, recipe)
+
+    # What a strategy asks for.
+
+    def train(self, paths: NDArray[np.integer[Any]], rates: Floats) -> Floats:
+        """A step for each rate along paths `[steps, together, decisions]`; losses of each.
+
+        The paths of a step see one batch; their gradients are summed, then the weights move.
+        """
+        with self._clocked():
+            return self._train_paths(paths, rates)
+
+    def mix(
+        self,
+        mixture: Floats,
+        rates: Floats,
+        *,
+        path: Sequence[int] | None = None,
+        gradient: bool = False,
+    ) -> tuple[Floats, Floats | None]:
+        """A training step for each rate by a mixture, or by its part along a path.
+
+        Returns:
+            Losses `[steps, 1]`, and the slope of the last to the mixture where it is asked for.
+        """
+        self._check_norm()
+        with self._clocked():
+            losses, slope = [], None
+            for rate in rates.tolist():
+                batch = self.feed.next_train()
+                loss, grads, slope = self._slopes(batch, mixture, path, gradient=gradient)
+                self._update(grads, rate)
+                losses.append([loss])
+            return np.asarray(losses, dtype=np.float32), slope
+
+    def slope(
+        self, mixture: Floats, *, path: Sequence[int] | None = None, unrolled: float = 0.0
+    ) -> tuple[float, Floats]:
+        """Loss of the next validation batch and its slope to the mixture.
+
+        Args:
+            mixture: `[decisions, most choices]`.
+            path: only these choices run.
+            unrolled: the rate of a step ahead on the next training batch, which stays the next:
+                the slope is that after the step, through it (Liu et al., equations 6 to 8).
+        """
+        self._check_norm()
+        with self._clocked():
+            batch = self.feed.next_valid()
+            if unrolled:
+                return self._unrolled(batch, mixture, unrolled)
+            loss, _, slope = self._slopes(batch, mixture, path, gradient=True)
+            assert slope is not None
+            return loss, slope
+
+    def score(
+        self, paths: NDArray[np.integer[Any]], images: int = 0, split: SplitName = "valid"
+    ) -> tuple[Floats, Floats]:
+        """Loss and accuracy (%) of paths `[n, decisions]` with the shared weights.
+
+        Args:
+            paths: to score.
+            images: so many examples, the same for all paths and drawn anew each time; 0: all.
+            split: of the examples.
+        """
+        with self._clocked():
+            return self._score_paths(paths, split, self.feed.drawn(split, images))
+
+    def score_mixture(
+        self, mixture: Floats, images: int = 0, split: SplitName = "valid"
+    ) -> tuple[float, float]:
+        """Loss and accuracy (%) of a whole mixture, by the scored examples' statistics."""
+        self._check_norm()
+        with self._clocked(), torch.no_grad(), self._normed(None):
+            weights = torch.from_numpy(mixture)
+            chosen = self.feed.drawn(split, images)
+            return self._looked(lambda x: self.net(x, weights), split, chosen)
+
+    def state(self) -> SharedState:
+        """A copy of all that goes on from here."""
+        counts = np.asarray([self.feed.trained, self.feed.looked, self.feed.scored])
+        return SharedState(
+            self.parameters.copy(), self.velocity.copy(), self.statistics.copy(), counts
+        )
+
+    def restore(self, state: SharedState) -> None:
+        """Go on from a state of a supernet of the same space, task and recipe.
+
+        Raises:
+            Unsupported: for that of another.
+        """
+        if state.parameters.shape != self.parameters.shape:
+            raise Unsupported("the state is that of another supernet")
+        self.parameters[:] = state.parameters
+        self.velocity[:] = state.velocity
+        self.statistics[:] = state.statistics
+        self.feed.trained, self.feed.looked, self.feed.scored = map(int, state.counts)
+
+    # Along paths: what the native engine does in another way.
+
+    def _train_paths(self, paths: NDArray[np.integer[Any]], rates: Floats) -> Floats:
+        losses = np.empty(paths.shape[:2], dtype=np.float32)
+        for step, rate in enumerate(rates.tolist()):
+            batch = self.feed.next_train()
+            total = np.zeros_like(self.parameters)
+            for place, path in enumerate(paths[step].tolist()):
+                loss, grads, _ = self._slopes(batch, None, path)
+                losses[step, place] = loss
+                total += grads
+            self._update(total, rate)
+        return losses
+
+    def _score_paths(
+        self, paths: NDArray[np.integer[Any]], split: SplitName, chosen: NDArray[np.int64]
+    ) -> tuple[Floats, Floats]:
+        found = np.empty((len(paths), 2), dtype=np.float32)
+        for place, path in enumerate(paths.tolist()):
+            with torch.no_grad(), self._normed(path):
+                found[place] = self._looked(
+                    lambda x, path=path: self.net(x, None, path), split, chosen
+                )
+        return found[:, 0], found[:, 1]
+
+    # Passes.
+
+    def _slopes(
+        self,
+        batch: tuple[Tensor, Tensor],
+        mixture: Floats | None,
+        path: Sequence[int] | None = None,
+        *,
+        gradient: bool = False,
+    ) -> tuple[float, Floats, Floats | None]:
+        """Loss of a batch, its slope to the weights, and to the mixture where it is asked for."""
+        weights = None if mixture is None else torch.from_numpy(mixture.astype(np.float32))
+        to: list[Tensor] = [*self._weights]
+        if gradient and weights is not None:
+            to.append(weights.requires_grad_())
+        x, y = batch
+        self.net.train()
+        loss = self._objective.loss(self.net(x, weights, path), y)
+        grads = torch.autograd.grad(loss, to, allow_unused=True)
+        slope = None
+        if gradient:
+            found = grads[-1]
+            assert found is not None
+            slope = found.numpy()
+        return loss.item(), _flat(grads[: len(self._weights)], self._weights), slope
+
+    def _update(self, grads: Floats, rate: float) -> None:
+        """One step of SGD, as PyTorch has it, on what is trained."""
+        recipe = self.recipe
+        grads = np.where(self.trained, grads + recipe.weight_decay * self.parameters, 0)
+        self.velocity[:] = recipe.momentum * self.velocity + grads
+        moved = grads + recipe.momentum * self.velocity if recipe.nesterov else self.velocity
+        self.parameters -= np.float32(rate) * moved
+
+    def _unrolled(
+        self, valid: tuple[Tensor, Tensor], mixture: Floats, rate: float
+    ) -> tuple[float, Floats]:
+        """The slope through one step of training, as autograd has it.
+
+        The paper takes its second part by finite differences (equation 8), which see the kinks
+        of every ReLU between their two ends: they differ with the size of the step.
+        """
+        x, y = self.feed.next_train(peek=True)
+        here = self.parameters.copy()
+        alpha = torch.from_numpy(mixture.astype(np.float32)).requires_grad_()
+        self.net.train()
+        before = self._objective.loss(self.net(x, alpha), y)
+        slopes = torch.autograd.grad(before, self._weights, create_graph=True, allow_unused=True)
+        held = [slope for slope in slopes if slope is not None]
+        step = _flat([None if s is None else s.detach() for s in slopes], self._weights)
+        step += self.recipe.weight_decay * here + self.recipe.momentum * self.velocity
+        self.parameters -= np.float32(rate) * np.where(self.trained, step, 0)
+        try:
+            loss, ahead, slope = self._slopes(valid, mixture, gradient=True)
+        finally:
+            self.parameters[:] = here
+        assert slope is not None
+        ahead = np.where(self.trained, ahead, np.float32(0))
+        parts = np.split(ahead, np.cumsum([weight.numel() for weight in self._weights])[:-1])
+        by = [
+            torch.from_numpy(part).view(weight.shape)
+            for part, weight, of in zip(parts, self._weights, slopes, strict=True)
+            if of is not None
+        ]
+        (through,) = torch.autograd.grad(held, alpha, grad_outputs=by)
+        return loss, (slope - rate * through.numpy()).astype(np.float32)
+
+    def _looked(
+        self, answer: Any, split: SplitName, chosen: NDArray[np.int64]
+    ) -> tuple[float, float]:
+        """Mean loss and accuracy over examples, part by part."""
+        loss, right = 0.0, 0
+        for part in parts_of(chosen):
+            x, y = self.feed.take(split, part)
+            logits = answer(x)
+            loss += len(part) * nn.functional.cross_entropy(logits, y).item()
+            right += int(count_right(logits, y))
+        return loss / len(chosen), 100 * right / len(chosen)
+
+    @contextmanager
+    def _normed(self, path: Sequence[int] | None) -> Iterator[None]:
+        """BatchNorm as a score takes it; the running statistics stay as they are.
+
+        Without a path it goes by the scored examples.
+        """
+        norms = [m for m in self.net.modules() if isinstance(m, nn.BatchNorm2d)]
+        kept = self.statistics.copy()
+        try:
+            norm_by = "batch" if path is None else self.sharing.norm
+            if norm_by == "recalibrated":
+                for norm in norms:
+                    norm.momentum = 1.0
+                self.net.train()
+                self.net(self.feed.take("train", self.feed.fitted())[0], None, path)
+            self.net.train(norm_by == "batch")
+            yield
+        finally:
+            for norm in norms:
+                norm.momentum = 0.1
+            self.statistics[:] = kept
+
+    def _check_norm(self) -> None:
+        if self.sharing.norm == "running":
+            raise Unsupported(
+                "running statistics are those of paths: with a mixture BatchNorm goes by batch "
+                "or recalibrated ones"
+            )
+
+    @contextmanager
+    def _clocked(self) -> Iterator[None]:
+        begun = time.thread_time()
+        try:
+            yield
+        finally:
+            self.seconds += time.thread_time() - begun
+
+
+def check_shareable(space: Space, task: Task, recipe: Recipe) -> None:
+    """Refuse what no weights are shared for.
+
+    Raises:
+        Unsupported: in one sentence.
+    """
+    family = family_of(space)
+    if not isinstance(family, SharesWeights):
+        raise Unsupported(
+            f"no supernet is known for {space.name}: weights are shared by spaces of cells, such "
+            f"as nb201, and by families that have a supernet"
+        )
+    check_signal(space, family, task.signal)
+    if task.target.kind != "classes":
+        raise Unsupported(f"weights are shared on classes, and {task.name} has {task.target}")
+    beyond = [name for name in recipe.extras if name not in ("schedule", "warmup")]
+    if beyond or recipe.train is not None:
+        without = beyond[0] if beyond else "a training loop of one's own"
+        raise Unsupported(
+            f"shared weights are trained by SGD with crops and flips, without {without}"
+        )
+
+
+def _started(space: Space, task: Task, recipe: Recipe, seed: int) -> nn.Module:
+    """The supernet with its first weights, a function of the seed alone."""
+    family = family_of(space)
+    assert isinstance(family, SharesWeights)
+    with generator_kept():
+        reseed(seed)
+        net = family.supernet(space, task.signal, task.outputs, sizes_of(family, recipe))
+    # The number of no architecture: these weights are those of none alone.
+    initialize(net, seed, space.size)
+    return net
+
+
+def _flatten(net: nn.Module) -> tuple[Floats, Floats]:
+    """A network's weights, and BatchNorm's statistics, as arrays that it has as its own."""
+    size = sum(parameter.numel() for parameter in net.parameters())
+    parameters, statistics = np.zeros(size, np.float32), np.zeros(size, np.float32)
+
+    def view(of: Tensor, array: Floats, at: int) -> Tensor:
+        seen = torch.from_numpy(array[at : at + of.numel()]).view(of.shape)
+        seen.copy_(of.detach())
+        return seen
+
+    at = 0
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            module.running_mean = view(module.running_mean, statistics, at)
+            module.running_var = view(module.running_var, statistics, at + module.num_features)
+        for parameter in module.parameters(recurse=False):
+            parameter.data = view(parameter, parameters, at)
+            at += parameter.numel()
+    return parameters, statistics
+
+
+def _trained(net: nn.Module, *, affine: bool) -> NDArray[np.bool_]:
+    """Which of the weights are trained: without `affine` all but BatchNorm's inside cells."""
+    inside = {
+        id(parameter)
+        for cell in net.modules()
+        if isinstance(cell, Cell)
+        for norm in cell.modules()
+        if isinstance(norm, nn.BatchNorm2d)
+        for parameter in norm.parameters()
+    }
+    parts = [
+        np.full(parameter.numel(), affine or id(parameter) not in inside)
+        for parameter in net.parameters()
+    ]
+    return np.concatenate(parts)
+
+
+def _flat(grads: Sequence[Tensor | None], weights: Sequence[Tensor]) -> Floats:
+    """Slopes in one array; zeros for weights that did not run."""
+    parts = [
+        np.zeros(weight.numel(), dtype=np.float32) if grad is None else grad.numpy().ravel()
+        for grad, weight in zip(grads, weights, strict=True)
+    ]
+    return np.concatenate(parts)

@@ -1,0 +1,164 @@
+"""Shared weights: steps, slopes, scores and states, against PyTorch and by their definitions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+import nasbench as nb
+from nasbench.errors import BadValue, NasbenchError
+from nasbench.train.feed import batch_of
+from nasbench.train.optimizer import optimizer_of
+from nasbench.train.order import epoch_order
+from nasbench.train.shared import SharedWeights, Sharing
+from nasbench.train.shared_feed import parts_of
+
+RECIPE = nb.Recipe(
+    epochs=1, train_images=70, valid_images=64, channels=4, cells=1, batch_size=32, flip=True
+)
+PATHS = np.asarray([[0, 1, 2], [2, 2, 2], [1, 2, 0]])
+
+
+def shared(seed: int = 0, sharing: Sharing | None = None, **changed: object) -> SharedWeights:
+    recipe = nb.Recipe(**{**RECIPE.describe(), **changed})
+    return SharedWeights(nb.space("nb201-mini"), nb.task("digits"), recipe, seed, sharing)
+
+
+def test_steps_are_pytorchs() -> None:
+    """Losses and weights are those of the optimizer that trains single networks."""
+    ours, theirs = shared(sharing=Sharing(affine=True)), shared()
+    recipe = ours.recipe
+    optimizer = optimizer_of(theirs.net.parameters(), recipe)
+    paths = np.stack([PATHS[:2], PATHS[1:]])
+    losses = ours.train(paths, np.asarray([0.1, 0.1], dtype=np.float32))
+    order = epoch_order(recipe, 70, 0, 0)
+    for step, together in enumerate(paths):
+        chosen = slice(32 * step, 32 * step + 32)
+        x, y = batch_of(theirs.feed.data, order, chosen, recipe)
+        each = [F.cross_entropy(theirs.net(x, None, path), y) for path in together.tolist()]
+        np.testing.assert_allclose(losses[step], [loss.item() for loss in each], rtol=1e-5)
+        for parameter in theirs.net.parameters():  # so what does not run decays
+            parameter.grad = torch.zeros_like(parameter)
+        torch.stack(each).sum().backward()
+        optimizer.step(0.1)
+    # PyTorch's parameters are views of the flat array.
+    np.testing.assert_allclose(ours.parameters, theirs.parameters, rtol=1e-4, atol=1e-6)
+    assert ours.feed.trained == 2
+
+
+def test_norms_in_cells_stay_as_they_are_unless_asked() -> None:
+    for affine in (False, True):
+        net = shared(sharing=Sharing(affine=affine))
+        before = net.parameters.copy()
+        net.train(PATHS[:, None], np.full(3, 0.1, dtype=np.float32))
+        moved = net.parameters != before
+        assert not moved[~net.trained].any()
+        assert net.trained.all() == affine
+        assert moved[net.trained].mean() > 0.9
+
+
+def test_the_second_order_is_the_slope_through_the_step() -> None:
+    """Against autograd through one step of SGD, in one graph."""
+    net = shared(weight_decay=0.01)
+    net.train(PATHS[:, None], np.full(3, 0.05, dtype=np.float32))  # a velocity
+    mixture = np.random.default_rng(0).random((3, 5), dtype=np.float32)
+    rate = 0.05
+    kept = net.state()
+    _, found = net.slope(mixture, unrolled=rate)
+    assert (net.parameters == kept.parameters).all()
+    net.restore(kept)
+    train, valid = net.feed.next_train(peek=True), net.feed.next_valid()
+    alpha = torch.from_numpy(mixture).requires_grad_()
+    weights = dict(net.net.named_parameters())
+    loss = F.cross_entropy(net.net(train[0], alpha), train[1])
+    slopes = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
+    moved, at = {}, 0
+    for (name, weight), slope in zip(weights.items(), slopes, strict=True):
+        here = slice(at, at := at + weight.numel())
+        velocity = torch.from_numpy(net.velocity[here]).view(weight.shape)
+        trained = torch.from_numpy(net.trained[here]).view(weight.shape)
+        step = slope + net.recipe.weight_decay * weight + net.recipe.momentum * velocity
+        moved[name] = weight - rate * trained * step
+    ahead = torch.func.functional_call(net.net, moved, (valid[0], alpha))
+    (wanted,) = torch.autograd.grad(F.cross_entropy(ahead, valid[1]), alpha)
+    first = net.slope(mixture)[1]
+    np.testing.assert_allclose(found, wanted.numpy(), rtol=1e-3, atol=1e-6)
+    assert not np.allclose(first, wanted.numpy(), rtol=0.02)
+
+
+def test_a_score_goes_by_the_statistics_that_were_chosen() -> None:
+    """By the examples themselves, by training examples along the path, or by running ones."""
+    for norm in ("batch", "recalibrated", "running"):
+        net = shared(sharing=Sharing(norm))
+        net.train(PATHS[:, None], np.full(3, 0.05, dtype=np.float32))
+        kept = net.state()
+        loss, accuracy = net.score(PATHS)
+        assert (net.statistics == kept.statistics).all()
+        x, y = net.feed.data.valid
+        with torch.no_grad():
+            for path, by, right in zip(PATHS.tolist(), loss, accuracy, strict=True):
+                net.restore(kept)
+                if norm == "recalibrated":
+                    for _ in range(100):  # running ones come to those of the same examples
+                        net.net.train()(net.feed.data.train[0], None, path)
+                logits = net.net.train(norm == "batch")(x, None, path)
+                assert F.cross_entropy(logits, y).item() == pytest.approx(by, rel=1e-4)
+                assert 100 * (logits.argmax(1) == y).float().mean().item() == pytest.approx(right)
+
+
+def test_a_gradient_of_a_mixture_needs_no_running_statistics() -> None:
+    net = shared(sharing=Sharing("running"))
+    with pytest.raises(NasbenchError, match="running statistics are those of paths"):
+        net.slope(np.ones((3, 5), dtype=np.float32))
+
+
+def test_a_state_goes_on_to_the_same_bits() -> None:
+    mixture = np.full((3, 5), 1 / 5, dtype=np.float32)
+
+    def go_on(net: SharedWeights) -> bytes:
+        net.train(PATHS[:, None], np.full(3, 0.1, dtype=np.float32))
+        slope = net.slope(mixture)[1]
+        loss, _ = net.score(PATHS, images=20)
+        return net.parameters.tobytes() + slope.tobytes() + loss.tobytes()
+
+    first = shared()
+    first.train(PATHS[None], np.full(1, 0.1, dtype=np.float32))
+    first.score(PATHS, images=10)
+    kept = first.state()
+    wanted = go_on(first)
+    again = shared(seed=0)
+    again.restore(kept)
+    assert go_on(again) == wanted
+    other = shared(seed=1)
+    assert go_on(other) != wanted
+
+
+def test_examples_of_a_score_are_drawn_anew_and_the_same_for_all_paths() -> None:
+    net = shared()
+    twice, _ = net.score(np.stack([PATHS[0], PATHS[0]]), images=30)
+    anew, _ = net.score(PATHS[:1], images=30)
+    assert twice[0] == twice[1] != anew[0]
+    with pytest.raises(BadValue, match="a score on 65 examples: the valid split has 64"):
+        net.score(PATHS, images=65)
+
+
+def test_parts_are_nearly_equal() -> None:
+    assert [len(part) for part in parts_of(np.arange(501))] == [251, 250]
+
+
+@pytest.mark.parametrize(
+    ("space", "task", "recipe", "said"),
+    [
+        ("darts-mini", "digits", {"channels": 16, "cells": 5}, "no supernet is known for darts"),
+        ("nb201-mini", "digits", {"optimizer": "adamw"}, "without optimizer"),
+        ("nb201-mini", "iris", {}, "take image"),
+    ],
+)
+def test_what_shares_no_weights_is_said(
+    space: str, task: str, recipe: dict[str, object], said: str
+) -> None:
+    values = {**RECIPE.describe(), "flip": False, **recipe}
+    with pytest.raises(NasbenchError, match=said):
+        SharedWeights(nb.space(space), nb.task(task), nb.Recipe(**values), 0)
