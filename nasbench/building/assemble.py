@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from nasbench.building.entries import COUNTS
 from nasbench.building.executor import Unit
 from nasbench.building.spec import BuildSpec
+from nasbench.device.base import METRICS
 from nasbench.table import Dataset, Table, write_table
 from nasbench.train import Record
 
 __all__ = ["assemble"]
 
 _UNITS = {"loss": "nats", "accuracy": "percent", "seconds": "seconds, cumulative"}
-_MEASURED = ("latency_ms", "latency_spread_ms", "latency_n", "energy_mj", "memory_mib")
 
 
 def assemble(
@@ -55,7 +55,7 @@ def assemble(
     devices: dict[str, dict[str, Any]] = {}
     for device in spec.devices:
         found = [measurements[device.name][a] for a in rows.tolist()]
-        for metric in _MEASURED:
+        for metric in METRICS:
             values = np.asarray([m[metric] for m in found], dtype=np.float64)
             # What counts a metric's runs and tells their spread is as the metric itself.
             kind = next((m["kind"][metric] for m in found if metric in m["kind"]), "measured")

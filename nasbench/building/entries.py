@@ -7,7 +7,6 @@ of it gets near a table.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +16,7 @@ from nasbench._journal import integer, number
 from nasbench._names import is_key
 from nasbench.building.designs import DRAWS
 from nasbench.building.spec import BuildSpec
-from nasbench.device import Measurement
+from nasbench.device.base import METRICS
 from nasbench.train.record import curves_of
 
 __all__ = ["COUNTS", "EntryCheck"]
@@ -27,7 +26,6 @@ COUNTS = ("parameters", "flops", "release_parameters", "release_flops")
 
 _LARGEST = float(np.finfo(np.float32).max)
 """Tables keep trainings as float32."""
-_MEASURED = [field.name for field in fields(Measurement) if field.name not in ("kind", "reasons")]
 
 
 class EntryCheck:
@@ -95,11 +93,11 @@ class EntryCheck:
         _has(entry["device"] in self._devices and type(entry["description"]) is dict)
         for architecture, found in entry["measurements"].items():
             integer(int(architecture), 0, self._last)
-            _has(sorted(found) == sorted([*_MEASURED, "kind", "reasons"]))
-            for metric in _MEASURED:
+            _has(sorted(found) == sorted([*METRICS, "kind", "reasons"]))
+            for metric in METRICS:
                 _is_real(found[metric])
             for words in (found["kind"], found["reasons"]):
-                _has(set(words) <= set(_MEASURED) and set(map(type, words.values())) <= {str})
+                _has(set(words) <= set(METRICS) and set(map(type, words.values())) <= {str})
 
     def _counts(self, entry: Mapping[str, Any]) -> None:
         for architecture, counts in entry["counts"].items():

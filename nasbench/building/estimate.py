@@ -37,7 +37,8 @@ from nasbench.building.provenance import session
 from nasbench.building.proxies import chunks_of, score_chunks
 from nasbench.building.shard import shards_in
 from nasbench.building.spec import BuildSpec
-from nasbench.device import DeviceSpec, Measurement, make_device
+from nasbench.device import DeviceSpec, make_device
+from nasbench.device.base import METRICS, Reading, measurement_of
 from nasbench.network import network
 from nasbench.stats import Estimate, bootstrap_estimate
 from nasbench.train import Recipe
@@ -333,7 +334,7 @@ def table_bytes(spec: BuildSpec, rows: int) -> int:
     return size
 
 
-_MEASURED_ONCE = Measurement(1.0, 0.1, 1, 1.0, 1.0, {}, {})
+_MEASURED_ONCE = measurement_of({metric: Reading(1.0) for metric in METRICS})
 
 
 def _trainings(spec: BuildSpec) -> Iterator[tuple[str, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -122,7 +123,7 @@ def info(table: TableArgument, as_json: Json = False) -> None:
     """
     import numpy as np
 
-    from nasbench.table import load, origins
+    from nasbench.table import LatencyTrust, load, origins
     from nasbench.table.format import PREDICTED
 
     opened = load(table)
@@ -163,6 +164,7 @@ def info(table: TableArgument, as_json: Json = False) -> None:
             marked = int(opened.dataset(name).values.sum())
             predicted = f"{marked:,} of {len(opened.rows):,} rows are predicted, not trained"
             shown.append((name, predicted))
+    trusted: dict[str, dict[str, Any]] = {}
     for device in opened.devices:
         kinds = manifest["devices"][device]["kinds"]
         came = {
@@ -170,6 +172,9 @@ def info(table: TableArgument, as_json: Json = False) -> None:
             for metric, kind in kinds.items()
         }
         shown.append((f"device {device}", ", ".join(f"{m} ({k})" for m, k in came.items())))
+        if trust := LatencyTrust.of(opened, device):
+            trusted[device] = asdict(trust)
+            shown.append((f"latency {device}", trust.sentence()))
     proxies: dict[str, list[str]] = {}
     for name, about in manifest["datasets"].items():
         room, _, proxy = name.partition("/")
@@ -185,7 +190,8 @@ def info(table: TableArgument, as_json: Json = False) -> None:
         sessions.setdefault(session["hardware"]["processor"], []).append(session["started"])
     for processor, started in sessions.items():
         shown.append(("built", f"from {min(started)}, {processor}, sessions: {len(started)}"))
-    emit({"path": str(opened.path), "sha256": opened.sha256, **manifest}, as_json, rows(shown))
+    document = {"path": str(opened.path), "sha256": opened.sha256, **manifest, "latency": trusted}
+    emit(document, as_json, rows(shown))
 
 
 def verify(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -226,9 +227,16 @@ def assemble(recipe: RecipeArgument, out: Out, as_json: Json = False) -> None:
 
 
 def _emit_table(table: Table, as_json: bool) -> None:
+    from nasbench.table import LatencyTrust
+
     n, path = len(table.rows), table.path
+    found = {device: LatencyTrust.of(table, device) for device in table.devices}
+    trust = {device: of for device, of in found.items() if of}
     document = {"table": str(path), "sha256": table.sha256, "rows": n}
-    emit(document, as_json, f"{path}: {counted(n, 'row')}. Look: nasbench info {path}")
+    document["latency"] = {device: asdict(of) for device, of in trust.items()}
+    said = [f"{device}: latency {of.sentence()}." for device, of in trust.items()]
+    said.append(f"{path}: {counted(n, 'row')}. Look: nasbench info {path}")
+    emit(document, as_json, "\n".join(said))
 
 
 def register(app: typer.Typer) -> None:

@@ -11,12 +11,33 @@ from nasbench.errors import BadValue, shown, unknown
 
 if TYPE_CHECKING:
     from torch import nn
-__all__ = ["ESTIMATED", "MEASURED", "Device", "DeviceSpec", "Measurement", "Reading", "make_device"]
+__all__ = [
+    "ESTIMATED",
+    "LATENCIES",
+    "MEASURED",
+    "METRICS",
+    "Device",
+    "DeviceSpec",
+    "Measurement",
+    "Reading",
+    "make_device",
+    "measurement_of",
+]
 
 MEASURED = "measured"
 ESTIMATED = "estimated"
 
-_CHOICES = {"runtime": ("torch", "onnxruntime"), "hardware": ("cpu", "cuda", "mps")}
+LATENCIES = (
+    *("latency_ms", "latency_spread_ms", "latency_wall_ms", "latency_cpu_ms", "latency_cold_ms"),
+    *("latency_undisturbed", "latency_drift", "latency_reference_ms"),
+)
+"""What is missing of a network whose turn did not keep its speed."""
+
+_CHOICES = {
+    "runtime": ("torch", "onnxruntime"),
+    "hardware": ("cpu", "cuda", "mps"),
+    "clock": ("auto", "wall", "cpu"),
+}
 _MOST = {"batch_size": 65_536, "threads": 256, "warm_up": 10_000, "repeats": 100_000}
 _MOST_SECONDS = 3_600
 
@@ -35,10 +56,20 @@ class Measurement:
     """What one architecture costs on one device, for one pass of a whole batch.
 
     Attributes:
-        latency_ms: the 0.1 quantile of the timed runs: what the network takes when nothing
-            else disturbs it.
+        latency_ms: the 0.1 quantile of the timed runs by the device's clock: what the network
+            takes when nothing else disturbs it.
         latency_spread_ms: the 0.9 quantile of the timed runs less the 0.1 quantile.
         latency_n: how many runs were timed.
+        latency_wall_ms: the same quantile by the wall clock, which on a busy machine also counts
+            what others did meanwhile.
+        latency_cpu_ms: the same quantile by the CPU's clock; of one CPU thread alone.
+        latency_cold_ms: that quantile, by the device's clock, of runs before which other networks
+            had filled the caches.
+        latency_undisturbed: the share of timed runs that no other process interrupted; below a
+            half, `latency_wall_ms` is disturbed.
+        latency_drift: by which share the second half of the turn was slower than the first.
+        latency_reference_ms: the latency, in the same turn, of a network that is in every turn.
+        frequency_mhz: of the CPU's cores on average, after the turn.
         energy_mj: millijoules of a run.
         memory_mib: peak of a run, in MiB: weights, images and activations.
         kind: for each metric that has a value, `measured`, `estimated` or `imported`.
@@ -47,11 +78,32 @@ class Measurement:
 
     latency_ms: float
     latency_spread_ms: float
-    latency_n: int
+    latency_n: float
+    latency_wall_ms: float
+    latency_cpu_ms: float
+    latency_cold_ms: float
+    latency_undisturbed: float
+    latency_drift: float
+    latency_reference_ms: float
+    frequency_mhz: float
     energy_mj: float
     memory_mib: float
     kind: Mapping[str, str]
     reasons: Mapping[str, str]
+
+
+METRICS = tuple(
+    field.name for field in fields(Measurement) if field.name not in ("kind", "reasons")
+)
+"""The numbers of a `Measurement`, as columns of tables are called."""
+
+
+def measurement_of(readings: Mapping[str, Reading]) -> Measurement:
+    """The readings of one network, one for each number of a `Measurement`."""
+    values: dict[str, Any] = {name: reading.value for name, reading in readings.items()}
+    kind = {name: reading.kind for name, reading in readings.items() if reading.kind}
+    reasons = {name: reading.reason for name, reading in readings.items() if reading.reason}
+    return Measurement(**values, kind=kind, reasons=reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +115,11 @@ class DeviceSpec:
         hardware: `cpu`, `cuda` or `mps`.
         batch_size: images of a run.
         threads: CPU threads of a run.
-        warm_up: runs of each network before those that are timed.
-        repeats: most timed runs of a network.
-        seconds: how long the timed runs of a network may take; the first five are always run.
+        warm_up: runs of each network before those that are timed, at the least.
+        repeats: most timed runs of a network, which are made three at a time after a cold one.
+        seconds: how long the timed runs of a network may take; the first 24 are always run.
+        clock: that counts: `wall`, or `cpu`, the time that one thread really computed; `auto`
+            becomes `cpu` for one thread on the CPU, and else `wall`.
     """
 
     runtime: str = "torch"
@@ -75,6 +129,7 @@ class DeviceSpec:
     warm_up: int = 3
     repeats: int = 30
     seconds: float = 0.03
+    clock: str = "auto"
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
@@ -97,6 +152,14 @@ class DeviceSpec:
             raise BadValue(
                 f"device: onnxruntime measures on the cpu, not on {self.hardware}; "
                 f"use runtime torch there"
+            )
+        alone = self.hardware == "cpu" and self.threads == 1
+        if self.clock == "auto":
+            object.__setattr__(self, "clock", "cpu" if alone else "wall")
+        if self.clock == "cpu" and not alone:
+            where = f"{self.threads} threads" if self.hardware == "cpu" else self.hardware
+            raise BadValue(
+                f"device: the clock cpu times one thread on the cpu, not {where}; use clock wall"
             )
 
     @classmethod

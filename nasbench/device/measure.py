@@ -7,18 +7,18 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import nn
 
-from nasbench.device.base import MEASURED, DeviceSpec, Measurement, Reading
+from nasbench.device.base import DeviceSpec, Measurement, Reading, measurement_of
 from nasbench.device.energy import find_meter
 from nasbench.device.inference import Images, example_images
+from nasbench.device.latency import describe_latency, latencies_of
 from nasbench.device.onnx_runtime import OnnxRuntime
-from nasbench.device.timing import HIGH, LOW, time_in_turn
+from nasbench.device.probe import Board, time_turn
+from nasbench.device.reference import reference_network
 from nasbench.device.torch_runtime import TorchRuntime
 from nasbench.train.reference import cpu_threads
 
@@ -54,20 +54,16 @@ class RuntimeDevice:
             TorchRuntime(spec.hardware) if spec.runtime == "torch" else OnnxRuntime(spec.threads)
         )
         self._meter = find_meter(spec.hardware)
+        self._board = Board()
 
     def describe(self) -> dict[str, Any]:
         return {
             **self.spec.describe(),
+            **self._board.describe(),
             "hardware_model": hardware_model(self.spec.hardware),
             "precision": "float32",
             **self._runtime.describe(),
-            "latency": {
-                "kind": MEASURED,
-                "of": "a batch",
-                "quantile": LOW,
-                "spread": f"{HIGH} quantile less {LOW} quantile",
-                "in_turn": CHUNK,
-            },
+            "latency": describe_latency(self.spec, CHUNK),
             "energy": {"of": "a batch", **self._meter.describe()},
         }
 
@@ -87,24 +83,25 @@ class RuntimeDevice:
         spec = self.spec
         batches = [example_images(network, shape, spec.batch_size) for network in networks]
         loaded = list(zip(networks, batches, strict=True))
+        reference = reference_network(shape[0])
+        loaded.append((reference, example_images(reference, shape, spec.batch_size)))
         runs = [self._runtime.load(network, images) for network, images in loaded]
-        seconds = time_in_turn(
-            runs, warm_up=spec.warm_up, repeats=spec.repeats, seconds=spec.seconds
+        turn = time_turn(
+            runs,
+            self._board,
+            clock=spec.clock,
+            warm_up=spec.warm_up,
+            repeats=spec.repeats,
+            seconds=spec.seconds,
         )
-        for (network, images), run, taken in zip(loaded, runs, seconds, strict=True):
-            low, high = np.quantile(taken, (LOW, HIGH))
+        *timings, of_reference = turn.timings
+        for (network, images), run, timing in zip(loaded, runs, timings, strict=False):
             readings = {
-                "latency_ms": Reading(1e3 * float(low), MEASURED),
+                **latencies_of(spec, turn, timing, of_reference),
                 "energy_mj": self._meter.energy_mj(run, network, images),
                 "memory_mib": self._runtime.memory_mib(network, images),
             }
-            yield Measurement(
-                **{name: reading.value for name, reading in readings.items()},
-                latency_spread_ms=1e3 * float(high - low),
-                latency_n=len(taken),
-                kind={name: r.kind for name, r in readings.items() if r.kind},
-                reasons={name: r.reason for name, r in readings.items() if r.reason},
-            )
+            yield measurement_of(readings)
 
 
 @contextmanager
@@ -130,8 +127,4 @@ def hardware_model(hardware: str) -> str:
     if platform.system() == "Darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    cpuinfo = Path("/proc/cpuinfo")
-    for line in cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else ():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return str(Board().describe()["hardware_model"])

@@ -21,6 +21,7 @@ from nasbench.report.figures import (
 )
 from nasbench.report.fronts import front_curves, fronts_table, typical_fronts
 from nasbench.report.judged import Judged
+from nasbench.report.latency import spread_curves, trust_table
 from nasbench.report.ranks import critical_difference, over_tables, paired_table, ranks_table
 from nasbench.report.regret import reach_curves, regret_curves
 from nasbench.report.sections import Section, write_sections
@@ -172,11 +173,12 @@ def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Sect
     costs = [cost_scatter(judged, device) for device in timed[:MOST_DEVICES] if judged]
     clocked = any("measured" in d["kinds"].values() for d in table.manifest["devices"].values())
     how = "Latency is the 0.1 quantile of repeats that were interleaved over architectures."
+    trust, spread = trust_table(table), spread_curves(table, table.devices[:MOST_DEVICES])
     measured = Section(
         f"What running costs{of}",
         how if clocked else "Costs are as the source has them.",
-        costs,
-        [device_table(table)],
+        [*costs, *([spread] if spread else ())],
+        [device_table(table), *([trust] if trust else ())],
     )
     return [*first, measured]
 

@@ -15,6 +15,7 @@ from nasbench._names import printable
 from nasbench._words import counted
 from nasbench.stats import Estimate
 from nasbench.table import Table, origins, predictions, trained_seeds
+from nasbench.table.metrics import of_measuring
 
 if TYPE_CHECKING:
     from nasbench.surrogate import Score
@@ -252,7 +253,7 @@ def device_table(table: Table) -> TextTable:
         for metric, kind in table.manifest["devices"][device]["kinds"].items():
             column = table.device_column(device, metric)
             known = column[column == column]
-            if not len(known) or metric.endswith(("_n", "_spread_ms")):
+            if not len(known) or of_measuring(metric):
                 continue
             ordered = sorted(known.tolist())
             cells = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]

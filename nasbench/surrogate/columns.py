@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from nasbench.errors import NasbenchError
 from nasbench.space import Architectures
 from nasbench.table import Table, load, trained_column
+from nasbench.table.metrics import of_measuring
 
 __all__ = ["TABLE_FEATURES", "table_columns"]
 
@@ -40,12 +41,11 @@ def table_columns(
         return _other(table, rest)
     rooms = {"proxies": "proxy/", "network": "network/", "devices": "device/"}
     room = rooms[kind] + (f"{rest}/" if rest else "")
-    # Over few repeats, `_n` and `_spread_ms` say how a cost was measured, not what it is.
     found = [
         _column(table, table.dataset(dataset).values)
         for dataset in table.manifest["datasets"]
         if dataset not in (metric, f"device/{metric}", f"network/{metric}")
-        if dataset.startswith(room) and not dataset.endswith(("_n", "_spread_ms"))
+        if dataset.startswith(room) and not of_measuring(dataset)
         if table.dataset(dataset).values.ndim == 1
     ]
     if not found:

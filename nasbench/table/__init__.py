@@ -11,10 +11,12 @@ from nasbench.table.trained import (
     trained_seeds,
     trained_values,
 )
+from nasbench.table.trust import LatencyTrust
 from nasbench.table.write import content_hash, write_anew, write_table
 
 __all__ = [
     "Dataset",
+    "LatencyTrust",
     "Table",
     "content_hash",
     "direction",

@@ -13,6 +13,7 @@ __all__ = [
     "Direction",
     "direction",
     "is_test",
+    "of_measuring",
     "primary",
     "primary_of",
 ]
@@ -81,6 +82,19 @@ def direction(metric: str) -> Direction | None:
     return None
 
 
+_OF_MEASURING = ("_n", "_spread_ms", "_undisturbed", "_drift", "_reference_ms", "frequency_mhz")
+
+
+def of_measuring(metric: str) -> bool:
+    """Whether a device's metric says how a cost was measured, and not what it is.
+
+    Example:
+        >>> of_measuring("latency_spread_ms"), of_measuring("latency_cold_ms")
+        (True, False)
+    """
+    return metric.endswith(_OF_MEASURING)
+
+
 def is_test(metric: str) -> bool:
     """Whether a metric's name speaks of the test split: any of its words is `test`."""
     return "test" in re.split(r"[^a-z0-9]+", metric.lower())
@@ -135,7 +149,7 @@ def primary_of(recipes: Iterable[str], datasets: Collection[str]) -> str | None:
         if found := primary(metric for of, _, metric in whole if of == f"recipe/{recipe}"):
             return found
     costs = (name.removeprefix("device/") for name in datasets if name.startswith("device/"))
-    return None if trained else next((cost for cost in costs if not cost.endswith("_n")), None)
+    return None if trained else next((cost for cost in costs if not of_measuring(cost)), None)
 
 
 def _of_word(word: str) -> Direction | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from nasbench.errors import NasbenchError
 from nasbench.table.table import Table
+from nasbench.table.trust import clock_of
 
 __all__ = [
     "alike",
@@ -117,6 +118,7 @@ def unite(
 
 def united_devices(labelled: Mapping[str, Table]) -> dict[str, dict[str, Any]]:
     """Every device as it is described; a table may name one without saying what it is."""
+    _check_clocks(labelled)
     joined: dict[str, tuple[str, dict[str, Any]]] = {}
     for label, table in labelled.items():
         for device, entry in table.manifest["devices"].items():
@@ -133,6 +135,23 @@ def united_devices(labelled: Mapping[str, Table]) -> dict[str, dict[str, Any]]:
                     f"them with another name for its device"
                 )
     return {device: described for device, (_, described) in joined.items()}
+
+
+def _check_clocks(labelled: Mapping[str, Table]) -> None:
+    """Refuse latencies of one device that were taken by two clocks."""
+    clocks: dict[str, tuple[str, str]] = {}
+    for label, table in labelled.items():
+        for device, described in table.manifest["devices"].items():
+            if "latency_ms" not in described["kinds"]:
+                continue
+            clock = clock_of(described)
+            first, before = clocks.setdefault(device, (label, clock))
+            if clock != before:
+                raise NasbenchError(
+                    f"{device}/latency_ms is by the {before} clock in {first} and by the {clock} "
+                    f"clock in {label}: what is not measured alike cannot stand in one column; "
+                    f"build one of them with another clock for its device"
+                )
 
 
 def alike(tables: Sequence[Table]) -> dict[str, Any]:

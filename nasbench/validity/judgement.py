@@ -15,6 +15,7 @@ from nasbench.errors import NasbenchError, unknown
 from nasbench.stats import Estimate, seed_agreement
 from nasbench.stats.interval import FEWEST
 from nasbench.table import Table, direction, trained_column, trained_seeds
+from nasbench.table.metrics import of_measuring
 from nasbench.validity.combine import COMBINATIONS, combine, fitted
 from nasbench.validity.correlation import agreement_of_scores, bootstrap
 from nasbench.validity.measures import FEWEST_RANKED, RankTarget, Validity, validate
@@ -223,7 +224,7 @@ def _is_usual(table: Table, name: str) -> bool:
     of, _, metric = name.rpartition("/")
     if of in table.recipes:
         return metric in ("valid_accuracy", "test_accuracy")
-    return not metric.endswith(("_n", "_spread_ms"))
+    return not of_measuring(metric)
 
 
 def _trained(table: Table, recipe: str, metric: str) -> RankTarget:

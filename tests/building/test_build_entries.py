@@ -19,7 +19,8 @@ from nasbench.building import build
 from nasbench.building.builder import plan_of
 from nasbench.building.entries import COUNTS, EntryCheck
 from nasbench.building.journal import BuildFolder, folder_of, read_entries, read_plan
-from nasbench.device import DeviceSpec, Measurement
+from nasbench.device import DeviceSpec
+from nasbench.device.base import METRICS, Reading, measurement_of
 from nasbench.errors import NasbenchError
 from nasbench.train.record import CURVES, Record
 
@@ -32,7 +33,8 @@ def _entries() -> dict[str, dict[str, Any]]:
     curves = {name: np.asarray([1.5, 2.5], dtype=np.float32) for name in CURVES}
     curves["valid_loss"] = np.asarray([1.5, np.nan], dtype=np.float32)
     record = Record(3, 1, curves, {"test_accuracy": math.nan}, 0.25, diverged=2).to_json()
-    costs = Measurement(0.5, 0.1, 5, math.nan, 2.0, {"latency_ms": "measured"}, {"energy_mj": "no"})
+    costs = measurement_of({metric: Reading(0.5, "measured") for metric in METRICS})
+    costs = replace(costs, energy_mj=math.nan, reasons={"energy_mj": "no"})
     return {
         "training": {"entry": "training", "recipe": "2ep", "record": record},
         "measurement": {

@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from device_networks import network, randomized
 from torch import Tensor
 
-from nasbench.device import DeviceSpec, make_device, measure
+from nasbench.device import DeviceSpec, Measurement, make_device, measure
+from nasbench.device.base import LATENCIES, METRICS
 from nasbench.device.onnx_graph import to_onnx
 from nasbench.device.onnx_runtime import open_session
+from nasbench.device.probe import TimedTurn, Timing
+from nasbench.device.reference import reference_network
 from nasbench.errors import NasbenchError
 from nasbench.network.cell import CellNetwork
 from nasbench.space import CellSpace
@@ -47,20 +49,65 @@ def test_every_network_is_measured(
         assert m.latency_n == 3
         assert m.kind["latency_ms"] == "measured"
         # A value has a kind, a missing one a reason, never both.
-        for metric in ("latency_ms", "energy_mj", "memory_mib"):
+        for metric in METRICS:
             missing = math.isnan(getattr(m, metric))
             assert (metric in m.reasons) == missing
             assert (metric in m.kind) != missing
 
 
-def test_quantile_spread_and_count(mini: CellSpace, monkeypatch: pytest.MonkeyPatch) -> None:
-    # 1 to 11 ms, shuffled: the 0.1 quantile is the second, the 0.9 quantile the tenth.
-    seconds = np.random.default_rng(0).permutation(np.arange(1, 12)) / 1e3
-    monkeypatch.setattr(measure, "time_in_turn", lambda runs, **_: np.stack([seconds] * len(runs)))
-    (m,) = make_device(DeviceSpec()).measure([network(mini.live_graph(7))], SHAPE)
-    assert m.latency_ms == pytest.approx(2)
-    assert m.latency_spread_ms == pytest.approx(8)
-    assert m.latency_n == 11
+def timing(cpu: float, wall: float, undisturbed: float = 1.0) -> Timing:
+    return Timing((wall, 2 * wall, 5 * wall), (cpu, 2 * cpu, 5 * cpu), (8.0, 9.0), undisturbed, 11)
+
+
+def told(
+    turn: TimedTurn, monkeypatch: pytest.MonkeyPatch, mini: CellSpace, **spec: Any
+) -> Measurement:
+    monkeypatch.setattr(measure, "time_turn", lambda runs, board, **_: turn)
+    (m,) = make_device(DeviceSpec(**spec)).measure([network(mini.live_graph(7))], SHAPE)
+    return m
+
+
+def test_both_clocks_and_the_reference_are_reported(
+    mini: CellSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = TimedTurn([timing(2.0, 3.0, 0.25), timing(1.0, 1.5)], 0.01, False, 1400.0, "")
+    m = told(turn, monkeypatch, mini)
+    assert (m.latency_ms, m.latency_spread_ms, m.latency_n) == (2.0, 8.0, 11)
+    assert (m.latency_wall_ms, m.latency_cpu_ms, m.latency_cold_ms) == (3.0, 2.0, 9.0)
+    assert (m.latency_undisturbed, m.latency_drift) == (0.25, 0.01)
+    assert (m.latency_reference_ms, m.frequency_mhz) == (1.0, 1400.0)
+    m = told(turn, monkeypatch, mini, clock="wall")
+    assert (m.latency_ms, m.latency_spread_ms, m.latency_cold_ms) == (3.0, 12.0, 8.0)
+    assert (m.latency_cpu_ms, m.latency_reference_ms) == (2.0, 1.5)
+
+
+def test_the_cpus_clock_is_no_latency_of_several_threads(
+    mini: CellSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = TimedTurn([timing(2.0, 3.0), timing(1.0, 1.5)], 0.0, None, math.nan, "")
+    m = told(turn, monkeypatch, mini, threads=2)
+    assert m.latency_ms == m.latency_wall_ms == 3.0
+    assert math.isnan(m.latency_cpu_ms)
+    assert "adds up threads" in m.reasons["latency_cpu_ms"]
+
+
+def test_a_turn_that_cannot_be_used_leaves_reasons(
+    mini: CellSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = TimedTurn([timing(2.0, 3.0), timing(1.0, 1.5)], 0.2, None, math.nan, "it drifted")
+    m = told(turn, monkeypatch, mini)
+    for metric in METRICS:
+        missing = math.isnan(getattr(m, metric))
+        assert missing == (metric in m.reasons) != (metric in m.kind)
+        if metric in LATENCIES:
+            assert m.reasons[metric] == "it drifted"
+    assert m.memory_mib > 0
+    assert m.energy_mj > 0
+
+
+def test_the_reference_is_the_same_everywhere() -> None:
+    one, other = (reference_network(2).state_dict() for _ in range(2))
+    assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 class Spy(CellNetwork):
@@ -135,13 +182,14 @@ def test_networks_stay_as_they_are(runtime: str, mini: CellSpace) -> None:
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_description_says_how_it_was_measured(runtime: str) -> None:
     spec = quick(runtime, batch_size=64)
-    told = json.loads(json.dumps(make_device(spec).describe()))
-    assert told.items() >= spec.describe().items()
-    assert told["precision"] == "float32"
-    assert told["hardware_model"]
-    assert told["runtime_version"]
-    assert told["latency"]["quantile"] == 0.1
-    assert told["energy"]["kind"] in ("measured", "estimated")
+    said = json.loads(json.dumps(make_device(spec).describe()))
+    assert said.items() >= spec.describe().items()
+    assert said["precision"] == "float32"
+    assert said["hardware_model"]
+    assert said["runtime_version"]
+    assert said["latency"]["quantile"] == 0.1
+    assert said["latency"]["clock"] == said["clock"] == "cpu"
+    assert said["energy"]["kind"] in ("measured", "estimated")
 
 
 def test_memory_follows_the_batch(mini: CellSpace) -> None:

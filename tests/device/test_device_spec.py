@@ -43,6 +43,9 @@ def test_name_tells_devices_apart(values: dict[str, Any], name: str) -> None:
         ({"warm_up": 10**5000}, "warm_up must be at most 10,000, got an integer of 16610 bits"),
         ({"repeats": 10**6}, "repeats must be at most 100,000, got 1000000"),
         ({"seconds": 1e300}, "seconds must be at most 3,600, got 1e+300"),
+        ({"clock": "sun"}, "unknown clock of a device 'sun'"),
+        ({"clock": "cpu", "threads": 2}, "one thread on the cpu, not 2 threads; use clock wall"),
+        ({"clock": "cpu", "hardware": "cuda"}, "one thread on the cpu, not cuda; use clock wall"),
         ({"runtime": ["torch"]}, "unknown runtime of a device ['torch']"),
         ({"seconds": 0}, "seconds must be a number above 0, got 0"),
         ({"seconds": float("nan")}, "seconds must be a number above 0, got nan"),
@@ -53,6 +56,23 @@ def test_bad_values_are_named(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(NasbenchError) as error:
         DeviceSpec.from_dict(values)
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "clock"),
+    [
+        ({}, "cpu"),
+        ({"clock": "wall"}, "wall"),
+        ({"threads": 2}, "wall"),
+        ({"hardware": "cuda"}, "wall"),
+        ({"hardware": "mps"}, "wall"),
+    ],
+)
+def test_the_clock_that_counts(values: dict[str, Any], clock: str) -> None:
+    spec = DeviceSpec.from_dict(values)
+    assert spec.clock == clock
+    assert "wall" not in spec.name  # one device a runtime, not one a clock
+    assert "cpu-cpu" not in spec.name
 
 
 def test_description_reads_back() -> None:

@@ -12,6 +12,7 @@ import nasbench as nb
 from nasbench.report import Report, comparison_table, write_comparison, write_report
 from nasbench.report.figures import best_cells, cost_scatter, histogram
 from nasbench.report.judged import Judged
+from nasbench.report.latency import trust_table
 from nasbench.report.predictors import size_section
 from nasbench.report.text import amount_text, decimals, number_text
 from nasbench.surrogate import score_sizes
@@ -42,6 +43,30 @@ def write_small(path: Path, n: int, *, seeds: int = 1) -> Table:
         },
         devices={"toy": {}, "idle": {}},
     )
+
+
+def test_a_page_says_how_far_latencies_can_be_trusted(tmp_path: Path) -> None:
+    latency, every = np.linspace(1, 2, 8), {"kind": "measured"}
+    table = write_table(
+        tmp_path / "t.h5",
+        name="costs",
+        space=SPACE,
+        rows=SPACE.representatives[:8],
+        sharing="canonical",
+        recipes={},
+        datasets={
+            "device/quick/latency_ms": Dataset(latency, every),
+            "device/quick/latency_spread_ms": Dataset(latency / 20, every),
+            "device/quick/latency_undisturbed": Dataset(np.repeat([0.1, 1.0], 4), every),
+            "device/theirs/latency_ms": Dataset(latency, {"kind": "imported"}),
+        },
+        devices={"quick": {"clock": "cpu"}, "theirs": {}},
+    )
+    page = write_report(Report(table, None, {}, None), tmp_path / "page", "Costs").read_text()
+    (row,) = trust_table(table).rows  # type: ignore[union-attr]
+    assert row == ("quick", "cpu", "5.0 %", "–", "4 of 8", "0")
+    assert "How far latencies can be trusted" in page
+    assert "Spread of latency" in page
 
 
 @pytest.mark.parametrize(("n", "seeds"), [(1, 1), (3, 1), (3, 0)])

@@ -348,6 +348,10 @@ OTHER = {
         {"devices": {**DEVICES, "cpu": {"threads": 1, "runtime": "torch"}}},
         "device cpu is not the same in made-up and b: runtime is None and 'torch'",
     ),
+    "clock": (
+        {"devices": {**DEVICES, "cpu": {"threads": 1, "clock": "cpu"}}},
+        "cpu/latency_ms is by the wall clock in made-up and by the cpu clock in b",
+    ),
     "kind": (
         {"datasets": {"proxy/synflow": Dataset(np.zeros(65), {"kind": "imported"})}, "devices": {}},
         "proxy/synflow: kind is 'derived' in made-up and 'imported' in b",
