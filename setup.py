@@ -15,7 +15,7 @@ VARIANTS = X86 if platform.machine().lower() in ("x86_64", "amd64") else {"base"
 FOLDER = "nasbench/train/_native"
 HEADERS = (
     *("simd", "tensor", "memory", "convolution", "weights"),
-    *("pointwise", "layers", "head", "network"),
+    *("pointwise", "layers", "head", "network", "caller", "paths", "sharing"),
 )
 
 # Not Python modules but plain libraries, which ctypes loads; setuptools builds them all the same.

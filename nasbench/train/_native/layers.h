@@ -65,6 +65,7 @@ struct Branch {
   BatchNorm norm;
   bool normalized = false;
   bool adds = false;  // backward: to a gradient that is there already
+  int edge = -1;      // of the cell, by its place among the caller's; outside cells none
   Array z, pooled;
   Array passing;  // what z is in evaluation, where nothing reads it again
   Array packed, packed_back, sums;
@@ -73,6 +74,7 @@ struct Branch {
 struct Sum {
   Node* target;
   std::vector<std::unique_ptr<Branch>> branches;
+  std::vector<Branch*> live;  // those that run: all of them, unless a path was selected
 };
 
 // The sums of a network, its memory and its parameters, in the order in which PyTorch lists those
@@ -96,6 +98,8 @@ class Layers {
       strided_back_[stage] = transposed(strided_[stage]);
     }
     build(edges);
+    for (Sum& sum : sums_)
+      for (auto& b : sum.branches) sum.live.push_back(b.get());
   }
 
   size_t parameter_count() const { return parameters_.size(); }
@@ -177,7 +181,7 @@ class Layers {
     const size_t numbers = static_cast<size_t>(sizes_[0]) * sizes_[0] * spec_.inputs;
     images_ = arena_.take(chunks_ * numbers * LANES);
     Node* current = node(0);
-    sums_.push_back({current, {}});
+    sums_.push_back({current, {}, {}});
     Branch& stem = branch(sums_.back(), Kind::STEM, nullptr);
     stem.in = spec_.inputs;
     add_convolution(stem, *current, conv3_[0], nullptr);
@@ -188,7 +192,7 @@ class Layers {
     }
     Node* last = node(2);
     last->reads_relu = true;
-    sums_.push_back({last, {}});
+    sums_.push_back({last, {}, {}});
     add_norm(branch(sums_.back(), Kind::NORM, current));
     classifier_ = take(static_cast<size_t>(last->channels) * spec_.classes);
     bias_ = take(spec_.classes);
@@ -240,7 +244,7 @@ class Layers {
     for (int target = 1; target < spec_.nodes; target++) {
       Node* made = node(stage);
       nodes.push_back(made);
-      Sum sum{made, {}};
+      Sum sum{made, {}, {}};
       for (int e = 0; e < spec_.edges; e++) {
         if (edges[e].target != target) continue;
         Node* source = nodes[edges[e].source];
@@ -261,6 +265,7 @@ class Layers {
                           wide ? &conv3_back_[stage] : &conv1_back_[stage]);
           add_norm(b);
         }
+        sum.branches.back()->edge = e;
       }
       sums_.push_back(std::move(sum));
     }
@@ -269,12 +274,12 @@ class Layers {
 
   Node* build_reduction(Node* input, int stage) {
     Node* inner = node(stage);
-    sums_.push_back({inner, {}});
+    sums_.push_back({inner, {}, {}});
     Branch& a = branch(sums_.back(), Kind::CONVOLUTION, input);
     add_convolution(a, *inner, strided_[stage], &strided_back_[stage]);
     add_norm(a);
     Node* made = node(stage);
-    sums_.push_back({made, {}});
+    sums_.push_back({made, {}, {}});
     Branch& b = branch(sums_.back(), Kind::CONVOLUTION, inner);
     add_convolution(b, *made, conv3_[stage], &conv3_back_[stage]);
     add_norm(b);

@@ -33,12 +33,7 @@ class Network : public Layers {
   // `labels` are the images', `smoothing` the share of the target spread over all classes.
   void pass(const int32_t* labels, int n, bool training, float smoothing, double* loss,
             int* correct) {
-    n_ = n;
-    used_ = (n + LANES - 1) / LANES;
-    for (int i = 0; i < LANES; i++)
-      mask_.data()[i] = (used_ - 1) * LANES + i < n ? 1.0f : 0.0f;
-    if (!packed_) pack_all();
-    for (auto& sum : sums_) forward(sum, training);
+    look(n, training);
     head_.answer(&parameters_[classifier_], &parameters_[bias_], labels, n, smoothing, loss,
                  correct);
     if (!training) return;
@@ -55,13 +50,29 @@ class Network : public Layers {
     packed_ = false;
   }
 
+ protected:
+  // Forward all sums of a batch of n images.
+  void look(int n, bool training) {
+    n_ = n;
+    used_ = (n + LANES - 1) / LANES;
+    for (int i = 0; i < LANES; i++)
+      mask_.data()[i] = (used_ - 1) * LANES + i < n ? 1.0f : 0.0f;
+    if (!packed_) pack_all();
+    for (auto& sum : sums_) forward(sum, training);
+  }
+
+  static constexpr float SHARE = 0.1f;  // of a batch in the running statistics
+  float share_ = SHARE;
+  Head head_;
+  bool packed_ = false;
+
  private:
   // Which lanes of a chunk hold images; null where all do.
   const float* mask(int k) const { return k == used_ - 1 && n_ % LANES ? mask_.data() : nullptr; }
 
   void pack_all() {
     for (auto& sum : sums_)
-      for (auto& b : sum.branches)
+      for (Branch* b : sum.live)
         if (b->geometry) {
           const float* w = &parameters_[b->weights];
           pack(w, b->out, b->in, b->taps, false, b->packed.data());
@@ -91,20 +102,20 @@ class Network : public Layers {
   void forward(Sum& sum, bool training) {
     const Node& target = *sum.target;
     for (int k = 0; k < used_ && training; k++)
-      for (auto& b : sum.branches) {
+      for (Branch* b : sum.live) {
         if (b->geometry) compute(*b, target, k, {0, target.size}, training);
         if (b->normalized)
           add_moments(*b, output_of(*b, training) + k * target.chunk(), target.pixels(), k);
       }
     shift_.assign(target.channels, 0);
-    for (auto& b : sum.branches) {
+    for (Branch* b : sum.live) {
       if (b->normalized) normalize(b->norm, static_cast<double>(n_) * target.pixels(), training);
       const float* shift = shift_of(*b);
       for (int c = 0; shift && c < target.channels; c++) shift_[c] += shift[c];
     }
     for (int k = used_ - 1; k >= 0; k--) {
       terms_.clear();
-      for (auto& b : sum.branches) add_term(*b, k * target.chunk(), training);
+      for (Branch* b : sum.live) add_term(*b, k * target.chunk(), training);
       finish_chunk(sum, k, training);
     }
     sum.target->has_gradient = false;
@@ -118,7 +129,7 @@ class Network : public Layers {
     const int rows = std::max(1, static_cast<int>(STRIP / row));
     for (int begin = 0; begin < target.size; begin += rows) {
       const int end = std::min(begin + rows, target.size);
-      for (auto& b : sum.branches)
+      for (Branch* b : sum.live)
         if (!(b->geometry && training)) compute(*b, target, k, {begin, end}, training);
       sum_terms(terms_, shift_.data(), target.pixels(), target.channels, begin * target.size,
                 end * target.size, target.reads_x ? target.x.data() + k * target.chunk() : nullptr,
@@ -176,9 +187,9 @@ class Network : public Layers {
         if (variance < 0) variance = 0;
         norm.mean[c] = static_cast<float>(norm.pivot[c] + off);
         norm.inverse[c] = static_cast<float>(1 / std::sqrt(variance + 1e-5));
-        norm.running_mean[c] += 0.1f * (norm.mean[c] - norm.running_mean[c]);
+        norm.running_mean[c] += share_ * (norm.mean[c] - norm.running_mean[c]);
         const float unbiased = static_cast<float>(variance * n / (n - 1));
-        norm.running_variance[c] += 0.1f * (unbiased - norm.running_variance[c]);
+        norm.running_variance[c] += share_ * (unbiased - norm.running_variance[c]);
       }
       norm.scale[c] = gamma[c] * (training ? norm.inverse[c]
                                            : 1 / std::sqrt(norm.running_variance[c] + 1e-5f));
@@ -190,7 +201,7 @@ class Network : public Layers {
   void backward(Sum& sum) {
     Node& target = *sum.target;
     if (!target.has_gradient) return;  // nothing reads it
-    for (auto& b : sum.branches) {
+    for (Branch* b : sum.live) {
       if (b->sums.data()) b->sums.clear();
       b->norm.first.assign(b->out, 0);
       b->norm.second.assign(b->out, 0);
@@ -199,10 +210,10 @@ class Network : public Layers {
       b->source->has_gradient = true;
     }
     for (int k = used_ - 1; k >= 0; k--)
-      for (auto& b : sum.branches) add_slopes(*b, target, k);
-    for (auto& b : sum.branches) finish_slopes(*b, target);
+      for (Branch* b : sum.live) add_slopes(*b, target, k);
+    for (Branch* b : sum.live) finish_slopes(*b, target);
     // Branches of a sum have different sources: their order does not matter.
-    for (auto& b : sum.branches) {
+    for (Branch* b : sum.live) {
       if (!b->plan.whole) continue;
       for (int k = 0; k < used_; k++) pass_back(*b, target, k);
       const float* dz = b->normalized ? slope_.data() : target.gradient.data();
@@ -210,9 +221,9 @@ class Network : public Layers {
                             &gradients_[b->weights]);
     }
     for (int k = 0; k < used_; k++)
-      for (auto& b : sum.branches)
+      for (Branch* b : sum.live)
         if (!b->plan.whole) pass_back(*b, target, k);
-    for (auto& b : sum.branches)
+    for (Branch* b : sum.live)
       if (b->sums.data())
         finish_weight_gradient(b->sums.data(), b->in, b->out, b->taps, &gradients_[b->weights]);
   }
@@ -277,12 +288,10 @@ class Network : public Layers {
     else convolve<Store::GATE>(dz, b.out, to, b.in, w, *b.back, all, gate);
   }
 
-  Head head_;
   Array mask_, slope_, wide_slope_;
   std::vector<float> velocity_;
   std::vector<float> zeros_, ones_;  // by channel
   std::vector<Term> terms_;
   std::vector<float> shift_;
   int used_ = 0, n_ = 0;
-  bool packed_ = false;
 };
