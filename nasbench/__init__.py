@@ -24,6 +24,7 @@ __all__ = [
     "compare",
     "load",
     "network",
+    "search",
     "space",
     "task",
 ]
@@ -31,11 +32,15 @@ __all__ = [
 if TYPE_CHECKING:
     from nasbench.errors import NasbenchError
     from nasbench.network import network
+    from nasbench.search.call import search_once as search
     from nasbench.search.comparisons import compare
     from nasbench.space import get as space
     from nasbench.table import Table, load
     from nasbench.task import get as task
     from nasbench.train import Recipe
+
+_ROOMS = ("network", "search", "space", "task")
+"""Rooms that can be called, see `nasbench._callable`."""
 
 _HOMES = {
     "NasbenchError": "nasbench.errors",
@@ -47,7 +52,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("network", "space", "task"):  # rooms that can be called; see nasbench._callable
+    if name in _ROOMS:
         return import_module(f"nasbench.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)

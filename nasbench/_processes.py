@@ -9,11 +9,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process, util
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
+from typing import Any
 
 __all__ = [
     "cores",
     "deaf_to_ctrl_c",
     "end_on_ctrl_c",
+    "fresh_context",
     "leave_threads_behind",
     "leave_with_parent",
     "memory",
@@ -31,6 +35,34 @@ def memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return 0
+
+
+class FreshProcess(SpawnProcess):
+    """A process that begins with an empty program, not with that of the user.
+
+    Python runs the script of a parent again in each process that it spawns: one that is not
+    written for that would begin its work anew there, and standard input cannot be read twice.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802 (Python's name)
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = main
+
+
+class FreshContext(SpawnContext):
+    """Begins a `FreshProcess` where Python's own would spawn one."""
+
+    Process = FreshProcess
+
+
+def fresh_context() -> FreshContext:
+    """How processes begin here: as new interpreters; a fork would copy half of the threads."""
+    return FreshContext()
 
 
 def leave_with_parent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,6 +31,15 @@ def _quick_models() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _in_one_process_and_silent() -> Iterator[None]:
+    """Comparisons begin no process unless they are asked to, and slow work says nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nasbench.search.comparisons.cores", lambda: 1)
+        patch.setattr("nasbench._progress.FIRST", math.inf)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _real_models(request: pytest.FixtureRequest) -> Iterator[None]:
     """The predictor as users have it, for tests that ask whether it learns."""
@@ -43,7 +53,7 @@ def _real_models(request: pytest.FixtureRequest) -> Iterator[None]:
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers are forks of a process that has imported all, where how they begin is not asked."""
     for room in ("building.executor", "search.workers"):
-        monkeypatch.setattr(f"nasbench.{room}.get_context", lambda how: zygote.CONTEXT)
+        monkeypatch.setattr(f"nasbench.{room}.fresh_context", lambda: zygote.CONTEXT)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """From a recipe to a table: plan, journal, executors, assembly."""
 
 from nasbench.building.builder import assemble_shards, build, train_shard
+from nasbench.building.call import spec_from
 from nasbench.building.designs import DESIGNS, Sampling
 from nasbench.building.partial import PartlyTrained, build_sample
 from nasbench.building.shard import Shard
@@ -16,5 +17,6 @@ __all__ = [
     "build",
     "build_sample",
     "read_spec",
+    "spec_from",
     "train_shard",
 ]

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_context
 from typing import Any, NamedTuple, TypeVar
 
-from nasbench._processes import cores, deaf_to_ctrl_c, leave_with_parent
+from nasbench._processes import cores, deaf_to_ctrl_c, fresh_context, leave_with_parent
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.train.engine import make_trainer
@@ -86,8 +85,7 @@ def in_processes(
         opened_with: what it is called with.
         what: the processes do, in one word.
     """
-    context = get_context("spawn")  # a fork would copy half of torch's threads
-    with ProcessPoolExecutor(processes, context, opening, opened_with) as pool:
+    with ProcessPoolExecutor(processes, fresh_context(), opening, opened_with) as pool:
         waiting: dict[Future[Done], Job] = {}
         todo = iter(jobs)
         try:

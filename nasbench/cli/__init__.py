@@ -32,6 +32,7 @@ from nasbench.cli import (
     tasks,
     transfer,
 )
+from nasbench.cli.common import listen
 from nasbench.errors import NasbenchError
 
 __all__ = ["app", "main"]
@@ -86,13 +87,6 @@ for room in (
     room.register(app)
 
 
-class _OnStderr(logging.Handler):
-    """What the package has to say by the way: a line on stderr, as errors are."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        print(f"nasbench: {record.getMessage()}", file=sys.stderr)
-
-
 def _say(sentence: str) -> None:
     """One line on stderr, whatever a stranger's file put into it."""
     line = printable(f"nasbench: {sentence}")
@@ -111,9 +105,7 @@ def _keep_to_ourselves() -> None:
 
 def main() -> None:
     """Run the command line; bad input is one sentence on stderr and exit status 2."""
-    logger = logging.getLogger("nasbench")
-    if not any(isinstance(handler, _OnStderr) for handler in logger.handlers):
-        logger.addHandler(_OnStderr())
+    listen()
     _keep_to_ourselves()
     try:
         status = app(standalone_mode=False)

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import typer
 
 from nasbench._files import check_folder, check_out, read_text
 from nasbench._limits import MOST_RUNS
 from nasbench._names import printable
+from nasbench._progress import shown as progress
 from nasbench.errors import BadValue, NasbenchError
 
 __all__ = [
     "Json",
-    "Tell",
     "complete_proxy",
     "emit",
     "file_option",
     "folder_option",
+    "listen",
     "parse_seeds",
     "parse_settings",
     "progress",
@@ -36,50 +38,25 @@ __all__ = [
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
+class _OnStderr(logging.Handler):
+    """What the package has to say by the way: a line on stderr, as errors are."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(printable(f"nasbench: {record.getMessage()}"), file=sys.stderr)
+
+
+def listen() -> None:
+    """Have what the package says by the way on stderr, in this process."""
+    logger = logging.getLogger("nasbench")
+    if not any(isinstance(handler, _OnStderr) for handler in logger.handlers):
+        logger.addHandler(_OnStderr())
+
+
 def complete_proxy(incomplete: str) -> list[str]:
     """Proxies that can be computed."""
     from nasbench.proxy import names
 
     return [name for name in names() if name.startswith(incomplete)]
-
-
-class Tell(Protocol):
-    """Told what is being done, how much of it is done, and how much there is."""
-
-    def __call__(self, what: str, done: int, total: int) -> None: ...
-
-
-@contextmanager
-def progress() -> Iterator[Tell]:
-    """Progress bars with the time left on stderr, one for each thing done; none off a terminal."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        known: dict[str, Any] = {}
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in known:
-                known[what] = bars.add_task(what, total=total)
-            bars.update(known[what], completed=done, total=total)
-
-        yield tell
 
 
 def emit(document: Mapping[str, Any], as_json: bool, text: str) -> None:

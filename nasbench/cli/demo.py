@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench._processes import cores
-from nasbench.cli.common import Json, Tell, emit, folder_option, progress, say_engine
+from nasbench.cli.common import Json, emit, folder_option, progress, say_engine
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
+    from nasbench._progress import Progress
     from nasbench.building import BuildSpec
     from nasbench.report import Section
     from nasbench.table import Table
@@ -91,7 +92,7 @@ def _with_devices_at_hand(spec: BuildSpec) -> BuildSpec:
     return replace(spec, devices=tuple(found))
 
 
-def _search_trainer(spec: BuildSpec, table: Table, out: Path, tell: Tell) -> Section:
+def _search_trainer(spec: BuildSpec, table: Table, out: Path, tell: Progress) -> Section:
     """The same search on the trainer and on the table, side by side."""
     from nasbench.report import Section, TextTable
     from nasbench.search import Budget, Goal, RunSpec, TableOracle, TrainerOracle, search

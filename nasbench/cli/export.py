@@ -12,7 +12,6 @@ from nasbench._limits import LARGEST_SEED
 from nasbench._words import counted
 from nasbench.cli.common import Json, emit, file_option, progress, rows
 from nasbench.cli.make import Hardware, complete_recipe
-from nasbench.cli.tasks import read_recipe
 from nasbench.errors import BadValue
 
 if TYPE_CHECKING:
@@ -74,6 +73,7 @@ def export(
 def _chosen(
     words: list[str], recipe: str | None, name: str | None, seed: int | None, hardware: str
 ) -> Chosen:
+    from nasbench.building import spec_from
     from nasbench.building.exporting import choose_in_recipe, choose_in_table
     from nasbench.table import load
 
@@ -86,12 +86,12 @@ def _chosen(
     if len(words) == 2:
         table = load(words[0])
         index = table.space.parse(words[1])
-        beside = None if recipe is None else read_recipe(recipe)
+        beside = None if recipe is None else spec_from(recipe)
         task, space = (None, None) if beside is None else (beside.task, beside.space)
         return choose_in_table(
             table, index, recipe=name, seed=seed, task=task, space=space, hardware=hardware
         )
-    spec = read_recipe(str(recipe))
+    spec = spec_from(str(recipe))
     index = spec.space.parse(words[0])
     return choose_in_recipe(spec, index, recipe=name, seed=seed or 0, hardware=hardware)
 

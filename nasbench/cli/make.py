@@ -20,7 +20,7 @@ from nasbench.cli.common import (
     say_engine,
 )
 from nasbench.cli.sample import By, Complete, Design, Sample, SampleSeed, emit_sample, sampling_of
-from nasbench.cli.tasks import read_recipe, task_rows
+from nasbench.cli.tasks import task_rows
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
@@ -80,11 +80,11 @@ def build(
     Examples: `nasbench build nb201-mini-fashion16 --out mini.h5`, and with a part of the
     trainings `nasbench build nb201-mini-fashion16 --out mini.h5 --sample 30 --complete`
     """
-    from nasbench.building import Shard, build_sample, train_shard
+    from nasbench.building import Shard, build_sample, spec_from, train_shard
     from nasbench.building import build as run_build
 
     part = None if shard is None else Shard.parse(shard)
-    spec = read_recipe(recipe)
+    spec = spec_from(recipe)
     sampling = sampling_of(spec, sample, complete, design, by, seed)
     if sampling is not None and part is not None:
         raise NasbenchError("a sample is chosen and trained by one command: --sample or --shard")
@@ -218,9 +218,9 @@ def assemble(recipe: RecipeArgument, out: Out, as_json: Json = False) -> None:
 
     Example: `nasbench assemble nb201-mini-fashion16 --out mini.h5`
     """
-    from nasbench.building import assemble_shards
+    from nasbench.building import assemble_shards, spec_from
 
-    spec = read_recipe(recipe)
+    spec = spec_from(recipe)
     with progress() as tell:
         table = assemble_shards(spec, out, progress=tell)
     _emit_table(table, as_json)

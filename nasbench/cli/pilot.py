@@ -13,7 +13,6 @@ from nasbench._limits import LARGEST_SEED, MOST_COUNTED, MOST_PROCESSES
 from nasbench.cli.common import Json, emit, file_option, progress, say_engine
 from nasbench.cli.look import complete_table
 from nasbench.cli.make import Engine, Hardware, RecipeArgument
-from nasbench.cli.tasks import read_recipe
 from nasbench.errors import NasbenchError
 
 __all__ = ["register"]
@@ -64,6 +63,7 @@ def pilot(
     """
     from dataclasses import replace
 
+    from nasbench.building import spec_from
     from nasbench.building.judgement import Reference, write_judgement
     from nasbench.building.pilot import pilot as run_pilot
     from nasbench.building.recommend import judge
@@ -72,7 +72,7 @@ def pilot(
 
     seconds = _seconds(budget)
     new = not out.exists()
-    spec = read_recipe(recipe)
+    spec = spec_from(recipe)
     if seeds is not None:
         spec = replace(spec, seeds=tuple(range(seeds)))
     compared = None

@@ -19,7 +19,6 @@ from nasbench.cli.common import (
 )
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.cli.make import Hardware, Out, RecipeArgument
-from nasbench.cli.tasks import read_recipe
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
@@ -109,12 +108,13 @@ def score(
     """
     import numpy as np
 
+    from nasbench.building import spec_from
     from nasbench.building.proxies import Scoring, score_table
     from nasbench.proxy import names
     from nasbench.table import load
 
     asked = tuple(dict.fromkeys(split(chosen))) if chosen is not None else names()
-    spec = read_recipe(recipe)
+    spec = spec_from(recipe)
     with progress() as tell:
         written = score_table(
             spec,

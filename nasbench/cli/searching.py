@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from nasbench._limits import LARGEST_SEED
-from nasbench._words import counted
 from nasbench.cli.common import (
     Json,
     emit,
     file_option,
+    listen,
     parse_settings,
-    progress,
     rows,
     say_engine,
 )
@@ -27,16 +26,6 @@ from nasbench.cli.protocol import (
     with_protocol,
 )
 from nasbench.cli.strategies import complete_strategy
-from nasbench.cli.tasks import read_recipe
-from nasbench.errors import BadValue, NasbenchError, unknown
-
-if TYPE_CHECKING:
-    from nasbench.building import BuildSpec
-    from nasbench.search import Evaluation, Goal, Oracle, SearchProtocol
-    from nasbench.surrogate import Surrogate as Fitted
-    from nasbench.table import Table as Tabular
-
-    Source = Tabular | Fitted | BuildSpec
 
 __all__ = ["register"]
 
@@ -105,152 +94,26 @@ def _search(
     isolate: bool,
     options: ProtocolOptions,
 ) -> Found:
-    from nasbench.search import search as run_search
-    from nasbench.search.catalog import cautions
-    from nasbench.search.oracle import ListedOracle
-    from nasbench.search.setting import directed
-    from nasbench.table import Table as Tabular
+    from nasbench.search.call import open_source, search_once
+    from nasbench.search.telling import rows_of
 
-    source = _source(*sources)
-    protocol = options.protocol([strategy], {strategy: own}, source.space)
-    if isinstance(source, Tabular):
-        protocol = directed(protocol, source)
-    oracle = _oracle(source, protocol)
-    spec = protocol.spec(strategy, seed, oracle)
-    goal = spec.goal
-    for caution in cautions([strategy], goal) if goal.objectives else ():
-        typer.echo(f"nasbench: {caution}", err=True)
-    with progress() as tell:
-        done = 0
-
-        def count(_: object) -> None:
-            nonlocal done
-            done += 1
-            tell("searching", done, protocol.budget_evaluations or done)
-
-        run = run_search(spec, oracle, journal=out, progress=count, isolate=isolate)
-    if not run.evaluations:
-        raise NasbenchError("no evaluation ended within the budget: give a larger one")
-    trace = run.trace()
-    incumbents = trace.incumbents()
-    best = int(incumbents[-1])
-    if best < 0:
-        raise NasbenchError(
-            "nothing was found: every training diverged or every architecture broke a limit"
-        )
-    shown_of = run.evaluations[int((incumbents == best).argmax())].outcome.values
-    values = {name: shown_of[name] for name in goal.metrics}
-    simulated = float(trace.finished[-1])
-    trained = int(trace.end("epochs"))
-    untimed = isinstance(oracle, ListedOracle) and not oracle.timed
-    distinct = len({oracle.key(e.query.architecture) for e in run.evaluations})
-    document: dict[str, Any] = {
-        "spec": spec.describe(oracle),
-        "ended": run.ended,
-        "evaluations": trace.evaluations,
-        "distinct": distinct,
-        "trained_epochs": trained,
-        "simulated_seconds": None if untimed else simulated,
-        "incumbent": best,
-        "string": oracle.space.string(best),
-        **values,
-    }
-    shown = [
-        ("strategy", f"{strategy}, seed {seed}"),
-        ("goal", f"{goal.metric}, {'more' if goal.maximize else 'less'} is better"),
-        (
-            "evaluations",
-            f"{trace.evaluations} paid, {distinct} distinct architectures; "
-            f"{_ENDED.get(run.ended, f'it ended: {run.ended}')}",
-        ),
-        ("trained", _trainings(trained, oracle)),
-        ("simulated", UNTIMED if untimed else _seconds(simulated)),
-        ("best", f"{best} = {document['string']}"),
-        *((name, f"{value:.6g}") for name, value in values.items()),
-    ]
-    if goal.objectives:
-        front = sorted(run.front(), key=lambda e: goal.rewards(e.outcome), reverse=True)
-        document["front"] = [_point(e, goal, oracle) for e in front]
-        for point in document["front"]:
-            numbers = ", ".join(f"{point[of.metric]:.6g}" for of in goal.every_objective)
-            shown.append(("front", f"{numbers}: {point['architecture']} = {point['string']}"))
-    return document, shown
-
-
-UNTIMED = "unknown: there are no training times (assume them by --seconds-per-epoch)"
-
-
-def _seconds(simulated: float) -> str:
-    return f"{simulated:,.1f} s" if simulated >= 10 else f"{simulated:.3g} s"
-
-
-def _trainings(epochs: int, oracle: Oracle) -> str:
-    """Epochs that were trained, in whole trainings."""
-    from nasbench.search.oracle import COSTS_ALONE
-
-    if oracle.fidelities[0].recipe == COSTS_ALONE:
-        return "nothing: the table holds costs alone"
-    whole = oracle.fidelities[0].epochs
-    return f"{counted(epochs, 'epoch')}, {epochs / whole:.4g} whole trainings of {whole}"
-
-
-_ENDED = {
-    "epochs": "the budget in epochs is spent",
-    "evaluations": "the budget in evaluations is spent",
-    "seconds": "the budget in seconds is spent",
-}
-"""What the phrases say that name a budget."""
-
-
-def _point(evaluation: Evaluation, goal: Goal, oracle: Oracle) -> dict[str, Any]:
-    """A point of a front, with what it is worth in each objective."""
-    architecture = int(evaluation.query.architecture)
-    return {
-        "architecture": architecture,
-        "string": oracle.space.string(architecture),
-        **{of.metric: evaluation.outcome.values[of.metric] for of in goal.every_objective},
-    }
-
-
-def _source(table: str | None, surrogate: Path | None, train: str | None) -> Source:
-    """What is searched on, opened."""
-    if sum(given is not None for given in (table, surrogate, train)) != 1:
-        raise BadValue("name one of --table, --surrogate and --train to search on")
-    if table is not None:
-        from nasbench.table import load
-
-        return load(table)
-    if surrogate is not None:
-        from nasbench.surrogate import Surrogate
-
-        return Surrogate.load(surrogate)
-
-    return read_recipe(str(train))
-
-
-def _oracle(source: Source, protocol: SearchProtocol) -> Oracle:
-    from nasbench.search import SurrogateOracle, TableOracle, TrainerOracle
-    from nasbench.surrogate import Surrogate as Fitted
-    from nasbench.table import Table as Tabular
-
-    if isinstance(source, Tabular):
-        return TableOracle(
-            source,
-            recipe=protocol.search_recipe,
-            costs=protocol.goal().metrics,
-            training_seed=protocol.training_seed,
-            cost_model=protocol.cost_model,
-        )
-    if protocol.cost_model:
-        raise BadValue("--seconds-per-epoch is for a search on a --table")
-    if isinstance(source, Fitted):
-        return SurrogateOracle(source, training_seed=protocol.training_seed)
-    name = protocol.search_recipe or next(iter(source.recipes))
-    if name not in source.recipes:
-        raise unknown("recipe", name, source.recipes)
-    seeds = source.seeds if protocol.training_seed is None else (protocol.training_seed,)
-    say_engine("auto")
-    return TrainerOracle(source.space, source.task, name, source.recipes[name], seeds=seeds)
+    listen()  # this may be a process of its own
+    table, surrogate, train = sources
+    source = open_source(table, surrogate, train)
+    if train is not None:
+        say_engine("auto")
+    opened: Any = source  # which of the three it is, the options say
+    run = search_once(
+        strategy,
+        opened if table is not None else None,
+        options.protocol([strategy], {strategy: own}, source.space),
+        surrogate=opened if surrogate is not None else None,
+        train=opened if train is not None else None,
+        seed=seed,
+        out=out,
+        isolate=isolate,
+    )
+    return run.describe(), rows_of(run)
 
 
 def register(app: typer.Typer) -> None:

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench._names import printable
 from nasbench.cli.common import Json, emit, rows
 from nasbench.errors import BadValue
 
 if TYPE_CHECKING:
-    from nasbench.building import BuildSpec
     from nasbench.task import Task
 
-__all__ = ["complete_task", "read_recipe", "register", "task_rows"]
+__all__ = ["complete_task", "register", "task_rows"]
 
 _CLASSES = 12
 """Names that a line has room for."""
@@ -30,17 +28,6 @@ def complete_task(incomplete: str) -> list[str]:
     from nasbench.task import names
 
     return [name for name in names() if name.startswith(incomplete)]
-
-
-def read_recipe(recipe: str) -> BuildSpec:
-    """A build recipe, by its file or name; what of its task was not read goes to stderr, once."""
-    from nasbench.building import read_spec
-    from nasbench.table import recipe_path
-
-    spec = read_spec(recipe_path(recipe))
-    for note in spec.task.notes:
-        typer.echo(printable(f"nasbench: task {spec.task.name}: {note}"), err=True)
-    return spec
 
 
 def _names(names: Sequence[str]) -> str:

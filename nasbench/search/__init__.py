@@ -1,6 +1,8 @@
 """What searches: the strategy's contract, oracles, the clock, runs and their comparison."""
 
+from nasbench._callable import make_callable
 from nasbench.search.adapters import OptunaObjective, make_env
+from nasbench.search.call import search_once
 from nasbench.search.catalog import StrategyInfo, strategy_info
 from nasbench.search.clock import Clock
 from nasbench.search.comparison import Comparison
@@ -61,6 +63,7 @@ __all__ = [
     "make_env",
     "make_strategy",
     "search",
+    "search_once",
     "strategy_class",
     "strategy_info",
     "strategy_names",
@@ -68,3 +71,5 @@ __all__ = [
 
 Target = SoftTarget
 """The name under which scripts know it; `nasbench.task.Target` is what a task's examples have."""
+
+make_callable(__name__, search_once)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasbench.search.goal import Goal
-from nasbench.search.strategy import is_loaded, is_ours, strategy_class
+from nasbench.search.strategy import is_known, is_loaded, is_ours, strategy_class
 
-__all__ = ["REQUIRED", "StrategyInfo", "cautions", "strategy_info"]
+__all__ = ["REQUIRED", "StrategyInfo", "cautions", "parameters_of", "strategy_info"]
 
 REQUIRED = "required"
 """Stands for the default of a parameter that has none."""
@@ -59,6 +59,17 @@ def strategy_info(name: str) -> StrategyInfo:
         bool(getattr(cls, "multi_fidelity", False)),
         bool(getattr(cls, "several_objectives", False)),
     )
+
+
+def parameters_of(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A strategy's own parameters as it runs with these: the others are as they are by default.
+
+    Example:
+        >>> parameters_of("hyperband", {"eta": 4})
+        {'eta': 4, 'min_epochs': 1}
+    """
+    known = strategy_info(name).parameters if is_known(name) else {}
+    return {**known, **given}
 
 
 def cautions(strategies: Sequence[str], goal: Goal) -> tuple[str, ...]:

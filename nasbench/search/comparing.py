@@ -14,14 +14,22 @@ from nasbench._limits import MOST_PROCESSES
 from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
 from nasbench.search.catalog import cautions
 from nasbench.search.comparison import Comparison
+from nasbench.search.given import given_strategy
 from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import ListedOracle, Oracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.repeating import check_same, fresh_run
 from nasbench.search.setting import Setting, header_of
-from nasbench.search.strategy import check_name, importable, is_ours, strategy_class
+from nasbench.search.strategy import (
+    AnyStrategy,
+    check_name,
+    importable,
+    is_ours,
+    names_of,
+    strategy_class,
+)
 from nasbench.search.trace import KeptTraces, Trace
-from nasbench.search.workers import Workers, can_start
+from nasbench.search.workers import Workers
 from nasbench.stats import hypervolume
 from nasbench.table import Table, load
 
@@ -35,7 +43,7 @@ Progress = Callable[[int, int], None]
 
 def compare_on(
     table: Table,
-    strategies: Sequence[str],
+    strategies: Sequence[AnyStrategy],
     protocol: SearchProtocol,
     *,
     seeds: Iterable[int],
@@ -48,7 +56,7 @@ def compare_on(
 
     Whatever is wrong with the names, the protocol or the files is refused before the first run.
     """
-    names = list(dict.fromkeys(strategies))
+    names = names_of(strategies)
     numbers = list(dict.fromkeys(int(seed) for seed in seeds))
     _check_runs(names, numbers, protocol, processes)
     if not isolate:
@@ -68,10 +76,13 @@ def compare_on(
     if not side_by_side:
         # One beside this process is as good, and a stranger's code may end it.
         apart = bool(first) and all(map(importable, names)) and not isolate
-        processes = int(apart and can_start())
-    with Workers(setting, oracle, processes, isolate) as workers, ExitStack() as opened:
+        processes = int(apart)
+    code = {name: given.code for name in names if (given := given_strategy(name))}
+    with Workers(setting, oracle, processes, names, isolate) as workers, ExitStack() as opened:
         kept = {
-            name: opened.enter_context(closing(_kept_runs(setting, oracle, name, out)))
+            name: opened.enter_context(
+                closing(_kept_runs(setting, oracle, name, out, code.get(name)))
+            )
             for name in names
             if out and name not in broken
         }
@@ -95,15 +106,18 @@ def compare_on(
             kept[name].settle()
     if not traces:
         raise NasbenchError("; ".join(broken.values()))
+    here = [name for name in traces if not importable(name)]
     if out:
         described = {
             "setting": setting.to_json(out),
             "strategies": list(traces),
             "seeds": numbers,
             "broken": broken,
+            **({"code": code} if code else {}),
+            **({"here": here} if here else {}),
         }
         write_json(out / "comparison.json", described)
-    return Comparison(table, setting, traces, broken, oracle)
+    return Comparison(table, setting, traces, broken, oracle, here)
 
 
 def _check_runs(
@@ -183,8 +197,10 @@ def _of(table: Table) -> str:
     return f"{table.name} of {table.space.name}"
 
 
-def _kept_runs(setting: Setting, oracle: Oracle, strategy: str, out: Path) -> KeptTraces:
-    header = header_of(setting, strategy, oracle)
+def _kept_runs(
+    setting: Setting, oracle: Oracle, strategy: str, out: Path, code: str | None
+) -> KeptTraces:
+    header = header_of(setting, strategy, oracle, code)
     return KeptTraces(out / "runs" / f"{strategy}.jsonl", header, oracle)
 
 

@@ -22,7 +22,7 @@ from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import Oracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.setting import Setting, header_of
-from nasbench.search.strategy import strategy_names
+from nasbench.search.strategy import is_known
 from nasbench.search.summary import summary_of
 from nasbench.search.trace import Trace, read_traces
 from nasbench.stats import (
@@ -40,6 +40,12 @@ WITHIN = (0.5, 0.2, 0.1)
 """Points of validation accuracy within which a search is said to have reached the optimum."""
 
 
+HERE = (
+    "{} ran in the calling process, since no other can import what a notebook, a script or "
+    "standard input defines: that its seed alone decides what it asks was tried there only"
+)
+
+
 class Comparison:
     """Runs of several strategies, and what their incumbents are worth.
 
@@ -53,6 +59,8 @@ class Comparison:
         traces: for each strategy its runs, in the order of the seeds.
         broken: strategies that do not keep their contract, which have no runs here, and what
             each did, in a sentence.
+        here: strategies that no other process can import: this one ran them, and whether they
+            ask the same for the same seed was tried in it alone.
     """
 
     def __init__(
@@ -62,7 +70,9 @@ class Comparison:
         traces: Mapping[str, Sequence[Trace]],
         broken: Mapping[str, str] | None = None,
         oracle: Oracle | None = None,
+        here: Sequence[str] = (),
     ) -> None:
+        self.here = tuple(here)
         self.broken = broken or {}
         self._opened = oracle
         self.table = table
@@ -84,19 +94,20 @@ class Comparison:
         kept = read_json(path, "comparison")
         try:
             names, seeds, broken = _kept_runs(kept)
+            code, here = _kept_code(kept)
             setting = Setting.from_json(kept["setting"], folder)
             table = Table(setting.table)
             oracle = setting.oracle(table)
             traces = {}
             for name in names:
                 runs = folder / "runs" / f"{name}.jsonl"
-                found = read_traces(runs, header_of(setting, name, oracle), oracle)
+                found = read_traces(runs, header_of(setting, name, oracle, code.get(name)), oracle)
                 traces[name] = [found[seed] for seed in seeds]
         except NasbenchError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise DamagedFile(f"the comparison in {folder} is not finished or damaged") from error
-        return cls(table, setting, traces, broken, oracle)
+        return cls(table, setting, traces, broken, oracle, here)
 
     @property
     def protocol(self) -> SearchProtocol:
@@ -121,8 +132,13 @@ class Comparison:
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """Sentences that were known before the first run and help to read the numbers."""
-        names = [name for name in self.traces if name in strategy_names()]
-        return (*cautions(names, self.goal), *self.lookup.check(self.oracle, self.also.values()))
+        names = [name for name in self.traces if is_known(name)]
+        here = (HERE.format(", ".join(self.here)),) if self.here else ()
+        return (
+            *here,
+            *cautions(names, self.goal),
+            *self.lookup.check(self.oracle, self.also.values()),
+        )
 
     @cached_property
     def goal(self) -> Goal:
@@ -346,3 +362,11 @@ def _kept_runs(kept: Any) -> tuple[list[str], list[int], dict[str, str]]:
     if set(map(type, [*names, *broken, *broken.values()])) != {str}:
         raise ValueError
     return names, [integer(seed) for seed in seeds], broken
+
+
+def _kept_code(kept: Any) -> tuple[dict[str, str], list[str]]:
+    """The hashes of strategies that were given as classes, and which ran in one process."""
+    code, here = kept.get("code", {}), kept.get("here", [])
+    if type(code) is not dict or type(here) is not list or set(map(type, here)) - {str}:
+        raise ValueError
+    return code, here

@@ -13,12 +13,15 @@ from typing import Any, Unpack, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._processes import cores
+from nasbench._progress import shown, silent
 from nasbench.errors import BadValue, unknown
 from nasbench.search.comparing import Progress, compare_on
 from nasbench.search.comparison import Comparison
 from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import column_of
 from nasbench.search.protocol import ProtocolFields, SearchProtocol, protocol_with
+from nasbench.search.strategy import AnyStrategy
 from nasbench.stats import Friedman, Pair, compare_pairs, friedman
 from nasbench.table import Table, load
 
@@ -99,40 +102,40 @@ class Comparisons:
 
 @overload
 def compare(
-    strategies: Sequence[str],
+    strategies: Sequence[AnyStrategy],
     table: Source,
     protocol: SearchProtocol | None = None,
     *,
     seeds: Iterable[int] = range(100),
-    processes: int = 1,
+    processes: int | None = None,
     isolate: bool = False,
     out: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
     **fields: Unpack[ProtocolFields],
 ) -> Comparison: ...
 @overload
 def compare(
-    strategies: Sequence[str],
+    strategies: Sequence[AnyStrategy],
     table: list[Any] | tuple[Any, ...],
     protocol: SearchProtocol | None = None,
     *,
     seeds: Iterable[int] = range(100),
-    processes: int = 1,
+    processes: int | None = None,
     isolate: bool = False,
     out: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
     **fields: Unpack[ProtocolFields],
 ) -> Comparisons: ...
 def compare(
-    strategies: Sequence[str],
+    strategies: Sequence[AnyStrategy],
     table: Source | list[Any] | tuple[Any, ...],
     protocol: SearchProtocol | None = None,
     *,
     seeds: Iterable[int] = range(100),
-    processes: int = 1,
+    processes: int | None = None,
     isolate: bool = False,
     out: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool = True,
     **fields: Unpack[ProtocolFields],
 ) -> Comparison | Comparisons:
     """Run every strategy with every seed and look up what their incumbents are worth.
@@ -140,18 +143,21 @@ def compare(
     The outcome is the same whatever the number of processes.
 
     Args:
-        strategies: registered names.
+        strategies: registered names; or classes and functions that make one when they are called
+            with `(space, goal, rng, **own parameters)`, which run under their own names. What no
+            other process can import (a notebook's or a script's) runs in this one.
         table: to search on and to look incumbents up in; a name or path will do. Each table of
             a list is searched in turn: a recipe that is named is that of the tables which have
             it, and a table that has another one alone is searched and judged by that.
         protocol: how the runs are made and judged; a budget at least is needed.
         seeds: of the runs.
-        processes: that run side by side.
+        processes: that run side by side; a core each by default.
         isolate: give each strategy a process of its own, without the table, see `nasbench guide
             isolation`; the outcome is the same.
         out: a folder that keeps the runs as they finish; what it has is not run again. Runs on
             a list of tables go into a folder for each, `out/tables/NAME`.
-        progress: called after each run with the runs that are done and the runs in all.
+        progress: called after each run with the runs that are done and the runs in all; True
+            shows it, in a terminal or notebook by a bar.
         fields: fields of the protocol by name, in place of the protocol or of its own.
 
     Returns:
@@ -169,26 +175,30 @@ def compare(
     """
     asked = protocol_with(protocol, **fields)
     folder = None if out is None else Path(out)
-    if isinstance(table, list | tuple):
-        return _compare_tables(
-            table, strategies, asked, seeds, processes, isolate, folder, progress
+    beside = cores() if processes is None else processes
+    with shown(progress if isinstance(progress, bool) else silent) as tell:
+
+        def count(done: int, total: int) -> None:
+            tell("searching", done, total)
+
+        told = count if isinstance(progress, bool) else progress
+        if isinstance(table, list | tuple):
+            return _compare_tables(table, strategies, asked, seeds, beside, isolate, folder, told)
+        return compare_on(
+            load(table),
+            strategies,
+            asked,
+            seeds=seeds,
+            processes=beside,
+            isolate=isolate,
+            out=folder,
+            progress=told,
         )
-    opened = table if isinstance(table, Table) else load(table)
-    return compare_on(
-        opened,
-        strategies,
-        asked,
-        seeds=seeds,
-        processes=processes,
-        isolate=isolate,
-        out=folder,
-        progress=progress,
-    )
 
 
 def _compare_tables(
     sources: Sequence[Source],
-    strategies: Sequence[str],
+    strategies: Sequence[AnyStrategy],
     protocol: SearchProtocol,
     seeds: Iterable[int],
     processes: int,
@@ -203,7 +213,7 @@ def _compare_tables(
         raise BadValue("a comparison needs a table at least")
     if out is not None and (out / "comparison.json").exists():
         raise BadValue(f"{out} holds a comparison on one table: give another --out")
-    tables = [source if isinstance(source, Table) else load(source) for source in sources]
+    tables = list(map(load, sources))
     if len({table.sha256 for table in tables}) < len(tables):
         raise BadValue("a table is named twice: over tables each counts once")
     protocols = [_protocol_of(table, protocol, tables) for table in tables]

@@ -31,6 +31,7 @@ from nasbench.search.confinement import (
     limit_memory,
     limit_rest,
 )
+from nasbench.search.given import hear
 from nasbench.search.guard import failed
 from nasbench.search.prior import begin_known
 from nasbench.search.strategy import Outcome, Query, Strategy, strategy_class
@@ -51,8 +52,9 @@ def main() -> None:
         confine([Place(*place) for place in limits["places"]])
         limit_rest(limits["cpu_seconds"])
     limit_memory(limits["memory_mib"])
+    name = hear(sys.argv[1])
     with suppress(NasbenchError):  # each run says it
-        strategy_class(sys.argv[1])
+        strategy_class(name)
     used = next(space)
     gc.freeze()  # runs that look for garbage would copy every page of this process
     while True:

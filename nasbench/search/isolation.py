@@ -31,6 +31,7 @@ from nasbench.errors import NasbenchError, StrategyError, Unsupported
 from nasbench.search import guard
 from nasbench.search.arrival import NotAQuery
 from nasbench.search.confinement import readable
+from nasbench.search.given import given_strategy, spoken
 from nasbench.search.oracle import Oracle
 from nasbench.search.run_spec import RunSpec
 from nasbench.search.strategy import Outcome, Query
@@ -104,6 +105,12 @@ class Isolated:
         if not hasattr(os, "fork") or not hasattr(socket, "send_fds"):
             raise Unsupported("a process for a strategy needs a system with fork: Linux or macOS")
         self._name = spec.strategy
+        given = given_strategy(self._name)
+        if given is not None and not given.place:
+            raise Unsupported(
+                f"strategy {self._name} cannot have a process of its own: no other process can "
+                f"import it; write it into a module"
+            )
         self._patience = limits.answer_seconds or guard.PATIENCE
         self._numbers: dict[int, int] = {}
         self._asks = 0
@@ -245,7 +252,7 @@ class _Server:
         environment = _environment(self._folder) if limits.confined else dict(os.environ)
         path = os.pathsep.join(os.path.abspath(place) for place in sys.path)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "nasbench.search.isolated", name],
+            [sys.executable, "-P", "-m", "nasbench.search.isolated", spoken(name)],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -27,7 +27,11 @@ from nasbench.search.oracle import Oracle
 from nasbench.search.prior import Prior
 from nasbench.search.run_spec import RunSpec, plain
 
-__all__ = ["ProtocolFields", "SearchProtocol", "protocol_with"]
+__all__ = ["ProtocolFields", "SearchFields", "SearchProtocol", "protocol_with"]
+
+
+Bounds = tuple[float | None, float | None]
+"""At least, and at most; None where there is no such bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +45,9 @@ class SearchProtocol:
         metric: what is optimised.
         maximize: whether more of it is better; None is what its name says, see
             `nasbench.table.direction`, and more where the name does not say.
-        limits: bounds that architectures must keep.
-        objectives: what is optimised beside the metric, by strategies of several objectives.
+        limits: bounds that architectures must keep; `{"raspi4/latency_ms": (None, 5)}` will do.
+        objectives: what is optimised beside the metric, by strategies of several objectives; the
+            names of metrics will do where they say what is better.
         targets: soft bounds, for strategies of one objective.
         search_recipe: what a query trains by; may be left out where the table has one.
         report_recipe: what incumbents are looked up by; the search recipe by default.
@@ -98,7 +103,10 @@ class SearchProtocol:
     also: Sequence[str | Path] = ()
 
     def __post_init__(self) -> None:
-        exact = {name: _several(name, getattr(self, name), of) for name, of in _SEQUENCES.items()}
+        given = {name: getattr(self, name) for name in _SEQUENCES}
+        given["limits"] = _limits(self.limits)
+        given["objectives"] = _objectives(self.objectives)
+        exact = {name: _several(name, given[name], of) for name, of in _SEQUENCES.items()}
         exact["start"] = tuple(int(architecture) for architecture in self.start)
         for name, values in exact.items():
             object.__setattr__(self, name, values)
@@ -194,6 +202,29 @@ def _several(name: str, values: Any, kind: type[Any] | None) -> tuple[Any, ...]:
     return found
 
 
+def _limits(given: Any) -> Any:
+    """Limits; also as `{metric: (at least, at most)}`, where None is no bound."""
+    if not isinstance(given, Mapping):
+        return given
+    found = []
+    for metric, bounds in given.items():
+        if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+            raise BadValue(
+                f"a limit of {metric} is (at least, at most), one of them None where there is no "
+                f"bound, as in (None, 5); got {shown(bounds)}"
+            )
+        low, high = bounds
+        found.append(Limit(metric, at_most=high, at_least=low))
+    return found
+
+
+def _objectives(given: Any) -> Any:
+    """Objectives; also by the names of their metrics, which say what is better."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return given
+    return [Objective(one) if isinstance(one, str) else one for one in given]
+
+
 def _check_finite(parameters: Mapping[str, Mapping[str, Any]]) -> None:
     """NaN and infinities are no JSON: a comparison that had them could not be read again."""
     for strategy, given in parameters.items():
@@ -243,31 +274,36 @@ def _check_types(values: Mapping[str, Any]) -> None:
         number(value, 0)
 
 
-class ProtocolFields(TypedDict, total=False):
-    """The fields of `SearchProtocol` as keywords."""
+class SearchFields(TypedDict, total=False):
+    """The fields of `SearchProtocol` that a single search has, as keywords."""
 
     budget_evaluations: int | None
     budget_seconds: float | None
     budget_epochs: int | None
     metric: str
     maximize: bool | None
-    limits: Sequence[Limit]
-    objectives: Sequence[Objective]
+    limits: Sequence[Limit] | Mapping[str, Bounds]
+    objectives: Sequence[Objective | str]
     targets: Sequence[SoftTarget]
     search_recipe: str | None
-    report_recipe: str | None
-    test_recipe: str | None
-    surrogate: str | Path | None
     training_seed: int | None
     repeats: str
     workers: int
     schedule: str
     failures: float
-    parameters: Mapping[str, Mapping[str, Any]]
     cost_model: CostModel | None
     among_rows: bool
     start: Sequence[int]
     prior: Prior | None
+
+
+class ProtocolFields(SearchFields, total=False):
+    """The fields of `SearchProtocol` as keywords."""
+
+    report_recipe: str | None
+    test_recipe: str | None
+    surrogate: str | Path | None
+    parameters: Mapping[str, Mapping[str, Any]]
     also: Sequence[str | Path]
 
 
@@ -284,4 +320,5 @@ def protocol_with(
     for name in changes:
         if name not in known:
             raise unknown("field of a search protocol", name, known)
-    return SearchProtocol(**changes) if protocol is None else replace(protocol, **changes)
+    given: Any = changes  # the protocol makes limits and objectives of what stands for them
+    return SearchProtocol(**given) if protocol is None else replace(protocol, **given)

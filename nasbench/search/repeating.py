@@ -7,6 +7,7 @@ import logging
 from dataclasses import replace
 
 from nasbench.errors import StrategyError
+from nasbench.search.given import given_strategy
 from nasbench.search.isolation import Absent, Isolation
 from nasbench.search.oracle import Oracle
 from nasbench.search.run import search
@@ -48,6 +49,8 @@ def fresh_run(spec: RunSpec, oracle: Oracle, isolate: Isolation | bool = False) 
             return short_run(spec, oracle, isolate or Isolation.of_machine())
         except Absent:
             pass
+    if given_strategy(spec.strategy) is not None:  # its comparison says so
+        return short_run(spec, oracle)
     logger.warning(
         "strategy %s cannot be imported in a fresh process: whether it asks the same for the same "
         "seed was tried in this one alone",

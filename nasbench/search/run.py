@@ -7,10 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasbench._words import counted
 from nasbench.errors import NasbenchError
+from nasbench.search.catalog import parameters_of
 from nasbench.search.guard import Watch, unchanged
 from nasbench.search.isolation import Isolated, Isolation
 from nasbench.search.journal import RunJournal
@@ -18,9 +21,13 @@ from nasbench.search.loop import Evaluation, Loop
 from nasbench.search.oracle import ListedOracle, Oracle
 from nasbench.search.run_spec import RunSpec
 from nasbench.search.strategy import Strategy
+from nasbench.search.telling import document_of, frame_of
 from nasbench.search.trace import Trace
 from nasbench.search.trainer_oracle import TrainerOracle
 from nasbench.stats import non_dominated
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Run", "search"]
 
@@ -34,12 +41,66 @@ class Run:
         evaluations: in the order of telling.
         ended: why it ended, in a phrase.
         thinking_seconds: wall time in the strategy's ask and tell.
+        oracle: that answered.
     """
 
     spec: RunSpec
     evaluations: list[Evaluation]
     ended: str
     thinking_seconds: float
+    oracle: Oracle
+
+    def __repr__(self) -> str:
+        done = counted(len(self.evaluations), "evaluation")
+        found = self._incumbent()
+        if found is None:
+            return f"<Run {self.spec.strategy}, seed {self.spec.seed}: nothing found in {done}>"
+        values = ", ".join(f"{name} {value:.6g}" for name, value in found[1].items())
+        return f"<Run {self.spec.strategy}, seed {self.spec.seed}: {found[0]}, {values} in {done}>"
+
+    @property
+    def best(self) -> int:
+        """The architecture that was the best in the end.
+
+        Raises:
+            NasbenchError: where every training diverged, or every architecture broke a limit.
+        """
+        return self._found()[0]
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What the best showed, by the goal's metrics."""
+        return self._found()[1]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The strategy's own, by name: those that were given, the others as they are by default."""
+        return parameters_of(self.spec.strategy, self.spec.parameters)
+
+    def describe(self) -> dict[str, Any]:
+        """What it was and what it found, by name; plain JSON values."""
+        return document_of(self)
+
+    def frame(self) -> pd.DataFrame:
+        """A row an evaluation; see `nasbench.search.telling.frame_of`."""
+        return frame_of(self)
+
+    def _found(self) -> tuple[int, dict[str, float]]:
+        found = self._incumbent()
+        if found is None:
+            raise NasbenchError(
+                "nothing was found: every training diverged or every architecture broke a limit"
+            )
+        return found
+
+    def _incumbent(self) -> tuple[int, dict[str, float]] | None:
+        """The last incumbent, and what it showed; None where there is none."""
+        incumbents = self.trace().incumbents()
+        if not len(incumbents) or incumbents[-1] < 0:
+            return None
+        values = self.evaluations[int((incumbents == incumbents[-1]).argmax())].outcome.values
+        shown = {name: float(values[name]) for name in self.spec.goal.metrics}
+        return int(incumbents[-1]), shown
 
     def front(self) -> list[Evaluation]:
         """Of what was trained farthest what none dominates in the goal's objectives.
@@ -136,4 +197,4 @@ def search(
                 kept.close()
     if kept:
         kept.note({"ended_by": ended, "thinking_seconds": round(loop.thinking_seconds, 6)})
-    return Run(spec, loop.evaluations, ended, loop.thinking_seconds)
+    return Run(spec, loop.evaluations, ended, loop.thinking_seconds, oracle)

@@ -143,6 +143,9 @@ def directed(protocol: SearchProtocol, table: Table) -> SearchProtocol:
     return replace(protocol, maximize=better == "high")
 
 
-def header_of(setting: Setting, strategy: str, oracle: Oracle) -> dict[str, Any]:
-    """What the runs of a strategy share, with the hash of what they search."""
-    return setting.spec(strategy, 0, oracle).describe(oracle)
+def header_of(
+    setting: Setting, strategy: str, oracle: Oracle, code: str | None = None
+) -> dict[str, Any]:
+    """What the runs of a strategy share, with the hash of what they search, and of its code."""
+    header = setting.spec(strategy, 0, oracle).describe(oracle)
+    return {**header, "code": code} if code else header

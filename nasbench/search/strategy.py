@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -12,7 +12,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench._code import place_of
+from nasbench.errors import BadValue, NasbenchError, unknown
+from nasbench.search.given import GivenStrategy, give, given_strategy, is_instance
 from nasbench.search.goal import (
     Budget,
     Fidelity,
@@ -36,6 +38,7 @@ __all__ = [
     "Query",
     "SoftTarget",
     "Strategy",
+    "is_instance",
     "make_strategy",
     "strategy_class",
     "strategy_names",
@@ -68,6 +71,11 @@ class Strategy(Protocol):
         """What a query showed."""
 
 
+AnyStrategy = str | type[Strategy] | Callable[..., Strategy]
+"""A registered name, a class, or what makes a strategy when it is called with
+`(space, goal, rng, **own parameters)`."""
+
+
 @cache
 def _registered() -> dict[str, EntryPoint]:
     """Entry points by name, read once: a look through all packages takes milliseconds."""
@@ -79,16 +87,53 @@ def strategy_names() -> tuple[str, ...]:
     return tuple(sorted(_registered()))
 
 
+def is_known(name: str) -> bool:
+    """Whether there is a strategy of that name in this process."""
+    return name in _registered() or given_strategy(name) is not None
+
+
 def check_name(name: str) -> None:
     """Refuse what is no registered strategy, without a look at its code."""
     _point(name)
 
 
-def _point(name: str) -> EntryPoint:
+def _point(name: str) -> EntryPoint | GivenStrategy:
+    if (given := given_strategy(name)) is not None:
+        return given
     found = _registered()
     if name not in found:
         raise unknown("strategy", name, found)
     return found[name]
+
+
+def name_of(strategy: object) -> str:
+    """The name under which a strategy runs: its own, or from here on that of a class.
+
+    Raises:
+        NasbenchError: for what is neither a name nor makes strategies, and for an instance.
+    """
+    if isinstance(strategy, str):
+        return strategy
+    place = place_of(strategy)
+    for name, point in _registered().items():
+        if place and getattr(point, "value", "") == place:
+            return name
+    return give(strategy, place, _registered())
+
+
+def names_of(strategies: Iterable[AnyStrategy]) -> list[str]:
+    """The names under which strategies run, each once.
+
+    Raises:
+        NasbenchError: as `name_of`, and where two that differ have one name.
+    """
+    named: dict[str, AnyStrategy] = {}
+    for strategy in strategies:
+        name = name_of(strategy)
+        other = named.setdefault(name, strategy)
+        if other is not strategy and not isinstance(other, str) and not isinstance(strategy, str):
+            raise BadValue(f"two strategies are called {name}: give one another __name__")
+    return list(named)
 
 
 def is_ours(name: str) -> bool:
@@ -105,8 +150,9 @@ def is_loaded(name: str) -> bool:
 
 
 def importable(name: str) -> bool:
-    """Whether another process finds the strategy by its name, as it does what is installed."""
-    return isinstance(_point(name), EntryPoint)
+    """Whether another process finds the strategy: it is installed, or a module has it."""
+    point = _point(name)
+    return isinstance(point, EntryPoint) or bool(getattr(point, "place", ""))
 
 
 def strategy_class(name: str) -> type[Strategy]:

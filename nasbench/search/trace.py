@@ -171,7 +171,7 @@ def _numbers(values: Sequence[Any]) -> NDArray[np.float64]:
 
 
 _RUNS = Kind(
-    "runs of another setting (budget, table, parameters or version differ)",
+    "runs of another setting (budget, table, parameters, code or version differ)",
     "give another --out or remove the folder",
 )
 

@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from nasbench._processes import (
     deaf_to_ctrl_c,
     end_on_ctrl_c,
+    fresh_context,
     leave_threads_behind,
     leave_with_parent,
 )
 from nasbench.errors import NasbenchError, StrategyError
+from nasbench.search.given import hear, spoken
 from nasbench.search.isolation import end_idle
 from nasbench.search.oracle import Oracle
 from nasbench.search.repeating import short_run
 from nasbench.search.run import search
 from nasbench.search.setting import Setting
-from nasbench.search.strategy import is_ours
+from nasbench.search.strategy import importable, is_ours
 from nasbench.search.trace import Trace
 
-__all__ = ["Workers", "can_start", "run_apart"]
+__all__ = ["Workers", "run_apart"]
 
 T = TypeVar("T")
-
-GUARDED = "In a script of your own, call compare below if __name__ == '__main__'"
-
-
-def can_start() -> bool:
-    """Whether processes can be started without running a user's script anew in them."""
-    main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        return str(spec.name).partition(".")[0] == "nasbench"
-    return sys.argv[:1] != [] and sys.argv[0].endswith("/nasbench")
 
 
 def run_apart(strategy: str, function: Callable[..., T], *given: Any) -> T:
@@ -47,7 +36,7 @@ def run_apart(strategy: str, function: Callable[..., T], *given: Any) -> T:
     Raises:
         StrategyError: where it does.
     """
-    with ProcessPoolExecutor(1, get_context("spawn"), _begin) as pool:
+    with ProcessPoolExecutor(1, fresh_context(), _begin) as pool:
         with deaf_to_ctrl_c():
             made = pool.submit(function, *given)
         try:
@@ -71,17 +60,25 @@ class Workers:
     Args:
         setting: what the runs share.
         oracle: what they search, opened here.
-        processes: that run side by side; 0 makes the runs in this one.
+        processes: that run side by side; 0 makes the runs in this one, and so are those of a
+            strategy that no other process can import.
+        strategies: of the runs.
         isolate: give each strategy a process of its own.
     """
 
     def __init__(
-        self, setting: Setting, oracle: Oracle, processes: int, isolate: bool = False
+        self,
+        setting: Setting,
+        oracle: Oracle,
+        processes: int,
+        strategies: Sequence[str],
+        isolate: bool = False,
     ) -> None:
         self._setting = setting
         self._oracle = oracle
         self._processes = processes
         self._isolate = isolate
+        self._apart = frozenset(name for name in strategies if isolate or importable(name))
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -98,9 +95,9 @@ class Workers:
             self._pool.shutdown(wait=error is None, cancel_futures=True)
 
     def _start(self) -> None:
-        if self._processes:
-            context = get_context("spawn")  # a fork would copy half of the threads there are
-            given = self._setting, self._isolate
+        if self._processes and self._apart:
+            context = fresh_context()
+            given = self._setting, self._isolate, list(map(spoken, sorted(self._apart)))
             self._pool = ProcessPoolExecutor(self._processes, context, _open, given)
 
     def runs(self, strategy: str, seeds: Sequence[int]) -> Iterator[Trace]:
@@ -110,7 +107,7 @@ class Workers:
             StrategyError: where a strategy that is not ours takes a process with it; what comes
                 next has new processes.
         """
-        if self._pool is None:
+        if self._pool is None or strategy not in self._apart:
             for seed in seeds:
                 yield _run_one(self._setting, strategy, seed, self._oracle, self._isolate)
             return
@@ -133,7 +130,7 @@ class Workers:
 
     def again(self, strategy: str) -> bytes:
         """A short run where the strategy's runs were made, after them."""
-        if self._pool is None:
+        if self._pool is None or strategy not in self._apart:
             end_idle()
             return short_run(
                 self._setting.spec(strategy, 0, self._oracle), self._oracle, self._isolate
@@ -148,22 +145,24 @@ class Workers:
     def _died(self, strategy: str) -> NasbenchError:
         if is_ours(strategy) or self._isolate:
             return NasbenchError(
-                f"a search process died (killed, or out of memory); with --out what is finished "
-                f"is kept, and the same command goes on from there. {GUARDED}"
+                "a search process died (killed, or out of memory); with --out what is finished "
+                "is kept, and the same command goes on from there"
             )
         self._start()
         return StrategyError(
             f"strategy {strategy} took a search process with it: it ended the process, crashed, "
-            f"or ran out of memory{'' if can_start() else f'. {GUARDED}'}"
+            f"or ran out of memory"
         )
 
 
 _opened: tuple[Setting, Oracle, bool] | None = None  # of a worker process
 
 
-def _open(setting: Setting, isolate: bool) -> None:
+def _open(setting: Setting, isolate: bool, strategies: Sequence[str]) -> None:
     global _opened
     _begin()
+    for strategy in strategies:
+        hear(strategy)
     _opened = setting, setting.oracle(), isolate
 
 

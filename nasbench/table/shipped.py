@@ -40,8 +40,15 @@ def recipe_path(name: str) -> Path:
     return _find("recipe", name, ".toml", shipped_recipes())
 
 
-def load(name: str | Path) -> Table:
-    """The table at that path, else the newest shipped one of that name."""
+def load(name: str | Path | Table) -> Table:
+    """The table at that path, else the newest shipped one of that name; an open one is itself.
+
+    Example:
+        >>> load("nb201-fashion16").space.name
+        'nb201'
+    """
+    if isinstance(name, Table):
+        return name
     return Table(_find("table", str(name), ".h5", shipped_tables()))
 
 

@@ -1,0 +1,142 @@
+"""Classes and functions as strategies: under their names, in this process or in others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nasbench as nb
+from nasbench.errors import BadValue, NasbenchError, Unsupported
+from nasbench.search import Comparison, Goal
+from nasbench.search.strategy import importable, name_of
+from nasbench.space import Space
+from nasbench.table import Table
+from strategies.random_search import RandomSearch
+
+COMMON: dict[str, Any] = {
+    "budget_evaluations": 6,
+    "seeds": range(3),
+    "search_recipe": "short",
+}
+
+
+class Drawn:
+    """Draws at random."""
+
+    def __init__(self, space: Space, goal: Goal, rng: Any, *, skip: int = 0) -> None:
+        self.space, self.goal, self.rng = space, goal, rng
+        rng.random(skip)
+
+    def ask(self) -> Any:
+        return self.goal.query(int(self.space.sample(self.rng)))
+
+    def tell(self, query: Any, outcome: Any) -> None:
+        pass
+
+
+def local(skip: int) -> type[Drawn]:
+    """A class that no other process can import."""
+
+    class Local(Drawn):
+        def ask(self) -> Any:
+            self.rng.random(skip)
+            return super().ask()
+
+    return Local
+
+
+def test_a_registered_class_is_its_name(made_up_table: Table) -> None:
+    by_class = nb.compare([RandomSearch], made_up_table, **COMMON)
+    assert by_class.summary() == nb.compare(["random_search"], made_up_table, **COMMON).summary()
+
+
+def test_a_class_of_a_module_runs_anywhere(
+    made_up_table: Table, tmp_path: Path, forked: None
+) -> None:
+    here = nb.compare([Drawn], made_up_table, out=tmp_path / "1", **COMMON)
+    beside = nb.compare([Drawn], made_up_table, processes=2, out=tmp_path / "2", **COMMON)
+    assert importable(name_of(Drawn))
+    assert here.here == beside.here == ()
+    files = [(tmp_path / name / "runs" / "Drawn.jsonl").read_bytes() for name in "12"]
+    assert files[0] == files[1]
+
+
+def test_one_that_nobody_else_can_import_runs_here_and_says_so(
+    made_up_table: Table, tmp_path: Path
+) -> None:
+    strategies = ["random_search", local(1)]
+    found = nb.compare(strategies, made_up_table, processes=2, out=tmp_path, **COMMON)
+    assert found.here == ("Local",)
+    assert found.summary()["remarks"][0].startswith("Local ran in the calling process")
+    kept = Comparison.load(tmp_path)
+    assert kept.here == ("Local",)
+    assert kept.summary() == found.summary()
+    with pytest.raises(Unsupported, match="Local cannot have a process of its own"):
+        nb.compare([local(1)], made_up_table, isolate=True, **COMMON)
+
+
+def test_runs_of_other_code_are_not_taken_up(made_up_table: Table, tmp_path: Path) -> None:
+    nb.compare([local(1)], made_up_table, out=tmp_path, **COMMON)
+    nb.compare([local(1)], made_up_table, out=tmp_path, **COMMON)
+    with pytest.raises(NasbenchError, match=r"holds runs of another setting \(.*code"):
+        nb.compare([local(2)], made_up_table, out=tmp_path, **COMMON)
+
+
+def test_partials_compare_parameters(made_up_table: Table) -> None:
+    several = [partial(Drawn, skip=skip) for skip in (0, 5)]
+    found = nb.compare([*several, Drawn], made_up_table, **COMMON)
+    assert list(found.traces) == ["Drawn(skip=0)", "Drawn(skip=5)", "Drawn"]
+    with pytest.raises(BadValue, match="two strategies are called Local"):
+        nb.compare([local(1), local(2)], made_up_table, **COMMON)
+
+
+def test_a_function_makes_a_strategy(made_up_table: Table) -> None:
+    found = nb.compare([lambda space, goal, rng: Drawn(space, goal, rng)], made_up_table, **COMMON)
+    assert list(found.traces) == ["lambda"]
+    assert found.here == ("lambda",)
+
+
+def test_no_registered_name_is_taken(made_up_table: Table) -> None:
+    mine = local(1)
+    mine.__name__ = "hybrid"
+    with pytest.raises(BadValue, match="hybrid is a registered strategy"):
+        nb.compare([mine], made_up_table, **COMMON)
+
+
+SESSION = """
+import nasbench as nb
+
+class Mine:
+    def __init__(self, space, goal, rng):
+        self.space, self.goal, self.rng = space, goal, rng
+    def ask(self):
+        return self.goal.query(int(self.space.sample(self.rng)))
+    def tell(self, query, outcome):
+        pass
+
+common = dict(budget_evaluations=4, seeds=range(4), search_recipe="short", processes=2)
+found = nb.compare(["random_search", Mine], {table!r}, **common)
+print(found.here, [len(traces) for traces in found.traces.values()])
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("by", ["stdin", "script"])
+def test_a_session_needs_no_guard(made_up_table: Table, tmp_path: Path, by: str) -> None:
+    text = SESSION.format(table=str(made_up_table.path))
+    script = tmp_path / "mine.py"
+    script.write_text(text)
+    ran = subprocess.run(
+        [sys.executable, "-" if by == "stdin" else str(script)],
+        input=text if by == "stdin" else "",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.stdout, ran.returncode) == ("('Mine',) [4, 4]\n", 0), ran.stderr
+    assert "Traceback" not in ran.stderr
