@@ -15,7 +15,7 @@ from nasbench.space.published import PublishedSpace
 
 GUIDE = (resources.files("nasbench") / "guide" / "shipped-spaces.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.split("|")] for line in GUIDE.splitlines() if "| `" in line]
-FILES = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.DOTALL)
+FILES = re.findall(r"```python [\w.]+\n(.*?)```", GUIDE, flags=re.DOTALL)
 
 
 def test_all_spaces_are_listed_with_what_they_take():

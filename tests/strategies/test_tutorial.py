@@ -1,30 +1,29 @@
-"""The tutorial on strategies in packages of one's own, followed to the letter but for pip."""
+"""The guide's package with a strategy of one's own, followed to the letter but for pip."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import pages
 import pytest
 
 import nasbench as nb
+from nasbench.cli.guide import topics
 from nasbench.table import Dataset, write_table
 
-TUTORIAL = Path(__file__).parents[2] / "strategies" / "README.md"
-FILE = re.compile(r"^`([\w.]+)`[^\n]*(?:\n[^`\n][^\n]*)*\n\n```\w+\n(.*?)^```", re.M | re.S)
-COMMANDS = re.compile(r"^```sh\n(.*?)^```", re.M | re.S)
+BLOCKS = list(pages.blocks(topics()["own-strategy"].text))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """What the tutorial says to write, as if installed, and a table where its demo puts one."""
-    files = dict(FILE.findall(TUTORIAL.read_text()))
+    files = {block.file: block.text for block in BLOCKS if block.file}
     assert set(files) == {"pyproject.toml", "greedy_nas.py", "test_greedy_nas.py"}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -68,7 +67,7 @@ def _write_table(path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.process
 def test_the_tutorial_does_what_it_says(folder: Path) -> None:
-    (commands,) = COMMANDS.findall(TUTORIAL.read_text())
+    (commands,) = (block.text for block in BLOCKS if block.kind == "console")
     here = Path(sys.executable).parent
     packages = os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", "")))
     environment = os.environ | {"PYTHONPATH": packages, "PATH": f"{here}:{os.environ['PATH']}"}
