@@ -1,22 +1,33 @@
 """What dependencies would send or leave behind, switched off before they are first imported.
 
-ONNX Runtime reports to its maker, Ray counts its users and shows a dashboard, matplotlib makes
-two folders in the home directory. None of that is asked for by whoever trains a network. What the
-user has set in the environment stands.
+ONNX Runtime and OpenVINO report to their makers, Ray counts its users and shows a dashboard,
+matplotlib makes two folders in the home directory. None of that is asked for by whoever trains a
+network. What the user has set in the environment stands.
 """
 
 from __future__ import annotations
 
 import atexit
+import importlib
+import logging
 import os
 import secrets
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["import_onnxruntime", "quiet_matplotlib", "quiet_ray"]
+__all__ = [
+    "import_onnxruntime",
+    "import_openvino",
+    "import_quantization",
+    "quiet_matplotlib",
+    "quiet_ray",
+    "without_remarks",
+]
 
 
 def import_onnxruntime() -> Any:
@@ -29,6 +40,38 @@ def import_onnxruntime() -> Any:
     import onnxruntime
 
     return onnxruntime
+
+
+def import_openvino() -> Any:
+    """The package openvino, without its maker's telemetry.
+
+    Its converter, which is never used here, would bring the package that sends it.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return importlib.import_module("openvino")
+
+
+def import_quantization() -> Any:
+    """The package onnxruntime.quantization, which sets up everybody's logging when imported."""
+    import_onnxruntime()
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    module = importlib.import_module("onnxruntime.quantization")
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    return module
+
+
+@contextmanager
+def without_remarks() -> Iterator[None]:
+    """No log records below an error meanwhile: a library remarks on what is meant as it is."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def quiet_ray() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +60,7 @@ def assemble(
             # What counts a metric's runs and tells their spread is as the metric itself.
             kind = next((m["kind"][metric] for m in found if metric in m["kind"]), "measured")
             datasets[f"device/{device.name}/{metric}"] = Dataset(values, {"kind": kind})
-            reasons: dict[str, list[int]] = {}
-            for architecture, m in zip(rows.tolist(), found, strict=True):
-                if metric in m["reasons"]:
-                    reasons.setdefault(m["reasons"][metric], []).append(architecture)
-            scope = f"device/{device.name}/{metric}"
-            for reason, affected in reasons.items():
-                everywhere = len(affected) == len(rows)
-                listed = [] if everywhere else affected
-                missing.append({"scope": scope, "reason": reason, "architectures": listed})
+        missing += _reasons(f"device/{device.name}", rows.tolist(), found)
         devices[device.name] = about["device_descriptions"][device.name]
     return write_table(
         out,
@@ -93,6 +85,24 @@ def assemble(
         },
         new=new,
     )
+
+
+def _reasons(
+    device: str, rows: list[int], found: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Why a device's values are missing; what was not measured at all is said once."""
+    affected: dict[tuple[str, str], list[int]] = {}
+    for architecture, m in zip(rows, found, strict=True):
+        said = m["reasons"]
+        whole = len(said) == len(METRICS) and len(set(said.values())) == 1
+        scopes = {device: said[METRICS[0]]} if whole else said
+        for scope, reason in scopes.items():
+            name = device if whole else f"{device}/{scope}"
+            affected.setdefault((name, reason), []).append(architecture)
+    return [
+        {"scope": scope, "reason": why, "architectures": [] if len(of) == len(rows) else of}
+        for (scope, why), of in affected.items()
+    ]
 
 
 def _recipe(

@@ -24,12 +24,11 @@ from nasbench.building.journal import (
 )
 from nasbench.building.ledger import Done, Ledger
 from nasbench.building.limits import check_whole
-from nasbench.building.measuring import count_networks, measure
+from nasbench.building.measuring import count_networks, device_of, measure
 from nasbench.building.provenance import hardware as describe_hardware
 from nasbench.building.provenance import session, versions
 from nasbench.building.shard import Shard, divide, shards_in
 from nasbench.building.spec import BuildSpec
-from nasbench.device import make_device
 from nasbench.errors import NasbenchError
 from nasbench.table import Table
 
@@ -210,7 +209,7 @@ def _make(
     spec: BuildSpec, out: Path, plan: Mapping[str, Any], crew: Crew | None, tell: Progress
 ) -> Table:
     """Train what is missing, measure, assemble; without a crew nothing may be missing."""
-    devices = [make_device(device) for device in spec.devices]
+    devices = [device_of(spec, device) for device in spec.devices]
     new = not out.exists()
     check_shards(out, plan)
     folder = BuildFolder(out, plan)

@@ -31,13 +31,13 @@ from nasbench.building.executor import Unit
 from nasbench.building.journal import folder_of, holds_plan, line_of, read_entries
 from nasbench.building.ledger import Done
 from nasbench.building.limits import check_whole
-from nasbench.building.measuring import counts_of
+from nasbench.building.measuring import counts_of, device_of
 from nasbench.building.partial import scoring_of
 from nasbench.building.provenance import session
 from nasbench.building.proxies import chunks_of, score_chunks
 from nasbench.building.shard import shards_in
 from nasbench.building.spec import BuildSpec
-from nasbench.device import DeviceSpec, make_device
+from nasbench.device import DeviceSpec
 from nasbench.device.base import METRICS, Reading, measurement_of
 from nasbench.network import network
 from nasbench.stats import Estimate, bootstrap_estimate
@@ -286,7 +286,7 @@ def _time_device(spec: BuildSpec, device: DeviceSpec, cells: list[int]) -> tuple
     """Seconds that a device takes for a cell, and the bytes that the journal keeps of it."""
     recipe = next(iter(spec.recipes.values()))
     networks = [network(spec.space, cell, spec.task, recipe) for cell in cells]
-    opened = make_device(device)
+    opened = device_of(spec, device)
     opened.measure(networks[:1], spec.task.shape)  # a runtime takes longest at its first run
     started = perf_counter()
     measured = opened.measure(networks, spec.task.shape)
@@ -311,7 +311,7 @@ def table_bytes(spec: BuildSpec, rows: int) -> int:
     one = int(spec.space.canonical(0))
     done = Done([session()])
     for device in spec.devices:
-        done.measured(device.name, make_device(device).describe())[one] = asdict(_MEASURED_ONCE)
+        done.measured(device.name, device_of(spec, device).describe())[one] = asdict(_MEASURED_ONCE)
     with TemporaryDirectory() as folder:
         table = assemble(
             spec,

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from nasbench._progress import Progress
 from nasbench.building.ledger import Ledger
 from nasbench.building.spec import BuildSpec
-from nasbench.device import Device
+from nasbench.device import Device, DeviceSpec, make_device
+from nasbench.device.onnx_trace import Pixels
+from nasbench.device.quantise import CALIBRATION_IMAGES
 from nasbench.network import network
 from nasbench.network.capability import Whole
 from nasbench.network.count import count_network
+from nasbench.train.feed import moments
 from nasbench.train.reference import cpu_threads
 
-__all__ = ["count_networks", "counts_of", "measure"]
+__all__ = ["count_networks", "counts_of", "device_of", "measure"]
 
 CHUNK = 64
 """Networks that are measured interleaved, and journaled together."""
@@ -49,6 +54,22 @@ def counts_of(spec: BuildSpec, architecture: int) -> dict[str, float]:
         "release_parameters": release.parameters,
         "release_flops": release.flops,
     }
+
+
+def device_of(spec: BuildSpec, device: DeviceSpec) -> Device:
+    """A device of a recipe; int8 is calibrated on images that its networks train on.
+
+    Raises:
+        NasbenchError: where the hardware or the runtime is not here.
+    """
+
+    def calibration() -> NDArray[np.float32]:
+        recipe = next(iter(spec.recipes.values()))
+        train = spec.task.train.first(recipe.train_images)
+        some = train.first(min(CALIBRATION_IMAGES, len(train)))
+        return Pixels(*moments(train)).standardise(some.images)
+
+    return make_device(device, calibration)
 
 
 def measure(

@@ -29,12 +29,11 @@ from nasbench.building.executor import Unit
 from nasbench.building.journal import BuildFolder
 from nasbench.building.ledger import Ledger
 from nasbench.building.limits import check_extent
-from nasbench.building.measuring import count_networks, measure
+from nasbench.building.measuring import count_networks, device_of, measure
 from nasbench.building.provenance import session
 from nasbench.building.proxies import Scoring, chunks_of, score_chunks
 from nasbench.building.rounds import Round, SamplingResult, run_rounds
 from nasbench.building.spec import BuildSpec, check_table_name
-from nasbench.device import make_device
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.surrogate.completed import write_completed
 from nasbench.surrogate.fitting import fit
@@ -100,7 +99,7 @@ def build_sample(
     if not new and not is_sample_of(out, plan):
         raise exists_already(out)
     tell = progress or silent
-    devices = [make_device(device) for device in spec.devices]
+    devices = [device_of(spec, device) for device in spec.devices]
     check_shards(out, plan)
     folder = BuildFolder(out, plan)
     try:

@@ -97,6 +97,8 @@ def _chosen(
 
 
 def _document(chosen: Chosen, onnx: Path, made: Exported) -> dict[str, Any]:
+    from nasbench.device.commands import tensorrt_command
+
     trained = made.test is not None
     document: dict[str, Any] = {
         "onnx": str(onnx),
@@ -109,6 +111,7 @@ def _document(chosen: Chosen, onnx: Path, made: Exported) -> dict[str, Any]:
         "trained": trained,
         "engine": chosen.engine if trained else None,
         "largest_difference": made.largest_difference,
+        "tensorrt": tensorrt_command(onnx, chosen.spec.task.shape),
     }
     if trained:
         document |= {
@@ -122,6 +125,8 @@ def _document(chosen: Chosen, onnx: Path, made: Exported) -> dict[str, Any]:
 
 
 def _shown(chosen: Chosen, onnx: Path, made: Exported) -> list[tuple[str, object]]:
+    from nasbench.device.commands import tensorrt_command
+
     shape = ", ".join(map(str, chosen.spec.task.shape))
     shown: list[tuple[str, object]] = [
         ("file", onnx),
@@ -153,6 +158,7 @@ def _shown(chosen: Chosen, onnx: Path, made: Exported) -> list[tuple[str, object
     shown.append(
         ("checked", f"ONNX Runtime and PyTorch differ by {made.largest_difference:.1e} at most")
     )
+    shown.append(("TensorRT", f"untested: {tensorrt_command(onnx, chosen.spec.task.shape)}"))
     return shown
 
 

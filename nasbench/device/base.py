@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nasbench.errors import BadValue, shown, unknown
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
 __all__ = [
     "ESTIMATED",
@@ -29,13 +31,14 @@ ESTIMATED = "estimated"
 
 LATENCIES = (
     *("latency_ms", "latency_spread_ms", "latency_wall_ms", "latency_cpu_ms", "latency_cold_ms"),
-    *("latency_undisturbed", "latency_drift", "latency_reference_ms"),
+    *("latency_undisturbed", "latency_drift", "latency_reference_ms", "images_per_second"),
 )
 """What is missing of a network whose turn did not keep its speed."""
 
 _CHOICES = {
-    "runtime": ("torch", "onnxruntime"),
+    "runtime": ("torch", "onnxruntime", "openvino"),
     "hardware": ("cpu", "cuda", "mps"),
+    "precision": ("float32", "int8"),
     "clock": ("auto", "wall", "cpu"),
 }
 _MOST = {"batch_size": 65_536, "threads": 256, "warm_up": 10_000, "repeats": 100_000}
@@ -69,6 +72,7 @@ class Measurement:
             half, `latency_wall_ms` is disturbed.
         latency_drift: by which share the second half of the turn was slower than the first.
         latency_reference_ms: the latency, in the same turn, of a network that is in every turn.
+        images_per_second: the batch by the latency.
         frequency_mhz: of the CPU's cores on average, after the turn.
         energy_mj: millijoules of a run.
         memory_mib: peak of a run, in MiB: weights, images and activations.
@@ -85,6 +89,7 @@ class Measurement:
     latency_undisturbed: float
     latency_drift: float
     latency_reference_ms: float
+    images_per_second: float
     frequency_mhz: float
     energy_mj: float
     memory_mib: float
@@ -111,7 +116,7 @@ class DeviceSpec:
     """Where and how networks are measured.
 
     Attributes:
-        runtime: what runs the network, `torch` or `onnxruntime` (the CPU only).
+        runtime: what runs the network: `torch`, or, on the CPU only, `onnxruntime` or `openvino`.
         hardware: `cpu`, `cuda` or `mps`.
         batch_size: images of a run.
         threads: CPU threads of a run.
@@ -120,6 +125,7 @@ class DeviceSpec:
         seconds: how long the timed runs of a network may take; the first 24 are always run.
         clock: that counts: `wall`, or `cpu`, the time that one thread really computed; `auto`
             becomes `cpu` for one thread on the CPU, and else `wall`.
+        precision: `float32`, or `int8` for convolutions and matrix products, not in torch.
     """
 
     runtime: str = "torch"
@@ -130,6 +136,7 @@ class DeviceSpec:
     repeats: int = 30
     seconds: float = 0.03
     clock: str = "auto"
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
@@ -148,10 +155,15 @@ class DeviceSpec:
             raise BadValue(
                 f"device: seconds must be at most {_MOST_SECONDS:,}, got {shown(seconds)}"
             )
-        if self.runtime == "onnxruntime" and self.hardware != "cpu":
+        if self.runtime != "torch" and self.hardware != "cpu":
             raise BadValue(
-                f"device: onnxruntime measures on the cpu, not on {self.hardware}; "
+                f"device: {self.runtime} measures on the cpu, not on {self.hardware}; "
                 f"use runtime torch there"
+            )
+        if self.runtime == "torch" and self.precision != "float32":
+            raise BadValue(
+                f"device: torch measures float32, not {self.precision}; use runtime onnxruntime or "
+                f"openvino"
             )
         alone = self.hardware == "cpu" and self.threads == 1
         if self.clock == "auto":
@@ -173,9 +185,10 @@ class DeviceSpec:
 
     @property
     def name(self) -> str:
-        """Such as `cpu-torch-b1`; `-t4` at the end where there are four threads."""
+        """Such as `cpu-torch-b1`; then `-t4` where there are four threads, and `-int8`."""
         threads = f"-t{self.threads}" if self.threads > 1 else ""
-        return f"{self.hardware}-{self.runtime}-b{self.batch_size}{threads}"
+        precision = f"-{self.precision}" if self.precision != "float32" else ""
+        return f"{self.hardware}-{self.runtime}-b{self.batch_size}{threads}{precision}"
 
     def describe(self) -> dict[str, Any]:
         """The name and all values; plain JSON. `Device.describe` adds what was found there."""
@@ -205,12 +218,20 @@ class Device(Protocol):
         """
 
 
-def make_device(spec: DeviceSpec) -> Device:
+def make_device(
+    spec: DeviceSpec, calibration: Callable[[], NDArray[np.float32]] | None = None
+) -> Device:
     """The device that the spec describes.
+
+    Args:
+        spec: what and how.
+        calibration: gives standardised training images `[n, channels, height, width]`, which
+            int8 needs and nothing else.
 
     Raises:
         NasbenchError: where the hardware or the runtime is not here.
     """
     from nasbench.device.measure import RuntimeDevice
 
-    return RuntimeDevice(spec)
+    images = calibration() if calibration and spec.precision == "int8" else None
+    return RuntimeDevice(spec, images)

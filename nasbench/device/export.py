@@ -12,6 +12,7 @@ from torch import nn
 
 from nasbench._files import atomic_path
 from nasbench._progress import Progress, silent
+from nasbench.device.equal import allowed, difference
 from nasbench.device.inference import evaluating, example_images
 from nasbench.device.onnx_graph import INPUT, OUTPUT, Pixels, import_onnx, to_onnx
 from nasbench.device.onnx_runtime import open_session
@@ -19,10 +20,7 @@ from nasbench.errors import NasbenchError
 from nasbench.network.inputs import answer_of
 from nasbench.task import Split
 
-__all__ = ["TOLERANCE", "count_right", "export_onnx"]
-
-TOLERANCE = 1e-4
-"""Largest difference to PyTorch, times the largest logit where that is above 1."""
+__all__ = ["count_right", "export_onnx"]
 
 _CHECK_BATCH = 4
 _BATCH = 500
@@ -53,7 +51,7 @@ def export_onnx(
         The largest absolute difference between the two on a batch of noise.
 
     Raises:
-        NasbenchError: where they differ by more than `TOLERANCE` or the file cannot be written.
+        NasbenchError: where they differ by more than is `allowed` or the file cannot be written.
     """
     onnx = import_onnx()
     model = to_onnx(network, shape, pixels)
@@ -68,19 +66,15 @@ def export_onnx(
     with evaluating(network, standard) as x:
         wanted = answer_of(network(x)).cpu().numpy()
     (got,) = open_session(model, threads=1).run([OUTPUT], {INPUT: fed})
-    with np.errstate(invalid="ignore"):  # infinity less infinity is NaN, which is refused
-        difference = float(np.abs(got - wanted).max())
-    # Untrained networks without BatchNorm on their paths reach logits in the millions, where
-    # float32 is coarser than any absolute bound.
-    allowed = TOLERANCE * max(1.0, float(np.abs(wanted).max()))
-    if not difference <= allowed:
+    found, most = difference(wanted, got), allowed(wanted)
+    if not found <= most:
         raise NasbenchError(
-            f"{path} is not written: ONNX Runtime and PyTorch differ by {difference:.2g} on this "
-            f"network, {allowed:.2g} is allowed; does it hold values that are not finite?"
+            f"{path} is not written: ONNX Runtime and PyTorch differ by {found:.2g} on this "
+            f"network, {most:.2g} is allowed; does it hold values that are not finite?"
         )
     with atomic_path(Path(path)) as partial:
         partial.write_bytes(model.SerializeToString())
-    return difference
+    return found
 
 
 def count_right(path: str | Path, split: Split, progress: Progress | None = None) -> int:

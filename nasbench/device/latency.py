@@ -41,6 +41,7 @@ def latencies_of(
         "latency_undisturbed": timing.undisturbed,
         "latency_drift": turn.drift,
         "latency_reference_ms": (reference.cpu if on_cpu else reference.wall)[0],
+        "images_per_second": 1e3 * spec.batch_size / low,
         "frequency_mhz": turn.frequency_mhz,
     }
     readings = {name: Reading(value, MEASURED) for name, value in values.items()}

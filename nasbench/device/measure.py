@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Protocol
@@ -12,12 +13,13 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from nasbench.device.base import DeviceSpec, Measurement, Reading, measurement_of
+from nasbench.device.base import METRICS, DeviceSpec, Measurement, Reading, measurement_of
 from nasbench.device.energy import find_meter
+from nasbench.device.equal import UnequalAnswers
 from nasbench.device.inference import Images, example_images
 from nasbench.device.latency import describe_latency, latencies_of
-from nasbench.device.onnx_runtime import OnnxRuntime
-from nasbench.device.probe import Board, time_turn
+from nasbench.device.onnx_runtime import OnnxFileRuntime
+from nasbench.device.probe import Board, TimedTurn, time_turn
 from nasbench.device.reference import reference_network
 from nasbench.device.torch_runtime import TorchRuntime
 from nasbench.train.reference import cpu_threads
@@ -46,12 +48,15 @@ class RuntimeDevice:
 
     Args:
         spec: what and how.
+        calibration: see `make_device`.
     """
 
-    def __init__(self, spec: DeviceSpec) -> None:
+    def __init__(self, spec: DeviceSpec, calibration: Images | None = None) -> None:
         self.spec = spec
         self._runtime: Runtime = (
-            TorchRuntime(spec.hardware) if spec.runtime == "torch" else OnnxRuntime(spec.threads)
+            TorchRuntime(spec.hardware)
+            if spec.runtime == "torch"
+            else OnnxFileRuntime(spec, calibration)
         )
         self._meter = find_meter(spec.hardware)
         self._board = Board()
@@ -61,7 +66,6 @@ class RuntimeDevice:
             **self.spec.describe(),
             **self._board.describe(),
             "hardware_model": hardware_model(self.spec.hardware),
-            "precision": "float32",
             **self._runtime.describe(),
             "latency": describe_latency(self.spec, CHUNK),
             "energy": {"of": "a batch", **self._meter.describe()},
@@ -80,13 +84,35 @@ class RuntimeDevice:
     def _measure_chunk(
         self, networks: list[nn.Module], shape: tuple[int, int, int]
     ) -> Iterator[Measurement]:
-        spec = self.spec
-        batches = [example_images(network, shape, spec.batch_size) for network in networks]
-        loaded = list(zip(networks, batches, strict=True))
+        batches = [example_images(network, shape, self.spec.batch_size) for network in networks]
+        runs: dict[int, Callable[[], object]] = {}
+        unequal: dict[int, str] = {}
+        for place, (network, images) in enumerate(zip(networks, batches, strict=True)):
+            try:
+                runs[place] = self._runtime.load(network, images)
+            except UnequalAnswers as error:
+                unequal[place] = str(error)
         reference = reference_network(shape[0])
-        loaded.append((reference, example_images(reference, shape, spec.batch_size)))
-        runs = [self._runtime.load(network, images) for network, images in loaded]
-        turn = time_turn(
+        beside = self._runtime.load(
+            reference, example_images(reference, shape, self.spec.batch_size)
+        )
+        turn = self._time([*runs.values(), beside])
+        timings = dict(zip(runs, turn.timings[:-1], strict=True))
+        for place, (network, images) in enumerate(zip(networks, batches, strict=True)):
+            if place in unequal:
+                missing = Reading(math.nan, reason=unequal[place])
+                yield measurement_of(dict.fromkeys(METRICS, missing))
+                continue
+            readings = {
+                **latencies_of(self.spec, turn, timings[place], turn.timings[-1]),
+                "energy_mj": self._meter.energy_mj(runs[place], network, images),
+                "memory_mib": self._runtime.memory_mib(network, images),
+            }
+            yield measurement_of(readings)
+
+    def _time(self, runs: Sequence[Callable[[], object]]) -> TimedTurn:
+        spec = self.spec
+        return time_turn(
             runs,
             self._board,
             clock=spec.clock,
@@ -94,14 +120,6 @@ class RuntimeDevice:
             repeats=spec.repeats,
             seconds=spec.seconds,
         )
-        *timings, of_reference = turn.timings
-        for (network, images), run, timing in zip(loaded, runs, timings, strict=False):
-            readings = {
-                **latencies_of(spec, turn, timing, of_reference),
-                "energy_mj": self._meter.energy_mj(run, network, images),
-                "memory_mib": self._runtime.memory_mib(network, images),
-            }
-            yield measurement_of(readings)
 
 
 @contextmanager

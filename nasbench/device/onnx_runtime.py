@@ -1,4 +1,4 @@
-"""ONNX Runtime as a runtime: the CPU execution provider with all graph optimisations."""
+"""Runtimes that read ONNX files: ONNX Runtime and OpenVINO, on the CPU."""
 
 from __future__ import annotations
 
@@ -7,24 +7,34 @@ from typing import Any
 
 from torch import nn
 
-from nasbench._quiet import import_onnxruntime
-from nasbench.device.base import Reading
+from nasbench._quiet import import_onnxruntime, import_openvino
+from nasbench.device.base import DeviceSpec, Reading
+from nasbench.device.equal import check_answers
 from nasbench.device.inference import Images
-from nasbench.device.onnx_graph import BATCH, INPUT, OUTPUT, import_onnx, to_onnx
-from nasbench.errors import NasbenchError
+from nasbench.device.onnx_graph import import_onnx, to_onnx
+from nasbench.device.probe import LOADERS, onnxruntime_session
+from nasbench.device.quantise import quantised
+from nasbench.errors import BadValue, NasbenchError
 
-__all__ = ["OnnxRuntime", "import_runtime", "open_session"]
+__all__ = ["OnnxFileRuntime", "import_runtime", "open_session"]
 
-_NO_MEMORY = "ONNX Runtime does not tell Python what its arena holds at the peak"
+_NAMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+_CHECKED = 32
+"""Training images on which an int8 file is held against PyTorch."""
+_EXTRAS = {"onnxruntime": "onnx", "openvino": "openvino"}
+_MODES = {
+    "onnxruntime": "CPUExecutionProvider, sequential, all graph optimisations, fixed batch",
+    "openvino": "CPU, float32 forced where the file is float32, one stream, fixed batch",
+}
 
 
-def import_runtime() -> Any:
-    """The onnxruntime package; where it is missing, an error says which extra brings it."""
+def import_runtime(name: str = "onnxruntime") -> Any:
+    """The package of a runtime; where it is missing, an error says which extra brings it."""
     try:
-        return import_onnxruntime()
+        return import_openvino() if name == "openvino" else import_onnxruntime()
     except ImportError as error:
         raise NasbenchError(
-            "ONNX Runtime is not installed; pip install 'nasbench-harness[onnx]'"
+            f"{_NAMES[name]} is not installed; pip install 'nasbench-harness[{_EXTRAS[name]}]'"
         ) from error
 
 
@@ -36,48 +46,67 @@ def open_session(model: Any, *, threads: int, batch_size: int | None = None) -> 
         threads: of an operation; operations run one after the other.
         batch_size: fixes the batch, which lets ONNX Runtime plan its memory; None: any.
     """
-    onnxruntime = import_runtime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3
-    # Waiting threads would spin and take the cores of the network whose turn it is.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if batch_size is not None:
-        options.add_free_dimension_override_by_name(BATCH, batch_size)
     content = model if isinstance(model, bytes) else model.SerializeToString()
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return onnxruntime_session(import_runtime(), content, threads=threads, batch=batch_size)
 
 
-class OnnxRuntime:
-    """Runs networks in ONNX Runtime on the CPU.
+class OnnxFileRuntime:
+    """Runs networks, as ONNX files, in ONNX Runtime or OpenVINO.
 
     Args:
-        threads: CPU threads of an operation.
+        spec: names the runtime, its threads and the precision.
+        calibration: standardised training images that an int8 file is calibrated on.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, spec: DeviceSpec, calibration: Images | None = None) -> None:
         import_onnx()
-        self._version = str(import_runtime().__version__)
-        self._threads = threads
+        self._spec = spec
+        self._package = import_runtime(spec.runtime)
+        if spec.precision == "int8":
+            import_runtime("onnxruntime")  # which quantises for the others, too
+        self._calibration = calibration
 
     def describe(self) -> dict[str, Any]:
-        return {
-            "runtime_version": self._version,
-            "mode": "CPUExecutionProvider, sequential, all graph optimisations, fixed batch",
-            "memory": f"not measured: {_NO_MEMORY}",
+        said = {
+            "runtime_version": str(self._package.__version__).partition("-")[0],
+            "mode": _MODES[self._spec.runtime],
+            "memory": f"not measured: {self._no_memory}",
         }
+        if self._spec.precision == "int8":
+            said["quantised"] = (
+                "convolutions and matrix products; weights per channel, activations by the range "
+                "they have on training images"
+            )
+        return said
+
+    @property
+    def _no_memory(self) -> str:
+        return f"{_NAMES[self._spec.runtime]} does not tell Python what it holds at the peak"
 
     def load(self, network: nn.Module, images: Images) -> Callable[[], object]:
-        """A run of the network on these images."""
-        shape = (images.shape[1], images.shape[2], images.shape[3])
-        model = to_onnx(network, shape)
-        session = open_session(model, threads=self._threads, batch_size=len(images))
-        feed = {INPUT: images}
-        return lambda: session.run([OUTPUT], feed)
+        """A run of the network on these images.
+
+        Raises:
+            UnequalAnswers: where the runtime computes something else than PyTorch.
+        """
+        model = to_onnx(network, (images.shape[1], images.shape[2], images.shape[3]))
+        checked = images
+        if self._spec.precision == "int8":
+            if self._calibration is None:
+                raise BadValue("an int8 device needs training images to calibrate with")
+            model = quantised(model, self._calibration)
+            # Noise is beyond the range that activations have on images.
+            checked = self._calibration[:_CHECKED]
+        content = model.SerializeToString()
+        run = self._run(content, images)
+        answer = run if checked is images else self._run(content, checked)
+        check_answers(network, checked, answer(), _NAMES[self._spec.runtime], self._spec.precision)
+        return run
+
+    def _run(self, content: bytes, images: Images) -> Callable[[], Any]:
+        load = LOADERS[self._spec.runtime]
+        return load(self._package, content, images, threads=self._spec.threads)
 
     def memory_mib(self, network: nn.Module, images: Images) -> Reading:
         """NaN, with the reason."""
-        return Reading(float("nan"), reason=_NO_MEMORY)
+        return Reading(float("nan"), reason=self._no_memory)

@@ -202,6 +202,68 @@ def _quantiles(taken: Any) -> tuple[float, float, float]:
     return low, middle, high
 
 
+def onnxruntime_session(
+    onnxruntime: Any, content: bytes, *, threads: int, batch: int | None = None
+) -> Any:
+    """An ONNX file's bytes as a session of the given package `onnxruntime`.
+
+    Args:
+        onnxruntime: the package.
+        content: of the file.
+        threads: of an operation; operations run one after the other.
+        batch: fixes a dimension called `batch`, which lets memory be planned; None: any.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3
+    # Waiting threads would spin and take the cores of the network whose turn it is.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if batch is not None:
+        options.add_free_dimension_override_by_name("batch", batch)
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def run_onnxruntime(
+    onnxruntime: Any, content: bytes, images: Any, *, threads: int
+) -> Callable[[], Any]:
+    """A run of an ONNX file on these images, which gives its answers."""
+    session = onnxruntime_session(onnxruntime, content, threads=threads, batch=len(images))
+    names = [session.get_outputs()[0].name]
+    feed = {session.get_inputs()[0].name: images}
+    return lambda: session.run(names, feed)[0]
+
+
+def run_openvino(openvino: Any, content: bytes, images: Any, *, threads: int) -> Callable[[], Any]:
+    """A run of an ONNX file on these images, which gives its answers: one stream, float32."""
+    core = openvino.Core()
+    model = core.read_model(content)
+    model.reshape({model.inputs[0].any_name: list(images.shape)})
+    settings = {
+        # By default bfloat16 where the processor has it, which changes answers.
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": "1",
+        "INFERENCE_NUM_THREADS": str(threads),
+        "ENABLE_CPU_PINNING": "NO",
+    }
+    request = core.compile_model(model, "CPU", settings).create_infer_request()
+    request.set_input_tensor(openvino.Tensor(np.ascontiguousarray(images)))
+    answers = request.get_output_tensor(0)
+
+    def run() -> Any:
+        request.infer()
+        return answers.data
+
+    return run
+
+
+LOADERS = {"onnxruntime": run_onnxruntime, "openvino": run_openvino}
+"""By the name of the package."""
+
+
 class State(NamedTuple):
     """What the kernel says of a processor's speed at one moment; empty where it says nothing."""
 

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from nasbench.network.cell import CellNetwork
 from nasbench.space import CellSpace
 
 SHAPE = (1, 8, 8)
-RUNTIMES = ("torch", "onnxruntime")
+OPENVINO = pytest.param("openvino", marks=pytest.mark.skipif(not find_spec("openvino"), reason=""))
+RUNTIMES = ("torch", "onnxruntime", OPENVINO)
 
 
 def quick(runtime: str, **values: Any) -> DeviceSpec:
@@ -76,6 +78,7 @@ def test_both_clocks_and_the_reference_are_reported(
     assert (m.latency_wall_ms, m.latency_cpu_ms, m.latency_cold_ms) == (3.0, 2.0, 9.0)
     assert (m.latency_undisturbed, m.latency_drift) == (0.25, 0.01)
     assert (m.latency_reference_ms, m.frequency_mhz) == (1.0, 1400.0)
+    assert m.images_per_second == 500.0
     m = told(turn, monkeypatch, mini, clock="wall")
     assert (m.latency_ms, m.latency_spread_ms, m.latency_cold_ms) == (3.0, 12.0, 8.0)
     assert (m.latency_cpu_ms, m.latency_reference_ms) == (2.0, 1.5)

@@ -21,6 +21,8 @@ from nasbench.errors import NasbenchError
         ({"runtime": "onnxruntime", "batch_size": 64}, "cpu-onnxruntime-b64"),
         ({"hardware": "cuda", "batch_size": 256}, "cuda-torch-b256"),
         ({"threads": 4}, "cpu-torch-b1-t4"),
+        ({"runtime": "openvino"}, "cpu-openvino-b1"),
+        ({"runtime": "onnxruntime", "precision": "int8"}, "cpu-onnxruntime-b1-int8"),
     ],
 )
 def test_name_tells_devices_apart(values: dict[str, Any], name: str) -> None:
@@ -34,6 +36,9 @@ def test_name_tells_devices_apart(values: dict[str, Any], name: str) -> None:
         ({"runtime": "onnx_runtime"}, "did you mean onnxruntime"),
         ({"hardware": "tpu"}, "unknown hardware of a device 'tpu'"),
         ({"runtime": "onnxruntime", "hardware": "cuda"}, "use runtime torch"),
+        ({"runtime": "openvino", "hardware": "cuda"}, "openvino measures on the cpu"),
+        ({"precision": "int4"}, "unknown precision of a device 'int4'"),
+        ({"precision": "int8"}, "torch measures float32, not int8; use runtime onnxruntime"),
         ({"batch_size": 0}, "batch_size must be an integer above 0, got 0"),
         ({"threads": 1.5}, "threads must be an integer above 0, got 1.5"),
         ({"warm_up": True}, "warm_up must be an integer above 0, got True"),
@@ -89,11 +94,23 @@ def test_the_room_loads_no_torch() -> None:
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
-def test_missing_extra_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("package", "values", "extra"),
+    [
+        ("onnx", {"runtime": "onnxruntime"}, "onnx"),
+        ("onnxruntime", {"runtime": "onnxruntime"}, "onnx"),
+        ("openvino", {"runtime": "openvino"}, "openvino"),
+        ("onnxruntime", {"runtime": "openvino", "precision": "int8"}, "onnx"),
+    ],
+)
+def test_missing_extra_is_named(
+    package: str, values: dict[str, Any], extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if values["runtime"] == "openvino" != package:
+        pytest.importorskip("openvino")
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(NasbenchError, match=r"pip install 'nasbench-harness\[onnx\]'"):
-        make_device(DeviceSpec(runtime="onnxruntime"))
+    with pytest.raises(NasbenchError, match=rf"pip install 'nasbench-harness\[{extra}\]'"):
+        make_device(DeviceSpec(**values))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")

@@ -1,0 +1,158 @@
+"""Runtimes compute what PyTorch computes, in float32 and in int8, before they are timed."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shlex
+import sys
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from device_networks import network, randomized
+from torch import Tensor, nn
+
+from nasbench._quiet import import_quantization
+from nasbench.device import DeviceSpec, make_device
+from nasbench.device.commands import tensorrt_command
+from nasbench.device.equal import check_answers
+from nasbench.device.inference import Images, example_images
+from nasbench.device.onnx_graph import to_onnx
+from nasbench.device.onnx_runtime import OnnxFileRuntime, open_session
+from nasbench.device.quantise import quantised
+from nasbench.errors import NasbenchError
+from nasbench.space import CellSpace
+
+SHAPE = (1, 8, 8)
+OPENVINO = pytest.param("openvino", marks=pytest.mark.skipif(not find_spec("openvino"), reason=""))
+RUNTIMES = ("onnxruntime", OPENVINO)
+SOME = np.random.default_rng(1).standard_normal((48, *SHAPE), dtype=np.float32)
+
+
+def answers(runtime: str, precision: str, net: nn.Module, images: Images) -> Any:
+    spec = DeviceSpec(runtime=runtime, precision=precision, batch_size=len(images))
+    return np.array(OnnxFileRuntime(spec, SOME).load(net, images)())
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_float32_is_that_of_pytorch(runtime: str, mini: CellSpace) -> None:
+    # To the seventh digit: in bfloat16, OpenVINO's default, it would be the third.
+    net = randomized(network(mini.live_graph(100)), seed=5)
+    images = example_images(net, SHAPE, 3)
+    with torch.inference_mode():
+        wanted = net.eval()(torch.from_numpy(images)).numpy()
+    got = answers(runtime, "float32", net, images)
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=3e-6 * max(1, np.abs(wanted).max()))
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_int8_is_near_and_alike_in_both_runtimes(runtime: str, mini: CellSpace) -> None:
+    net = randomized(network(mini.live_graph(100)), seed=5)
+    images = example_images(net, SHAPE, 16)
+    with torch.inference_mode():
+        wanted = net.eval()(torch.from_numpy(images)).numpy()
+    got = answers(runtime, "int8", net, images)
+    error = np.abs(got - wanted).max() / np.abs(wanted).max()
+    assert 1e-5 < error < 0.1  # really quantised, and right
+    alike = answers("onnxruntime", "int8", net, images)
+    assert np.abs(got - alike).max() < 0.02 * np.abs(wanted).max()
+
+
+def test_convolutions_and_matrix_products_alone_become_int8(mini: CellSpace) -> None:
+    net = randomized(network(mini.live_graph(93)), seed=5)
+    whole = to_onnx(net, SHAPE)
+    before = Counter(node.op_type for node in whole.graph.node)
+    model = quantised(whole, SOME)
+    onnx.checker.check_model(model)
+    made = {out: node.op_type for node in model.graph.node for out in node.output}
+    counts = Counter(node.op_type for node in model.graph.node)
+    assert (counts["Conv"], counts["Gemm"]) == (before["Conv"], before["Gemm"])
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "Gemm"):
+            assert made[node.input[0]] == made[node.input[1]] == "DequantizeLinear"
+        if node.op_type == "QuantizeLinear":  # nothing is quantised but what these take and give
+            readers = [n for n in model.graph.node if node.output[0] in n.input]
+            assert {n.op_type for n in readers} == {"DequantizeLinear"}
+    stored = {w.name: w for w in model.graph.initializer}
+    weights = [w for w in stored.values() if w.data_type == onnx.TensorProto.INT8]
+    assert len([w for w in weights if len(w.dims) > 1]) == counts["Conv"] + counts["Gemm"]
+    images = example_images(net, SHAPE, 2)
+    assert open_session(model, threads=1).run(None, {"images": images})[0].shape == (2, 10)
+
+
+def test_quantising_leaves_logging_as_it_was(
+    mini: CellSpace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    before = root.level, list(root.handlers), root.manager.disable
+    import_quantization()
+    quantised(to_onnx(network(mini.live_graph(7)), SHAPE), SOME)
+    assert (root.level, list(root.handlers), root.manager.disable) == before
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("precision", "factor"), [("float32", 1.001), ("int8", 1.3)])
+def test_other_answers_are_refused(precision: str, factor: float, mini: CellSpace) -> None:
+    net = randomized(network(mini.live_graph(7)), seed=5)
+    images = example_images(net, SHAPE, 2)
+    with torch.inference_mode():
+        right = net.eval()(torch.from_numpy(images)).numpy()
+    check_answers(net, images, right, "R", precision)
+    with pytest.raises(NasbenchError, match=rf"in R \({precision}\) differ from PyTorch's"):
+        check_answers(net, images, factor * right, "R", precision)
+    with pytest.raises(NasbenchError, match="differ from PyTorch's"):
+        check_answers(net, images, np.full_like(right, np.nan), "R", precision)
+
+
+class Unlike(nn.Module):
+    """Answers otherwise once it has been written as a file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1) * self.weight * (2.0 if torch.onnx.is_in_onnx_export() else 1.0)
+
+
+def test_what_differs_is_not_timed_and_says_why(mini: CellSpace) -> None:
+    spec = DeviceSpec(runtime="onnxruntime", repeats=3, warm_up=1)
+    good = randomized(network(mini.live_graph(7)), seed=5)
+    odd, well = make_device(spec).measure([Unlike(), good], SHAPE)
+    assert math.isnan(odd.latency_ms)
+    assert math.isnan(odd.energy_mj)
+    assert "differ from PyTorch's by more than 0.0001" in odd.reasons["latency_ms"]
+    assert not odd.kind
+    assert well.latency_ms > 0
+
+
+def test_int8_is_measured_after_calibration_alone(mini: CellSpace) -> None:
+    spec = DeviceSpec(runtime="onnxruntime", repeats=3, warm_up=1, precision="int8")
+    with pytest.raises(NasbenchError, match="needs training images"):
+        make_device(spec).measure([network(mini.live_graph(7))], SHAPE)
+    device = make_device(spec, lambda: SOME)
+    (m,) = device.measure([randomized(network(mini.live_graph(7)), seed=5)], SHAPE)
+    assert m.latency_ms > 0
+    assert device.describe()["precision"] == "int8"
+
+
+@pytest.mark.skipif(not find_spec("openvino"), reason="")
+def test_openvino_comes_without_its_telemetry() -> None:
+    make_device(DeviceSpec(runtime="openvino"))
+    assert sys.modules.get("openvino_telemetry") is None
+
+
+def test_the_line_for_tensorrt_fits_the_file(mini: CellSpace) -> None:
+    model = to_onnx(network(mini.live_graph(7)), SHAPE)
+    (fed,) = model.graph.input
+    sizes = [d.dim_value or 4 for d in fed.type.tensor_type.shape.dim]  # any batch, here 4
+    size = f"{fed.name}:{'x'.join(map(str, sizes))}"
+    words = shlex.split(tensorrt_command(Path("a folder/it's.onnx"), SHAPE, batch=4))
+    assert words[:2] == ["trtexec", "--onnx=it's.onnx"]
+    assert words[2:5] == [f"--{which}Shapes={size}" for which in ("min", "opt", "max")]
