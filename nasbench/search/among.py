@@ -27,7 +27,7 @@ def searched_rows(oracle: Oracle, *, among_rows: bool) -> Architectures | None:
             raise BadValue("a search among rows is one on a table: leave --among-rows out")
         return None
     table = oracle.table
-    if len(table.architectures) == _buildable(table.space):
+    if len(table.architectures) == table.space.buildable:
         return None
     if not among_rows:
         raise BadValue(
@@ -36,13 +36,6 @@ def searched_rows(oracle: Oracle, *, among_rows: bool) -> Architectures | None:
             f"(among_rows=True), or on a surrogate fitted on them"
         )
     return table.architectures
-
-
-def _buildable(space: Space) -> int:
-    """How many architectures a whole table has: all but those that rules forbid."""
-    if space.forbids and space.listable:
-        return int(space.allowed(np.arange(space.size)).sum())
-    return space.size
 
 
 class Buildable:

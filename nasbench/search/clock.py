@@ -23,6 +23,7 @@ class Clock(Generic[Job]):
     Attributes:
         now: simulated seconds since the start.
         idle: workers that have no job.
+        running: the jobs that have not ended, as a heap: when each ends, and its place among all.
     """
 
     def __init__(self, workers: int = 1) -> None:
@@ -31,21 +32,16 @@ class Clock(Generic[Job]):
         self.now = 0.0
         self.idle = workers
         self._started = 0
-        self._running: list[tuple[float, int, Job]] = []
-
-    @property
-    def running(self) -> int:
-        """Jobs that have not ended."""
-        return len(self._running)
+        self.running: list[tuple[float, int, Job]] = []
 
     def start(self, job: Job, finished: float) -> None:
         """Give an idle worker a job that ends at that time."""
-        heapq.heappush(self._running, (finished, self._started, job))
+        heapq.heappush(self.running, (finished, self._started, job))
         self._started += 1
         self.idle -= 1
 
     def next(self) -> Job:
         """Go on to the end of the job that ends first."""
-        self.now, _, job = heapq.heappop(self._running)
+        self.now, _, job = heapq.heappop(self.running)
         self.idle += 1
         return job

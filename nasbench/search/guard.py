@@ -191,10 +191,10 @@ class unchanged:  # noqa: N801 (reads as the function that it could be, and take
         self._before: dict[str, Any] = {}
 
     def __enter__(self) -> None:
-        self._before = dict(vars(self._space))
+        self._before = vars(self._space).copy()
         for value in self._before.values():
             if type(value) is np.ndarray:
-                value.setflags(write=False)
+                value.flags.writeable = False
 
     def __exit__(
         self,
@@ -238,12 +238,16 @@ class _Watchdog:
     def add(self, watch: Watch) -> None:
         with self._lock:
             self.watched.add(watch)
-            if self._thread is None or not self._thread.is_alive():  # also after a fork
+            if self._thread is None:
                 self._between = math.inf
                 self._thread = threading.Thread(target=self._run, daemon=True, name="watchdog")
                 self._thread.start()
             elif self._between > PATIENCE / LOOKS:
                 self._wake.set()
+
+    def forget(self) -> None:
+        """In a copy of this process, where the thread is not."""
+        self._thread = None
 
     def _run(self) -> None:
         while True:
@@ -263,6 +267,7 @@ _watchdog = _Watchdog()
 
 
 def _flag_copy() -> None:
+    _watchdog.forget()
     for watch in tuple(_watchdog.watched):
         watch.flagged = True
 

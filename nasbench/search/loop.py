@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -65,21 +63,8 @@ class Evaluation(NamedTuple):
         }
 
 
-@dataclass(slots=True)
-class _Training:
-    """What a run has paid for of one architecture by one recipe.
-
-    Attributes:
-        epochs: where the training that can be resumed stands.
-        seconds: what that one took from its start.
-        ends: when it gets there.
-        farthest: the most epochs that any training of it reached.
-    """
-
-    epochs: int = 0
-    seconds: float = 0.0
-    ends: float = 0.0
-    farthest: int = 0
+_UNTRAINED = (0, 0.0, 0.0, 0)
+"""Where an architecture stands that nobody paid for: see `Loop._trained`."""
 
 
 class Loop:
@@ -104,10 +89,13 @@ class Loop:
         self.thinking_seconds = 0.0
         self._clock: Clock[Evaluation] = Clock(spec.workers)
         self._size = oracle.space.size
+        self._key = oracle.key
         self._metrics = spec.goal.metrics
         # What is looked up is looked up again, and so the journal is checked.
         self._looks_up = isinstance(oracle, ListedOracle)
         self._epochs = {fidelity.recipe: fidelity.epochs for fidelity in oracle.fidelities}
+        self._repeats_free = spec.repeats == "free"
+        self._may_fail = spec.failures > 0
         self._limit = spec.goal.budget.seconds or math.inf
         self._most = spec.goal.budget.evaluations or math.inf
         self._most_epochs = spec.goal.budget.epochs or math.inf
@@ -115,7 +103,10 @@ class Loop:
         self._asks = 0
         self._counted = 0  # evaluations started that count
         self._free_in_a_row = 0
-        self._trained: defaultdict[tuple[int, str], _Training] = defaultdict(_Training)
+        # What is paid for of an architecture by a recipe: the epochs where the training that can
+        # be resumed stands, the seconds that it took from its start, when it gets there, and
+        # the most epochs that any training of it reached. A plain tuple: one an evaluation.
+        self._trained: dict[tuple[int, str], tuple[int, float, float, int]] = {}
 
     def run(self) -> str:
         """Search; the reason of the end."""
@@ -163,23 +154,27 @@ class Loop:
         architecture, recipe, epochs, resume = query
         if not (0 <= architecture < self._size and 1 <= epochs <= self._epochs.get(recipe, 0)):
             raise self._refusal(query)
-        training = self._trained[self.oracle.key(architecture), recipe]
-        resumes = resume and training.epochs <= epochs
-        repeat = training.farthest >= epochs
-        free = repeat and self.spec.repeats == "free"
-        nothing_to_train = free or (resumes and training.epochs == epochs)
-        trained = 0 if free else epochs - training.epochs if resumes else epochs
+        key = (self._key(architecture), recipe)
+        stands, paid_before, ends, farthest = self._trained.get(key, _UNTRAINED)
+        resumes = resume and stands <= epochs
+        if not resumes:
+            stands, paid_before = 0, 0.0
+        repeat = farthest >= epochs
+        free = repeat and self._repeats_free
+        nothing_to_train = free or (resumes and stands == epochs)
+        trained = 0 if free else epochs - stands
         if self._paid_epochs + trained > self._most_epochs:
             self._paid_epochs = self._most_epochs  # what does not fit ends the search
             return False
         self._paid_epochs += trained
-        paid_before = training.seconds if resumes else 0.0
         recalled = self._recall(query) if self.journal else None
         outcome = recalled or self._evaluate(query, paid_before, free)
-        fails, part = self._draw_failure() if self.spec.failures else (False, 1.0)
-        fails = fails and not nothing_to_train
-        if fails and not recalled:
-            outcome = Outcome(dict.fromkeys(outcome.values, math.nan), part * outcome.seconds)
+        fails = False
+        if self._may_fail:
+            dies, part = self._draw_failure()
+            fails = dies and not nothing_to_train
+            if fails and not recalled:
+                outcome = Outcome(dict.fromkeys(outcome.values, math.nan), part * outcome.seconds)
         # A budget in seconds is not used up by what takes none.
         seconds = outcome.seconds
         timeless = self._limit < math.inf and not seconds > 0
@@ -187,17 +182,15 @@ class Loop:
         # What is known only once a running training ends is not seen before.
         begins = now = self._clock.now
         if resumes or nothing_to_train:
-            begins = max(now, training.ends)
+            begins = max(now, ends)
         finished = begins + seconds
         if not free:
             self._counted += 1
-            training.ends = finished
             if fails:
-                training.epochs, training.seconds = 0, 0.0
+                self._trained[key] = (0, 0.0, finished, farthest)
             else:
-                training.epochs, training.seconds = epochs, paid_before + seconds
-                if not repeat:
-                    training.farthest = epochs
+                farthest = farthest if repeat else epochs
+                self._trained[key] = (epochs, paid_before + seconds, finished, farthest)
         evaluation = Evaluation(self._asks, query, outcome, now, finished, repeat, trained)
         if self.journal:
             self.journal.keep(evaluation.to_json())
@@ -242,7 +235,7 @@ class Loop:
                     )
                 raise unknown("metric", metric, values)
         # A training that was timed anew may be shorter than what was paid for its first part.
-        paid = max(seconds - paid_before, 0.0)
+        paid = seconds - paid_before if seconds > paid_before else 0.0
         if seconds != seconds:  # NaN
             if self._limit < math.inf:
                 raise NasbenchError(

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,14 @@ class ListedOracle(ABC):
         )
 
 
+class _Shown(NamedTuple):
+    """What a table shows at an epoch, by rows, for one row is asked for at a time."""
+
+    metrics: tuple[str, ...]
+    rows: list[tuple[float, ...]]
+    seconds: list[float]
+
+
 class TableOracle(ListedOracle):
     """Answers from a table: the price is what the training took when the table was made.
 
@@ -126,7 +134,7 @@ class TableOracle(ListedOracle):
         for cost in costs:
             if cost not in table.metrics.get(name, ()):
                 self._costs[cost] = column_of(table, cost, name).tolist()
-        self._columns: dict[int, tuple[dict[str, list[float]], list[float]]] = {}
+        self._shown: dict[int, _Shown] = {}
 
     @property
     def key(self) -> Callable[[int], int]:
@@ -148,7 +156,7 @@ class TableOracle(ListedOracle):
         architecture, recipe, epochs, _ = query
         if recipe != self._recipe:
             raise NasbenchError(f"this search is on recipe {self._recipe}, not on {recipe}")
-        values, seconds = self._columns.get(epochs) or self._read(epochs)
+        metrics, values, seconds = self._shown.get(epochs) or self._read(epochs)
         if not 0 <= architecture < self._size:
             self.space.check(architecture)  # which says what is wrong
         row = self._row(architecture)
@@ -157,23 +165,25 @@ class TableOracle(ListedOracle):
                 f"{self.table.name} has no architecture {architecture}: search among those "
                 f"that it has (among_rows), or on a surrogate fitted on it"
             )
-        shown = {metric: column[row] for metric, column in values.items()}
-        return Outcome(shown, seconds[row])
+        return Outcome(dict(zip(metrics, values[row])), seconds[row])  # noqa: B905 (it costs)
 
     def column(self, metric: str) -> NDArray[np.float64]:
         """What the whole training shows of each row, float64 `[rows]`."""
         epochs = self.fidelities[0].epochs
-        shown, _ = self._columns.get(epochs) or self._read(epochs)
-        return known_column(metric, shown)
+        shown = self._shown.get(epochs) or self._read(epochs)
+        if metric not in shown.metrics:
+            raise unknown("metric", metric, shown.metrics)
+        place = shown.metrics.index(metric)
+        return np.asarray([row[place] for row in shown.rows], dtype=np.float64)
 
     @property
     def timed(self) -> bool:
         epochs = self.fidelities[0].epochs
-        _, seconds = self._columns.get(epochs) or self._read(epochs)
-        return not all(map(math.isnan, seconds))
+        shown = self._shown.get(epochs) or self._read(epochs)
+        return not all(map(math.isnan, shown.seconds))
 
-    def _read(self, epochs: int) -> tuple[dict[str, list[float]], list[float]]:
-        """The columns at an epoch: what is shown, and cumulative seconds."""
+    def _read(self, epochs: int) -> _Shown:
+        """What the table shows at an epoch."""
         recipe = self.fidelities[0].recipe
         shown: dict[str, list[float]] = {}
         seconds = [math.nan] * len(self.table.rows)
@@ -195,8 +205,12 @@ class TableOracle(ListedOracle):
             )
         if self._cost_model:
             seconds = (epochs * self._cost_model.epoch_seconds(self.table)).tolist()
-        self._columns[epochs] = ({**shown, **self._costs}, seconds)
-        return self._columns[epochs]
+        shown |= self._costs
+        rows: list[tuple[float, ...]] = [()] * len(seconds)
+        if shown:
+            rows = list(zip(*shown.values(), strict=True))
+        self._shown[epochs] = _Shown(tuple(shown), rows, seconds)
+        return self._shown[epochs]
 
 
 def recipe_of(table: Table, name: str | None) -> str:

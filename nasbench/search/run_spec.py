@@ -122,4 +122,5 @@ class RunSpec:
     def _rng(self, *further: int) -> np.random.Generator:
         strategy = zlib.crc32(self.strategy.encode())
         key = (strategy, *further)
-        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+        seed = np.random.SeedSequence(self.seed, spawn_key=key)
+        return np.random.Generator(np.random.PCG64(seed))

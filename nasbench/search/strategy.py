@@ -82,6 +82,10 @@ def _registered() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
+_loaded: dict[str, tuple[object, type[Strategy]]] = {}
+"""What an entry point gave: to load it again takes as long as several evaluations."""
+
+
 def strategy_names() -> tuple[str, ...]:
     """Every registered strategy: packages name theirs in the entry point group."""
     return tuple(sorted(_registered()))
@@ -157,13 +161,18 @@ def importable(name: str) -> bool:
 
 def strategy_class(name: str) -> type[Strategy]:
     """The registered strategy of that name."""
+    point = _point(name)
+    known = _loaded.get(name)
+    if known and known[0] is point:
+        return known[1]
     try:
-        loaded: type[Strategy] = _point(name).load()
+        loaded: type[Strategy] = point.load()
     except BaseException as error:  # a third party's module can fail in any way
         if isinstance(error, KeyboardInterrupt):
             raise
         why = in_a_sentence(error) or type(error).__name__
         raise NasbenchError(f"strategy {name} cannot be loaded: {why}{place(error)}") from error
+    _loaded[name] = point, loaded
     return loaded
 
 

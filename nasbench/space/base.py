@@ -114,7 +114,11 @@ class Space(ABC):
 
     @cached_property
     def _position(self) -> Architectures | None:
-        return None if self._order is None else np.argsort(self._order)
+        if self._order is None:
+            return None
+        position = np.empty_like(self._order)
+        position[self._order] = np.arange(self.size)
+        return position
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {self.size:,} architectures>"
@@ -411,6 +415,19 @@ class Space(ABC):
         """Whether rules say of some architectures that they cannot be built."""
         return False
 
+    @cached_property
+    def buildable(self) -> int:
+        """How many architectures no rule forbids; of a space too large to be listed, all.
+
+        Example:
+            >>> from nasbench.space import ChoiceSpace
+            >>> ChoiceSpace("s", {"a": [1, 2], "b": [1, 2]}, never=[{"a": 1, "b": 2}]).buildable
+            3
+        """
+        if self.forbids and self.listable:
+            return int(self.allowed(np.arange(self.size)).sum())
+        return self.size
+
     # Classes of equal networks.
 
     @overload
@@ -551,6 +568,6 @@ def _permutation(name: str, order: ArrayLike, size: int) -> Architectures:
         given = np.empty(0)
     if given.shape == (size,) and given.dtype.kind in "iu":
         codes = given.astype(np.int64)
-        if np.array_equal(np.sort(codes), np.arange(size)):
+        if ((codes >= 0) & (codes < size)).all() and (np.bincount(codes) == 1).all():
             return codes
     raise NasbenchError(f"the order of space {name!r} is no permutation of 0 to {size - 1}")

@@ -76,6 +76,7 @@ def test_copies_that_a_strategy_forks_end_and_the_search_goes_on(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(guard, "PATIENCE", 60.0)  # a busy machine may take long to fork
     monkeypatch.setattr(guard, "_forked", False)
     monkeypatch.setattr(cheating.Forks, "copies", [], raising=False)
     this = os.getpid()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,15 @@ def test_the_numbers_are_the_official_ones(nb201: CellSpace) -> None:
     assert hashlib.sha256(strings.encode()).hexdigest() == (
         "83abc799e45cf34e9d2163654668ab998b9a54d01c39e72ca1f71f2cdf356d84"
     )
+
+
+def test_the_order_is_the_release_s_shuffle(nb201: CellSpace) -> None:
+    order = list(range(nb201.size))
+    random.Random(88).shuffle(order)
+    assert nb201.describe().get("order") is None
+    assert [nb201.index_of(nb201.ops(i)) for i in (0, 7, 15_624)] == [0, 7, 15_624]
+    lexicographic = np.asarray(order)[:, None] // 5 ** np.arange(5, -1, -1) % 5
+    np.testing.assert_array_equal(nb201.ops(np.arange(nb201.size)), lexicographic)
 
 
 def test_the_order_is_that_of_the_release(nb201: CellSpace, published: Mapping[str, Any]) -> None:
