@@ -111,7 +111,10 @@ def test_the_contract_is_also_tried_in_a_fresh_process() -> None:
 # Nothing to find.
 
 
-def test_in_one_process_test_accuracy_is_a_line_away(oracle: TableOracle) -> None:
+def test_in_one_process_test_accuracy_is_a_line_away(
+    oracle: TableOracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cheating.CollectsGarbage, "file", oracle.table.path)
     best = oracle.table.top(1, "test_accuracy", recipe="short").architecture[0]
     for name in ("WalksFrames", "CollectsGarbage"):
         run = search(spec_of(name, oracle), oracle)
