@@ -1,6 +1,8 @@
 """What is predicted: XGBoost models of a table, and how far they can be trusted."""
 
 from nasbench.surrogate.completed import write_completed
+from nasbench.surrogate.cost import CostPrediction, predict_costs
+from nasbench.surrogate.cost_features import CostFeatures
 from nasbench.surrogate.features import Features
 from nasbench.surrogate.fitting import fit
 from nasbench.surrogate.predictors import PREDICTORS
@@ -10,11 +12,14 @@ from nasbench.surrogate.surrogate import Surrogate
 
 __all__ = [
     "PREDICTORS",
+    "CostFeatures",
+    "CostPrediction",
     "Features",
     "Score",
     "SizeScores",
     "Surrogate",
     "fit",
+    "predict_costs",
     "score",
     "score_sizes",
     "write_completed",
