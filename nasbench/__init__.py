@@ -21,33 +21,47 @@ __all__ = [
     "Recipe",
     "Table",
     "__version__",
+    "build",
     "compare",
+    "export",
+    "fit",
     "load",
     "network",
+    "report",
+    "score",
     "search",
     "space",
     "task",
 ]
 
 if TYPE_CHECKING:
+    from nasbench.building.call import build_table as build
+    from nasbench.building.call import export_network as export
     from nasbench.errors import NasbenchError
     from nasbench.network import network
+    from nasbench.report.call import report_on as report
     from nasbench.search.call import search_once as search
     from nasbench.search.comparisons import compare
     from nasbench.space import get as space
+    from nasbench.surrogate.call import fit_table as fit
+    from nasbench.surrogate.call import score_any as score
     from nasbench.table import Table, load
     from nasbench.task import get as task
     from nasbench.train import Recipe
 
-_ROOMS = ("network", "search", "space", "task")
+_ROOMS = ("network", "report", "search", "space", "task")
 """Rooms that can be called, see `nasbench._callable`."""
 
 _HOMES = {
-    "NasbenchError": "nasbench.errors",
-    "Recipe": "nasbench.train",
-    "Table": "nasbench.table",
-    "compare": "nasbench.search.comparisons",
-    "load": "nasbench.table",
+    "NasbenchError": ("nasbench.errors", "NasbenchError"),
+    "Recipe": ("nasbench.train", "Recipe"),
+    "Table": ("nasbench.table", "Table"),
+    "build": ("nasbench.building.call", "build_table"),
+    "compare": ("nasbench.search.comparisons", "compare"),
+    "export": ("nasbench.building.call", "export_network"),
+    "fit": ("nasbench.surrogate.call", "fit_table"),
+    "load": ("nasbench.table", "load"),
+    "score": ("nasbench.surrogate.call", "score_any"),
 }
 
 
@@ -55,7 +69,8 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f"nasbench.{name}")
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        module, attribute = _HOMES[name]
+        return getattr(import_module(module), attribute)
     raise AttributeError(f"module 'nasbench' has no attribute {name!r}")
 
 

@@ -1,8 +1,9 @@
-"""A Python file of the user's: run under a name of its own, and known by what it says."""
+"""A user's own Python: a file, run under a name of its own, or what a session defines."""
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -12,10 +13,25 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, cast
 
+from nasbench._code import digest, place_of
 from nasbench._files import read_text
-from nasbench.errors import BadValue, NasbenchError
+from nasbench.errors import BadValue, NasbenchError, Unsupported
 
-__all__ = ["FAILURES", "PythonFile", "UserFunction", "function_of", "load", "read", "where"]
+__all__ = [
+    "FAILURES",
+    "HERE",
+    "PythonFile",
+    "UserFunction",
+    "function_of",
+    "given",
+    "is_here",
+    "load",
+    "read",
+    "where",
+]
+
+HERE = "__main__"
+"""The module of what the running program defines, which no other process can import."""
 
 MOST = 1 << 20
 """Characters of a file."""
@@ -32,12 +48,14 @@ class PythonFile(NamedTuple):
         text: what it says.
         module: the name under which it is imported, of an installed package; empty for a file
             that is run by itself.
+        build: the name of the function that builds a space's networks.
     """
 
     path: Path
     sha256: str
     text: str
     module: str = ""
+    build: str = "build"
 
     @property
     def name(self) -> str:
@@ -64,11 +82,13 @@ def load(file: PythonFile) -> ModuleType:
     Raises:
         NasbenchError: where running it fails, with the line.
     """
-    return _run(file)
+    return _given.get(file) or _run(file)
 
 
 @cache
 def _run(file: PythonFile) -> ModuleType:
+    if is_here(file):
+        raise Unsupported("what a session defines, no other process can import")
     if file.module:
         return _imported(file)
     module = ModuleType(f"_nasbench_user_{file.sha256[:16]}")
@@ -94,6 +114,35 @@ def _imported(file: PythonFile) -> ModuleType:
             f"same version of its package"
         )
     return found
+
+
+_given: dict[PythonFile, ModuleType] = {}
+
+
+def is_here(file: PythonFile) -> bool:
+    """Whether it is no file, but what the running program defines."""
+    return file.module == HERE
+
+
+def given(function: Callable[..., Any]) -> UserFunction:
+    """A function that a program hands over, in place of one that a recipe names.
+
+    Where any process can import it, it is that of its module. Else it is this process's alone:
+    what tells it from others is a hash of its code, and its text is what can be found of it.
+    """
+    module, _, name = place_of(function).partition(":")
+    path = getattr(sys.modules.get(module), "__file__", None)
+    if path is not None:
+        return UserFunction(read(Path(path))._replace(module=module), name)
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        text = inspect.getsource(function)
+    except (OSError, TypeError):  # typed into a prompt, or no plain function
+        text = ""
+    file = PythonFile(Path(HERE), digest(function), text, HERE, name)
+    _given[file] = session = ModuleType(HERE)
+    setattr(session, name, function)
+    return UserFunction(file, name)
 
 
 class UserFunction(NamedTuple):

@@ -1,16 +1,201 @@
-"""Builds as a session calls them: `nb.build`, `nb.export`."""
+"""Builds as a session calls them: `nb.build` and `nb.export`, and what the command line shares."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from nasbench.building.spec import BuildSpec, read_spec
-from nasbench.table import recipe_path
+from nasbench._progress import Progress, shown
+from nasbench.building.builder import build
+from nasbench.building.designs import Sampling
+from nasbench.building.exporting import Chosen, Exported, choose_in_recipe, choose_in_table, export
+from nasbench.building.partial import build_sample, check_sample
+from nasbench.building.spec import BuildSpec, read_seeds, read_spec
+from nasbench.device import DeviceSpec
+from nasbench.errors import BadValue
+from nasbench.space import Space
+from nasbench.space import get as get_space
+from nasbench.space.registry import of_object
+from nasbench.table import Table, load, recipe_path
+from nasbench.task import Task, from_spec
+from nasbench.train import Recipe
 
-__all__ = ["spec_from"]
+__all__ = ["build_table", "choose", "export_network", "sampling_of", "spec_from"]
 
 logger = logging.getLogger(__name__)
+
+Function = Callable[..., Any]
+
+
+def build_table(
+    recipe: str | Path | BuildSpec | Recipe | Mapping[str, Recipe],
+    out: str | Path,
+    *,
+    space: object = None,
+    task: Task | str | Mapping[str, Any] | None = None,
+    seeds: int | Sequence[int] | None = None,
+    devices: Sequence[DeviceSpec | Mapping[str, Any]] | None = None,
+    network: Function | None = None,
+    train: Function | None = None,
+    evaluate: Function | None = None,
+    name: str | None = None,
+    workers: int | None = None,
+    engine: str = "auto",
+    hardware: str = "auto",
+    executor: str = "local",
+    sample: int | None = None,
+    complete: bool = False,
+    design: str | None = None,
+    by: str | None = None,
+    seed: int | None = None,
+    progress: Progress | bool = True,
+) -> Table:
+    """Train and measure everything that a recipe names, and write the table.
+
+    A build that was stopped goes on where it was: call it again. The recipe is a file, which says
+    all; or a `Recipe`, beside which the arguments up to `name` say the rest.
+
+    What a notebook, a script or standard input defines (`network`, `train`, `evaluate`), no other
+    process can import: then this one trains all networks, one after the other.
+
+    Args:
+        recipe: a recipe's file or shipped name, a `BuildSpec`; or one `Recipe`, which is called
+            after its epochs (`20ep`), or several by name.
+        out: the table to write.
+        space: a name, a file, a `ChoiceSpace` or `CellSpace`; or a module or a class that has one
+            as its `space`, and the function `build` of its networks.
+        task: a name, a `Task`, or what a recipe's file says under `[task]`.
+        seeds: how many trainings of each network, or which; 1 by default.
+        devices: to measure on: `DeviceSpec`s, or what a recipe's file says under `[[device]]`.
+        network: `(choices, inputs, outputs, **sizes)`, which builds the networks of a space.
+        train: a training loop `(network, task, recipe, rng)`, in place of the recipe's.
+        evaluate: `(network, task, rng)`, what else is found of a trained network.
+        name: of the table; that of its file by default.
+        workers: trainings side by side; a core each by default.
+        engine: that trains: `native`, `fused` or `reference`; `auto` is the fastest that is here.
+        hardware: to train on: a torch device's name, or `auto`.
+        executor: `local`, or `ray` for the CPUs of a Ray cluster.
+        sample: train so many architectures at the most, and not all.
+        complete: predict what the sample leaves out, each value marked as predicted.
+        design: of the sample: `random`, `stratified` or `active`.
+        by: the proxy that a stratified sample is spread by.
+        seed: of the sample, its scores and its fits.
+        progress: shown in a terminal or notebook by bars; False for none, or a function of one's
+            own, called with what is done, how much of it, and how much there is.
+
+    Raises:
+        NasbenchError: before the first training, for whatever can be known to be wrong by then.
+
+    Example:
+        >>> import nasbench as nb, tempfile
+        >>> small = nb.Recipe(epochs=1, train_images=50, valid_images=20, channels=2, cells=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table = nb.build(
+        ...         small, f"{folder}/T.h5", space="nb201-mini", task="digits", sample=3, workers=1
+        ...     )
+        ...     print(len(table.rows), table.recipes)
+        3 ('1ep',)
+    """
+    path = Path(out)
+    beside = {"space": space, "task": task, "seeds": seeds, "devices": devices, "name": name}
+    functions = {"network": network, "train": train, "evaluate": evaluate}
+    spec = _spec(recipe, path, {**beside, **functions})
+    sampling = sampling_of(spec, sample, complete, design, by, seed)
+    with shown(progress) as tell:
+        if sampling is not None:
+            made = build_sample(
+                spec,
+                path,
+                sampling,
+                complete=complete,
+                processes=workers,
+                engine=engine,
+                hardware=hardware,
+                executor=executor,
+                progress=tell,
+            )
+            return made.table
+        return build(
+            spec,
+            path,
+            processes=workers,
+            engine=engine,
+            hardware=hardware,
+            executor=executor,
+            progress=tell,
+        )
+
+
+def export_network(
+    table: Table | str | Path | None,
+    architecture: int | str,
+    onnx: str | Path,
+    *,
+    recipe: BuildSpec | str | Path | None = None,
+    train: bool = False,
+    recipe_name: str | None = None,
+    seed: int | None = None,
+    hardware: str = "auto",
+    progress: Progress | bool = True,
+) -> Exported:
+    """Write an architecture's network as ONNX, trained or not, checked against PyTorch.
+
+    A trained file takes uint8 pixels, 0 to 255, and is tested on the whole test split. With a
+    table it is trained as the table says, to the same bits where engine and machine allow.
+
+    Args:
+        table: a table, its name or file; None for a network of a build recipe alone.
+        architecture: its number, or its string.
+        onnx: the file to write.
+        recipe: a build recipe: in place of a table, or beside it where it has one's own task.
+        train: train the network first.
+        recipe_name: where the table or the build recipe has several.
+        seed: of start and training; the table's first, or 0.
+        hardware: to train on: a torch device's name, or `auto`.
+        progress: as for `nb.build`.
+
+    Example:
+        >>> import nasbench as nb, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     made = nb.export("nb201-fashion16", 5, f"{folder}/net.onnx")
+        ...     print(made.chosen.architecture, made.test)
+        5 None
+    """
+    chosen = choose(table, architecture, recipe, recipe_name, seed, hardware)
+    with shown(progress) as tell:
+        return export(chosen, Path(onnx), train=train, progress=tell)
+
+
+def choose(
+    table: Table | str | Path | None,
+    architecture: int | str,
+    recipe: BuildSpec | str | Path | None = None,
+    recipe_name: str | None = None,
+    seed: int | None = None,
+    hardware: str = "auto",
+) -> Chosen:
+    """What is exported, of a table or of a build recipe; see `export_network`."""
+    beside = None if recipe is None else spec_from(recipe)
+    if table is None:
+        if beside is None:
+            raise BadValue("a network is of a table or of a build recipe: name one")
+        index = beside.space.parse(str(architecture))
+        return choose_in_recipe(
+            beside, index, recipe=recipe_name, seed=seed or 0, hardware=hardware
+        )
+    opened = load(table)
+    return choose_in_table(
+        opened,
+        opened.space.parse(str(architecture)),
+        recipe=recipe_name,
+        seed=seed,
+        task=None if beside is None else beside.task,
+        space=None if beside is None else beside.space,
+        hardware=hardware,
+    )
 
 
 def spec_from(recipe: BuildSpec | str | Path) -> BuildSpec:
@@ -18,6 +203,71 @@ def spec_from(recipe: BuildSpec | str | Path) -> BuildSpec:
     if isinstance(recipe, BuildSpec):
         return recipe
     spec = read_spec(recipe_path(str(recipe)))
-    for note in spec.task.notes:
-        logger.warning("task %s: %s", spec.task.name, note)
+    _note(spec.task)
     return spec
+
+
+def _note(task: Task) -> None:
+    for note in task.notes:
+        logger.warning("task %s: %s", task.name, note)
+
+
+def _spec(
+    recipe: str | Path | BuildSpec | Recipe | Mapping[str, Recipe],
+    out: Path,
+    beside: Mapping[str, Any],
+) -> BuildSpec:
+    """What is built, by the arguments of `build_table`; those up to `name` by their names."""
+    said = {key: value for key, value in beside.items() if value is not None}
+    if isinstance(recipe, str | Path | BuildSpec):
+        if said:
+            raise BadValue(f"{min(said)} stands in the recipe's file, or beside nb.Recipe(...)")
+        return spec_from(recipe)
+    if not {"space", "task"} <= said.keys():
+        raise BadValue("a build by nb.Recipe(...) needs space=... and task=..., too")
+    recipes = {f"{recipe.epochs}ep": recipe} if isinstance(recipe, Recipe) else dict(recipe)
+    own = {key: said[key] for key in ("train", "evaluate") if key in said}
+    seeds = said.get("seeds", 1)
+    return BuildSpec(
+        said.get("name", out.stem),
+        _space(said["space"], said.get("network")),
+        _task(said["task"]),
+        read_seeds(seeds if isinstance(seeds, int) else list(seeds)),
+        {name: replace(one, **own) for name, one in recipes.items()},
+        tuple(map(_device, said.get("devices", ()))),
+    )
+
+
+def _space(given: Any, network: Function | None) -> Space:
+    return of_object(get_space(given) if isinstance(given, str | Path) else given, network)
+
+
+def _task(given: Any) -> Task:
+    if isinstance(given, Task):
+        return given
+    task = from_spec(given, Path())
+    _note(task)
+    return task
+
+
+def _device(given: DeviceSpec | Mapping[str, Any]) -> DeviceSpec:
+    return given if isinstance(given, DeviceSpec) else DeviceSpec.from_dict(given)
+
+
+def sampling_of(
+    spec: BuildSpec,
+    size: int | None,
+    complete: bool,
+    design: str | None,
+    by: str | None,
+    seed: int | None,
+) -> Sampling | None:
+    """The sample that is asked for, where the build can have it; None of none."""
+    if size is None:
+        if complete or any(given is not None for given in (design, by, seed)):
+            raise BadValue("--complete, --design, --by and --seed are of a sample: give --sample N")
+        return None
+    # What models ask for serves them best; a sample for other uses is a random one.
+    sampling = Sampling(size, design or ("active" if complete else "random"), seed or 0, by)
+    check_sample(spec, sampling, complete)
+    return sampling

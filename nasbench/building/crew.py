@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nasbench._limits import MOST_PROCESSES
-from nasbench.building.executor import Unit, default_processes, train_units
+from nasbench.building.executor import Unit, processes_of, train_units
 from nasbench.building.preflight import check_networks
 from nasbench.building.ray_executor import import_ray, train_on_ray
 from nasbench.building.spec import BuildSpec
-from nasbench.errors import BadValue, NasbenchError, unknown
+from nasbench.errors import BadValue, NasbenchError, Unsupported, unknown
 from nasbench.train.engine import pick_engine
 from nasbench.train.record import Record
 
 __all__ = ["EXECUTORS", "Crew"]
 
 EXECUTORS = ("local", "ray")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,14 @@ class Crew:
             raise BadValue(
                 f"a build needs 1 process or more, got {processes}; {MOST_PROCESSES:,} are the most"
             )
+        if spec.here:
+            if executor == "ray":
+                raise Unsupported(f"{_defined(spec)}: write it into a module to train on ray")
+            logger.warning(
+                "%s: this one trains all, one network after the other; write it into a module to "
+                "have them side by side",
+                _defined(spec),
+            )
         if executor == "ray":
             import_ray()
             if hardware not in ("auto", "cpu"):
@@ -51,7 +62,7 @@ class Crew:
             hardware = "cpu"
         check_networks(spec)
         if executor == "local":
-            processes = processes or default_processes(hardware)
+            processes = processes_of(spec, processes, hardware)
         return cls(spec, processes, engine, hardware, executor)
 
     @property
@@ -66,3 +77,7 @@ class Crew:
         if self.executor == "ray":
             return train_on_ray(self.spec, units, self.processes, self.engine, joined)
         return train_units(self.spec, units, self.processes or 1, self.engine, self.hardware)
+
+
+def _defined(spec: BuildSpec) -> str:
+    return f"no other process can import {', '.join(spec.here)}, which this program defines"

@@ -18,7 +18,7 @@ from nasbench.train.native import NativeTrainer
 from nasbench.train.record import Record
 from nasbench.train.reference import pick_hardware
 
-__all__ = ["Unit", "UnitTrainer", "default_processes", "in_processes", "train_units"]
+__all__ = ["Unit", "UnitTrainer", "in_processes", "processes_of", "train_units"]
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
@@ -37,6 +37,11 @@ def default_processes(hardware: str) -> int:
     if pick_hardware(hardware).type != "cpu":
         return 1
     return cores()
+
+
+def processes_of(spec: BuildSpec, asked: int | None, hardware: str) -> int:
+    """How many processes work at a build: 1 where it needs what this one alone defines."""
+    return 1 if spec.here else asked or default_processes(hardware)
 
 
 def train_units(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -14,6 +15,7 @@ from nasbench.building.origin import built, engine_of, spec_of
 from nasbench.building.provenance import versions
 from nasbench.building.retrain import compare_record
 from nasbench.building.spec import BuildSpec
+from nasbench.device.commands import tensorrt_command
 from nasbench.device.export import count_right, export_onnx
 from nasbench.device.onnx_graph import Pixels, import_onnx
 from nasbench.device.onnx_runtime import import_runtime
@@ -84,11 +86,13 @@ class Tested:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Exported:
     """What became of an export.
 
     Attributes:
+        chosen: what was exported, and how it was trained.
+        path: of the file.
         largest_difference: between ONNX Runtime and PyTorch, of the logits of a batch of noise.
         valid_accuracy: in percent, after the last epoch; None where nothing was trained.
         test: of the file; None where nothing was trained.
@@ -97,11 +101,44 @@ class Exported:
         beside: how the training compares with the table's, in a sentence; may be empty.
     """
 
+    chosen: Chosen
+    path: Path
     largest_difference: float
     valid_accuracy: float | None = None
     test: Tested | None = None
     identical: bool | None = None
     beside: str = ""
+
+    def __repr__(self) -> str:
+        of = f"{self.chosen.architecture} of {self.chosen.spec.space.name}"
+        trained = "untrained" if self.test is None else f"{self.test.accuracy:.2f} % on test"
+        return f"<Exported {self.path}: {of}, {trained}>"
+
+    def describe(self) -> dict[str, Any]:
+        """The file, what is in it and what was tested; plain JSON values."""
+        chosen, trained = self.chosen, self.test is not None
+        document: dict[str, Any] = {
+            "onnx": str(self.path),
+            "table": chosen.table.name if chosen.table else None,
+            "space": chosen.spec.space.name,
+            "architecture": chosen.architecture,
+            "task": chosen.spec.task.name,
+            "recipe": chosen.recipe_name,
+            "seed": chosen.seed,
+            "trained": trained,
+            "engine": chosen.engine if trained else None,
+            "largest_difference": self.largest_difference,
+            "tensorrt": tensorrt_command(self.path, chosen.spec.task.shape),
+        }
+        if self.test is not None:
+            document |= {
+                "input": "uint8",
+                "valid_accuracy": self.valid_accuracy,
+                "test": asdict(self.test),
+                "identical": self.identical,
+                "beside": self.beside,
+            }
+        return document
 
 
 def choose_in_table(
@@ -197,7 +234,7 @@ def export(
     import_runtime()
     net = started(spec.space, chosen.canonical, spec.task, chosen.recipe, chosen.seed)
     if not train:
-        return Exported(export_onnx(net, spec.task.shape, path))
+        return Exported(chosen, path, export_onnx(net, spec.task.shape, path))
     record = _train(chosen, net, tell)
     if record.diverged:
         raise NasbenchError(
@@ -214,7 +251,7 @@ def export(
     low, high = wilson_interval(right / n, n)
     identical, beside = _beside(chosen, record)
     tested = Tested(100 * right / n, 100 * float(low), 100 * float(high), n)
-    return Exported(difference, accuracy, tested, identical, beside)
+    return Exported(chosen, path, difference, accuracy, tested, identical, beside)
 
 
 def _train(chosen: Chosen, net: nn.Module, tell: Progress) -> Record:

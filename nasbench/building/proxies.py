@@ -18,7 +18,7 @@ from nasbench._version import __version__
 from nasbench.building.builder import exists_already
 from nasbench.building.designs import some_of
 from nasbench.building.entries import EntryCheck
-from nasbench.building.executor import default_processes, in_processes
+from nasbench.building.executor import in_processes, processes_of
 from nasbench.building.journal import BuildFolder, folder_of, read_plan
 from nasbench.building.provenance import hardware as describe_hardware
 from nasbench.building.provenance import session, versions
@@ -183,7 +183,7 @@ def score_chunks(
     hardware: str,
 ) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
     """An entry of the journal for each chunk, in any order; no number depends on the processes."""
-    processes = processes or default_processes(hardware)
+    processes = processes_of(spec, processes, hardware)
     if processes == 1 or len(chunks) < 2:
         for members in chunks:
             yield members, _entry(spec, scoring, hardware, members)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._progress import Progress, silent
-from nasbench.building.executor import Unit, default_processes, train_units
+from nasbench.building.executor import Unit, processes_of, train_units
 from nasbench.building.origin import built, engine_of, spec_of
 from nasbench.errors import NasbenchError
 from nasbench.space import Space
@@ -155,7 +155,7 @@ def retrain(
     units = [every[i] for i in np.sort(chosen)]
     tell = progress or silent
     found: dict[Unit, Record] = {}
-    processes = processes or default_processes(hardware)
+    processes = processes_of(spec, processes, hardware)
     for unit, record in train_units(spec, units, processes, engine, hardware):
         found[unit] = record
         tell("training again", len(found), len(units))

@@ -11,7 +11,7 @@ from typing import Any
 from nasbench._files import local, utf8
 from nasbench._limits import LARGEST_SEED
 from nasbench._names import KEYS, LONGEST, is_key
-from nasbench._python_file import function_of
+from nasbench._python_file import function_of, is_here
 from nasbench._toml import read_toml
 from nasbench.building.limits import check_sizes
 from nasbench.device import DeviceSpec
@@ -26,7 +26,7 @@ from nasbench.task import Task
 from nasbench.task import from_spec as task_from_spec
 from nasbench.train import Recipe
 
-__all__ = ["BuildSpec", "check_table_name", "read_spec"]
+__all__ = ["BuildSpec", "check_table_name", "read_seeds", "read_spec"]
 
 _KEYS = ("name", "space", "task", "seeds", "recipe", "device")
 _SPACE_KEYS = ("name", "nodes", "operations")
@@ -82,6 +82,15 @@ class BuildSpec:
     def family(self) -> Family:
         """What builds the networks."""
         return family_of(self.space)
+
+    @property
+    def here(self) -> tuple[str, ...]:
+        """The functions that the running program defines: no other process can train by them."""
+        functions = [f for of in self.recipes.values() for f in (of.train, of.evaluate) if f]
+        found = [function.name for function in functions if is_here(function.file)]
+        if self.space.source is not None and is_here(self.space.source):
+            found.insert(0, self.space.source.build)
+        return tuple(dict.fromkeys(found))
 
     @property
     def distinct(self) -> int:
@@ -185,7 +194,7 @@ def _parse(values: Mapping[str, Any], path: Path) -> BuildSpec:
         recipes[called] = Recipe.from_dict(_with_functions(called, given, path.parent))
     devices = _devices(values.get("device", []))
     _check_names(name, recipes, devices)  # before images are read, which can take minutes
-    seeds = _seeds(values.get("seeds", 1))
+    seeds = read_seeds(values.get("seeds", 1))
     space = _space(values["space"], path.parent)
     task = task_from_spec(values["task"], path.parent)
     return BuildSpec(name, space, task, seeds, recipes, devices)
@@ -221,7 +230,7 @@ def _devices(given: object) -> tuple[DeviceSpec, ...]:
     return tuple(DeviceSpec.from_dict(one) for one in given)
 
 
-def _seeds(given: object) -> tuple[int, ...]:
+def read_seeds(given: object) -> tuple[int, ...]:
     """A number of seeds, counted from 0, or a list of them."""
     if type(given) is int and 0 < given <= MOST_SEEDS:
         return tuple(range(given))

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nasbench._limits import MOST_PROCESSES
-from nasbench._processes import cores
-from nasbench.cli.common import Json, emit, folder_option, parse_seeds, parse_settings, progress
+from nasbench.cli.common import Json, emit, folder_option, parse_seeds, parse_settings
 from nasbench.cli.look import complete_table
 from nasbench.cli.protocol import (
     Isolate,
@@ -80,7 +79,7 @@ def compare(
     For several objectives: `--strategies nsga2,mo_rea --objective raspi4/latency_ms:min`; bounds
     are `--limit 'raspi4/latency_ms<=5'`, and soft ones `--soft 'raspi4/latency_ms<=5'`.
     """
-    from nasbench.report import comparison_table, write_comparison
+    from nasbench.report import comparison_table
     from nasbench.search import Comparisons
     from nasbench.search import compare as run_compare
     from nasbench.table import load
@@ -103,18 +102,16 @@ def compare(
         surrogate=surrogate,
         also=also or (),
     )
-    with progress() as tell:
-        comparison = run_compare(
-            names,
-            tables[0] if len(tables) == 1 else tables,
-            protocol,
-            seeds=numbers,
-            processes=processes or cores(),
-            isolate=isolate,
-            out=out,
-            progress=lambda done, total: tell("searching", done, total),
-        )
-    page = write_comparison(comparison, out)
+    comparison = run_compare(
+        names,
+        tables[0] if len(tables) == 1 else tables,
+        protocol,
+        seeds=numbers,
+        processes=processes,
+        isolate=isolate,
+        out=out,
+    )
+    page = comparison.report(out)
     several = comparison.tables.values() if isinstance(comparison, Comparisons) else [comparison]
     goal = next(iter(several)).goal
     said = f"goal: {goal.metric}, {'more' if goal.maximize else 'less'} is better"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -67,15 +66,13 @@ def export(
     chosen = _chosen(words, recipe, recipe_name, seed, hardware)
     with progress() as tell:
         made = run_export(chosen, onnx, train=train, progress=tell)
-    emit(_document(chosen, onnx, made), as_json, rows(_shown(chosen, onnx, made)))
+    emit(made.describe(), as_json, rows(_shown(chosen, onnx, made)))
 
 
 def _chosen(
     words: list[str], recipe: str | None, name: str | None, seed: int | None, hardware: str
 ) -> Chosen:
-    from nasbench.building import spec_from
-    from nasbench.building.exporting import choose_in_recipe, choose_in_table
-    from nasbench.table import load
+    from nasbench.building.call import choose
 
     if len(words) > 2 or (len(words) == 1 and recipe is None):
         raise BadValue(f"export takes one of two forms: {_FORMS}")
@@ -83,45 +80,8 @@ def _chosen(
         raise BadValue(f"{recipe} is a table, and --recipe names a build recipe: {_FORMS}")
     if len(words) == 2 and words[0].endswith(".toml"):
         raise BadValue(f"{words[0]} is a build recipe, not a table: {_FORMS}")
-    if len(words) == 2:
-        table = load(words[0])
-        index = table.space.parse(words[1])
-        beside = None if recipe is None else spec_from(recipe)
-        task, space = (None, None) if beside is None else (beside.task, beside.space)
-        return choose_in_table(
-            table, index, recipe=name, seed=seed, task=task, space=space, hardware=hardware
-        )
-    spec = spec_from(str(recipe))
-    index = spec.space.parse(words[0])
-    return choose_in_recipe(spec, index, recipe=name, seed=seed or 0, hardware=hardware)
-
-
-def _document(chosen: Chosen, onnx: Path, made: Exported) -> dict[str, Any]:
-    from nasbench.device.commands import tensorrt_command
-
-    trained = made.test is not None
-    document: dict[str, Any] = {
-        "onnx": str(onnx),
-        "table": chosen.table.name if chosen.table else None,
-        "space": chosen.spec.space.name,
-        "architecture": chosen.architecture,
-        "task": chosen.spec.task.name,
-        "recipe": chosen.recipe_name,
-        "seed": chosen.seed,
-        "trained": trained,
-        "engine": chosen.engine if trained else None,
-        "largest_difference": made.largest_difference,
-        "tensorrt": tensorrt_command(onnx, chosen.spec.task.shape),
-    }
-    if trained:
-        document |= {
-            "input": "uint8",
-            "valid_accuracy": made.valid_accuracy,
-            "test": asdict(made.test) if made.test else None,
-            "identical": made.identical,
-            "beside": made.beside,
-        }
-    return document
+    table, architecture = (words[0], words[1]) if len(words) == 2 else (None, words[0])
+    return choose(table, architecture, recipe, name, seed, hardware)
 
 
 def _shown(chosen: Chosen, onnx: Path, made: Exported) -> list[tuple[str, object]]:

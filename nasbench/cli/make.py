@@ -19,7 +19,7 @@ from nasbench.cli.common import (
     rows,
     say_engine,
 )
-from nasbench.cli.sample import By, Complete, Design, Sample, SampleSeed, emit_sample, sampling_of
+from nasbench.cli.sample import By, Complete, Design, Sample, SampleSeed, emit_sample
 from nasbench.cli.tasks import task_rows
 from nasbench.errors import NasbenchError
 
@@ -82,6 +82,7 @@ def build(
     """
     from nasbench.building import Shard, build_sample, spec_from, train_shard
     from nasbench.building import build as run_build
+    from nasbench.building.call import sampling_of
 
     part = None if shard is None else Shard.parse(shard)
     spec = spec_from(recipe)

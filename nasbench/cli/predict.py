@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
 from nasbench._words import counted
-from nasbench.cli.common import Json, emit, file_option, folder_option, progress
+from nasbench.cli.common import Json, emit, file_option, folder_option
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.errors import NasbenchError
-
-if TYPE_CHECKING:
-    from nasbench.table import Table
 
 __all__ = ["register"]
 
@@ -63,26 +60,23 @@ def fit(
 
     Example: `nasbench surrogate fit demo/table.h5 --train 0.5 --out surrogate.json`
     """
-    from nasbench.surrogate import fit as run_fit
-    from nasbench.surrogate import write_completed
-    from nasbench.surrogate.completed import check_completable
+    from nasbench.surrogate.call import fit_table
     from nasbench.table import load
 
-    new = not out.exists()
-    new_table = complete is not None and not complete.exists()
     opened = load(table)
-    share = train if train is not None else (1.0 if complete else 0.5)
-    # `--train 1` is all rows: of one row nothing can be learnt.
-    chosen = share if share <= 1 else int(share)
     names = _features(features)
     if len(names) > 1:
         raise NasbenchError("a surrogate sees one list of features: give --features once")
-    if complete is not None:
-        check_completable(opened, recipe, metric)
-    fitted = run_fit(
-        opened, recipe=recipe, train=chosen, seed=seed, features=names[0], metric=metric
+    fitted = fit_table(
+        opened,
+        out,
+        recipe=recipe,
+        train=train,
+        seed=seed,
+        features=names[0],
+        metric=metric,
+        complete=complete,
     )
-    fitted.save(out, new=new)
     target = fitted.primary
     n, tau = len(fitted.trained_on), fitted.out_of_fold_kendall(target)
     document: dict[str, Any] = {
@@ -99,8 +93,7 @@ def fit(
         f"folds that were left out. Score it: nasbench surrogate score {out} {table}"
     )
     if complete is not None:
-        whole = write_completed(opened, fitted, complete, new=new_table)
-        said = whole.manifest["predicted"]
+        said = load(complete).manifest["predicted"]
         document |= {"table": str(complete), **said}
         text += (
             f"\n{complete}: {counted(said['rows_trained'], 'row')} as trained, "
@@ -138,51 +131,37 @@ def score(
     Examples: `nasbench surrogate score surrogate.json demo/table.h5`, and
     `nasbench surrogate score demo/table.h5 --sizes 10,20,40 --predictors xgboost,ridge --out page`
     """
-    from nasbench.table import load
+    from nasbench.report.results import table_of
+    from nasbench.surrogate.call import score_any
 
     if sizes is None:
         if table is None:
             raise NasbenchError("name a surrogate and a table, or a table and --sizes")
-        _score_fitted(Path(what), load(table), metric, as_json)
+        scored = score_any(what, table, metric=metric)
+        emit(scored.describe(), as_json, table_of(scored).plain())
         return
     if table is not None:
         raise NasbenchError("with --sizes name one table: its rows are fitted on and scored")
-    from nasbench._files import write_json
-    from nasbench.report.predictors import size_section, size_table
-    from nasbench.report.sections import write_sections
-    from nasbench.surrogate import score_sizes
+    from nasbench.report.predictors import size_table
 
-    opened = load(what)
-    with progress() as tell:
-        found = score_sizes(
-            opened,
-            _numbers(sizes),
-            draws=draws,
-            predictors=[name.strip() for name in predictors.split(",")],
-            features=_features(features),
-            recipe=recipe,
-            metric=metric,
-            seed=seed,
-            journal=out / "trials.jsonl" if out else None,
-            progress=lambda done, total: tell("fitting", done, total),
-        )
+    found = score_any(
+        what,
+        metric=metric,
+        sizes=_numbers(sizes),
+        draws=draws,
+        predictors=[name.strip() for name in predictors.split(",")],
+        features=_features(features),
+        recipe=recipe,
+        seed=seed,
+        out=out,
+    )
     text = "\n".join(size_table(found, region).plain() for region in found.ceilings)
     document = found.describe()
     if out is not None:
-        page = write_sections([size_section(found)], out, f"Predictors on {opened.name}")
-        write_json(out / "scores.json", document)
+        page = found.report(out)
         document["page"] = str(page)
         text += f"\nThe page is at {page.resolve()}"
     emit(document, as_json, text)
-
-
-def _score_fitted(path: Path, table: Table, metric: str | None, as_json: bool) -> None:
-    from nasbench.report.text import predictor_table
-    from nasbench.surrogate import Surrogate
-    from nasbench.surrogate import score as run_score
-
-    found = run_score(Surrogate.load(path), table, metric)
-    emit(found.describe(), as_json, predictor_table(found).plain())
 
 
 def _features(given: list[str] | None) -> list[list[str] | None]:
@@ -215,18 +194,9 @@ def report(
 
     Example: `nasbench report demo/table.h5 --surrogate demo/surrogate.json --out page`
     """
-    from nasbench.report import Report, write_report
-    from nasbench.search import Comparison
-    from nasbench.surrogate import Surrogate
-    from nasbench.surrogate import score as run_score
-    from nasbench.table import load
+    from nasbench.report.call import report_on
 
-    opened = load(table)
-    loaded = {f"Search: {folder.name}": Comparison.load(folder) for folder in comparisons or ()}
-    scored = run_score(Surrogate.load(fitted), opened) if fitted else None
-    chosen = opened.recipe(recipe) if opened.recipes or recipe else None  # of devices alone
-    described = Report(opened, chosen, loaded, scored)
-    page = write_report(described, out, opened.name)
+    page = report_on(table, out, recipe=recipe, surrogate=fitted, compare=comparisons or ())
     emit({"page": str(page)}, as_json, str(page))
 
 

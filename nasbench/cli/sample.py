@@ -9,12 +9,11 @@ import typer
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
 from nasbench._words import counted
 from nasbench.cli.common import complete_proxy, emit
-from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
-    from nasbench.building import BuildSpec, PartlyTrained, Sampling
+    from nasbench.building import PartlyTrained
 
-__all__ = ["By", "Complete", "Design", "Sample", "SampleSeed", "emit_sample", "sampling_of"]
+__all__ = ["By", "Complete", "Design", "Sample", "SampleSeed", "emit_sample"]
 
 
 def complete_design(incomplete: str) -> list[str]:
@@ -62,30 +61,6 @@ SampleSeed = Annotated[
     int | None,
     typer.Option(min=0, max=LARGEST_SEED, help="Of the sample, its scores and its fits; 0."),
 ]
-
-
-def sampling_of(
-    spec: BuildSpec,
-    size: int | None,
-    complete: bool,
-    design: str | None,
-    by: str | None,
-    seed: int | None,
-) -> Sampling | None:
-    """The sample that options ask for, where the build can have it; None of none."""
-    from nasbench.building import Sampling
-    from nasbench.building.partial import check_sample
-
-    if size is None:
-        if complete or any(given is not None for given in (design, by, seed)):
-            raise NasbenchError(
-                "--complete, --design, --by and --seed are of a sample: give --sample N"
-            )
-        return None
-    # What models ask for serves them best; a sample for other uses is a random one.
-    sampling = Sampling(size, design or ("active" if complete else "random"), seed or 0, by)
-    check_sample(spec, sampling, complete)
-    return sampling
 
 
 def emit_sample(made: PartlyTrained, as_json: bool) -> None:

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._files import read_json
 from nasbench._journal import integer
+from nasbench._result import Result
+from nasbench._words import counted
 from nasbench.errors import DamagedFile, NasbenchError
-from nasbench.search.catalog import cautions
+from nasbench.search.catalog import cautions, parameters_of
 from nasbench.search.curves import Curves, common_grid
 from nasbench.search.fronts import Fronts
 from nasbench.search.goal import Goal
@@ -23,7 +25,7 @@ from nasbench.search.oracle import Oracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.setting import Setting, header_of
 from nasbench.search.strategy import is_known
-from nasbench.search.summary import summary_of
+from nasbench.search.summary import frame_of, summary_of
 from nasbench.search.trace import Trace, read_traces
 from nasbench.stats import (
     Estimate,
@@ -33,6 +35,9 @@ from nasbench.stats import (
     reached,
 )
 from nasbench.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["WITHIN", "Comparison"]
 
@@ -46,7 +51,7 @@ HERE = (
 )
 
 
-class Comparison:
+class Comparison(Result):
     """Runs of several strategies, and what their incumbents are worth.
 
     Incumbents are the best seen on the search recipe; what they are worth is the mean over
@@ -79,9 +84,16 @@ class Comparison:
         self.setting = setting
         self.traces = traces
 
+    def __repr__(self) -> str:
+        runs = counted(len(next(iter(self.traces.values()))), "run")
+        found = ", ".join(f"{name} {_mean(scores):.4g}" for name, scores in self.scores.items())
+        here = f"; {', '.join(self.here)} ran in this process" if self.here else ""
+        return f"<Comparison on {self.table.name}, {runs} each; {self.scored}: {found}{here}>"
+
     @classmethod
-    def load(cls, folder: Path) -> Comparison:
+    def load(cls, folder: str | Path) -> Comparison:
         """The comparison that `compare` kept in a folder."""
+        folder = Path(folder)
         path = folder / "comparison.json"
         several = [] if path.exists() else sorted(folder.glob("tables/*/comparison.json"))
         if several:
@@ -344,6 +356,20 @@ class Comparison:
             return None
         return friedman({name: scores[blocks] for name, scores in self.scores.items()})
 
+    @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """Of each strategy its own parameters, by name, as it ran with them."""
+        given = self.protocol.parameters
+        return {name: parameters_of(name, given.get(name, {})) for name in self.traces}
+
+    def frame(self) -> pd.DataFrame:
+        """A row a run: `strategy`, `seed`, the last incumbent and what it is worth.
+
+        Columns: `architecture` and `string` of the incumbent (-1 and empty where nothing was
+        found), `seconds` that were simulated, then what `finals` has.
+        """
+        return frame_of(self)
+
     def summary(self) -> dict[str, Any]:
         """What `summary.json` holds; see `summary_of`."""
         return deepcopy(self._summary)
@@ -352,6 +378,12 @@ class Comparison:
     def _summary(self) -> dict[str, Any]:
         """The summary, with its bootstraps: pages and tables ask for it several times."""
         return summary_of(self)
+
+
+def _mean(scores: NDArray[np.float64]) -> float:
+    """The mean of those that are known; NaN of none."""
+    known = scores[np.isfinite(scores)]
+    return float(known.mean()) if len(known) else np.nan
 
 
 def _kept_runs(kept: Any) -> tuple[list[str], list[int], dict[str, str]]:

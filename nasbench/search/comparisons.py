@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._processes import cores
 from nasbench._progress import shown, silent
+from nasbench._result import Result
 from nasbench.errors import BadValue, unknown
 from nasbench.search.comparing import Progress, compare_on
 from nasbench.search.comparison import Comparison
@@ -25,13 +26,16 @@ from nasbench.search.strategy import AnyStrategy
 from nasbench.stats import Friedman, Pair, compare_pairs, friedman
 from nasbench.table import Table, load
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Comparisons", "compare"]
 
 Source = Table | str | Path
 
 
-@dataclass(frozen=True)
-class Comparisons:
+@dataclass(frozen=True, repr=False)
+class Comparisons(Result):
     """Runs of the same strategies on several tables, and which strategy does best over them.
 
     Attributes:
@@ -40,6 +44,18 @@ class Comparisons:
     """
 
     tables: Mapping[str, Comparison]
+
+    def __repr__(self) -> str:
+        names = ", ".join(self.strategies)
+        return f"<Comparisons of {names} on {', '.join(self.tables)}>"
+
+    def frame(self) -> pd.DataFrame:
+        """A row a run, of all tables: `table`, then the columns of `Comparison.frame`."""
+        import pandas as pd
+
+        frames = [one.frame().assign(table=name) for name, one in self.tables.items()]
+        whole = pd.concat(frames, ignore_index=True)
+        return whole[["table", *(name for name in whole.columns if name != "table")]]
 
     @property
     def strategies(self) -> list[str]:

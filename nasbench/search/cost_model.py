@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
+from nasbench.search.goal import as_floats
 from nasbench.table import Table
 
 __all__ = ["CostModel"]
@@ -34,6 +35,7 @@ class CostModel:
             raise NasbenchError(
                 f"the seconds of an epoch must be more than 0, got {self.seconds_per_epoch}"
             )
+        as_floats(self, "seconds_per_epoch")
 
     def __str__(self) -> str:
         each = f"{self.seconds_per_epoch:g} s an epoch"

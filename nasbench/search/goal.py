@@ -24,6 +24,7 @@ __all__ = [
     "Outcome",
     "Query",
     "SoftTarget",
+    "as_floats",
     "is_test",
     "more_is_better",
 ]
@@ -67,6 +68,13 @@ class Outcome(NamedTuple):
     seconds: float
 
 
+def as_floats(one: object, *fields: str) -> None:
+    """Make the whole numbers in these fields of a frozen dataclass floats: 5 is kept as 5.0 is."""
+    for name in fields:
+        if type(value := getattr(one, name)) is int:
+            object.__setattr__(one, name, float(value))
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How much a search may use; it ends with the first bound that it reaches.
@@ -94,6 +102,7 @@ class Budget:
                     f"a budget in {name} must be more than 0, and at most {most:,}, got "
                     f"{shown(value)}"
                 )
+        as_floats(self, "seconds")
 
     def describe(self) -> dict[str, Any]:
         """Plain JSON values; epochs only where they are bounded, so that old runs go on."""
@@ -135,6 +144,7 @@ class Limit:
         if not given or not all(map(math.isfinite, given)):
             got = ", ".join(map(str, given)) or "none"
             raise BadValue(f"a limit of {self.metric} needs a finite number, got {got}")
+        as_floats(self, "at_most", "at_least")
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -209,6 +219,7 @@ class SoftTarget:
                     f"the exponents of {self.metric} must be 0 or less, as -0.07 is: a higher "
                     f"cost is no reward; got {exponent}"
                 )
+        as_floats(self, "at", "within", "beyond")
 
     def __str__(self) -> str:
         power = f"{self.within:g}"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.search.among import Buildable, among
 from nasbench.search.arrival import arrived
+from nasbench.search.goal import as_floats
 from nasbench.search.strategy import Goal, Outcome, Query, Strategy, strategy_class
 from nasbench.search.warm_start import begin, drawing_from
 from nasbench.space import Architectures, Space
@@ -47,6 +48,7 @@ class Prior:
     def __post_init__(self) -> None:
         if not 0 < self.keep <= 1:
             raise NasbenchError(f"a filter keeps a share above 0 and up to 1, got {self.keep}")
+        as_floats(self, "keep")
 
     def __str__(self) -> str:
         use = f"the scores of {self.proxy}, to strategies that take them"

@@ -21,6 +21,7 @@ from nasbench.search.goal import (
     Limit,
     Objective,
     SoftTarget,
+    as_floats,
     more_is_better,
 )
 from nasbench.search.oracle import Oracle
@@ -113,6 +114,7 @@ class SearchProtocol:
         own = {name: plain(values) for name, values in (self.parameters or {}).items()}
         _check_finite(own)
         object.__setattr__(self, "parameters", own)
+        as_floats(self, "failures")
         self.goal()  # what no search could have is refused now
 
     @property

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasbench._result import Result
 from nasbench._words import counted
 from nasbench.errors import NasbenchError
 from nasbench.search.catalog import parameters_of
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Run", "search"]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Run:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Run(Result):
     """A finished search.
 
     Attributes:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from nasbench.stats import summarize
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nasbench.search.comparison import Comparison
 
-__all__ = ["summary_of"]
+__all__ = ["frame_of", "summary_of"]
 
 
 def summary_of(comparison: Comparison) -> dict[str, Any]:
@@ -70,6 +72,28 @@ def summary_of(comparison: Comparison) -> dict[str, Any]:
         "broken": dict(comparison.broken),
         "remarks": list(comparison.remarks),
     }
+
+
+def frame_of(comparison: Comparison) -> pd.DataFrame:
+    """A row a run; see `Comparison.frame`."""
+    import pandas as pd
+
+    space, rows = comparison.table.space, []
+    for name, traces in comparison.traces.items():
+        finals, last = comparison.finals(name), comparison.last[name].tolist()
+        for place, trace in enumerate(traces):
+            best = last[place]
+            rows.append(
+                {
+                    "strategy": name,
+                    "seed": trace.seed,
+                    "architecture": best,
+                    "string": space.string(best) if best >= 0 else "",
+                    "seconds": float(trace.finished[-1]),
+                    **{metric: values[place] for metric, values in finals.items()},
+                }
+            )
+    return pd.DataFrame(rows)
 
 
 def _stats(found: Mapping[str, NDArray[np.float64]]) -> dict[str, dict[str, float | None] | None]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nasbench import _python_file
 from nasbench._python_file import PythonFile
-from nasbench.errors import NasbenchError, UnknownName, Unsupported, unknown
+from nasbench.errors import BadValue, NasbenchError, UnknownName, Unsupported, shown, unknown
 from nasbench.space.base import Space
 from nasbench.space.cell import CellSpace
 from nasbench.space.cells import darts, darts_mini
@@ -31,7 +31,7 @@ from nasbench.space.transformer import transformer
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["from_description", "get", "names"]
+__all__ = ["from_description", "get", "names", "of_object"]
 
 RULES = frozenset({"only_if", "alike", "never"})
 """Of a space of named decisions, as it describes itself."""
@@ -151,13 +151,51 @@ def _of_user(module: ModuleType, name: str, file: PythonFile) -> Space:
             f"{name} of {file.name} is {what}: rules are data, so it must be a plain ChoiceSpace "
             f"or CellSpace (only_if, alike, never)"
         )
-    space = _plain(found.name, found.describe())
-    if space is None or space.name in _SPACES:
+    return with_networks(found, file)
+
+
+def with_networks(space: Space, file: PythonFile) -> Space:
+    """A user's space, as a table would describe it, whose networks a function of a file builds.
+
+    Raises:
+        Unsupported: where it is called as a space of this package.
+    """
+    own = _plain(space.name, space.describe())
+    if own is None or own.name in _SPACES:
         raise Unsupported(
-            f"{file.name} calls its space {found.name}, as one of this package: name it otherwise"
+            f"{file.name} calls its space {space.name}, as one of this package: name it otherwise"
         )
-    space.source = file
-    return space
+    own.source = file
+    return own
+
+
+def of_object(given: object, build: Callable[..., Any] | None = None) -> Space:
+    """The space that a program hands over.
+
+    Args:
+        given: a space; or a module or a class that has one as its `space`, and its networks'
+            function as `build`.
+        build: the function that builds its networks, in place of that.
+
+    Raises:
+        NasbenchError: where it is none, or an own kind of Space.
+    """
+    space = given if isinstance(given, Space) else getattr(given, "space", None)
+    if not isinstance(space, Space):
+        raise BadValue(
+            f"a space is a name, a file, a ChoiceSpace or CellSpace, or what has one as its "
+            f"`space`; got {shown(given)}"
+        )
+    if not isinstance(given, Space):
+        build = build or getattr(given, "build", None)
+    if build is None:
+        return space
+    if type(space) not in (ChoiceSpace, CellSpace):
+        raise Unsupported(
+            f"networks of {space.name} are built by its own family: leave the function out"
+        )
+    function = _python_file.given(build)
+    return with_networks(space, function.file._replace(build=function.name))
 
 
 @cache

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._result import Result
 from nasbench.errors import NasbenchError
 from nasbench.space import Architectures
 from nasbench.stats import Agreement, Ceiling, agreement, bootstrap_agreement, noise_ceiling
@@ -15,14 +16,17 @@ from nasbench.surrogate.surrogate import Surrogate
 from nasbench.surrogate.uncertainty import covered
 from nasbench.table import Table, trained_column, trained_values
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["LEVEL", "Score", "ceiling_of", "score"]
 
 LEVEL = 0.9
 """Of the intervals whose coverage is stated."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Score:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Score(Result):
     """Predictions against what a table holds, on rows that no model saw.
 
     Attributes:
@@ -36,6 +40,7 @@ class Score:
             once.
         ceiling: what seed noise leaves to be reached; None where seeds are not known.
         trained_on: how many rows the surrogate was fitted on.
+        table: that has what was measured.
     """
 
     metric: str
@@ -47,6 +52,28 @@ class Score:
     coverage: float
     ceiling: Ceiling | None
     trained_on: int
+    table: Table
+
+    def __repr__(self) -> str:
+        found = self.agreement
+        return (
+            f"<Score of {self.metric} on {found.n:,} rows of {self.table.name}: Kendall's tau "
+            f"{found.kendall:.3f}, R2 {found.r2:.3f}>"
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """A row an architecture: its number, its string, what was measured and predicted."""
+        import pandas as pd
+
+        strings = [self.table.space.string(one) for one in self.architectures.tolist()]
+        return pd.DataFrame(
+            {
+                "architecture": self.architectures,
+                "string": strings,
+                "measured": self.measured,
+                "predicted": self.predicted,
+            }
+        )
 
     def describe(self) -> dict[str, Any]:
         """The numbers without the rows; plain JSON values."""
@@ -97,6 +124,7 @@ def score(surrogate: Surrogate, table: Table, metric: str | None = None) -> Scor
         coverage=covered(trained, low, high),
         ceiling=ceiling_of(trained),
         trained_on=len(surrogate.trained_on),
+        table=table,
     )
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from nasbench._result import Result
 from nasbench.errors import NasbenchError
 from nasbench.space import Architectures
 from nasbench.stats import Ceiling, Summary, agreement, summarize
@@ -26,6 +27,9 @@ from nasbench.surrogate.tuning import fit_members, mean_prediction, tune
 from nasbench.surrogate.uncertainty import Calibration, covered
 from nasbench.table import Table, direction, trained_column, trained_values
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["MEASURES", "REGIONS", "SizeScores", "score_sizes"]
 
 FEWEST = 20
@@ -34,8 +38,8 @@ FEWEST = 20
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class SizeScores:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class SizeScores(Result):
     """What `score_sizes` found.
 
     Attributes:
@@ -49,6 +53,34 @@ class SizeScores:
     about: dict[str, Any]
     ceilings: dict[str, Ceiling | None]
     trials: tuple[Trial, ...]
+
+    def __repr__(self) -> str:
+        names = ", ".join(dict.fromkeys(name for name, _ in self.series))
+        sizes = ", ".join(map(str, self.about["sizes"]))
+        return f"<SizeScores of {names} on {self.about['table']}, fitted on {sizes} rows>"
+
+    def frame(self) -> pd.DataFrame:
+        """A row a fit: predictor, features, size and draw, then measures by region, and seconds."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "predictor": trial.predictor,
+                    "features": trial.features,
+                    "size": trial.size,
+                    "draw": trial.draw,
+                    **{
+                        f"{region}/{measure}": trial.measures[region][measure]
+                        for region in REGIONS
+                        for measure in MEASURES
+                    },
+                    "fit_seconds": trial.fit_seconds,
+                    "predict_seconds": trial.predict_seconds,
+                }
+                for trial in self.trials
+            ]
+        )
 
     @property
     def series(self) -> list[tuple[str, str]]:

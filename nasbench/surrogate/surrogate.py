@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench._files import atomic_path, write_text
+from nasbench._result import Result
 from nasbench.errors import DamagedFile, NasbenchError, Unsupported
 from nasbench.space import Space, from_description
 from nasbench.surrogate.document import ascending, check_document, hash_of, need, read_document
@@ -22,6 +23,7 @@ from nasbench.surrogate.trees import unpack_model
 from nasbench.surrogate.uncertainty import Calibration, LocalSpread
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xgboost
 
 __all__ = ["Surrogate"]
@@ -29,7 +31,7 @@ __all__ = ["Surrogate"]
 Floats = NDArray[np.float64]
 
 
-class Surrogate:
+class Surrogate(Result):
     """Models of a recipe's last epoch, by metric, with their errors and the noise of seeds.
 
     A NAS benchmark made of such models follows Zela et al., "Surrogate NAS Benchmarks and How
@@ -66,6 +68,33 @@ class Surrogate:
             self._models[metric] = [unpack_model(text, width) for text in said["members"]]
             self._noise[metric] = LocalSpread.from_description(said["seed_noise"])
             self._calibrations[metric] = Calibration.from_description(said["calibration"])
+
+    def __repr__(self) -> str:
+        metric = self.primary
+        return (
+            f"<Surrogate of {metric}, fitted on {len(self.trained_on):,} rows of {self.name}; "
+            f"Kendall's tau {self.out_of_fold_kendall(metric):.3f} on folds that were left out>"
+        )
+
+    def frame(self, architectures: ArrayLike | None = None) -> pd.DataFrame:
+        """A row an architecture: its number, its string, and every metric that is predicted.
+
+        Args:
+            architectures: of the space; those that stand for its classes where left out.
+
+        Raises:
+            Unsupported: where all of a space too large to list are asked for.
+        """
+        import pandas as pd
+
+        if architectures is None:
+            self.space.check_listable("a prediction of each architecture")
+        chosen = self.space.representatives if architectures is None else architectures
+        rows = self.space.check(np.atleast_1d(np.asarray(chosen)))
+        seen = self.space.canonical(rows)
+        found = {metric: self.predict(metric, seen) for metric in self.metrics}
+        strings = [self.space.string(one) for one in rows.tolist()]
+        return pd.DataFrame({"architecture": rows, "string": strings, **found})
 
     @property
     def name(self) -> str:

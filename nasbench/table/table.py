@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nasbench._result import Result
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Architectures
 from nasbench.table import frames, reasons
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Table"]
 
 
-class Table(OpenTable):
+class Table(OpenTable, Result):
     """An immutable file of what was measured; reading one needs no torch.
 
     Opening reads the manifest; data sets are mapped, so that memory grows by what is asked

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-from nasbench._python_file import UserFunction
+from nasbench._python_file import UserFunction, given
 from nasbench.errors import BadValue, shown, unknown
 
 __all__ = ["Recipe"]
@@ -72,7 +72,8 @@ class Recipe:
         patience: a training ends after so many epochs in a row in which the validation loss did
             not fall below its least; what it showed last stands for the epochs that it saved.
             0: never.
-        train: a training loop of one's own, `FILE.py:FUNCTION` or `package.module:FUNCTION`.
+        train: a training loop of one's own, `FILE.py:FUNCTION` or `package.module:FUNCTION` in a
+            recipe's file; in Python the function.
         options: of that loop, by name.
         evaluate: what else is found of the trained network: a function likewise.
         network: sizes of the family that builds the networks, by name; those left out are as the
@@ -141,6 +142,8 @@ class Recipe:
     def _check_own(self) -> None:
         """The parts that are the user's: a loop, its options, an evaluation."""
         for name in ("train", "evaluate"):
+            if callable(own := getattr(self, name)):
+                object.__setattr__(self, name, given(own))
             if not isinstance(getattr(self, name), UserFunction | None):
                 raise BadValue(
                     f"recipe: {name} is a function that was read, as {name} = "

@@ -174,7 +174,7 @@ def test_demo_makes_everything_and_goes_on(cli, recipe, tmp_path, monkeypatch):
     monkeypatch.setattr("nasbench.cli.demo.SEEDS", 3)
     monkeypatch.setattr("nasbench.cli.demo.REALLY_TRAINED", 2)
     monkeypatch.setattr("nasbench.cli.demo.cores", lambda: 1)
-    monkeypatch.setattr("nasbench.building.crew.default_processes", lambda hardware: 1)
+    monkeypatch.setattr("nasbench.building.executor.default_processes", lambda hardware: 1)
     out = tmp_path / "demo"
     done = cli("demo", "--out", out, "--recipe", recipe)
     assert done.status == 0, done.err

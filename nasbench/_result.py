@@ -1,0 +1,55 @@
+"""How results show themselves: in a notebook, as a figure, in LaTeX, on a page."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Result"]
+
+
+class Result:
+    """What a session gets back: tables and figures as pages have them.
+
+    `nasbench.report.results` knows what each kind of result shows; it is loaded when it is asked.
+    """
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        """The first table, for notebooks."""
+        return str(_results().html_of(self))
+
+    def plot(self, what: str = "") -> Figure:
+        """A figure of it, which a notebook shows and `savefig` writes as pages have it.
+
+        Args:
+            what: which, by its name; the first where left out. An unknown name lists them.
+
+        Raises:
+            UnknownName: for a figure that it does not have.
+            Unsupported: where it has none.
+        """
+        figure: Figure = _results().figure_of(self, what)
+        return figure
+
+    def to_latex(self, path: str | Path | None = None) -> str:
+        """Its first table in LaTeX (package booktabs); written to a file where one is named."""
+        return str(_results().latex_of(self, path))
+
+    def report(self, out: str | Path) -> Path:
+        """Write its page, with figures, Markdown and LaTeX, into a folder; gives the page's path.
+
+        Of a comparison that is what `nasbench compare` writes, with `summary.json`.
+        """
+        page: Path = _results().page_of(self, Path(out))
+        return page
+
+
+def _results() -> Any:
+    """The module of reports, which stands above all results."""
+    return import_module("nasbench.report.results")

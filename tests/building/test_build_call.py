@@ -1,0 +1,156 @@
+"""`nb.build` and `nb.export`: the same tables as recipe files make, and what sessions define."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import nn
+from user_space import MY_SPACE, written
+
+import nasbench as nb
+from nasbench.building import spec_from
+from nasbench.device import DeviceSpec
+from nasbench.errors import BadValue, NasbenchError, Unsupported
+from nasbench.space import ChoiceSpace
+from nasbench.table import Table
+
+SMALL = nb.Recipe(epochs=2, train_images=60, valid_images=50, test_images=40)
+
+
+@pytest.fixture(scope="module")
+def by_file(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    recipe = written(tmp_path_factory.mktemp("file"))
+    return nb.build(recipe, out=recipe.with_name("T.h5"), workers=1)
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The user's file, imported as a module."""
+    (tmp_path / "widths_here.py").write_text(MY_SPACE)
+    monkeypatch.syspath_prepend(tmp_path)
+    return importlib.import_module("widths_here")
+
+
+def content(table: Table) -> Any:
+    return table.manifest["content_sha256"]
+
+
+def space_of_session() -> tuple[ChoiceSpace, Any]:
+    """As a notebook defines them: nobody else can import this function."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(MY_SPACE, names)
+    return names["space"], names["build"]
+
+
+def test_a_module_is_as_good_as_its_file(
+    by_file: Table, module: ModuleType, tmp_path: Path
+) -> None:
+    built = nb.build({"r": SMALL}, tmp_path / "T.h5", space=module, task="digits", workers=1)
+    for metric in ("valid_accuracy", "test_accuracy", "parameters"):
+        assert np.array_equal(
+            built.values(metric, built.rows), by_file.values(metric, by_file.rows)
+        )
+    assert built.manifest["family"]["sha256"] == by_file.manifest["family"]["sha256"]
+    spaced = nb.build(
+        {"r": SMALL},
+        tmp_path / "S.h5",
+        space=module.space,
+        network=module.build,
+        task="digits",
+        workers=1,
+    )
+    assert content(spaced) == content(built)
+
+
+def test_what_a_session_defines_is_trained_by_it_alone(
+    by_file: Table, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    space, build = space_of_session()
+    given = SimpleNamespace(space=space, build=build)
+    with caplog.at_level(logging.WARNING, "nasbench"):
+        built = nb.build({"r": SMALL}, tmp_path / "T.h5", space=given, task="digits", workers=2)
+    assert "no other process can import build, which this program defines" in caplog.text
+    assert built.manifest["family"]["name"] == "__main__"
+    values = [one.values("valid_accuracy", one.rows) for one in (built, by_file)]
+    assert np.array_equal(*values)
+    with pytest.raises(Unsupported, match="write it into a module to train on ray"):
+        nb.build(SMALL, tmp_path / "R.h5", space=given, task="digits", executor="ray")
+
+
+def test_a_loop_and_an_evaluation_of_the_session(tmp_path: Path) -> None:
+    def train(network: nn.Module, task: Any, recipe: Any, rng: Any) -> Any:
+        for epoch in range(recipe.epochs):
+            yield {"valid_accuracy": 50.0 + epoch, **({"test_accuracy": 9.0} if epoch else {})}
+
+    common: dict[str, Any] = {"space": "nb201-mini", "task": "digits", "sample": 3}
+    small = nb.Recipe(epochs=2, channels=2, cells=1)
+    built = nb.build(
+        small,
+        tmp_path / "T.h5",
+        train=train,
+        evaluate=lambda network, task, rng: {"size": 1.0 * len(list(network.parameters()))},
+        **common,
+    )
+    assert built.recipes == ("2ep",)
+    assert built.values("valid_accuracy", built.rows).tolist() == [51.0] * 3
+    assert (built.values("size", built.rows) > 0).all()
+    trained = built.manifest["recipes"]["2ep"]["trained"]
+    assert trained["train"]["function"] == "train"
+    assert "50.0 + epoch" in trained["train"]["text"]
+    run = nb.search("random_search", built, budget_evaluations=2, among_rows=True)
+    assert run.best in built.rows
+
+
+def test_arguments_say_what_files_say(tmp_path: Path) -> None:
+    built = nb.build(
+        nb.Recipe(epochs=1, train_images=40, valid_images=20, channels=2, cells=1),
+        tmp_path / "mine.h5",
+        space="nb201-mini",
+        task="digits",
+        seeds=[3, 5],
+        devices=[{"runtime": "torch", "repeats": 5}, DeviceSpec(batch_size=2, repeats=5)],
+        sample=2,
+        seed=1,
+        workers=1,
+    )
+    assert (built.name, built.recipes, built.seeds["1ep"]) == ("mine-sample", ("1ep",), (3, 5))
+    assert set(built.devices) == {"cpu-torch-b1", "cpu-torch-b2"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"recipe": "nb201-mini-fashion16", "seeds": 3}, "seeds stands in the recipe's file"),
+        ({"recipe": SMALL, "space": "nb201-mini"}, r"needs space=\.\.\. and task=\.\.\."),
+        ({"recipe": SMALL, "space": 3, "task": "digits"}, "a space is a name, a file"),
+        ({"recipe": SMALL, "space": "nb201-mini", "task": "digits", "seed": 1}, "are of a sample"),
+        (
+            {"recipe": SMALL, "space": "mlp", "task": "digits", "network": int},
+            "calls its space mlp",
+        ),
+    ],
+)
+def test_what_cannot_be_built_is_one_sentence(
+    given: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(NasbenchError, match=said):
+        nb.build(out=tmp_path / "T.h5", **given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_export_says_what_it_is(by_file: Table, tmp_path: Path) -> None:
+    (recipe,) = by_file.path.parent.glob("*.toml")
+    made = nb.export(by_file, int(by_file.rows[0]), tmp_path / "net.onnx", recipe=recipe)
+    assert made.path.exists()
+    assert made.describe()["architecture"] == by_file.rows[0]
+    assert "untrained" in repr(made)
+    alone = nb.export(None, "1:-:0.0", tmp_path / "alone.onnx", recipe=spec_from(recipe))
+    assert alone.describe()["table"] is None
+    with pytest.raises(BadValue, match="of a table or of a build recipe"):
+        nb.export(None, 3, tmp_path / "no.onnx")

@@ -1,0 +1,111 @@
+"""What results show of themselves, and that it is what the command line writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+from typer.testing import CliRunner
+
+import nasbench as nb
+from nasbench.cli import app
+from nasbench.errors import UnknownName, Unsupported
+from nasbench.search import Comparison
+from nasbench.table import Table
+
+NAMES = ["random_search", "regularized_evolution"]
+COMMON: dict[str, Any] = {"budget_seconds": 40, "seeds": range(5)}
+
+
+@pytest.fixture(scope="module")
+def comparison(table: Table) -> Comparison:
+    return nb.compare(NAMES, table, **COMMON)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_python_writes_what_the_command_line_writes(table: Table, tmp_path: Path) -> None:
+    words = ["compare", "--table", str(table.path), "--strategies", ",".join(NAMES)]
+    words += ["--budget-seconds", "40", "--seeds", "5", "--out", str(tmp_path / "cli")]
+    CliRunner().invoke(app, words, catch_exceptions=False)
+    nb.compare(NAMES, table, out=tmp_path / "py", **COMMON).report(tmp_path / "py")
+    for name in ("summary.json", "runs.csv", "curves.csv", "report.md", "report.tex"):
+        files = [tmp_path / where / name for where in ("cli", "py")]
+        assert files[0].read_bytes() == files[1].read_bytes(), name
+    for name in NAMES:
+        runs = [tmp_path / where / "runs" / f"{name}.jsonl" for where in ("cli", "py")]
+        assert runs[0].read_bytes() == runs[1].read_bytes()
+    pages = [tmp_path / where / "page" for where in ("cli", "py")]
+    words = ["report", str(table.path), "--compare", str(tmp_path / "cli"), "--out", str(pages[0])]
+    CliRunner().invoke(app, words, catch_exceptions=False)
+    nb.report(table, pages[1], compare={"Search: cli": tmp_path / "py"})
+    assert (pages[0] / "report.md").read_bytes() == (pages[1] / "report.md").read_bytes()
+
+
+def test_a_frame_has_a_row_a_run(comparison: Comparison) -> None:
+    frame = comparison.frame()
+    assert frame["strategy"].value_counts().to_dict() == dict.fromkeys(NAMES, 5)
+    for name, mine in frame.groupby("strategy"):
+        for metric, values in comparison.finals(str(name)).items():
+            assert mine[metric].tolist() == values.tolist()
+        assert mine["architecture"].tolist() == comparison.last[str(name)].tolist()
+    assert comparison.parameters["regularized_evolution"]["population_size"] == 10
+
+
+def test_notebooks_get_a_table_and_a_page_escapes(comparison: Comparison) -> None:
+    html = comparison._repr_html_()
+    assert html.count("<tr>") == 2 + len(NAMES)  # head, and one random draw
+    assert "random_search" in html
+    assert "<up>" not in html
+    assert "made & <up>" in repr(comparison)
+    assert f"{comparison.scores['random_search'].mean():.4g}" in repr(comparison)
+
+
+def test_latex_is_given_and_written(comparison: Comparison, tmp_path: Path) -> None:
+    text = comparison.to_latex(tmp_path / "table.tex")
+    assert text == (tmp_path / "table.tex").read_text(encoding="utf-8")
+    assert r"random\_search" in text
+
+
+def test_figures_are_those_of_pages(comparison: Comparison) -> None:
+    drawn = comparison.plot()
+    assert isinstance(drawn, Figure)
+    assert "seconds" in drawn.axes[0].get_xlabel()
+    assert comparison.plot("ranks").axes
+    with pytest.raises(UnknownName, match="unknown figure 'regrets'; did you mean regret"):
+        comparison.plot("regrets")
+
+
+@pytest.mark.drawn
+def test_a_figure_shows_itself_and_is_saved_the_same_each_time(
+    comparison: Comparison, tmp_path: Path
+) -> None:
+    drawn = comparison.plot("regret")
+    assert drawn._repr_svg_().lstrip().startswith("<?xml")  # type: ignore[attr-defined]
+    drawn.savefig(tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_every_kind_of_result_has_its_own(table: Table, tmp_path: Path) -> None:
+    run = nb.search("random_search", table, budget_evaluations=5)
+    fitted = nb.fit(table, train=20)
+    scored = nb.score(fitted, table)
+    sizes = nb.score(table, sizes=[10], draws=1, predictors=["ridge"])
+    both = nb.compare(NAMES[:1], [table], budget_evaluations=3, seeds=[0])
+    for number, result in enumerate((run, scored, sizes, table)):
+        assert result._repr_html_().startswith("<table>")
+        assert r"\begin{table}" in result.to_latex()
+        assert isinstance(result.plot(), Figure)
+        assert result.report(tmp_path / str(number)).name == "index.html"
+    assert "tau" in fitted._repr_html_()
+    assert both.frame().columns[0] == "table"
+    assert both.frame()["table"].tolist() == [table.name]
+    assert str(run.best) in (tmp_path / "0" / "report.md").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "2" / "scores.json").read_text())["sizes"] == [10]
+    line = run.plot("best").axes[0].lines[0].get_ydata()
+    assert line[-1] == run.values["valid_accuracy"]
+    with pytest.raises(Unsupported, match="there is no figure"):
+        fitted.plot()
