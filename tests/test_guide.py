@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,26 @@ import pytest
 
 import nasbench as nb
 from nasbench.cli.guide import topics
+from nasbench.device import DeviceSpec
 from nasbench.table import Dataset, write_table
+from nasbench.train import Recipe
 
 ROOT = Path(nb.__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {name: page.text for name, page in topics().items() if pages.BLOCK.search(page.text)}
+PAGES["README"] = README
 SLOW: set[str] = set()
 """Pages whose blocks take tens of seconds, however small."""
 SMALLER = {
+    "README": {
+        "nasbench proxies report scored.h5": (
+            "nasbench proxies report scored.h5 --proxies params,nwot --metric 10ep/valid_accuracy"
+        ),
+        "reinforce,hyperband,hybrid": "hyperband",
+        "search hybrid": "search reinforce",
+        "--seeds 20": "--seeds 2",
+        "range(20)": "range(2)",
+    },
     "compare": {
         "--strategies reinforce,hyperband,hybrid": "--strategies hyperband",
         "--seeds 20": "--seeds 2",
@@ -97,3 +112,28 @@ def test_a_page_does_what_it_says(name: str, demo: Path, tmp_path: Path) -> None
         (tmp_path / "demo").mkdir()
         shutil.copy(demo, tmp_path / "demo")
     pages.follow(PAGES[name], tmp_path, SMALLER.get(name, {}))
+
+
+def test_code_stands_in_fences() -> None:
+    for page in topics().values():
+        beside = pages.BLOCK.sub("", page.text)
+        assert not re.search(r"\n\n(    |\t)\S", beside), f"{page.name}: code without a fence"
+
+
+def test_readme_is_short_and_its_links_lead_somewhere() -> None:
+    assert len(README.splitlines()) <= 120
+    assert len(README.encode()) <= 12_000
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / link).exists(), link
+
+
+def test_links_of_pages_and_reports_lead_somewhere() -> None:
+    for folder in ("nasbench/guide", "reports", "strategies", "tables"):
+        for page in (ROOT / folder).rglob("*.md"):
+            for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+                assert (page.parent / link).exists(), f"{page}: {link}"
+
+
+def test_every_key_of_a_recipe_is_told() -> None:
+    told = set(re.findall(r"`([a-z_]+)`", topics()["recipe"].text))
+    assert {spec.name for of in (Recipe, DeviceSpec) for spec in fields(of)} <= told
