@@ -4,6 +4,7 @@ from nasbench._callable import make_callable
 from nasbench.space.base import Architectures, Space
 from nasbench.space.cell import NB201_OPERATIONS, SHIFT, CellGraph, CellSpace, Edge
 from nasbench.space.choices import Choices, ChoiceSpace
+from nasbench.space.configspace import from_configspace, to_configspace
 from nasbench.space.registry import from_description, get, names
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "Choices",
     "Edge",
     "Space",
+    "from_configspace",
     "from_description",
     "get",
     "names",
+    "to_configspace",
 ]
 
 make_callable(__name__, get)
