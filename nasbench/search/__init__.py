@@ -1,7 +1,7 @@
 """What searches: the strategy's contract, oracles, the clock, runs and their comparison."""
 
 from nasbench._callable import make_callable
-from nasbench.search.adapters import OptunaObjective, make_env
+from nasbench.search.adapters import ConfigSpaceObjective, OptunaObjective, make_env
 from nasbench.search.call import search_once
 from nasbench.search.catalog import StrategyInfo, strategy_info
 from nasbench.search.clock import Clock
@@ -37,6 +37,7 @@ __all__ = [
     "Clock",
     "Comparison",
     "Comparisons",
+    "ConfigSpaceObjective",
     "CostModel",
     "Evaluation",
     "Fidelity",

@@ -1,20 +1,27 @@
-"""Our oracles as other libraries search on them: an Optuna objective, a Gymnasium environment."""
+"""Our oracles as other libraries search on them.
+
+An objective of Optuna, one of whatever searches in a ConfigSpace, a Gymnasium environment.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from nasbench.errors import NasbenchError, unknown
 from nasbench.search.oracle import Oracle
 from nasbench.search.strategy import Goal, Outcome, Query
+from nasbench.space import to_configspace
+from nasbench.space.configspace import architecture_of
 
 if TYPE_CHECKING:
+    import ConfigSpace
     import optuna
 
     from nasbench.search.environment import ArchitectureEnv
 
-__all__ = ["OptunaObjective", "evaluate", "make_env"]
+__all__ = ["ConfigSpaceObjective", "OptunaObjective", "evaluate", "make_env"]
 
 
 class OptunaObjective:
@@ -85,6 +92,71 @@ class OptunaObjective:
             )
 
 
+class ConfigSpaceObjective:
+    """What SMAC3, DEHB, NePS and CARP-S minimise; `nasbench guide others-optimisers` has each.
+
+    It is a function of a configuration, and of the epochs where an optimiser asks for a part of
+    the training: the goal's reward, negated. How long a search goes on is the optimiser's own:
+    the goal's budget is not looked at.
+
+    Args:
+        oracle: what is searched: a table, a surrogate or the trainer.
+        goal: what is better; of one objective.
+        seed: of the configurations that ConfigSpace draws.
+        failed_reward: of a training that diverged or an architecture that breaks a limit. 0 by
+            default where the goal maximises; to be given where it minimises.
+
+    Attributes:
+        configspace: the space, see `nasbench.space.to_configspace`.
+        epochs: of the whole training.
+
+    Example:
+        >>> import nasbench as nb
+        >>> from nasbench.search import Budget, Goal, TableOracle
+        >>> oracle = TableOracle(nb.load("nb201-fashion16"))
+        >>> goal = Goal("valid_accuracy", Budget(evaluations=20), oracle.fidelities)
+        >>> objective = ConfigSpaceObjective(oracle, goal)
+        >>> default = objective.configspace.get_default_configuration()
+        >>> objective.architecture(default), round(objective(default), 2)
+        (0, -85.11)
+    """
+
+    def __init__(
+        self,
+        oracle: Oracle,
+        goal: Goal,
+        *,
+        seed: int | None = None,
+        failed_reward: float | None = None,
+    ) -> None:
+        if goal.objectives:
+            raise NasbenchError("a configuration has one loss: give a goal of one objective")
+        self._oracle = oracle
+        self._goal = goal
+        self._failed_reward = _failed_reward(goal, failed_reward)
+        self.configspace: ConfigSpace.ConfigurationSpace = to_configspace(oracle.space, seed)
+        self.epochs = goal.recipes[0].epochs
+
+    def __call__(self, configuration: Mapping[str, Any], epochs: float | None = None) -> float:
+        """The loss after that many epochs; of the whole training where they are left out."""
+        reward = self._goal.reward(self.outcome(configuration, epochs))
+        return -(self._failed_reward if reward == -math.inf else reward)
+
+    def outcome(self, configuration: Mapping[str, Any], epochs: float | None = None) -> Outcome:
+        """What the training shows, and its simulated seconds from the start.
+
+        Epochs are rounded up to those after which the recipe shows something.
+        """
+        query = self._goal.query(self.architecture(configuration))
+        if epochs is not None:
+            query = query._replace(epochs=self._goal.recipes[0].at_least(epochs))
+        return evaluate(self._oracle, self._goal, query)
+
+    def architecture(self, configuration: Mapping[str, Any]) -> int:
+        """The architecture that a configuration means."""
+        return architecture_of(self._oracle.space, configuration)
+
+
 def make_env(oracle: Oracle, goal: Goal, *, failed_reward: float | None = None) -> ArchitectureEnv:
     """A Gymnasium environment whose episodes build one architecture each and are paid its reward.
 
@@ -100,20 +172,26 @@ def make_env(oracle: Oracle, goal: Goal, *, failed_reward: float | None = None) 
     """
     if goal.objectives:
         raise NasbenchError("an episode has one reward: give a goal of one objective")
-    if failed_reward is None:
-        if not goal.maximize:
-            raise NasbenchError(
-                f"{goal.metric} is minimised, so rewards are below 0: give failed_reward, "
-                f"what a training that diverged is paid"
-            )
-        failed_reward = 0.0
+    paid = _failed_reward(goal, failed_reward)
     try:
         from nasbench.search.environment import ArchitectureEnv
     except ImportError as error:
         raise NasbenchError(
             "an environment needs gymnasium: pip install 'nasbench-harness[gymnasium]'"
         ) from error
-    return ArchitectureEnv(oracle, goal, failed_reward)
+    return ArchitectureEnv(oracle, goal, paid)
+
+
+def _failed_reward(goal: Goal, given: float | None) -> float:
+    """What a training that diverged is paid: 0, the least an accuracy can be, by default."""
+    if given is not None:
+        return given
+    if goal.maximize:
+        return 0.0
+    raise NasbenchError(
+        f"{goal.metric} is minimised, so rewards are below 0: give failed_reward, what a training "
+        f"that diverged is paid"
+    )
 
 
 def evaluate(oracle: Oracle, goal: Goal, query: Query) -> Outcome:

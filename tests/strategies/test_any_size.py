@@ -20,7 +20,7 @@ NASNET = ChoiceSpace(
     },
 )
 
-SLOW = {"gp_bo", "hybrid", "tpe", "optuna_sampler", "bananas", "predictor_evolution"}
+SLOW = {"gp_bo", "hybrid", "tpe", "optuna_sampler", "smac", "bananas", "predictor_evolution"}
 """Each of their models takes a tenth of a second: a few evaluations behind the random ones."""
 
 

@@ -37,10 +37,11 @@ SHIPPED = (
     "regularized_evolution",
     "reinforce",
     "rnn_reinforce",
+    "smac",
     "successive_halving",
     "tpe",
 )
-EVALUATIONS = {"gp_bo": 16}
+EVALUATIONS = {"gp_bo": 16, "smac": 14}
 """Instead of 30, where an ask takes long: `gp_bo` draws 10, then fits a process at each ask.
 
 Its asks come out of L-BFGS, yet are the same from SSE4.2 to AVX-512 and on one thread or two.

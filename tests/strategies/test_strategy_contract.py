@@ -18,7 +18,10 @@ from nasbench.space import Space
 pytestmark = pytest.mark.heavy
 
 # An ask of these takes a tenth of a second: few of them follow the random ones.
-FEWER: dict[str, dict[str, Any]] = {"gp_bo": {"spaces": ("nb201-mini",), "evaluations": 13}}
+FEWER: dict[str, dict[str, Any]] = {
+    "gp_bo": {"spaces": ("nb201-mini",), "evaluations": 13},
+    "smac": {"parameters": {"challengers": 50}, "spaces": ("nb201-mini",), "evaluations": 13},
+}
 
 
 @pytest.mark.parametrize("name", strategy_names())
