@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nasbench._processes import cores
-from nasbench.cli.common import Json, emit, folder_option, progress, say_engine
+from nasbench.cli.common import Json, emit, folder_option, progress, rows, say_engine
+from nasbench.cli.found import found_in, next_of
 from nasbench.errors import NasbenchError
 
 if TYPE_CHECKING:
     from nasbench._progress import Progress
     from nasbench.building import BuildSpec
     from nasbench.report import Section
+    from nasbench.search import Comparison
     from nasbench.table import Table
 
 __all__ = ["register"]
@@ -73,7 +76,24 @@ def demo(
     described = Report(table, table.recipe(None), comparisons, score(surrogate, table), [trained])
     page = write_report(described, out, f"{table.name}: built, predicted, searched")
     document = {"page": str(page), "table": str(path), "budget_seconds": budget}
-    emit(document, as_json, f"The page is at {page.resolve()}")
+    shown = [
+        *found_in(table),
+        *_searched(comparisons),
+        ("page", page.resolve()),
+        *next_of(table, recipe),
+    ]
+    emit(document, as_json, rows(shown))
+
+
+def _searched(comparisons: Mapping[str, Comparison]) -> list[tuple[str, object]]:
+    """Mean regrets, the least first: who got nearest to the best of the table."""
+    said: list[tuple[str, object]] = []
+    for where, comparison in comparisons.items():
+        found = comparison.summary()["strategies"]
+        means = sorted((of["regret"]["mean"], name) for name, of in found.items())
+        text = ", ".join(f"{name} {mean:.2f}" for mean, name in means)
+        said.append((where.lower(), f"mean regret in points: {text}"))
+    return said
 
 
 def _with_devices_at_hand(spec: BuildSpec) -> BuildSpec:
@@ -109,10 +129,10 @@ def _search_trainer(spec: BuildSpec, table: Table, out: Path, tell: Progress) ->
         progress=lambda e: tell("searching on the trainer", e.ask + 1, REALLY_TRAINED),
     )
     tabled = search(run, TableOracle(table, recipe=name, training_seed=seed))
-    rows = []
+    compared = []
     for one, other in zip(live.evaluations, tabled.evaluations, strict=True):
         seen = [e.outcome.values["valid_accuracy"] for e in (one, other)]
-        rows.append(
+        compared.append(
             (
                 spec.space.string(one.query.architecture),
                 *(f"{value:.3f}" for value in seen),
@@ -129,7 +149,7 @@ def _search_trainer(spec: BuildSpec, table: Table, out: Path, tell: Progress) ->
     return Section(
         "Search on the trainer",
         "The same strategy, asked to search by really training, and by looking up.",
-        tables=[TextTable("Trainer and table", columns, rows, note)],
+        tables=[TextTable("Trainer and table", columns, compared, note)],
     )
 
 

@@ -12,6 +12,7 @@ import typer
 from nasbench._limits import MOST_COUNTED
 from nasbench._words import counted
 from nasbench.cli.common import Json, emit, file_option, progress, rows
+from nasbench.cli.found import comparison_of
 from nasbench.cli.look import complete_space
 from nasbench.errors import NasbenchError, unknown
 
@@ -151,7 +152,7 @@ def _imported(table: Table) -> str:
     shown += [("licence", source["licence"]), ("cite", source["citation"])]
     shown.append(("next", f"nasbench info {table.path}"))
     if any("valid_accuracy" in metrics for metrics in table.metrics.values()):
-        shown.append(("", _compare(table)))
+        shown.append(("", comparison_of(table)))
     return rows(shown)
 
 
@@ -181,22 +182,6 @@ def _missing(table: Table) -> Iterator[str]:
             untold.setdefault(n, []).append(name)
     for n, names in untold.items():
         yield f"{', '.join(names)}, {counted(n, 'row')}: the source gives no reason"
-
-
-def _compare(table: Table) -> str:
-    """A comparison that works on the table."""
-    epochs = {name: int(recipe["epochs"]) for name, recipe in table.manifest["recipes"].items()}
-    trained = [name for name, metrics in table.metrics.items() if "valid_accuracy" in metrics]
-    trained.sort(key=lambda name: epochs[name])
-    words = [f"nasbench compare --table {table.path} --strategies random_search,reinforce"]
-    words.append("--budget-evaluations 100")
-    if len(table.recipes) > 1:
-        words.append(f"--search-recipe {trained[0]} --report-recipe {trained[-1]}")
-    if "train_seconds" not in table.metrics[trained[0]]:
-        words.append("--seconds-per-epoch 1")
-    if len(table.architectures) < table.space.size:
-        words.append("--among-rows")
-    return " ".join([*words, "--out compared"])
 
 
 def _with_unit(table: Table, recipe: str, metric: str) -> str:

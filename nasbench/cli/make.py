@@ -19,6 +19,7 @@ from nasbench.cli.common import (
     rows,
     say_engine,
 )
+from nasbench.cli.found import found_in, next_of
 from nasbench.cli.sample import By, Complete, Design, Sample, SampleSeed, emit_sample
 from nasbench.cli.tasks import task_rows
 from nasbench.errors import NasbenchError
@@ -108,7 +109,7 @@ def build(
                 executor=executor,
                 progress=tell,
             )
-        emit_sample(made, as_json)
+        emit_sample(made, recipe, as_json)
         return
     if part is None:
         with progress() as tell:
@@ -121,7 +122,7 @@ def build(
                 executor=executor,
                 progress=tell,
             )
-        _emit_table(table, as_json)
+        _emit_table(table, recipe, as_json)
         return
     with progress() as tell:
         trainings = train_shard(
@@ -224,10 +225,10 @@ def assemble(recipe: RecipeArgument, out: Out, as_json: Json = False) -> None:
     spec = spec_from(recipe)
     with progress() as tell:
         table = assemble_shards(spec, out, progress=tell)
-    _emit_table(table, as_json)
+    _emit_table(table, recipe, as_json)
 
 
-def _emit_table(table: Table, as_json: bool) -> None:
+def _emit_table(table: Table, recipe: str, as_json: bool) -> None:
     from nasbench.table import LatencyTrust
 
     n, path = len(table.rows), table.path
@@ -236,8 +237,8 @@ def _emit_table(table: Table, as_json: bool) -> None:
     document = {"table": str(path), "sha256": table.sha256, "rows": n}
     document["latency"] = {device: asdict(of) for device, of in trust.items()}
     said = [f"{device}: latency {of.sentence()}." for device, of in trust.items()]
-    said.append(f"{path}: {counted(n, 'row')}. Look: nasbench info {path}")
-    emit(document, as_json, "\n".join(said))
+    shown = [("table", f"{path}: {counted(n, 'row')}"), *found_in(table), *next_of(table, recipe)]
+    emit(document, as_json, "\n".join([*said, rows(shown)]))
 
 
 def register(app: typer.Typer) -> None:

@@ -8,7 +8,8 @@ import typer
 
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
 from nasbench._words import counted
-from nasbench.cli.common import complete_proxy, emit
+from nasbench.cli.common import complete_proxy, emit, rows
+from nasbench.cli.found import found_in, next_of
 
 if TYPE_CHECKING:
     from nasbench.building import PartlyTrained
@@ -63,7 +64,7 @@ SampleSeed = Annotated[
 ]
 
 
-def emit_sample(made: PartlyTrained, as_json: bool) -> None:
+def emit_sample(made: PartlyTrained, recipe: str, as_json: bool) -> None:
     """Say what was trained, what is predicted and how well, why it ended, and what may follow."""
     from nasbench.building.rounds import BACK, FLAT
 
@@ -86,10 +87,10 @@ def emit_sample(made: PartlyTrained, as_json: bool) -> None:
         f"The trainings stay in {path}.build: the same command with a larger --sample, or without "
         f"it, goes on from them."
     )
+    ending = rows([*found_in(table), *next_of(table, recipe)])
     if said is None:
-        emit(
-            document, as_json, f"{path}: {counted(trained, 'row')} ({design}), all trained. {kept}"
-        )
+        text = f"{path}: {counted(trained, 'row')} ({design}), all trained. {kept}"
+        emit(document, as_json, f"{text}\n{ending}")
         return
     last = outcome.rounds[-1]
     tau = last.kendall
@@ -115,6 +116,6 @@ def emit_sample(made: PartlyTrained, as_json: bool) -> None:
         f"Kendall's tau {tau.value:.3f} [{tau.low:.3f}, {tau.high:.3f}] on {tau.n:,} random "
         f"architectures that no fit saw; {ceiling}\n"
         f"{why} {kept}\n"
-        f"Look: nasbench info {path}; search it: nasbench compare --table {path} ..."
+        f"{ending}"
     )
     emit(document, as_json, text)

@@ -182,6 +182,7 @@ def test_demo_makes_everything_and_goes_on(cli, recipe, tmp_path, monkeypatch):
     for part in ("The table", "What running costs", "The predictor", "Search on the trainer"):
         assert part in page
     assert str(out / "index.html") in done.out
+    assert "search on the table      mean regret in points: " in done.out
     # The engine that built the table and the one that searched are the same: so are the values.
     assert "<td>no</td>" not in page
     made = (out / "table.h5").stat().st_mtime_ns
