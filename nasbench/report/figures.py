@@ -48,6 +48,7 @@ class Drawing:
         caption: below it.
         figure: drawn.
         tips: by gid, what each point shows when hovered over.
+        more: how to read it, which a page folds.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Drawing:
     caption: str
     figure: Figure
     tips: dict[str, Sequence[str]] = field(default_factory=dict)
+    more: str = ""
 
     @property
     def inches(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -75,9 +76,11 @@ def reach_curves(comparison: Comparison, axis: str) -> Drawing | None:
     for name, of in judged.items():
         colour, dash = looks[name]
         share, low, high = reached(of, within)
-        axes.plot(curves.grid, share, color=colour, linestyle=dash, label=label(name))
+        gid = f"strategy-{list(looks).index(name)}"
+        axes.plot(curves.grid, share, color=colour, linestyle=dash, label=label(name), gid=gid)
         if len(looks) <= MOST_BANDS:
-            axes.fill_between(curves.grid, low, high, color=colour, alpha=0.2, linewidth=0)
+            look: dict[str, Any] = {"color": colour, "alpha": 0.2, "linewidth": 0}
+            axes.fill_between(curves.grid, low, high, **look, gid=f"{gid}-band")
     axes.set_ylim(0, 1)
     axes.set_ylabel(f"runs within {within:.2g} points")
     legend(drawn, axes)
@@ -102,21 +105,20 @@ def mean_curves(comparison: Comparison, curves: Curves) -> tuple[Figure, Axes]:
     drawn, axes = _axes(comparison, curves)
     looks = dict(zip(curves.regret, series(len(curves.regret)), strict=True))
     means = []
-    for name, (colour, dash) in looks.items():
-        band = curves.band(name)
+    for place, (name, (colour, dash)) in enumerate(looks.items()):
+        band, gid = curves.band(name), f"strategy-{place}"
         means.append(band.mean)
-        axes.plot(curves.grid, band.mean, color=colour, linestyle=dash, label=label(name))
+        axes.plot(curves.grid, band.mean, color=colour, linestyle=dash, label=label(name), gid=gid)
         if len(looks) <= MOST_BANDS:
-            axes.fill_between(
-                curves.grid, band.low, band.high, color=colour, alpha=0.2, linewidth=0
-            )
+            look: dict[str, Any] = {"color": colour, "alpha": 0.2, "linewidth": 0}
+            axes.fill_between(curves.grid, band.low, band.high, **look, gid=f"{gid}-band")
     _show_small(axes, np.concatenate(means))
     return drawn, axes
 
 
 def _axes(comparison: Comparison, curves: Curves) -> tuple[Figure, Axes]:
-    """An empty figure, high enough for its legend, over the grid."""
-    drawn, axes = figure(height=3.2 + 0.09 * (len(curves.regret) + 2))
+    """An empty figure over the grid."""
+    drawn, axes = figure()
     assumed = ", assumed" if comparison.protocol.cost_model else ""
     labels = {
         "seconds": f"simulated seconds of training{assumed}",

@@ -3,84 +3,180 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from nasbench._files import write_text
-from nasbench._names import printable
-from nasbench._version import __version__
+from nasbench._files import write_csv, write_text
 from nasbench.errors import NasbenchError
 from nasbench.report.figures import Drawing
+from nasbench.report.html import Key, environment, legend_apart
 from nasbench.report.text import TextTable, markdown_text
 from nasbench.report.theme import inline_svg, save_pdf, to_svg
 
-__all__ = ["Section", "write_sections"]
+__all__ = ["Brief", "Section", "write_sections"]
 
 LONGEST_NAME = 80
 """Letters of a figure's file."""
+Link = tuple[str, str]
+"""What a link says, and the file that it leads to, as seen from the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What stands on top of a page, before anything else.
+
+    Attributes:
+        answers: what it is about in a word or two, and a sentence or two that answer it.
+        commands: that make the page again.
+        made_from: what else must be the same for that: files by their hashes, versions.
+    """
+
+    answers: Sequence[tuple[str, str]]
+    commands: Sequence[str] = ()
+    made_from: str = ""
+
+    def markdown(self) -> str:
+        """As a list."""
+        lines = [
+            f"- **{markdown_text(head)}**: {markdown_text(said)}" for head, said in self.answers
+        ]
+        for command in self.commands:
+            lines.append(f"- **Make it again**: {markdown_text(command)}")
+        if self.made_from:
+            lines.append(f"- **Made from**: {markdown_text(self.made_from)}")
+        return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page: a heading, a sentence, figures and tables."""
+    """A part of the page: a heading, a sentence, figures and tables.
+
+    Attributes:
+        title: the heading.
+        lead: the sentence.
+        drawings: its figures.
+        tables: below them.
+        folded: whether a reader must open it first.
+    """
 
     title: str
     lead: str
     drawings: Sequence[Drawing] = ()
     tables: Sequence[TextTable] = ()
+    folded: bool = False
 
 
-def write_sections(sections: Sequence[Section], out: Path, title: str) -> Path:
-    """Write a page of these sections, as `write_report` does; gives its path."""
-    figures = out / "figures"
-    environment = Environment(
-        loader=PackageLoader("nasbench.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_on_one_line,
-    )
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """A figure as the page has it."""
+
+    svg: Markup
+    keys: Sequence[Key]
+    files: Sequence[Link]
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """Where a page and what lies beside it are written."""
+
+    out: Path
+    names: set[str] = field(default_factory=set)
+
+    def clear(self) -> None:
+        """Make the folders, without what an earlier page left, which may have had others."""
+        for kind, old in (
+            ("figures", "[0-9]*-*.[ps][dv][fg]"),
+            ("tables", "[0-9]*-*.[ct][se][vx]"),
+        ):
+            (self.out / kind).mkdir(parents=True, exist_ok=True)
+            for path in (self.out / kind).glob(old):
+                path.unlink()
+
+    def name(self, kind: str, number: int, text: str) -> str:
+        """A file without its ending, as seen from the page; each time another."""
+        wanted = found = f"{kind}/{number}-{_file_name(text)}"
+        others = 1
+        while found in self.names:
+            others += 1
+            found = f"{wanted}-{others}"
+        self.names.add(found)
+        return found
+
+    def write(self, address: str, text: str) -> None:
+        """Write a text."""
+        write_text(self.out / address, text)
+
+
+def write_sections(
+    sections: Sequence[Section],
+    out: Path,
+    title: str,
+    brief: Brief | None = None,
+    beside: Mapping[str, str] | None = None,
+) -> Path:
+    """Write a page of these sections, as `write_report` does; gives its path.
+
+    Args:
+        sections: in their order.
+        out: the folder.
+        title: of the page.
+        brief: what stands on top.
+        beside: what else the caller writes into the folder: files by what links call them.
+    """
+    folder = _Folder(out)
+    template = environment().get_template("page.html")
     try:
-        figures.mkdir(parents=True, exist_ok=True)
-        for old in figures.glob("[0-9]*-*.[ps][dv][fg]"):
-            old.unlink()  # of an earlier page, which may have had others
-        rendered = []
-        for number, section in enumerate(sections):
-            shown = []
-            for drawing in section.drawings:
-                name = f"{number}-{_file_name(drawing.name)}"
-                svg = to_svg(drawing.figure)
-                write_text(figures / f"{name}.svg", svg)
-                save_pdf(drawing.figure, figures / f"{name}.pdf")
-                label = f"{drawing.title} ({number}, {drawing.name})"
-                shown.append((drawing, inline_svg(svg, label, drawing.tips)))
-            rendered.append((section, shown))
-        page = out / "index.html"
-        write_text(
-            page,
-            environment.get_template("page.html").render(
-                title=title, sections=rendered, version=__version__
-            ),
-        )
+        folder.clear()
+        rendered = [
+            (
+                section,
+                [(drawing, _draw(folder, number, drawing)) for drawing in section.drawings],
+                [(table, _tabulate(folder, number, table)) for table in section.tables],
+            )
+            for number, section in enumerate(sections)
+        ]
+        files = [("Markdown", "report.md"), ("LaTeX", "report.tex"), *(beside or {}).items()]
+        page = template.render(title=title, brief=brief, sections=rendered, files=files)
+        folder.write("index.html", page)
         tables = [table for section in sections for table in section.tables]
-        text = f"# {markdown_text(title)}\n\n" + "\n".join(table.markdown() for table in tables)
-        write_text(out / "report.md", text)
+        head = f"# {markdown_text(title)}\n\n" + (f"{brief.markdown()}\n" if brief else "")
+        folder.write("report.md", head + "\n".join(table.markdown() for table in tables))
         head = "% Needs the package booktabs.\n\n"
-        write_text(out / "report.tex", head + "\n".join(table.latex() for table in tables))
+        folder.write("report.tex", head + "\n".join(table.latex() for table in tables))
     except OSError as error:
         raise NasbenchError(f"cannot write the report to {out}: {error.strerror}") from error
-    return page
+    return out / "index.html"
 
 
-def _on_one_line(value: Any) -> Any:
-    """What the page shows; figures are HTML of our own."""
-    return value if isinstance(value, Markup) else printable(str(value))
+def _draw(folder: _Folder, number: int, drawing: Drawing) -> _Rendered:
+    """Write a figure's files; the page has its legend beside it, the files in it."""
+    name = folder.name("figures", number, drawing.name)
+    label = f"{drawing.title} ({number}, {drawing.name})"
+    with legend_apart(drawing.figure, label) as keys:
+        svg = Markup(inline_svg(to_svg(drawing.figure), label, drawing.tips))
+    folder.write(f"{name}.svg", to_svg(drawing.figure))
+    save_pdf(drawing.figure, folder.out / f"{name}.pdf")
+    return _Rendered(svg, keys, [("PDF", f"{name}.pdf"), ("SVG", f"{name}.svg")])
+
+
+def _tabulate(folder: _Folder, number: int, table: TextTable) -> list[Link]:
+    """Write a table's files."""
+    name = folder.name("tables", number, table.title)
+    rows = [[_number(cell) for cell in row] for row in table.rows]
+    write_csv(folder.out / f"{name}.csv", table.columns, rows)
+    folder.write(f"{name}.tex", table.latex())
+    return [("CSV", f"{name}.csv"), ("LaTeX", f"{name}.tex")]
+
+
+def _number(cell: str) -> str | float:
+    """A cell that is a number and nothing else as one, which no spreadsheet takes for a formula."""
+    plain = cell.replace(",", "")
+    return float(plain) if re.fullmatch(r"[-+]?\d*\.?\d+(e[-+]?\d+)?", plain) else cell
 
 
 def _file_name(name: str) -> str:
     """A figure's name, which holds a device's, as a file can be called anywhere."""
-    return re.sub(r"[^\w.-]+", "-", name).strip(".-")[:LONGEST_NAME]
+    return re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip(".-")[:LONGEST_NAME]

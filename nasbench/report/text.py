@@ -67,6 +67,9 @@ class TextTable:
         rows: as many cells each as there are columns.
         note: what a reader must know of the figures.
         prose: the cells are words, to be set from the left and broken into lines.
+        more: how the figures came about, which a page folds and a caption leaves out.
+        best: places (row, column) of cells that are set bold.
+        reference: rows that stand for comparison, below all others in any order.
 
     Names and words may be a stranger's: each is put on one line of printable letters.
     """
@@ -76,6 +79,9 @@ class TextTable:
     rows: Sequence[Sequence[str]]
     note: str
     prose: bool = False
+    more: str = ""
+    best: frozenset[tuple[int, int]] = frozenset()
+    reference: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -83,15 +89,21 @@ class TextTable:
             ("columns", tuple(map(printable, self.columns))),
             ("rows", [tuple(map(printable, row)) for row in self.rows]),
             ("note", printable(self.note)),
+            ("more", printable(self.more)),
         ):
             object.__setattr__(self, name, value)
+
+    @property
+    def words(self) -> str:
+        """All that is said of the figures."""
+        return f"{self.note} {self.more}".strip()
 
     def markdown(self) -> str:
         """As a Markdown table with its note below."""
         rule = ["---", *["---" if self.prose else "---:"] * (len(self.columns) - 1)]
         lines = [self.columns, rule, *self.rows]
         body = "\n".join("| " + " | ".join(map(markdown_text, row)) + " |" for row in lines)
-        return f"### {markdown_text(self.title)}\n\n{body}\n\n{markdown_text(self.note)}\n"
+        return f"### {markdown_text(self.title)}\n\n{body}\n\n{markdown_text(self.words)}\n"
 
     def plain(self) -> str:
         """In columns for a terminal, its title above and its note below."""
@@ -104,7 +116,7 @@ class TextTable:
             ).rstrip()
             for line in lines
         )
-        note = f"\n\n{fill(self.note, 100)}" if self.note else ""
+        note = f"\n\n{fill(self.words, 100)}" if self.words else ""
         return f"{self.title}\n\n{body}{note}\n"
 
     def latex(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
 from io import StringIO
@@ -23,6 +23,8 @@ __all__ = [
     "figure",
     "inline_svg",
     "label",
+    "page_colours",
+    "prefix_of",
     "save_pdf",
     "series",
     "styled",
@@ -30,8 +32,11 @@ __all__ = [
 ]
 
 # Okabe & Ito, "Color Universal Design", 2008: told apart by colour-blind readers; lines and
-# points differ in dashes too.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# points differ in dashes too. The last four are of our own, for where there are many lines.
+COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    *("#882255", "#999933", "#5D3FD3", "#6F4E37"),
+)
 _NAMES = tuple(f"series-{i}" for i in range(len(COLOURS)))
 DASHES = ("-", "--", "-.", ":")
 
@@ -48,6 +53,9 @@ _STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 9,
     "legend.frameon": False,
+    # TrueType letters: what checks papers before they are printed refuses Type 3.
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
     "savefig.transparent": True,
     "svg.fonttype": "none",
     "svg.hashsalt": "nasbench",
@@ -88,7 +96,7 @@ def figure(width: float = 4.6, height: float = 3.2) -> tuple[Figure, Axes]:
 
 
 def series(n: int) -> list[tuple[str, str]]:
-    """A colour and a dash for each of `n` series; up to 12 no two are alike in both."""
+    """A colour and a dash for each of `n` series; up to 20 no two are alike in both."""
     return list(islice(zip(cycle(COLOURS), cycle(DASHES), strict=False), n))
 
 
@@ -97,7 +105,6 @@ def to_svg(drawn: Figure) -> str:
     """The figure as an SVG document for a paper, the same each time."""
     buffer = StringIO()
     drawn.savefig(buffer, format="svg", metadata={"Date": None})
-    drawn.set_layout_engine(None)  # the PDF has this layout, too: to find one takes most of a save
     return buffer.getvalue()
 
 
@@ -107,7 +114,19 @@ def save_pdf(drawn: Figure, path: Path) -> None:
     drawn.savefig(path, format="pdf", metadata={"CreationDate": None})
 
 
-def inline_svg(svg: str, label: str, tips: dict[str, Sequence[str]]) -> str:
+def page_colours(text: str) -> str:
+    """SVG with the page's colours, which follow the reader's setting, in place of fixed ones."""
+    for colour, name in (*zip(COLOURS, _NAMES, strict=True), (INK, "ink"), (FAINT, "faint")):
+        text = text.replace(colour.lower(), f"var(--{name})")
+    return text
+
+
+def prefix_of(label: str) -> str:
+    """What begins the ids of the figure of that label, and of no other on its page."""
+    return re.sub(r"\W+", "-", label.lower())
+
+
+def inline_svg(svg: str, label: str, tips: Mapping[str, Sequence[str]]) -> str:
     """An SVG document of `to_svg` as an `<svg>` element for the page, in the page's colours.
 
     Args:
@@ -115,15 +134,13 @@ def inline_svg(svg: str, label: str, tips: dict[str, Sequence[str]]) -> str:
         label: what a screen reader says of it; different for each figure of a page.
         tips: for the artists with these gids, what hovering over each of their points shows.
     """
-    svg = svg[svg.index("<svg") :]
-    for colour, name in (*zip(COLOURS, _NAMES, strict=True), (INK, "ink"), (FAINT, "faint")):
-        svg = svg.replace(colour.lower(), f"var(--{name})")
+    svg = page_colours(svg[svg.index("<svg") :])
     # Its own ids must not meet those of another figure on the page.
-    prefix = re.sub(r"\W+", "-", label.lower())
+    prefix = prefix_of(label)
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     for gid, texts in tips.items():
         svg = _with_tips(svg, f"{prefix}-{gid}", texts)
-    attributes = f'role="img" aria-label="{escape(label, quote=True)}"'
+    attributes = f'class="figure" role="img" aria-label="{escape(label, quote=True)}"'
     return svg.replace("<svg ", f"<svg {attributes} ", 1)
 
 

@@ -38,13 +38,14 @@ class Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.fetched: list[str] = []
+        self.files: list[str] = []
         self.ids: list[str] = []
         self.tips: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
             if name in ("src", "href", "xlink:href") and not str(value).startswith("#"):
-                self.fetched.append(f"{tag} {value}")
+                (self.files if tag == "a" else self.fetched).append(str(value))
             if name == "id":
                 self.ids.append(str(value))
             if name == "data-tip":
@@ -58,6 +59,9 @@ def test_the_page_fetches_nothing_and_its_ids_are_unique(folder):
     assert links.fetched == []
     assert "@import" not in text
     assert len(links.ids) == len(set(links.ids))
+    # A click leads to the files beside it and nowhere else; nothing lies there that none leads to.
+    beside = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {*links.files} == beside - {"index.html"}
 
 
 def test_every_point_shows_its_architecture(folder, table):

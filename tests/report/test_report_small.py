@@ -73,7 +73,7 @@ def test_a_page_says_how_far_latencies_can_be_trusted(tmp_path: Path) -> None:
 def test_a_page_of_a_few_rows(n: int, seeds: int, tmp_path: Path) -> None:
     table = write_small(tmp_path / "t.h5", n, seeds=seeds)
     page = write_report(Report(table, "1ep", {}, None), tmp_path / "page", "Small").read_text()
-    assert f"<figcaption>{n} row{'' if n == 1 else 's'}; quartiles" in page
+    assert f"<p>{n} row{'' if n == 1 else 's'}; quartiles" in page
     assert "The values of small are trained or measured; nothing is filled in." in page
     assert "latency, ms (toy, measured)" in page
     assert "(idle, measured)" not in page  # there is nothing to draw
