@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nasbench.errors import Unsupported
 from nasbench.network.cell import CellNetwork, Shift
-from nasbench.network.inputs import example_inputs
+from nasbench.network.graph import graph_of
 from nasbench.task import Signal
 
 __all__ = ["Counts", "count", "count_network"]
@@ -81,17 +81,5 @@ def count_network(network: nn.Module, inputs: Signal) -> Counts:
     if isinstance(network, CellNetwork):
         channels, height, width = inputs.shape
         return count(network, (channels, height, width))
-    from torch.utils.flop_counter import FlopCounterMode  # loads PyTorch's compiler: a second
-
-    def flops(where: str) -> int:
-        counted, example = copy.deepcopy(network).eval(), example_inputs(inputs, 1)
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            counted.to(where)(example.to(where))
-        return int(counter.get_total_flops())
-
-    try:
-        # Without numbers: on a CPU attention is one kernel, which that counter does not know.
-        found = flops("meta")
-    except Exception:  # a network that looks at its numbers cannot run without them
-        found = flops("cpu")
-    return Counts(sum(p.numel() for p in network.parameters()), found // 2)
+    graph = graph_of(network, inputs)
+    return Counts(graph.parameters, graph.multiply_adds)

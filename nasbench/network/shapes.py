@@ -1,0 +1,138 @@
+"""Shapes and multiply-adds by rule, of what networks are mostly made of.
+
+PyTorch takes some hundred microseconds to find the shape that a BatchNorm, say, leaves as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+__all__ = [
+    "ATEN",
+    "ELEMENTWISE",
+    "PRODUCTS",
+    "RULES",
+    "Shape",
+    "broadcast",
+    "shapes_of",
+    "tensors_in",
+]
+
+Shape = tuple[int, ...]
+
+
+def tensors_in(values: Any) -> list[Tensor]:
+    """The tensors in what a function takes or gives."""
+    if isinstance(values, Tensor):
+        return [values]
+    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+
+
+def shapes_of(tensors: Iterable[Tensor]) -> tuple[Shape, ...]:
+    """Their shapes."""
+    return tuple(tuple(one.shape) for one in tensors)
+
+
+def _same(module: nn.Module, x: Tensor) -> Tensor:
+    return x.new_empty(x.shape)
+
+
+def _in_place_or_same(module: Any, x: Tensor) -> Tensor:
+    return x if module.inplace else x.new_empty(x.shape)
+
+
+def _passed(module: nn.Module, x: Tensor) -> Tensor:
+    return x
+
+
+def _conv2d(module: nn.Conv2d, x: Tensor) -> Tensor | None:
+    if isinstance(module.padding, str) or x.dim() != 4:
+        return None
+    sizes = zip(
+        x.shape[2:], module.kernel_size, module.stride, module.padding, module.dilation, strict=True
+    )
+    out = [(n + 2 * pad - step * (k - 1) - 1) // stride + 1 for n, k, stride, pad, step in sizes]
+    return x.new_empty((x.shape[0], module.out_channels, *out))
+
+
+def _pooled(module: Any, x: Tensor) -> Tensor | None:
+    """Of `AdaptiveAvgPool2d(1)`, the mean over an image."""
+    return x.new_empty((*x.shape[:2], 1, 1)) if module.output_size in (1, (1, 1)) else None
+
+
+def _linear(module: nn.Linear, x: Tensor) -> Tensor:
+    return x.new_empty((*x.shape[:-1], module.out_features))
+
+
+RULES: Mapping[type[nn.Module], Callable[[Any, Tensor], Tensor | None]] = {
+    nn.Conv2d: _conv2d,
+    nn.Linear: _linear,
+    nn.AdaptiveAvgPool2d: _pooled,
+    nn.BatchNorm1d: _same,
+    nn.BatchNorm2d: _same,
+    nn.LayerNorm: _same,
+    nn.GELU: _same,
+    nn.Tanh: _same,
+    nn.Sigmoid: _same,
+    nn.ReLU: _in_place_or_same,
+    nn.ReLU6: _in_place_or_same,
+    nn.SiLU: _in_place_or_same,
+    nn.Hardswish: _in_place_or_same,
+    nn.Identity: _passed,
+    nn.Dropout: _passed,
+}
+"""What a module in evaluation mode gives; None where the rule does not hold."""
+
+PRODUCTS: Mapping[type[nn.Module], Callable[[Any, Tensor, Tensor], int]] = {
+    nn.Conv2d: lambda module, x, out: out.numel() * module.weight[0].numel(),
+    nn.Linear: lambda module, x, out: out.numel() * module.in_features,
+}
+"""The multiply-adds of a module."""
+
+
+ELEMENTWISE = frozenset(["add", "mul", "sub", "truediv", "sigmoid", "tanh"])
+"""Functions and methods whose output has the shape that their inputs come to together."""
+
+
+def broadcast(args: tuple[Any, ...]) -> Tensor | None:
+    """The output of an elementwise function; None where dtypes differ."""
+    given = tensors_in(args)
+    if len({one.dtype for one in given}) != 1 or not given[0].is_floating_point():
+        return None
+    return given[0].new_empty(np.broadcast_shapes(*shapes_of(given)))
+
+
+def _convolution(args: tuple[Any, ...], result: Tensor) -> int:
+    x, weight, transposed = args[0], args[1], args[6]
+    return int((x if transposed else result).numel() * weight[0].numel())
+
+
+def _matrices(args: tuple[Any, ...], result: Tensor) -> int:
+    return int(result.numel() * args[0].shape[-1])
+
+
+def _added_matrices(args: tuple[Any, ...], result: Tensor) -> int:
+    return int(result.numel() * args[1].shape[-1])
+
+
+def _attention(args: tuple[Any, ...], result: Any) -> int:
+    query, key, value = (one.shape for one in args[:3])
+    return int(np.prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
+
+
+ATEN: Mapping[str, Callable[[tuple[Any, ...], Tensor], int]] = {
+    "convolution": _convolution,
+    "mm": _matrices,
+    "bmm": _matrices,
+    "addmm": _added_matrices,
+    "baddbmm": _added_matrices,
+    "_scaled_dot_product_flash_attention_for_cpu": _attention,
+    "_scaled_dot_product_efficient_attention": _attention,
+    "_scaled_dot_product_flash_attention": _attention,
+}
+"""PyTorch's own operations that multiply and add, to which all others come down."""
