@@ -8,7 +8,6 @@ are curves. The harness keeps the time between yields.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,6 +25,7 @@ from nasbench.table.metrics import is_test
 from nasbench.task import Task
 from nasbench.train.epoch import Epoch
 from nasbench.train.recipe import Recipe
+from nasbench.train.seconds import clock_of
 
 __all__ = ["own_evaluation", "own_training"]
 
@@ -57,10 +57,11 @@ def own_training(
     function = recipe.train
     assert function is not None
     rng, draws = _streams(_LOOP, seed, architecture, net)
+    clock = clock_of(_hardware(net))
     loop: Iterator[object] | None = None
     seconds, names = 0.0, frozenset[str]()
     for number in range(1, recipe.epochs + 1):
-        began = time.perf_counter()
+        began = clock()
         try:
             with draws.taken():
                 if loop is None:
@@ -70,7 +71,7 @@ def own_training(
             raise
         except FAILURES as error:  # a user's loop can fail in any way
             raise _failed(function, f"epoch {number}", error) from error
-        seconds += time.perf_counter() - began
+        seconds += clock() - began
         if yielded is None:
             raise NasbenchError(
                 f"{_named(function)} ended after {number - 1} of "
@@ -126,7 +127,8 @@ def own_evaluation(
             yield epoch
             continue
         rng, draws = _streams(_FOUND, seed, architecture, net)
-        began = time.perf_counter()
+        clock = clock_of(_hardware(net))
+        began = clock()
         try:
             net.eval()
             with draws.taken():
@@ -136,7 +138,7 @@ def own_evaluation(
         except FAILURES as error:  # a user's function can fail in any way
             raise _failed(function, "the last epoch", error) from error
         metrics = _metrics(function, "the last epoch", found)
-        spent = epoch.evaluation_seconds + time.perf_counter() - began
+        spent = epoch.evaluation_seconds + clock() - began
         for name in metrics:
             if name in epoch.tests or name in epoch.metrics:
                 raise NasbenchError(f"{_named(function)} found {name}, which the training shows")
@@ -149,9 +151,14 @@ def _streams(
     """What the user's code draws from: numpy's generator, and PyTorch's for as long as it runs."""
     entropy = np.random.SeedSequence((seed, architecture), spawn_key=(key,))
     own, torchs = entropy.spawn(2)
+    draws = Draws(int(torchs.generate_state(1)[0]), _hardware(net))
+    return np.random.default_rng(own), draws
+
+
+def _hardware(net: nn.Module) -> torch.device:
+    """That a network is on."""
     parameter = next(net.parameters(), None)
-    hardware = torch.device("cpu") if parameter is None else parameter.device
-    return np.random.default_rng(own), Draws(int(torchs.generate_state(1)[0]), hardware)
+    return torch.device("cpu") if parameter is None else parameter.device
 
 
 def _named(function: UserFunction) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -26,6 +25,7 @@ from nasbench.train.order import epoch_order
 from nasbench.train.own import own_evaluation, own_training
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import Record, tests_of
+from nasbench.train.seconds import clock_of
 
 __all__ = [
     "Epoch",
@@ -79,11 +79,12 @@ def _epochs(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterat
     optimizer = optimizer_of(net.parameters(), recipe)
     objective = objective_of(data.target, recipe, data.scale)
     autocast = _autocast(recipe, x.device)
+    clock = clock_of(x.device)
     steps_per_epoch = -(-len(x) // recipe.batch_size)
     seconds = evaluation_seconds = 0.0
     best, since = math.inf, 0
     for epoch in range(recipe.epochs):
-        started = _now(x.device)
+        started = clock()
         order = epoch_order(recipe, len(x), seed, epoch, tuple(x.shape[1:]))
         net.train()
         loss_sum = torch.zeros((), device=x.device)
@@ -104,7 +105,7 @@ def _epochs(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterat
             loss_sum += loss.detach() * len(targets)
             counted += objective.count(outputs, targets)
         shown = dict(objective.shown(loss_sum.item(), counted.item(), len(x)))
-        trained = _now(x.device)
+        trained = clock()
         seconds += trained - started
         with autocast:
             valid = objective.evaluate(net, *data.valid)
@@ -115,7 +116,7 @@ def _epochs(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterat
         if last:
             with autocast:
                 tested = objective.evaluate(net, *data.test)
-        evaluation_seconds += _now(x.device) - trained
+        evaluation_seconds += clock() - trained
         shown |= {f"valid_{name}": value for name, value in valid.items()}
         finite = math.isfinite(shown["train_loss"]) and math.isfinite(valid["loss"])
 
@@ -211,15 +212,6 @@ class ReferenceTrainer:
         epochs = list(self.epochs(space, architecture, task, data, recipe, seed))
         tests = () if recipe.train else tests_of(task.target)
         return record_of(architecture, seed, epochs, recipe, tests)
-
-
-def _now(hardware: torch.device) -> float:
-    """Seconds, once the hardware has done what it was given."""
-    if hardware.type == "cuda":
-        torch.cuda.synchronize(hardware)
-    elif hardware.type == "mps":
-        torch.mps.synchronize()
-    return time.perf_counter()
 
 
 @contextmanager
