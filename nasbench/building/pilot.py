@@ -22,13 +22,11 @@ from nasbench.building.executor import Unit
 from nasbench.building.journal import BuildFolder, folder_of, nameless
 from nasbench.building.ledger import Ledger
 from nasbench.building.limits import check_extent
+from nasbench.building.measuring import counts_of
 from nasbench.building.provenance import hardware as describe_hardware
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import NasbenchError
-from nasbench.network import network
-from nasbench.network.count import count
 from nasbench.train.record import Record
-from nasbench.train.reference import cpu_threads
 
 __all__ = ["Sample", "pilot"]
 
@@ -204,12 +202,8 @@ def _seconds(record: Record) -> float:
 
 
 def _sizes(spec: BuildSpec, cells: list[int]) -> dict[str, NDArray[np.float64]]:
-    recipe = next(iter(spec.recipes.values()))
-    with cpu_threads(1):
-        counts = [
-            count(network(spec.space, cell, spec.task, recipe), spec.task.shape) for cell in cells
-        ]
+    counts = [counts_of(spec, cell) for cell in cells]
     return {
-        "flops": np.asarray([c.flops for c in counts], dtype=np.float64),
-        "parameters": np.asarray([c.parameters for c in counts], dtype=np.float64),
+        name: np.asarray([of[name] for of in counts], dtype=np.float64)
+        for name in ("flops", "parameters")
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nasbench._python_file import UserFunction
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import Unsupported
 from nasbench.network import started
@@ -29,7 +30,7 @@ def check_networks(spec: BuildSpec) -> None:
     """
     for recipe in spec.recipes.values():
         for function in (recipe.train, recipe.evaluate):
-            if function is not None:
+            if isinstance(function, UserFunction):
                 function.load()
     if spec.family.name == CELL:
         return

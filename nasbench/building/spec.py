@@ -204,8 +204,10 @@ def _with_functions(recipe: str, given: Mapping[str, Any], folder: Path) -> dict
     """What a recipe says, its functions read from where they stand; nothing is run."""
     read = dict(given)
     for key in ("train", "evaluate"):
-        if key in given:
-            read[key] = function_of(f"{key} of recipe {recipe}", given[key], folder)
+        value = given.get(key)
+        named = key == "evaluate" and (isinstance(value, list) or ":" not in str(value))
+        if key in given and not named:
+            read[key] = function_of(f"{key} of recipe {recipe}", value, folder)
     return read
 
 

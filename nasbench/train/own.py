@@ -24,6 +24,8 @@ from nasbench.network.draws import Draws
 from nasbench.table.metrics import is_test
 from nasbench.task import Task
 from nasbench.train.epoch import Epoch
+from nasbench.train.evaluations import evaluated
+from nasbench.train.feed import Prepared
 from nasbench.train.recipe import Recipe
 from nasbench.train.seconds import clock_of
 
@@ -104,10 +106,11 @@ def own_evaluation(
     net: nn.Module,
     architecture: int,
     task: Task,
+    data: Prepared,
     recipe: Recipe,
     seed: int,
 ) -> Iterator[Epoch]:
-    """The epochs of a training; the last with what the recipe's own evaluation finds.
+    """The epochs of a training; the last with what the recipe's evaluations find.
 
     A training that diverged has no network to be evaluated.
 
@@ -116,12 +119,13 @@ def own_evaluation(
         net: that trains.
         architecture: that it is.
         task: that it trains on.
-        recipe: names the evaluation, `evaluate(network, task, rng)`, which returns a mapping of
-            metrics; all of them are kept beside those of the test split.
+        data: its examples, as the recipe uses them.
+        recipe: names evaluations that ship (`nasbench.train.evaluations`), or a function,
+            `evaluate(network, task, rng)`, which returns a mapping of metrics; all of them are
+            kept beside those of the test split.
         seed: of the training.
     """
     function = recipe.evaluate
-    assert function is not None
     for epoch in epochs:
         if not epoch.tests or epoch.diverged:
             yield epoch
@@ -132,16 +136,22 @@ def own_evaluation(
         try:
             net.eval()
             with draws.taken():
-                found = function.load()(net, task, rng)
+                if not isinstance(function, UserFunction):
+                    metrics = evaluated(net, data, task, recipe, rng)
+                else:
+                    found = function.load()(net, task, rng)
+                    metrics = _metrics(function, "the last epoch", found)
         except NasbenchError:
             raise
         except FAILURES as error:  # a user's function can fail in any way
+            if not isinstance(function, UserFunction):
+                raise
             raise _failed(function, "the last epoch", error) from error
-        metrics = _metrics(function, "the last epoch", found)
         spent = epoch.evaluation_seconds + clock() - began
         for name in metrics:
             if name in epoch.tests or name in epoch.metrics:
-                raise NasbenchError(f"{_named(function)} found {name}, which the training shows")
+                by = _named(function) if isinstance(function, UserFunction) else "an evaluation"
+                raise NasbenchError(f"{by} found {name}, which the training shows")
         yield replace(epoch, tests={**epoch.tests, **metrics}, evaluation_seconds=spent)
 
 

@@ -32,6 +32,8 @@ _MOST: Mapping[str, float] = {
 """What each number is at most; those of `_SHARES` are below 1."""
 _SHARES = ("momentum", "label_smoothing", "warmup", "token_dropout")
 _ONE_OF = {"optimizer": ("sgd", "adamw"), "schedule": ("cosine", "constant")}
+EVALUATIONS = ("calibration", "corruption", "attack", "groups")
+"""Evaluations that ship, see `nasbench.train.evaluations`."""
 MOST_OPTIONS = 256
 """Of a training loop of one's own."""
 _POSITIVE = ("epochs", "channels", "cells", "batch_size", "learning_rate")
@@ -75,7 +77,8 @@ class Recipe:
         train: a training loop of one's own, `FILE.py:FUNCTION` or `package.module:FUNCTION` in a
             recipe's file; in Python the function.
         options: of that loop, by name.
-        evaluate: what else is found of the trained network: a function likewise.
+        evaluate: what else is found of the trained network: names of evaluations that ship, or a
+            function likewise.
         network: sizes of the family that builds the networks, by name; those left out are as the
             family has them. `channels` and `cells` are the sizes of cells.
     """
@@ -106,7 +109,7 @@ class Recipe:
     patience: int = 0
     train: UserFunction | None = None
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict, hash=False)
-    evaluate: UserFunction | None = None
+    evaluate: UserFunction | tuple[str, ...] | None = None
     network: Mapping[str, int | float | str | bool] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -141,7 +144,10 @@ class Recipe:
 
     def _check_own(self) -> None:
         """The parts that are the user's: a loop, its options, an evaluation."""
+        self._check_evaluations()
         for name in ("train", "evaluate"):
+            if name == "evaluate" and self.evaluations:
+                continue
             if callable(own := getattr(self, name)):
                 object.__setattr__(self, name, given(own))
             if not isinstance(getattr(self, name), UserFunction | None):
@@ -163,6 +169,24 @@ class Recipe:
             raise BadValue(
                 'recipe: options belong to a training loop of one\'s own: train = "FILE.py:NAME"'
             )
+
+    def _check_evaluations(self) -> None:
+        """Names of evaluations: one, or a list of them."""
+        names: Any = (self.evaluate,) if isinstance(self.evaluate, str) else self.evaluate
+        if not isinstance(names, list | tuple) or isinstance(names, UserFunction):
+            return
+        for name in names:
+            if name not in EVALUATIONS:
+                raise unknown("evaluation", name, EVALUATIONS)
+        if not names or len(set(names)) != len(names):
+            raise BadValue(f"recipe: evaluate names evaluations, each once, got {shown(names)}")
+        object.__setattr__(self, "evaluate", tuple(names))
+
+    @property
+    def evaluations(self) -> tuple[str, ...]:
+        """The evaluations that it names; none where `evaluate` is a function, or left out."""
+        named = isinstance(self.evaluate, tuple) and not isinstance(self.evaluate, UserFunction)
+        return self.evaluate if named else ()  # type: ignore[return-value]
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -190,7 +214,9 @@ class Recipe:
             if name not in self.extras:  # as releases before them described recipes
                 del values[name]
         for name in {"train", "evaluate"} & values.keys():
-            values[name] = getattr(self, name).describe()
+            function = getattr(self, name)
+            named = isinstance(function, UserFunction)
+            values[name] = function.describe() if named else list(function)
         return values
 
     def learning_rate_at(self, step: int, steps: int) -> float:

@@ -18,6 +18,7 @@ from nasbench.network.inputs import answer_of
 from nasbench.space import Space
 from nasbench.task import Task
 from nasbench.train.epoch import Epoch, record_of
+from nasbench.train.evaluations import check_evaluations
 from nasbench.train.feed import Prepared, batch_of, check_recipe, prepare
 from nasbench.train.objective import objective_of
 from nasbench.train.optimizer import optimizer_of
@@ -168,6 +169,7 @@ class ReferenceTrainer:
     def suits(space: Space, task: Task, recipe: Recipe) -> str:
         """Nothing where it can train networks of the space so, else what alone it trains."""
         check_recipe(task, recipe)
+        check_evaluations(task, recipe)
         return ""
 
     def train(
@@ -197,7 +199,7 @@ class ReferenceTrainer:
         else:
             epochs = training(net, data, recipe, seed)
         if recipe.evaluate is not None:
-            epochs = own_evaluation(epochs, net, canonical, task, recipe, seed)
+            epochs = own_evaluation(epochs, net, canonical, task, data, recipe, seed)
         while True:
             with cpu_threads(self.threads):
                 epoch = next(epochs, None)
