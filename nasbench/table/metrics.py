@@ -26,15 +26,17 @@ COSTS_ALONE = "costs"
 LESS = """
 loss error err wer cer mae mse rmse msle rmsle mape smape nll nlpd logloss xent crossentropy entropy
 perplexity ppl bpc bpb bpd ece brier fid kid hinge deviance deviation distance divergence regret
-drop violations misses mistakes failures overfitting cost costs price latency delay duration time
-runtime ns us ms sec secs second seconds minutes hours days energy mj uj nj joule joules wh kwh
+drop gap fpr fnr violations misses mistakes failures overfitting cost costs price latency delay
+duration time runtime
+ns us ms sec secs second seconds minutes hours days energy mj uj nj joule joules wh kwh
 power watt watts mw memory bytes kb mb gb kib mib gib parameters params weights flops macs madds
 carbon co2
 """
 """Words of a name of which less is better."""
 MORE = """
 accuracy acc top iou miou dice jaccard map ap mrr ndcg auc auroc auprc roc f1 f2 fscore gmean
-precision recall sensitivity specificity r2 ev kappa mcc correlation spearman kendall pearson tau
+precision recall tpr tnr sensitivity specificity r2 ev kappa mcc correlation spearman kendall
+pearson tau
 likelihood elbo return returns reward rewards score success wins hits gain gains fps ips qps
 throughput speed speedup bandwidth psnr ssim snr bleu rouge meteor cider chrf efficiency hypervolume
 """

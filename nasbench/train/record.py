@@ -48,8 +48,8 @@ class Record:
         seed: of the training.
         curves: by name (`CURVES`), float32 `[epochs]`; NaN from the epoch of divergence on.
             `train_seconds` counts training alone, evaluation apart; it stands still after a
-            divergence. The native engine counts the time of its thread on a core, so that it
-            does not matter what else the machine does; the others count time on the clock.
+            divergence. On one CPU thread it counts the time of a core, so that it does not
+            matter what else the machine does; on more, and on GPUs, time on the clock.
         tests: by name what the last epoch showed of the test split, and what the recipe's own
             evaluation found; NaN where the training diverged.
         evaluation_seconds: what evaluation took beside the training.
