@@ -11,7 +11,7 @@ from typing import Any
 from nasbench._files import local, utf8
 from nasbench._limits import LARGEST_SEED
 from nasbench._names import KEYS, LONGEST, is_key
-from nasbench._python_file import function_of, is_here
+from nasbench._python_file import UserFunction, function_of, is_here
 from nasbench._toml import read_toml
 from nasbench.building.limits import check_sizes
 from nasbench.device import DeviceSpec
@@ -86,8 +86,8 @@ class BuildSpec:
     @property
     def here(self) -> tuple[str, ...]:
         """The functions that the running program defines: no other process can train by them."""
-        functions = [f for of in self.recipes.values() for f in (of.train, of.evaluate) if f]
-        found = [function.name for function in functions if is_here(function.file)]
+        functions = [f for of in self.recipes.values() for f in (of.train, of.evaluate)]
+        found = [f.name for f in functions if isinstance(f, UserFunction) and is_here(f.file)]
         if self.space.source is not None and is_here(self.space.source):
             found.insert(0, self.space.source.build)
         return tuple(dict.fromkeys(found))
