@@ -90,13 +90,13 @@ def evaluated(
         seeds = rng.integers(2**63, size=len(_EVALUATIONS))
         for seed, (name, evaluate) in zip(seeds.tolist(), _EVALUATIONS.items(), strict=True):
             if name in recipe.evaluations:
-                figures = evaluate(_Seen(net, x, y, split, task, seed))
+                figures = evaluate(_Judged(net, x, y, split, task, seed))
                 found |= {f"{of}_{metric}": value for metric, value in _columns(figures)}
     return found
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Seen:
+class _Judged:
     """A network, and the examples that it is evaluated on."""
 
     net: nn.Module
@@ -141,7 +141,7 @@ def _bools(parts: list[Tensor]) -> Bools:
     return torch.cat(parts).cpu().numpy() if parts else np.zeros(0, dtype=bool)
 
 
-def _calibration(seen: _Seen) -> Figures:
+def _calibration(seen: _Judged) -> Figures:
     right = seen.y.cpu().numpy()
     chances = seen.chances()
     return {
@@ -190,7 +190,7 @@ def expected_calibration_error(
     return _basic(float(error(hits)), error(drawn))
 
 
-def _corruption(seen: _Seen) -> Figures:
+def _corruption(seen: _Judged) -> Figures:
     rng = seen.generator()
     found: Figures = {}
     every = []
@@ -206,7 +206,7 @@ def _corruption(seen: _Seen) -> Figures:
     return found
 
 
-def _attack(seen: _Seen) -> Figures:
+def _attack(seen: _Judged) -> Figures:
     rng = seen.generator()
     span = torch.full(seen.x.shape[1:], STEP, device=seen.x.device)
     if seen.task.signal.categories:
@@ -218,7 +218,7 @@ def _attack(seen: _Seen) -> Figures:
     return found
 
 
-def _groups(seen: _Seen) -> Figures:
+def _groups(seen: _Judged) -> Figures:
     labels = seen.y.cpu().numpy()
     answers = seen.chances().argmax(1)
     rng = seen.draws()
@@ -231,13 +231,13 @@ def _groups(seen: _Seen) -> Figures:
         for metric, counted in asked.items():
             right = (answers == labels)[counted]
             *rates, gap = rates_by_group(right, of[counted], len(names), rng)
-            for group in _judged(seen.task, grouping):
+            for group in _met_outside(seen.task, grouping):
                 found[f"{_word(grouping)}_{_word(names[group])}_{metric}"] = rates[group]
             found[f"{_word(grouping)}_{metric}_gap"] = gap
     return found
 
 
-def _judged(task: Task, grouping: str) -> list[int]:
+def _met_outside(task: Task, grouping: str) -> list[int]:
     """The groups that anybody outside the training split belongs to, the same for both splits."""
     outside = [split.groups[grouping] for split in (task.valid, task.test)]
     found: list[int] = np.unique(np.concatenate(outside)).tolist()
@@ -301,7 +301,7 @@ def _columns(figures: Figures) -> Iterator[tuple[str, float]]:
             yield f"{name}{end}", float(np.float32(100 * value))
 
 
-_EVALUATIONS: Mapping[str, Callable[[_Seen], Figures]] = {
+_EVALUATIONS: Mapping[str, Callable[[_Judged], Figures]] = {
     "calibration": _calibration,
     "corruption": _corruption,
     "attack": _attack,
