@@ -16,7 +16,7 @@ from nasbench.device.base import METRICS
 from nasbench.table import Dataset, Table, write_table
 from nasbench.train import Record
 
-__all__ = ["assemble"]
+__all__ = ["assemble", "measured_columns"]
 
 _UNITS = {"loss": "nats", "accuracy": "percent", "seconds": "seconds, cumulative"}
 
@@ -54,13 +54,9 @@ def assemble(
         datasets[f"network/{metric}"] = Dataset(values, {"kind": "counted"})
     devices: dict[str, dict[str, Any]] = {}
     for device in spec.devices:
-        found = [measurements[device.name][a] for a in rows.tolist()]
-        for metric in METRICS:
-            values = np.asarray([m[metric] for m in found], dtype=np.float64)
-            # What counts a metric's runs and tells their spread is as the metric itself.
-            kind = next((m["kind"][metric] for m in found if metric in m["kind"]), "measured")
-            datasets[f"device/{device.name}/{metric}"] = Dataset(values, {"kind": kind})
-        missing += _reasons(f"device/{device.name}", rows.tolist(), found)
+        columns, reasons = measured_columns(device.name, rows.tolist(), measurements[device.name])
+        datasets |= columns
+        missing += reasons
         devices[device.name] = about["device_descriptions"][device.name]
     return write_table(
         out,
@@ -85,6 +81,26 @@ def assemble(
         },
         new=new,
     )
+
+
+def measured_columns(
+    device: str, rows: list[int], measurements: Mapping[int, Mapping[str, Any]]
+) -> tuple[dict[str, Dataset], list[dict[str, Any]]]:
+    """The data sets of a device, and why some of it is missing.
+
+    Args:
+        device: its name.
+        rows: of the table.
+        measurements: by architecture, the fields of `Measurement`.
+    """
+    found = [measurements[a] for a in rows]
+    datasets = {}
+    for metric in METRICS:
+        values = np.asarray([m[metric] for m in found], dtype=np.float64)
+        # What counts a metric's runs and tells their spread is as the metric itself.
+        kind = next((m["kind"][metric] for m in found if metric in m["kind"]), "measured")
+        datasets[f"device/{device}/{metric}"] = Dataset(values, {"kind": kind})
+    return datasets, _reasons(f"device/{device}", rows, found)
 
 
 def _reasons(

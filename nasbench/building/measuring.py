@@ -15,13 +15,20 @@ from nasbench.building.spec import BuildSpec
 from nasbench.device import Device, DeviceSpec, make_device
 from nasbench.device.onnx_trace import Pixels
 from nasbench.device.quantise import CALIBRATION_IMAGES
-from nasbench.network import network
+from nasbench.network import network, started
 from nasbench.network.capability import Whole
 from nasbench.network.count import count_network
 from nasbench.train.feed import moments
 from nasbench.train.reference import cpu_threads
 
-__all__ = ["count_networks", "counts_of", "device_of", "measure"]
+__all__ = [
+    "calibration_images",
+    "count_networks",
+    "counts_of",
+    "device_of",
+    "measure",
+    "timed_network",
+]
 
 CHUNK = 64
 """Networks that are measured interleaved, and journaled together."""
@@ -33,7 +40,7 @@ def count_networks(
     """Count the parameters and FLOPs that are not counted yet."""
     missing = [a for a in architectures if a not in done.counts]
     counted = len(architectures) - len(missing)
-    for chunk in _chunks(missing):
+    for chunk in chunks(missing):
         counts = {architecture: counts_of(spec, architecture) for architecture in chunk}
         done.keep({"entry": "counts", "counts": counts})
         counted += len(chunk)
@@ -56,20 +63,26 @@ def counts_of(spec: BuildSpec, architecture: int) -> dict[str, float]:
     }
 
 
-def device_of(spec: BuildSpec, device: DeviceSpec) -> Device:
+def device_of(spec: BuildSpec, device: DeviceSpec, python: str = "python3") -> Device:
     """A device of a recipe; int8 is calibrated on images that its networks train on.
+
+    Args:
+        spec: the recipe.
+        device: one of its own.
+        python: on the device's host, where it is elsewhere.
 
     Raises:
         NasbenchError: where the hardware or the runtime is not here.
     """
+    return make_device(device, lambda: calibration_images(spec), python=python)
 
-    def calibration() -> NDArray[np.float32]:
-        recipe = next(iter(spec.recipes.values()))
-        train = spec.task.train.first(recipe.train_images)
-        some = train.first(min(CALIBRATION_IMAGES, len(train)))
-        return Pixels(*moments(train)).standardise(some.images)
 
-    return make_device(device, calibration)
+def calibration_images(spec: BuildSpec) -> NDArray[np.float32]:
+    """Standardised training images, `[n, channels, height, width]`."""
+    recipe = next(iter(spec.recipes.values()))
+    train = spec.task.train.first(recipe.train_images)
+    some = train.first(min(CALIBRATION_IMAGES, len(train)))
+    return Pixels(*moments(train)).standardise(some.images)
 
 
 def measure(
@@ -86,8 +99,8 @@ def measure(
         missing = [a for a in architectures if a not in found]
         measured = len(architectures) - len(missing)
         tell(f"measuring {name}", measured, len(architectures))
-        for chunk in _chunks(missing):
-            networks = [_network(spec, architecture) for architecture in chunk]
+        for chunk in chunks(missing):
+            networks = [timed_network(spec, architecture) for architecture in chunk]
             costs = device.measure(networks, spec.task.shape)
             entry = {
                 "entry": "measurement",
@@ -100,12 +113,22 @@ def measure(
             tell(f"measuring {name}", measured, len(architectures))
 
 
+def timed_network(spec: BuildSpec, architecture: int) -> nn.Module:
+    """What devices run: a network in the sizes of the first recipe, always with the same weights.
+
+    Where its file was sent before, it is there.
+    """
+    recipe = next(iter(spec.recipes.values()))
+    return started(spec.space, architecture, spec.task, recipe, 0)
+
+
 def _network(spec: BuildSpec, architecture: int, *, live: bool = True) -> nn.Module:
-    """What devices run: in the sizes of the first recipe."""
+    """What is counted: in the sizes of the first recipe."""
     recipe = next(iter(spec.recipes.values()))
     return network(spec.space, architecture, spec.task, recipe, live=live)
 
 
-def _chunks(architectures: list[int]) -> Iterator[list[int]]:
+def chunks(architectures: list[int]) -> Iterator[list[int]]:
+    """Architectures that are counted or measured, and journaled, together."""
     for start in range(0, len(architectures), CHUNK):
         yield architectures[start : start + CHUNK]

@@ -17,6 +17,7 @@ from nasbench._version import __version__
 from nasbench.cli import (
     comparing,
     demo,
+    devices,
     export,
     families,
     guide,
@@ -70,6 +71,7 @@ for room in (
     look,
     make,
     export,
+    devices,
     families,
     pilot,
     importing,

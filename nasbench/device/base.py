@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
@@ -43,6 +44,7 @@ _CHOICES = {
 }
 _MOST = {"batch_size": 65_536, "threads": 256, "warm_up": 10_000, "repeats": 100_000}
 _MOST_SECONDS = 3_600
+_LABEL = re.compile(r"[A-Za-z0-9][\w.]{0,39}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class DeviceSpec:
         clock: that counts: `wall`, or `cpu`, the time that one thread really computed; `auto`
             becomes `cpu` for one thread on the CPU, and else `wall`.
         precision: `float32`, or `int8` for convolutions and matrix products, not in torch.
+        host: that ssh reaches, where the device is elsewhere; it is written nowhere.
+        label: what the device's name begins with in place of its hardware; needed with a host.
     """
 
     runtime: str = "torch"
@@ -137,6 +141,8 @@ class DeviceSpec:
     seconds: float = 0.03
     clock: str = "auto"
     precision: str = "float32"
+    host: str = ""
+    label: str = ""
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
@@ -165,6 +171,7 @@ class DeviceSpec:
                 f"device: torch measures float32, not {self.precision}; use runtime onnxruntime or "
                 f"openvino"
             )
+        self._check_elsewhere()
         alone = self.hardware == "cpu" and self.threads == 1
         if self.clock == "auto":
             object.__setattr__(self, "clock", "cpu" if alone else "wall")
@@ -172,6 +179,29 @@ class DeviceSpec:
             where = f"{self.threads} threads" if self.hardware == "cpu" else self.hardware
             raise BadValue(
                 f"device: the clock cpu times one thread on the cpu, not {where}; use clock wall"
+            )
+
+    def _check_elsewhere(self) -> None:
+        for name in ("host", "label"):
+            if type(getattr(self, name)) is not str:
+                raise BadValue(f"device: {name} is a text, got {shown(getattr(self, name))}")
+        if self.label and not _LABEL.fullmatch(self.label):
+            raise BadValue(
+                f"device: label is up to 40 letters, digits, '_' and '.', got {shown(self.label)}"
+            )
+        if self.host:
+            from nasbench.device.carrier import check_host
+
+            check_host(self.host)
+        if self.host and not self.label:
+            raise BadValue(
+                'device: a device elsewhere needs a label, as label = "raspi4": tables call it by '
+                "that, and never by its host"
+            )
+        if self.host and (self.runtime == "torch" or self.hardware != "cpu"):
+            raise BadValue(
+                "device: a device elsewhere runs files on its cpu: use runtime onnxruntime or "
+                "openvino"
             )
 
     @classmethod
@@ -188,11 +218,13 @@ class DeviceSpec:
         """Such as `cpu-torch-b1`; then `-t4` where there are four threads, and `-int8`."""
         threads = f"-t{self.threads}" if self.threads > 1 else ""
         precision = f"-{self.precision}" if self.precision != "float32" else ""
-        return f"{self.hardware}-{self.runtime}-b{self.batch_size}{threads}{precision}"
+        first = self.label or self.hardware
+        return f"{first}-{self.runtime}-b{self.batch_size}{threads}{precision}"
 
     def describe(self) -> dict[str, Any]:
-        """The name and all values; plain JSON. `Device.describe` adds what was found there."""
-        return {"name": self.name, **asdict(self)}
+        """The name and all values but the host; `Device.describe` adds what was found there."""
+        said = {"name": self.name, **asdict(self)}
+        return {key: value for key, value in said.items() if key != "host"}
 
 
 class Device(Protocol):
@@ -219,7 +251,10 @@ class Device(Protocol):
 
 
 def make_device(
-    spec: DeviceSpec, calibration: Callable[[], NDArray[np.float32]] | None = None
+    spec: DeviceSpec,
+    calibration: Callable[[], NDArray[np.float32]] | None = None,
+    *,
+    python: str = "python3",
 ) -> Device:
     """The device that the spec describes.
 
@@ -227,11 +262,18 @@ def make_device(
         spec: what and how.
         calibration: gives standardised training images `[n, channels, height, width]`, which
             int8 needs and nothing else.
+        python: on the device's host, where it is elsewhere.
 
     Raises:
         NasbenchError: where the hardware or the runtime is not here.
     """
+    from nasbench.device.carrier import ssh_carrier
     from nasbench.device.measure import RuntimeDevice
+    from nasbench.device.remote import RemoteDevice
 
     images = calibration() if calibration and spec.precision == "int8" else None
+    if spec.host:
+        device = RemoteDevice(spec, ssh_carrier(spec.host, python=python), images)
+        device.describe()  # who cannot be reached is said before anything is trained
+        return device
     return RuntimeDevice(spec, images)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nasbench.device.base import LATENCIES, MEASURED, DeviceSpec, Reading
-from nasbench.device.probe import HIGH, INNER, LOW, MOST_DRIFT, TRIES, TimedTurn, Timing
+from nasbench.device.probe import FAULTS, HIGH, INNER, LOW, MOST_DRIFT, TRIES, TimedTurn, Timing
 
 __all__ = ["describe_latency", "latencies_of"]
 
@@ -51,8 +51,8 @@ def latencies_of(
     for name, why in _UNKNOWN.items():
         if math.isnan(values[name]):
             readings[name] = Reading(math.nan, reason=why)
-    if turn.reason:
-        readings |= {name: Reading(math.nan, reason=turn.reason) for name in LATENCIES}
+    if turn.fault:
+        readings |= dict.fromkeys(LATENCIES, Reading(math.nan, reason=FAULTS[turn.fault]))
     return readings
 
 

@@ -1,26 +1,41 @@
 #!/usr/bin/env python3
 """Measures networks on the machine that it runs on; one file, which imports nothing of nasbench.
 
-It needs Python 3.8 and numpy. The harness imports it to measure on its own machine, so that what
-is measured here and elsewhere is measured by the same lines.
+It needs Python 3.8, numpy and the runtime. The harness imports it to measure on its own machine,
+and sends it to others, so that what is measured here and elsewhere is measured by the same lines.
+
+By hand: carry the folder that `nasbench device measure RECIPE.toml --folder DIR` made to the
+device, run `python3 DIR/nb_probe.py` there, carry the folder back and run the command again.
 """
 
 from __future__ import annotations
 
 import glob
+import hashlib
+import importlib
+import json
 import math
 import os
 import platform
+import subprocess
+import sys
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 try:
+    import numpy as np
+except ImportError:  # said in one sentence, once somebody asks for a measurement
+    np = None  # type: ignore[assignment]
+try:
+    import fcntl
     import resource
 except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+    fcntl = resource = None  # type: ignore[assignment]
+
+VERSION = 1
+"""Of what is said between this file and the harness."""
 
 LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
 """Quantiles of the runs: LOW is reported, HIGH - LOW is the spread."""
@@ -36,7 +51,15 @@ MOST_DRIFT = 0.05
 
 TRIES = 3
 
-CLOCKS = ("wall", "cpu")
+FAULTS = {
+    "": "",
+    "throttled": f"the processor was throttled in each of {TRIES} tries",
+    "drift": (
+        f"latency drifted by more than {100 * MOST_DRIFT:g} % within a turn of networks in each "
+        f"of {TRIES} tries"
+    ),
+}
+"""Why the timings of a turn cannot be used."""
 
 
 class Timing(NamedTuple):
@@ -58,15 +81,15 @@ class TimedTurn(NamedTuple):
 
     `drift` is how much slower (or, below 0, faster) the second half was by the clock that
     counts, a share; NaN after few visits. `throttled` is None where the system does not say.
-    `frequency_mhz` is the mean over cores and NaN where it is unknown. `reason` says why the
-    timings cannot be used, and is empty where they can.
+    `frequency_mhz` is the mean over cores and NaN where it is unknown. `fault` is one of `FAULTS`,
+    and empty where the timings can be used.
     """
 
     timings: list[Timing]
     drift: float
     throttled: bool | None
     frequency_mhz: float
-    reason: str
+    fault: str
 
 
 class Samples(NamedTuple):
@@ -145,7 +168,7 @@ def time_turn(
     """
     turn = _one_turn(runs, board, clock, warm_up, repeats, seconds)
     for _ in range(TRIES - 1):
-        if not turn.reason:
+        if not turn.fault:
             break
         turn = _one_turn(runs, board, clock, warm_up, repeats, seconds)
     return turn
@@ -164,15 +187,8 @@ def _one_turn(
     after = board.state()
     drift = drift_of(samples.cpu if clock == "cpu" else samples.wall)
     throttled = after.throttled_since(before)
-    reason = ""
-    if throttled:
-        reason = f"the processor was throttled in each of {TRIES} tries"
-    elif abs(drift) > MOST_DRIFT:
-        reason = (
-            f"latency drifted by more than {100 * MOST_DRIFT:g} % within a turn of networks in "
-            f"each of {TRIES} tries"
-        )
-    return TimedTurn(sum_up(samples), drift, throttled, after.frequency_mhz, reason)
+    fault = "throttled" if throttled else "drift" if abs(drift) > MOST_DRIFT else ""
+    return TimedTurn(sum_up(samples), drift, throttled, after.frequency_mhz, fault)
 
 
 def drift_of(taken: Any) -> float:
@@ -360,3 +376,397 @@ def read(path: str) -> str | None:
             return file.read(1 << 20).strip()
     except OSError:
         return None
+
+
+# Jobs: networks that somebody else wants measured here.
+
+
+class Refused(Exception):  # noqa: N818 (named as readers say it)
+    """What cannot be done, in one sentence."""
+
+
+MARK = "nasbench-probe "
+"""Begins the line that answers: what a login shell prints beside it is not looked at."""
+
+MOST_ANSWER = 1 << 20
+"""Bytes of results in an answer."""
+
+SHOWN = 64
+"""Numbers of a network's answer that come back, to be held against PyTorch's."""
+
+Folder = str
+
+
+def line_of(entry: dict[str, Any]) -> bytes:
+    """An entry as results hold it: its checksum, its JSON, a newline."""
+    text = json.dumps(entry, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def entries_of(data: bytes) -> list[dict[str, Any]]:
+    """The entries of whole lines whose checksum is right: neither torn nor damaged ones."""
+    found = []
+    for line in data.split(b"\n")[:-1]:
+        checksum, _, text = line.partition(b" ")
+        if checksum == b"%08x" % zlib.crc32(text):
+            try:
+                entry = json.loads(text.decode("ascii"))
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(entry, dict):
+                found.append(entry)
+    return found
+
+
+def place(folder: Folder, *names: str) -> str:
+    """A path below the probe's folder, none of whose parts is a link to somewhere else."""
+    path = folder
+    for name in names:
+        path = os.path.join(path, name)
+        if os.path.islink(path):
+            raise Refused(f"{name} is a link: the probe writes to folders of its own alone")
+    return path
+
+
+def prepared(folder: Folder) -> Folder:
+    """The probe's folder, below the home directory where its path is relative; made if need be."""
+    folder = os.path.join(os.path.expanduser("~"), folder)
+    if os.path.islink(folder):
+        raise Refused(f"{folder} is a link: give a folder of the probe's own")
+    for made in (folder, place(folder, "files"), place(folder, "jobs")):
+        os.makedirs(made, mode=0o700, exist_ok=True)
+    return folder
+
+
+def hashed(path: str) -> str:
+    """The SHA-256 of a file; empty where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                digest.update(block)
+    except OSError:
+        return ""
+    return digest.hexdigest()
+
+
+def _check_hash(name: str) -> str:
+    if len(name) != 64 or set(name) - set("0123456789abcdef"):
+        raise Refused("a file is not called by its SHA-256")
+    return name
+
+
+def missing(folder: Folder, data: bytes) -> dict[str, Any]:
+    """Which of the files that are named, as a JSON list, are not here whole."""
+    folder = prepared(folder)
+    named = [_check_hash(name) for name in json.loads(data.decode("ascii"))]
+    return {"missing": [n for n in named if hashed(place(folder, "files", n)) != n]}
+
+
+def put(folder: Folder, data: bytes) -> dict[str, Any]:
+    """Keep files: a JSON list of their names and sizes in the first line, then their bytes."""
+    folder = prepared(folder)
+    head, _, rest = data.partition(b"\n")
+    start = 0
+    for name, size in json.loads(head.decode("ascii")):
+        content = rest[start : start + size]
+        start += size
+        if hashlib.sha256(content).hexdigest() != _check_hash(name):
+            raise Refused(f"file {name[:16]} came damaged: run the command again")
+        _write(place(folder, "files", name), content)
+    return {}
+
+
+def _write(path: str, content: bytes) -> None:
+    partial = f"{path}.{os.getpid()}.partial"
+    with open(partial, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def about(folder: Folder, data: bytes) -> dict[str, Any]:
+    """What this machine is, for a job with the runtime that `data` names."""
+    return {"about": describe(data.decode("ascii"), Board())}
+
+
+def describe(runtime: str, board: Board) -> dict[str, Any]:
+    """The board, and versions; nothing of who owns it."""
+    package = _package(runtime)
+    said = board.describe()
+    said["runtime_version"] = str(package.__version__).partition("-")[0]
+    said["python"] = platform.python_version()
+    said["numpy"] = str(np.__version__)
+    return said
+
+
+def _package(runtime: str) -> Any:
+    """The runtime's package, without the telemetry that it would send."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    for name in ("numpy", runtime):
+        if name not in ("numpy", *LOADERS):
+            raise Refused(f"no runtime {name!r}; known: {', '.join(LOADERS)}")
+        try:
+            package = importlib.import_module(name)
+        except ImportError:
+            raise Refused(f"{name} is not installed there: python3 -m pip install {name}") from None
+    return package
+
+
+def _job(folder: Folder, job: str) -> tuple[str, dict[str, Any]]:
+    """A job's folder and what it says."""
+    path = place(folder, "jobs", _check_hash(job))
+    with open(place(path, "job.json"), "rb") as file:
+        content = file.read()
+    if hashlib.sha256(content).hexdigest() != job:
+        raise Refused(f"job {job[:16]} came damaged: send it again")
+    said = json.loads(content.decode("ascii"))
+    if said.get("probe") != VERSION:
+        raise Refused(
+            f"the job is of version {said.get('probe')!r} and the probe of version {VERSION}: "
+            f"use the probe that came with the job"
+        )
+    return path, said
+
+
+def begin(folder: Folder, data: bytes, source: str = "") -> dict[str, Any]:
+    """Take a job, given as JSON, and measure it in a process that outlives the connection.
+
+    Args:
+        folder: of the probe.
+        data: the job.
+        source: of this file; where it is empty the job is only laid down, to be begun by hand.
+    """
+    folder = prepared(folder)
+    job = hashlib.sha256(data).hexdigest()
+    path = place(folder, "jobs", job)
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    if hashed(place(path, "job.json")) != job:
+        _write(place(path, "job.json"), data)
+    _, said = _job(folder, job)
+    if not source or not _left(path, said):
+        return {"job": job}
+    _package(said["runtime"])
+    lock = _lock(folder, job)
+    if lock is None:  # it is measured already
+        return {"job": job}
+    probe = place(folder, "nb_probe.py")
+    _write(probe, source.encode("utf-8"))
+    with open(place(path, "log"), "wb") as log:
+        subprocess.Popen(
+            [sys.executable, probe, "measure", folder, job],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=(lock,),
+        )
+    os.close(lock)  # the child holds it now, for as long as it lives
+    return {"job": job}
+
+
+def _lock(folder: Folder, job: str) -> int | None:
+    """The lock of the device, as an open file; None where this very job holds it."""
+    if fcntl is None:
+        raise Refused("the probe has no lock on this system: two jobs would time each other")
+    path = place(folder, "lock")
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    for _ in range(5):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.05)  # whoever asks for a state holds it for a moment
+            continue
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, job.encode("ascii"), 0)
+        os.set_inheritable(lock, True)
+        return lock
+    os.close(lock)
+    holder = (read(path) or "")[:64]
+    if holder == job:
+        return None
+    raise Refused(
+        f"another job, {holder[:16]}, is at work on that device, and two would time each other: "
+        f"wait until it is done"
+    )
+
+
+def _left(path: str, said: dict[str, Any]) -> list[str]:
+    """The files of a job that are not measured."""
+    done = {entry.get("file") for entry in entries_of(_results(path))}
+    return [name for name in said["files"] if name not in done]
+
+
+def _results(path: str) -> bytes:
+    try:
+        with open(place(path, "results.jsonl"), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def state(folder: Folder, data: bytes) -> dict[str, Any]:
+    """How far a job is, and its results from some byte on; `data` is a JSON list of the two."""
+    folder = prepared(folder)
+    job, offset = json.loads(data.decode("ascii"))
+    path, said = _job(folder, job)
+    running = _running(folder, job)  # first: what ends now has written all that it has
+    results = _results(path)
+    log = (read(place(path, "log")) or "").splitlines()
+    return {
+        "running": running,
+        "left": len(_left(path, said)),
+        "size": len(results),
+        "text": results[offset : offset + MOST_ANSWER].decode("ascii", "replace"),
+        "log": log[-1] if log else "",
+    }
+
+
+def _running(folder: Folder, job: str) -> bool:
+    path = place(folder, "lock")
+    if fcntl is None or (read(path) or "")[:64] != job:
+        return False
+    lock = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def measure(folder: Folder, job: str, board: Board) -> None:
+    """Measure what is left of a job; each turn's results are on disk before the next begins.
+
+    Raises:
+        Refused: where a file is not there whole; the others are measured before.
+    """
+    path, said = _job(folder, job)
+    package = _package(said["runtime"])
+    results = place(path, "results.jsonl")
+    known = _results(path)
+    if torn := len(known) - (known.rfind(b"\n") + 1):
+        os.truncate(results, len(known) - torn)
+    left = _left(path, said)
+    with open(results, "ab", buffering=0) as log:
+        if not any("about" in entry for entry in entries_of(known)):
+            whole = {"probe": VERSION, "job": job, "about": describe(said["runtime"], board)}
+            _append(log, line_of(whole))
+        damaged = [n for n in left if hashed(place(folder, "files", n)) != n]
+        sound = [name for name in left if name not in damaged]
+        for start in range(0, len(sound), said["in_turn"]):
+            named = sound[start : start + said["in_turn"]]
+            rows = _turn(folder, said, package, named, board)
+            _append(log, b"".join(map(line_of, rows)))
+            done = len(said["files"]) - len(left) + start + len(named)
+            print(f"{done} of {len(said['files'])} networks", flush=True)
+    if damaged:
+        raise Refused(f"file {damaged[0][:16]} came damaged, or not at all: send or carry it again")
+
+
+def _append(log: Any, data: bytes) -> None:
+    while data:
+        data = data[log.write(data) :]
+    os.fsync(log.fileno())
+
+
+def _turn(
+    folder: Folder, said: dict[str, Any], package: Any, named: Sequence[str], board: Board
+) -> list[dict[str, Any]]:
+    """The results of some networks, which are timed in turn with the reference network."""
+    shape = [said["batch"], *said["shape"]]
+    images = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    rows: list[dict[str, Any]] = []
+    runs: dict[str, Callable[[], Any]] = {}
+    for name in dict.fromkeys([*named, said["reference"]]):
+        with open(place(folder, "files", name), "rb") as file:
+            content = file.read()
+        try:
+            run = LOADERS[said["runtime"]](package, content, images, threads=said["threads"])
+            answer = np.asarray(run(), dtype=np.float64).ravel()[:SHOWN]
+        except Exception as error:  # a runtime's errors are of many kinds
+            if name == said["reference"]:
+                raise Refused(f"the reference network does not run: {error}") from error
+            rows.append({"file": name, "error": str(error)[:200]})
+            continue
+        runs[name] = run
+        rows.append({"file": name, "answer": _plain(answer.tolist())})
+    turn = time_turn(list(runs.values()), board, **{key: said[key] for key in ("clock", *_TIMING)})
+    timed = dict(zip(runs, turn.timings))
+    shared = {
+        "drift": _plain(turn.drift),
+        "mhz": _plain(turn.frequency_mhz),
+        "fault": turn.fault,
+        "reference": _plain(timed[said["reference"]]),
+    }
+    for row in rows:
+        if "answer" in row:
+            row.update(shared, timing=_plain(timed[row["file"]]))
+    return [row for row in rows if row["file"] in named]
+
+
+_TIMING = ("warm_up", "repeats", "seconds")
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null stands for both."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value
+
+
+COMMANDS = {"missing": missing, "put": put, "about": about, "state": state, "begin": begin}
+
+
+def answer(command: str, folder: Folder, data: bytes, source: str = "") -> dict[str, Any]:
+    """What one of `COMMANDS` answers; `error` in one sentence where it cannot be done."""
+    try:
+        if command == "begin":
+            return begin(folder, data, source)
+        return COMMANDS[command](folder, data)
+    except Refused as error:
+        return {"error": str(error)}
+    except OSError as error:
+        return {"error": f"cannot read or write {error.filename}: {error.strerror}"}
+    except (ValueError, LookupError, TypeError) as error:
+        return {"error": f"what came cannot be read: {type(error).__name__}"}
+
+
+def by_hand(folder: Folder) -> None:
+    """Measure every job that lies in a folder."""
+    jobs = sorted(os.listdir(place(folder, "jobs")))
+    for job in jobs:
+        lock = _lock(folder, job)
+        if lock is None:
+            raise Refused(f"job {job[:16]} is measured by another process")
+        try:
+            measure(folder, job, Board())
+        finally:
+            os.close(lock)
+    print(f"measured: carry {folder} back")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Answer a command whose data comes on stdin, or measure; the exit status."""
+    if arguments and arguments[0] in COMMANDS:
+        said = answer(arguments[0], arguments[1], sys.stdin.buffer.read(), globals()["SOURCE"])
+        print("\n" + MARK + json.dumps(said))
+        return 0
+    try:
+        if arguments[:1] == ["measure"]:
+            measure(arguments[1], arguments[2], Board())
+        else:
+            by_hand(os.path.dirname(os.path.abspath(__file__)))
+    except (Refused, OSError) as error:
+        print(f"nb_probe: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -114,7 +114,7 @@ def _median(values: NDArray[np.float64]) -> float:
 
 def _range(values: NDArray[np.float64]) -> float:
     known = values[np.isfinite(values)]
-    if not len(known):
+    if len(np.unique(known)) < 2:  # of a single turn nothing is known
         return float("nan")
     low, high = np.quantile(known, (0.1, 0.9))
     return float((high - low) / low) if low > 0 else float("nan")

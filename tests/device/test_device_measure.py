@@ -97,13 +97,13 @@ def test_the_cpus_clock_is_no_latency_of_several_threads(
 def test_a_turn_that_cannot_be_used_leaves_reasons(
     mini: CellSpace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turn = TimedTurn([timing(2.0, 3.0), timing(1.0, 1.5)], 0.2, None, math.nan, "it drifted")
+    turn = TimedTurn([timing(2.0, 3.0), timing(1.0, 1.5)], 0.2, None, math.nan, "drift")
     m = told(turn, monkeypatch, mini)
     for metric in METRICS:
         missing = math.isnan(getattr(m, metric))
         assert missing == (metric in m.reasons) != (metric in m.kind)
         if metric in LATENCIES:
-            assert m.reasons[metric] == "it drifted"
+            assert "drifted by more than 5 %" in m.reasons[metric]
     assert m.memory_mib > 0
     assert m.energy_mj > 0
 

@@ -1,0 +1,220 @@
+"""A device elsewhere: networks as files, sent to a probe that measures them there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from nasbench._names import printable
+from nasbench.device import probe
+from nasbench.device.base import METRICS, DeviceSpec, Measurement, Reading, measurement_of
+from nasbench.device.carrier import Carrier
+from nasbench.device.energy import ModelMeter
+from nasbench.device.equal import TOLERANCES, difference
+from nasbench.device.inference import Images, evaluating, example_images
+from nasbench.device.latency import describe_latency, latencies_of
+from nasbench.device.measure import CHUNK
+from nasbench.device.onnx_graph import to_onnx
+from nasbench.device.onnx_runtime import import_runtime
+from nasbench.device.quantise import quantised
+from nasbench.device.reference import reference_network
+from nasbench.device.results import MOST_RESULTS, Failed, Results, Timed, board_of, read_results
+from nasbench.errors import BadValue, NasbenchError
+from nasbench.network.inputs import answer_of
+
+__all__ = ["RemoteDevice"]
+
+_SENT = 1 << 25
+"""Bytes of files that are sent at a time."""
+_POLLS = (0.2, 2.0)
+"""Seconds between two looks at how far a job is: the first, and the longest."""
+_INT8_APART = 0.1
+"""Share of the largest answer: two runtimes round alike, and not always to the last step."""
+_NO_MEMORY = "the runtime there does not tell what it holds at the peak"
+
+
+class _Job(NamedTuple):
+    """Its name, the file of each network, and what these hold."""
+
+    name: str
+    files: list[str]
+    contents: Mapping[str, bytes]
+
+
+class RemoteDevice:
+    """A device elsewhere; see `nasbench.device.Device`.
+
+    Args:
+        spec: what and how; it names the host, which nothing that is written does.
+        carrier: the way there.
+        calibration: see `make_device`.
+    """
+
+    def __init__(
+        self,
+        spec: DeviceSpec,
+        carrier: Carrier,
+        calibration: Images | None = None,
+    ) -> None:
+        if spec.runtime not in probe.LOADERS:
+            raise BadValue(
+                f"a device elsewhere runs {' or '.join(probe.LOADERS)}, not {spec.runtime}"
+            )
+        self.spec = spec
+        self._carrier = carrier
+        self._calibration = calibration
+        self._board: Mapping[str, Any] = {}
+        self._meter = ModelMeter("no counters are read on a device elsewhere")
+
+    def describe(self) -> dict[str, Any]:
+        if not self._board and not self._carrier.by_hand:
+            said = self._carrier.ask("about", self.spec.runtime.encode())
+            self._board = _board(said.get("about"))
+        return {
+            **self.spec.describe(),
+            **self._board,
+            "mode": "an ONNX file that a probe measured elsewhere",
+            "memory": f"not measured: {_NO_MEMORY}",
+            "latency": describe_latency(self.spec, CHUNK),
+            "energy": {"of": "a batch", **self._meter.describe()},
+        }
+
+    def measure(
+        self, networks: Iterable[nn.Module], shape: tuple[int, int, int]
+    ) -> list[Measurement]:
+        given = list(networks)
+        job = self.send(given, shape)
+        results = self._wait(job)
+        self._board = results.board
+        return [
+            self._measurement(network, shape, results.found[name], job.contents[name])
+            for network, name in zip(given, job.files, strict=True)
+        ]
+
+    def send(self, networks: Sequence[nn.Module], shape: tuple[int, int, int]) -> _Job:
+        """Send the job that measures these networks, and what is not there yet of its files."""
+        contents: dict[str, bytes] = {}
+        files = []
+        for network in networks:
+            content = self._file(network, shape)
+            files.append(hashlib.sha256(content).hexdigest())
+            contents[files[-1]] = content
+        content = self._file(reference_network(shape[0]), shape)
+        reference = hashlib.sha256(content).hexdigest()
+        spec = self.spec
+        said = {
+            "probe": probe.VERSION,
+            "files": list(contents),
+            "reference": reference,
+            "shape": list(shape),
+            "batch": spec.batch_size,
+            "in_turn": CHUNK,
+            **{key: getattr(spec, key) for key in ("runtime", "threads", "clock", "warm_up")},
+            **{key: getattr(spec, key) for key in ("repeats", "seconds")},
+        }
+        contents[reference] = content
+        asked = json.dumps(said, sort_keys=True).encode()
+        missing = self._carrier.ask("missing", json.dumps(list(contents)).encode())["missing"]
+        waiting = [name for name in contents if name in missing]
+        while waiting:
+            named = [waiting.pop()]
+            while waiting and sum(len(contents[n]) for n in named) < _SENT:
+                named.append(waiting.pop())
+            head = json.dumps([[name, len(contents[name])] for name in named]).encode()
+            self._carrier.ask("put", b"\n".join([head, b"".join(contents[n] for n in named)]))
+        self._carrier.ask("begin", asked)
+        return _Job(hashlib.sha256(asked).hexdigest(), files, contents)
+
+    def done(self, job: _Job) -> bool:
+        """Whether all of a job's files have results."""
+        return not self._state(job, 0)["left"]
+
+    def _file(self, network: nn.Module, shape: tuple[int, int, int]) -> bytes:
+        model = to_onnx(network, shape)
+        if self.spec.precision == "int8":
+            if self._calibration is None:
+                raise BadValue("an int8 device needs training images to calibrate with")
+            model = quantised(model, self._calibration)
+        return bytes(model.SerializeToString(deterministic=True))
+
+    def _state(self, job: _Job, offset: int) -> dict[str, Any]:
+        said = self._carrier.ask("state", json.dumps([job.name, offset]).encode())
+        kinds = {"running": bool, "left": int, "size": int, "text": str, "log": str}
+        if not all(type(said.get(key)) is kind for key, kind in kinds.items()):
+            raise NasbenchError("what the probe says of its job cannot be read")
+        return said
+
+    def _wait(self, job: _Job) -> Results:
+        """The results, once all are there."""
+        data = b""
+        pause, longest = _POLLS
+        most = (len(set(job.files)) + 1) * MOST_RESULTS
+        while True:
+            said = self._state(job, len(data))
+            data += said["text"].encode("utf-8")
+            if len(data) > most:
+                raise NasbenchError("the results of the device are longer than a probe writes them")
+            if len(data) < said["size"] and said["text"]:
+                continue
+            measured = len(set(job.files)) - said["left"]
+            if not said["left"]:
+                return read_results(data, job.name, set(job.files))
+            if not said["running"]:
+                why = printable(said["log"])[:300] or "the probe does not say why"
+                raise NasbenchError(
+                    f"{measured:,} of {len(set(job.files)):,} networks are measured on the device, "
+                    f"and its probe has ended: {why}; what is measured is kept there, and the same "
+                    f"command goes on"
+                )
+            time.sleep(pause)
+            pause = min(longest, 1.5 * pause)
+
+    def _measurement(
+        self, network: nn.Module, shape: tuple[int, int, int], found: Timed | Failed, file: bytes
+    ) -> Measurement:
+        if isinstance(found, Failed):
+            logging.getLogger("nasbench").warning(
+                "%s could not run a network: %s", self.spec.name, printable(found.why)
+            )
+            return _missing(f"{self.spec.runtime} could not run it there")
+        images = example_images(network, shape, self.spec.batch_size)
+        if self.spec.precision == "float32":
+            wanted, most = _answer(network, images), TOLERANCES["float32"]
+        else:  # noise is beyond what int8 was calibrated on: the file is held against itself
+            run = probe.run_onnxruntime(import_runtime(), file, images, threads=1)
+            wanted, most = np.asarray(run(), dtype=np.float64).ravel(), _INT8_APART
+        wanted = wanted[: len(found.answer)]
+        if not difference(wanted, found.answer) <= most * max(1.0, float(np.abs(wanted).max())):
+            return _missing("what it answers there is not what it answers here: it is not timed")
+        return measurement_of(
+            {
+                **latencies_of(self.spec, found.turn, found.timing, found.reference),
+                "energy_mj": self._meter.energy_mj(lambda: None, network, images),
+                "memory_mib": Reading(math.nan, reason=_NO_MEMORY),
+            }
+        )
+
+
+def _board(said: Any) -> dict[str, Any]:
+    try:
+        return board_of(said)
+    except (ValueError, LookupError, TypeError) as error:
+        raise NasbenchError("what the probe says of its board cannot be read") from error
+
+
+def _missing(why: str) -> Measurement:
+    return measurement_of(dict.fromkeys(METRICS, Reading(math.nan, reason=why)))
+
+
+def _answer(network: nn.Module, images: Images) -> NDArray[np.float64]:
+    with evaluating(network, images) as x:
+        return answer_of(network(x)).double().cpu().numpy().ravel()
