@@ -16,6 +16,7 @@ from nasbench._names import printable
 from nasbench._version import __version__
 from nasbench.cli import (
     comparing,
+    costs,
     demo,
     devices,
     export,
@@ -72,6 +73,7 @@ for room in (
     make,
     export,
     devices,
+    costs,
     families,
     pilot,
     importing,

@@ -9,7 +9,7 @@ import typer
 
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
 from nasbench._words import counted
-from nasbench.cli.common import Json, emit, file_option, folder_option
+from nasbench.cli.common import Json, emit, file_option, folder_option, progress
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.errors import NasbenchError
 
@@ -128,8 +128,10 @@ def score(
 ) -> None:
     """Score a surrogate on rows it was not fitted on, or predictors by training size.
 
-    Examples: `nasbench surrogate score surrogate.json demo/table.h5`, and
-    `nasbench surrogate score demo/table.h5 --sizes 10,20,40 --predictors xgboost,ridge --out page`
+    Examples: `nasbench surrogate score surrogate.json demo/table.h5`,
+    `nasbench surrogate score demo/table.h5 --sizes 10,20,40 --predictors xgboost,ridge --out page`,
+    and of costs `nasbench surrogate score demo/table.h5 --metric cpu-onnxruntime-b1/latency_ms
+    --sizes 10,20 --predictors cost,xgboost`
     """
     from nasbench.report.results import table_of
     from nasbench.surrogate.call import score_any
@@ -142,6 +144,15 @@ def score(
         return
     if table is not None:
         raise NasbenchError("with --sizes name one table: its rows are fitted on and scored")
+    names = [name.strip() for name in predictors.split(",")]
+    if any(name.startswith("cost") for name in names):
+        if features or out is not None or metric is None:
+            raise NasbenchError(
+                "cost predictors are scored with --metric DEVICE/METRIC, and without --features or "
+                "--out"
+            )
+        _score_costs(what, metric, _numbers(sizes), draws, names, seed, as_json)
+        return
     from nasbench.report.predictors import size_table
 
     found = score_any(
@@ -149,7 +160,7 @@ def score(
         metric=metric,
         sizes=_numbers(sizes),
         draws=draws,
-        predictors=[name.strip() for name in predictors.split(",")],
+        predictors=names,
         features=_features(features),
         recipe=recipe,
         seed=seed,
@@ -162,6 +173,26 @@ def score(
         document["page"] = str(page)
         text += f"\nThe page is at {page.resolve()}"
     emit(document, as_json, text)
+
+
+def _score_costs(
+    table: str,
+    metric: str,
+    sizes: list[int],
+    draws: int,
+    names: list[str],
+    seed: int,
+    as_json: bool,
+) -> None:
+    from nasbench.report.costs import cost_table
+    from nasbench.surrogate.cost_scoring import score_costs
+    from nasbench.table import load
+
+    with progress() as tell:
+        found = score_costs(
+            load(table), metric, sizes, draws=draws, predictors=names, seed=seed, progress=tell
+        )
+    emit(found.describe(), as_json, cost_table(found).plain())
 
 
 def _features(given: list[str] | None) -> list[list[str] | None]:

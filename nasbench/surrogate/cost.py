@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 
 FEWEST = 5
 """Samples; of fewer no fold says anything."""
+_CHUNK = 512
+"""Architectures whose intervals are made at once: each looks at every sample."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -56,8 +58,9 @@ class CostPrediction:
     samples: int
     error: float
     spearman: float
-    _without: Floats  # [samples, n]: the logarithm, fitted without the sample's fold
-    _misses: Floats  # [samples]: of the logarithm, by the fit without it
+    _without: Floats  # [folds, n]: the logarithm, fitted without the fold
+    _fold: NDArray[np.int64]  # [samples]
+    _misses: Floats  # [samples]: of the logarithm, by the fit without the sample's fold
 
     def interval(self, level: float = 0.8) -> tuple[Floats, Floats]:
         """Where the costs lie that a device would measure: low and high, each `[n]`.
@@ -80,8 +83,13 @@ class CostPrediction:
                 f"{level}: measure more, or ask for less"
             )
         kept = min(max(int(np.ceil(level * (n + 1) - 1e-9)), 1), n)
-        low = np.partition(self._without - self._misses[:, None], n - kept, axis=0)[n - kept]
-        high = np.partition(self._without + self._misses[:, None], kept - 1, axis=0)[kept - 1]
+        low, high = np.empty_like(self.values), np.empty_like(self.values)
+        for start in range(0, len(low), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            around = self._without[self._fold, part]
+            below, above = around - self._misses[:, None], around + self._misses[:, None]
+            low[part] = np.partition(below, n - kept, axis=0)[n - kept]
+            high[part] = np.partition(above, kept - 1, axis=0)[kept - 1]
         return np.exp(low), np.exp(high)
 
     def describe(self) -> dict[str, Any]:
@@ -147,12 +155,11 @@ def predict_costs(
     members = [name for name in members if name != "ratio" or len(costs) >= MANY]
     fitted = fit_mean(features, rows, costs, members, seed)
     fold = np.arange(len(rows)) % FOLDS
-    without = np.empty((len(rows), len(features.architectures)))
-    for number in np.unique(fold):
-        held = fold == number
-        fit = fit_mean(features, rows[~held], costs[~held], members, seed)
-        without[held] = fit.logs
-    misses = without[np.arange(len(rows)), rows] - np.log(costs)
+    without = np.empty((fold.max() + 1, len(features.architectures)))
+    for number in range(len(without)):
+        kept = fold != number
+        without[number] = fit_mean(features, rows[kept], costs[kept], members, seed).logs
+    misses = without[fold, rows] - np.log(costs)
     return CostPrediction(
         features.architectures,
         np.exp(fitted.logs),
@@ -165,5 +172,6 @@ def predict_costs(
         float(np.median(np.abs(np.expm1(misses)))),
         float(spearman(misses + np.log(costs), np.log(costs))),
         without,
+        fold,
         np.abs(misses),
     )

@@ -18,7 +18,7 @@ __all__ = ["GRAPHS", "operation_counts"]
 
 GRAPHS: Mapping[str, str] = {
     "written": "every edge that is written",
-    "reaching": "edges from which the output is reached",
+    "reaching": "edges from which the output is reached, be they fed by zeros alone",
     "live": "edges that carry something from the input to the output",
     "decisions": "the choice of each decision",
     "operations": "each operation at its shape",
@@ -31,8 +31,9 @@ def operation_counts(space: Space, architectures: ArrayLike) -> dict[str, NDArra
 
     Of cells: operations of the edges, then the additions that join them, for the graphs
     `written`, `reaching` (an edge runs if the output hears of it, be it fed by zeros alone) and
-    `live`. `none` is an operation where every edge is run: zeros are written, too. Of other
-    spaces: `decisions`, 1 for the choice of each decision that counts.
+    `live`. `none` is an operation where every edge is run: zeros are written, too. In the other
+    two a cell whose output hears nothing of the input is a constant, of which nothing runs. Of
+    other spaces: `decisions`, 1 for the choice of each decision that counts.
 
     Args:
         space: of the architectures.
@@ -41,9 +42,10 @@ def operation_counts(space: Space, architectures: ArrayLike) -> dict[str, NDArra
     Example:
         >>> import nasbench as nb
         >>> space = nb.space("nb201-mini")
-        >>> counts = operation_counts(space, [space.index("|none~0|+|none~0|nor_conv_3x3~1|")])
+        >>> cell = space.index("|none~0|+|skip_connect~0|nor_conv_3x3~1|")
+        >>> counts = operation_counts(space, [cell])
         >>> {graph: int(found.sum()) for graph, found in counts.items()}
-        {'written': 3, 'reaching': 1, 'live': 0}
+        {'written': 4, 'reaching': 3, 'live': 1}
     """
     asked = np.atleast_1d(space.check(architectures))
     if not isinstance(space, CellSpace):
@@ -61,6 +63,7 @@ def operation_counts(space: Space, architectures: ArrayLike) -> dict[str, NDArra
     for edge, (source, target) in reversed(edges):
         reaches[:, edge] = held[:, edge] & heard[:, target]
         heard[:, source] |= reaches[:, edge]
+    reaches &= heard[:, :1]
     written = _count(space, ops, held)
     if "none" in space.operations:
         written = np.column_stack([written, (~held).sum(1)])
