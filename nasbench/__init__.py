@@ -25,10 +25,12 @@ __all__ = [
     "compare",
     "export",
     "fit",
+    "judge_proxies",
     "load",
     "network",
     "report",
     "score",
+    "score_proxies",
     "search",
     "space",
     "task",
@@ -37,6 +39,7 @@ __all__ = [
 if TYPE_CHECKING:
     from nasbench.building.call import build_table as build
     from nasbench.building.call import export_network as export
+    from nasbench.building.call import score_proxies
     from nasbench.errors import NasbenchError
     from nasbench.network import network
     from nasbench.report.call import report_on as report
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from nasbench.table import Table, load
     from nasbench.task import get as task
     from nasbench.train import Recipe
+    from nasbench.validity.call import judge_proxies
 
 _ROOMS = ("network", "report", "search", "space", "task")
 """Rooms that can be called, see `nasbench._callable`."""
@@ -60,8 +64,10 @@ _HOMES = {
     "compare": ("nasbench.search.comparisons", "compare"),
     "export": ("nasbench.building.call", "export_network"),
     "fit": ("nasbench.surrogate.call", "fit_table"),
+    "judge_proxies": ("nasbench.validity.call", "judge_proxies"),
     "load": ("nasbench.table", "load"),
     "score": ("nasbench.surrogate.call", "score_any"),
+    "score_proxies": ("nasbench.building.call", "score_proxies"),
 }
 
 

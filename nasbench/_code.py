@@ -16,11 +16,16 @@ __all__ = ["digest", "place_of"]
 PLAIN = (bool, int, float, complex, str, bytes, type(None), tuple, list, dict, set, frozenset)
 
 
-def place_of(thing: object) -> str:
+def place_of(thing: object, known_as: object = None) -> str:
     """Where any process finds a function or a class, `package.module:name`; empty where none does.
 
-    What a notebook, standard input or a script defines, a lambda and what stands inside of a
-    function is nowhere to be found.
+    Args:
+        thing: the function or class.
+        known_as: what its module has in its place, such as what a decorator made of it.
+
+    Returns:
+        The place: what a notebook, standard input or a script defines, a lambda and what stands
+        inside of a function has none.
 
     Example:
         >>> place_of(digest), place_of(lambda: None)
@@ -29,7 +34,9 @@ def place_of(thing: object) -> str:
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
     if not isinstance(module, str) or module in ("__main__", "__mp_main__"):
         return ""
-    if not name.isidentifier() or getattr(sys.modules.get(module), name, None) is not thing:
+    found = getattr(sys.modules.get(module), name, None)
+    there = found is thing or (found is known_as is not None)
+    if not name.isidentifier() or not there:
         return ""
     try:
         return f"{module}:{name}" if find_spec(module) else ""

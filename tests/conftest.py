@@ -60,12 +60,13 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made and not drawn, which is most of what a page takes."""
 
-    def save(figure: Figure, file: Any, *, format: str, **given: Any) -> None:
+    def save(figure: Figure, file: Any, *, format: str = "", **given: Any) -> None:
         named = {artist.get_gid() for artist in figure.findobj()} - {None}
         marks = "".join(f'<g id="{name}"><use /></g>\n' for name in sorted(named))
         svg = f'<svg width="1pt" height="1pt" viewBox="0 0 1 1">\n{marks}</svg>'
         text = svg if format == "svg" else "%PDF-"
-        _ = file.write_text(text, "utf-8") if isinstance(file, Path) else file.write(text)
+        place = Path(file) if isinstance(file, str) else file
+        _ = place.write_text(text, "utf-8") if isinstance(place, Path) else place.write(text)
 
     monkeypatch.setattr(Figure, "savefig", save)
 

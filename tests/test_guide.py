@@ -48,6 +48,14 @@ SMALLER = {
         "range(20)": "range(2)",
     },
     "predict": {"hybrid": "local_search"},
+    "python": {
+        '"hybrid"': '"local_search"',
+        "range(10)": "range(2)",
+        "epochs=3": "epochs=1",
+        "sample=6": "sample=2",
+        "train=100": "train=30",
+        '["flops", "nwot"]': '["flops"]',
+    },
     "proxies": {"--sample 6": "--sample 2", "--seeds 20": "--seeds 2"},
     "own-training": {
         "epochs = 5": "epochs = 1\ntrain_images = 200\nvalid_images = 50\ntest_images = 50",

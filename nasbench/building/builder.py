@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nasbench._defaults import ENGINE, EXECUTOR, HARDWARE
 from nasbench._files import check_out
 from nasbench._progress import Progress, silent
 from nasbench._version import __version__
@@ -52,9 +53,9 @@ def build(
     out: Path,
     *,
     processes: int | None = None,
-    engine: str = "auto",
-    hardware: str = "auto",
-    executor: str = "local",
+    engine: str = ENGINE,
+    hardware: str = HARDWARE,
+    executor: str = EXECUTOR,
     progress: Progress | None = None,
 ) -> Table:
     """Train every distinct architecture with every seed, measure devices, write the table.
@@ -88,9 +89,9 @@ def train_shard(
     shard: Shard,
     *,
     processes: int | None = None,
-    engine: str = "auto",
-    hardware: str = "auto",
-    executor: str = "local",
+    engine: str = ENGINE,
+    hardware: str = HARDWARE,
+    executor: str = EXECUTOR,
     progress: Progress | None = None,
 ) -> int:
     """Train a shard's part of a build, of which `assemble_shards` makes the table.

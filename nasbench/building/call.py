@@ -8,14 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nasbench._defaults import BATCH_SIZE, ENGINE, EXECUTOR, HARDWARE, STARTS
 from nasbench._progress import Progress, shown
 from nasbench.building.builder import build
 from nasbench.building.designs import Sampling
 from nasbench.building.exporting import Chosen, Exported, choose_in_recipe, choose_in_table, export
 from nasbench.building.partial import build_sample, check_sample
+from nasbench.building.proxies import Scoring, score_table
 from nasbench.building.spec import BuildSpec, read_seeds, read_spec
 from nasbench.device import DeviceSpec
 from nasbench.errors import BadValue
+from nasbench.proxy import Proxy
+from nasbench.proxy import names as proxy_names
+from nasbench.proxy.registry import name_of as proxy_name
 from nasbench.space import Space
 from nasbench.space import get as get_space
 from nasbench.space.registry import of_object
@@ -23,7 +28,7 @@ from nasbench.table import Table, load, recipe_path
 from nasbench.task import Task, from_spec
 from nasbench.train import Recipe
 
-__all__ = ["build_table", "choose", "export_network", "sampling_of", "spec_from"]
+__all__ = ["build_table", "choose", "export_network", "sampling_of", "score_proxies", "spec_from"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +48,9 @@ def build_table(
     evaluate: Function | None = None,
     name: str | None = None,
     workers: int | None = None,
-    engine: str = "auto",
-    hardware: str = "auto",
-    executor: str = "local",
+    engine: str = ENGINE,
+    hardware: str = HARDWARE,
+    executor: str = EXECUTOR,
     sample: int | None = None,
     complete: bool = False,
     design: str | None = None,
@@ -135,10 +140,11 @@ def export_network(
     onnx: str | Path,
     *,
     recipe: BuildSpec | str | Path | None = None,
+    network: Function | None = None,
     train: bool = False,
     recipe_name: str | None = None,
     seed: int | None = None,
-    hardware: str = "auto",
+    hardware: str = HARDWARE,
     progress: Progress | bool = True,
 ) -> Exported:
     """Write an architecture's network as ONNX, trained or not, checked against PyTorch.
@@ -151,6 +157,7 @@ def export_network(
         architecture: its number, or its string.
         onnx: the file to write.
         recipe: a build recipe: in place of a table, or beside it where it has one's own task.
+        network: the function that built the table's networks, where it is no file's.
         train: train the network first.
         recipe_name: where the table or the build recipe has several.
         seed: of start and training; the table's first, or 0.
@@ -164,7 +171,7 @@ def export_network(
         ...     print(made.chosen.architecture, made.test)
         5 None
     """
-    chosen = choose(table, architecture, recipe, recipe_name, seed, hardware)
+    chosen = choose(table, architecture, recipe, recipe_name, seed, hardware, network)
     with shown(progress) as tell:
         return export(chosen, Path(onnx), train=train, progress=tell)
 
@@ -175,7 +182,8 @@ def choose(
     recipe: BuildSpec | str | Path | None = None,
     recipe_name: str | None = None,
     seed: int | None = None,
-    hardware: str = "auto",
+    hardware: str = HARDWARE,
+    network: Function | None = None,
 ) -> Chosen:
     """What is exported, of a table or of a build recipe; see `export_network`."""
     beside = None if recipe is None else spec_from(recipe)
@@ -187,15 +195,75 @@ def choose(
             beside, index, recipe=recipe_name, seed=seed or 0, hardware=hardware
         )
     opened = load(table)
+    space = of_object(opened.space, network) if network else None
     return choose_in_table(
         opened,
         opened.space.parse(str(architecture)),
         recipe=recipe_name,
         seed=seed,
         task=None if beside is None else beside.task,
-        space=None if beside is None else beside.space,
+        space=beside.space if beside and space is None else space,
         hardware=hardware,
     )
+
+
+def score_proxies(
+    recipe: BuildSpec | str | Path,
+    out: str | Path,
+    proxies: Sequence[str | Proxy | Function] | None = None,
+    *,
+    table: Table | str | Path | None = None,
+    sample: int | None = None,
+    draws: int = STARTS,
+    batch_size: int = BATCH_SIZE,
+    seed: int = 0,
+    workers: int | None = None,
+    hardware: str = HARDWARE,
+    progress: Progress | bool = True,
+) -> Table:
+    """Compute proxies of every distinct architecture of a recipe's space, into a table.
+
+    A scoring that was stopped goes on where it was: call it again.
+
+    Args:
+        recipe: a build recipe, its file or its name: it gives space, task and, with its first
+            recipe, the sizes of the networks.
+        out: the table to write.
+        proxies: names, decorated functions, or plain functions `(network, images, labels)`, of
+            which high values speak for a network; all that are known where left out.
+        table: whose architectures are scored, and which the new table holds as well.
+        sample: score so many distinct architectures, drawn at random.
+        draws: starts and batches that are averaged over.
+        batch_size: images of a batch.
+        seed: of starts, batches and sample.
+        workers: processes side by side; a core each by default.
+        hardware: a torch device's name, or `auto`.
+        progress: as for `nb.build`.
+
+    Example:
+        >>> import nasbench as nb, tempfile
+        >>> def layers(network, images, labels):
+        ...     return len(list(network.modules()))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     scored = nb.score_proxies(
+        ...         "nb201-mini-fashion16", f"{folder}/S.h5", ["flops", layers], sample=3
+        ...     )
+        ...     print(len(scored.rows), list(scored.frame().columns[2:]))
+        3 ['proxy/flops', 'proxy/layers']
+    """
+    asked = proxy_names() if proxies is None else tuple(dict.fromkeys(map(proxy_name, proxies)))
+    spec = spec_from(recipe)
+    with shown(progress) as tell:
+        return score_table(
+            spec,
+            Path(out),
+            Scoring(asked, draws, batch_size, seed),
+            table=None if table is None else load(table),
+            sample=sample,
+            processes=workers,
+            hardware=hardware,
+            progress=tell,
+        )
 
 
 def spec_from(recipe: BuildSpec | str | Path) -> BuildSpec:

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._defaults import ENGINE, EXECUTOR, HARDWARE
 from nasbench._files import check_out
 from nasbench._progress import Progress, silent
 from nasbench.building.assemble import assemble
@@ -66,9 +67,9 @@ def build_sample(
     *,
     complete: bool = False,
     processes: int | None = None,
-    engine: str = "auto",
-    hardware: str = "auto",
-    executor: str = "local",
+    engine: str = ENGINE,
+    hardware: str = HARDWARE,
+    executor: str = EXECUTOR,
     progress: Progress | None = None,
 ) -> PartlyTrained:
     """Train a sample of a build's architectures, and write its table or a surrogate table.

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._code import digest
+from nasbench._defaults import BATCH_SIZE, HARDWARE, STARTS
 from nasbench._files import check_out
 from nasbench._limits import MOST_PROCESSES
 from nasbench._processes import leave_with_parent
@@ -27,6 +29,8 @@ from nasbench.errors import BadValue, NasbenchError
 from nasbench.network import family_of
 from nasbench.network.making import sizes_of
 from nasbench.proxy import get, score
+from nasbench.proxy.registry import hear
+from nasbench.proxy.registry import place as place_of
 from nasbench.proxy.scoring import check_proxies
 from nasbench.space import Architectures
 from nasbench.table import Dataset, Table, write_table
@@ -51,8 +55,8 @@ class Scoring:
     """
 
     proxies: tuple[str, ...]
-    draws: int = 1
-    batch_size: int = 64
+    draws: int = STARTS
+    batch_size: int = BATCH_SIZE
     seed: int = 0
 
 
@@ -64,7 +68,7 @@ def score_table(
     table: Table | None = None,
     sample: int | None = None,
     processes: int | None = None,
-    hardware: str = "auto",
+    hardware: str = HARDWARE,
     progress: Progress = silent,
 ) -> Table:
     """Score every distinct architecture, or a sample, and write the scores into a table.
@@ -105,6 +109,7 @@ def score_table(
         "hardware": pick_hardware(hardware).type,
         "table": table.sha256 if table else None,
         "version": __version__,
+        **_code(scoring.proxies),
     }
     if check_out(out):
         if read_plan(folder_of(out)) == plan:  # a kill was all that kept the folder there
@@ -131,6 +136,12 @@ def score_table(
     finally:
         folder.close(remove=finished or not done)
     return Table(out)
+
+
+def _code(proxies: Sequence[str]) -> dict[str, Any]:
+    """The hashes of functions that a program has handed over: others of the name are others."""
+    found = {name: digest(get(name).function) for name in proxies if place_of(name) is not None}
+    return {"code": found} if found else {}
 
 
 def _count(done: Mapping[tuple[int, ...], Any]) -> int:
@@ -183,12 +194,15 @@ def score_chunks(
     hardware: str,
 ) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
     """An entry of the journal for each chunk, in any order; no number depends on the processes."""
-    processes = processes_of(spec, processes, hardware)
+    places = {name: at for name in scoring.proxies if (at := place_of(name)) is not None}
+    processes = processes_of(spec, processes, hardware) if all(places.values()) else 1
     if processes == 1 or len(chunks) < 2:
         for members in chunks:
             yield members, _entry(spec, scoring, hardware, members)
         return
-    yield from in_processes(_score, chunks, processes, _open, (spec, scoring, hardware), "scoring")
+    yield from in_processes(
+        _score, chunks, processes, _open, (spec, scoring, hardware, places), "scoring"
+    )
 
 
 def _entry(
@@ -220,9 +234,11 @@ def _entry(
 _opened: tuple[BuildSpec, Scoring, str] | None = None  # of a scoring process
 
 
-def _open(spec: BuildSpec, scoring: Scoring, hardware: str) -> None:
+def _open(spec: BuildSpec, scoring: Scoring, hardware: str, places: Mapping[str, str]) -> None:
     global _opened
     leave_with_parent()
+    for name, at in places.items():
+        hear(name, at)
     _opened = spec, scoring, hardware
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nasbench._defaults import RUNS
 from nasbench._limits import MOST_PROCESSES
 from nasbench.cli.common import Json, emit, folder_option, parse_seeds, parse_settings
 from nasbench.cli.look import complete_table
@@ -42,7 +43,7 @@ def compare(
     out: Annotated[Path, folder_option("Folder for runs, page and summary.json.")],
     seeds: Annotated[
         str, typer.Option(help="Runs of each: how many, or which, as 0-9 or 3,5,8.")
-    ] = "100",
+    ] = str(RUNS),
     report_recipe: Annotated[
         str | None, typer.Option(help="What incumbents are looked up by.")
     ] = None,

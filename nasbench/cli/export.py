@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nasbench._defaults import HARDWARE
 from nasbench._limits import LARGEST_SEED
 from nasbench._words import counted
 from nasbench.cli.common import Json, emit, file_option, progress, rows
@@ -50,7 +51,7 @@ def export(
             min=0, max=LARGEST_SEED, help="Of start and training; the table's first, or 0."
         ),
     ] = None,
-    hardware: Hardware = "auto",
+    hardware: Hardware = HARDWARE,
     as_json: Json = False,
 ) -> None:
     """Write an architecture's network as ONNX, trained or not, checked against PyTorch.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nasbench._defaults import ENGINE, EXECUTOR, HARDWARE
 from nasbench._limits import MOST_PROCESSES
 from nasbench._words import counted
 from nasbench.cli.common import (
@@ -56,11 +57,11 @@ def build(
             min=1, max=MOST_PROCESSES, help="Trainings side by side; a core each by default."
         ),
     ] = None,
-    engine: Engine = "auto",
-    hardware: Hardware = "auto",
+    engine: Engine = ENGINE,
+    hardware: Hardware = HARDWARE,
     executor: Annotated[
         str, typer.Option(help="Who trains: local, or ray, the CPUs of a Ray cluster.")
-    ] = "local",
+    ] = EXECUTOR,
     shard: Annotated[
         str | None, typer.Option(help="Train only this part, as 3/64; then: nasbench assemble.")
     ] = None,

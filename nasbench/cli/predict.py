@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from nasbench._defaults import DRAWS, PREDICTORS
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
 from nasbench._words import counted
 from nasbench.cli.common import Json, emit, file_option, folder_option, progress
@@ -114,10 +115,10 @@ def score(
         typer.Option(help="Which prediction of the surrogate; with --sizes its target."),
     ] = None,
     sizes: Annotated[str | None, typer.Option(help="Rows to fit on: 20,50,100.")] = None,
-    draws: Annotated[int, typer.Option(min=1, max=10_000, help="Random choices of them.")] = 20,
+    draws: Annotated[int, typer.Option(min=1, max=10_000, help="Random choices of them.")] = DRAWS,
     predictors: Annotated[
         str, typer.Option(help="To compare, by commas; an unknown name lists them.")
-    ] = "xgboost",
+    ] = ",".join(PREDICTORS),
     features: Features = None,
     recipe: Annotated[str | None, typer.Option(help="Where the table has several.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the draws.")] = 0,

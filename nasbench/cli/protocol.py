@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from nasbench._defaults import FAILURES, METRIC, REPEATS, SCHEDULE, WORKERS
 from nasbench._limits import LARGEST_SEED, MOST_WORKERS
 from nasbench.cli.common import read_start
 from nasbench.cli.goals import (
@@ -69,7 +70,7 @@ class ProtocolOptions:
         int | None, typer.Option(help="Epochs of training, whole trainings or parts.")
     ] = None
     budget_evaluations: Annotated[int | None, typer.Option(help="Evaluations.")] = None
-    metric: Metric = "valid_accuracy"
+    metric: Metric = METRIC
     maximize: Maximize = None
     limits: Limits = None
     objectives: Objectives = None
@@ -79,14 +80,16 @@ class ProtocolOptions:
         int | None,
         typer.Option(min=0, max=LARGEST_SEED, help="Which training a query shows; else mean."),
     ] = None
-    repeats: Annotated[str, typer.Option(help="Trained before: paid again, or free.")] = "paid"
-    workers: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="Simulated workers.")] = 1
+    repeats: Annotated[str, typer.Option(help="Trained before: paid again, or free.")] = REPEATS
+    workers: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="Simulated workers.")] = (
+        WORKERS
+    )
     schedule: Annotated[
         str, typer.Option(help="Workers: asynchronous, or synchronous in rounds.")
-    ] = "asynchronous"
+    ] = SCHEDULE
     failures: Annotated[
         float, typer.Option(help="Share of trainings lost with a dying worker.")
-    ] = 0.0
+    ] = FAILURES
     seconds_per_epoch: Annotated[
         float | None, typer.Option(help="Assume it, where the table has no training times.")
     ] = None

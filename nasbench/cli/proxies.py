@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nasbench._defaults import BATCH_SIZE, HARDWARE, STARTS
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED, MOST_PROCESSES
 from nasbench.cli.common import (
     Json,
@@ -14,7 +15,6 @@ from nasbench.cli.common import (
     emit,
     file_option,
     folder_option,
-    progress,
     rows,
 )
 from nasbench.cli.look import TableArgument, complete_table
@@ -85,8 +85,10 @@ def score(
     ] = None,
     draws: Annotated[
         int, typer.Option(min=1, max=1_000, help="Starts and batches that are averaged over.")
-    ] = 1,
-    batch_size: Annotated[int, typer.Option(min=4, max=65_536, help="Images of a batch.")] = 64,
+    ] = STARTS,
+    batch_size: Annotated[int, typer.Option(min=4, max=65_536, help="Images of a batch.")] = (
+        BATCH_SIZE
+    ),
     seed: Annotated[
         int, typer.Option(min=0, max=LARGEST_SEED, help="Of starts, batches and sample.")
     ] = 0,
@@ -96,7 +98,7 @@ def score(
             min=1, max=MOST_PROCESSES, help="Processes side by side; a core each by default."
         ),
     ] = None,
-    hardware: Hardware = "auto",
+    hardware: Hardware = HARDWARE,
     as_json: Json = False,
 ) -> None:
     """Compute proxies of every distinct architecture of a recipe's space, into a table.
@@ -108,24 +110,22 @@ def score(
     """
     import numpy as np
 
-    from nasbench.building import spec_from
-    from nasbench.building.proxies import Scoring, score_table
+    from nasbench.building.call import score_proxies
     from nasbench.proxy import names
-    from nasbench.table import load
 
     asked = tuple(dict.fromkeys(split(chosen))) if chosen is not None else names()
-    spec = spec_from(recipe)
-    with progress() as tell:
-        written = score_table(
-            spec,
-            out,
-            Scoring(asked, draws, batch_size, seed),
-            table=load(table) if table else None,
-            sample=sample,
-            processes=workers,
-            hardware=hardware,
-            progress=tell,
-        )
+    written = score_proxies(
+        recipe,
+        out,
+        asked,
+        table=table,
+        sample=sample,
+        draws=draws,
+        batch_size=batch_size,
+        seed=seed,
+        workers=workers,
+        hardware=hardware,
+    )
     found = {name: written.manifest["datasets"][f"proxy/{name}"] for name in asked}
     scored = {name: int(np.isfinite(written.column(f"proxy/{name}")).sum()) for name in asked}
     document = {
@@ -172,19 +172,13 @@ def report(
 
     Example: `nasbench proxies report scored.h5 --metric 200ep/valid_accuracy --out report`
     """
-    from nasbench.report.proxies import proxy_tables, write_proxies
-    from nasbench.table import load
-    from nasbench.validity.judgement import judge
+    from nasbench.report.proxies import proxy_tables
+    from nasbench.validity.call import judge_proxies
 
-    with progress() as tell:
-        found = judge(
-            load(table),
-            proxies=split(chosen),
-            metrics=metrics or (),
-            combined=split(combined),
-            progress=tell,
-        )
-    page = write_proxies(found, out)
+    found = judge_proxies(
+        table, proxies=split(chosen), metrics=metrics or (), combined=split(combined)
+    )
+    page = found.report(out)
     shown = "\n".join(of.plain() for of in proxy_tables(found))
     emit(found.describe(), as_json, f"{shown}\n{page}")
 

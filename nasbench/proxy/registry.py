@@ -5,20 +5,22 @@ Nothing here loads torch; a proxy's function is loaded when it is first scored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from nasbench.errors import NasbenchError, unknown
+from nasbench._code import place_of
+from nasbench.errors import BadValue, NasbenchError, shown, unknown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from torch import Tensor, nn
 
-__all__ = ["Better", "Proxy", "get", "names", "proxy"]
+__all__ = ["Better", "Proxy", "get", "hear", "name_of", "names", "place", "proxy"]
 
 GROUP = "nasbench.proxies"
 """Entry points of other packages: a proxy's name, and the decorated function."""
@@ -220,6 +222,47 @@ def proxy(
         return made
 
     return decorated
+
+
+def name_of(given: str | Proxy | Callable[[nn.Module, Tensor, Tensor], float]) -> str:
+    """The name of a proxy: its own, or from here on that of a plain function.
+
+    High values of a plain function speak for a network; `proxy` says otherwise.
+
+    Raises:
+        BadValue: for what is none.
+    """
+    if isinstance(given, Proxy):
+        if given.name not in OWN:
+            _decorated[given.name] = given
+        return given.name
+    if isinstance(given, str):
+        return given
+    if not callable(given):
+        raise BadValue(
+            f"a proxy is a name or a function of (network, images, labels), got {shown(given)}"
+        )
+    own_name = getattr(given, "__name__", type(given).__name__)
+    return proxy(better="high", name=re.sub(r"\W+", "", own_name))(given).name
+
+
+def place(name: str) -> str | None:
+    """Where other processes find a proxy that was given here; None of one that they know.
+
+    Empty where they cannot: a notebook, a script or standard input defines it.
+    """
+    given = _decorated.get(name)
+    if given is None or name in _registered():
+        return None
+    return place_of(given.function, given)
+
+
+def hear(name: str, place: str) -> None:
+    """Have a proxy that another process was given, from its place."""
+    module, _, attribute = place.partition(":")
+    found = getattr(import_module(module), attribute)
+    if name not in _decorated:  # else its decorator has done it
+        proxy(better="high", name=name)(found)
 
 
 @cache

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,16 @@ def proxy_tables(found: Judgement) -> list[TextTable]:
     """The first tables to look at: what each score costs, and how it ranks by the main metric."""
     first = next(iter(found.validities.values()))
     return [_facts(found), _ranking(found, first, "spearman")]
+
+
+def proxy_figures(found: Judgement) -> dict[str, Callable[[], Drawing | None]]:
+    """What can be drawn of it, by name: the first is that of the main metric."""
+    main = next(iter(found.validities.values()))
+    drawn: dict[str, Callable[[], Drawing | None]] = {
+        "ranks": partial(_dots, found, main),
+        "scatter": partial(_panels, found, main),
+    }
+    return {**drawn, "agreement": partial(_agreement, found)} if found.agreement else drawn
 
 
 def _sections(found: Judgement) -> list[Section]:

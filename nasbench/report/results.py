@@ -18,6 +18,7 @@ from nasbench.report.fronts import front_curves, typical_fronts
 from nasbench.report.judged import Judged
 from nasbench.report.page import Report, comparison_table, write_comparison, write_report
 from nasbench.report.predictors import size_section, size_table
+from nasbench.report.proxies import proxy_figures, proxy_tables, write_proxies
 from nasbench.report.ranks import critical_difference
 from nasbench.report.regret import reach_curves, regret_curves
 from nasbench.report.runs import incumbent_curve, run_table
@@ -27,6 +28,7 @@ from nasbench.report.theme import styled, to_svg
 from nasbench.search import Comparison, Comparisons, Run
 from nasbench.surrogate import Score, SizeScores, Surrogate
 from nasbench.table import Table
+from nasbench.validity.judgement import Judgement
 
 __all__ = ["figure_of", "html_of", "latex_of", "page_of", "table_of"]
 
@@ -107,6 +109,8 @@ def page_of(result: Any, out: Path) -> Path:
     check_folder(out, "out")
     if isinstance(result, Comparison | Comparisons):
         return write_comparison(result, out)
+    if isinstance(result, Judgement):
+        return write_proxies(result, out)
     if isinstance(result, Table):
         recipe = result.recipe(None) if result.recipes else None
         return write_report(Report(result, recipe), out, result.name)
@@ -125,6 +129,11 @@ def _(result: Comparison) -> TextTable:
 @table_of.register
 def _(result: Comparisons) -> TextTable:
     return comparison_table(result)
+
+
+@table_of.register
+def _(result: Judgement) -> TextTable:
+    return proxy_tables(result)[1]
 
 
 @table_of.register
@@ -190,6 +199,11 @@ def _(result: Comparison) -> Figures:
 @_figures.register
 def _(result: Comparisons) -> Figures:
     return {"ranks": partial(critical_difference, result.ranks, result.strategies, "tables")}
+
+
+@_figures.register
+def _(result: Judgement) -> Figures:
+    return proxy_figures(result)
 
 
 @_figures.register

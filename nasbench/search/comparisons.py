@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._defaults import RUNS
 from nasbench._processes import cores
 from nasbench._progress import shown, silent
 from nasbench._result import Result
@@ -122,7 +123,7 @@ def compare(
     table: Source,
     protocol: SearchProtocol | None = None,
     *,
-    seeds: Iterable[int] = range(100),
+    seeds: Iterable[int] = range(RUNS),
     processes: int | None = None,
     isolate: bool = False,
     out: str | Path | None = None,
@@ -135,7 +136,7 @@ def compare(
     table: list[Any] | tuple[Any, ...],
     protocol: SearchProtocol | None = None,
     *,
-    seeds: Iterable[int] = range(100),
+    seeds: Iterable[int] = range(RUNS),
     processes: int | None = None,
     isolate: bool = False,
     out: str | Path | None = None,
@@ -147,7 +148,7 @@ def compare(
     table: Source | list[Any] | tuple[Any, ...],
     protocol: SearchProtocol | None = None,
     *,
-    seeds: Iterable[int] = range(100),
+    seeds: Iterable[int] = range(RUNS),
     processes: int | None = None,
     isolate: bool = False,
     out: str | Path | None = None,

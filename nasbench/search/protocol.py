@@ -11,6 +11,7 @@ from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
+from nasbench._defaults import FAILURES, METRIC, REPEATS, SCHEDULE, WORKERS
 from nasbench._journal import number
 from nasbench.errors import BadValue, shown, unknown
 from nasbench.search.cost_model import CostModel
@@ -82,7 +83,7 @@ class SearchProtocol:
     budget_evaluations: int | None = None
     budget_seconds: float | None = None
     budget_epochs: int | None = None
-    metric: str = "valid_accuracy"
+    metric: str = METRIC
     maximize: bool | None = None
     limits: Sequence[Limit] = ()
     objectives: Sequence[Objective] = ()
@@ -92,10 +93,10 @@ class SearchProtocol:
     test_recipe: str | None = None
     surrogate: str | Path | None = None
     training_seed: int | None = None
-    repeats: str = "paid"
-    workers: int = 1
-    schedule: str = "asynchronous"
-    failures: float = 0.0
+    repeats: str = REPEATS
+    workers: int = WORKERS
+    schedule: str = SCHEDULE
+    failures: float = FAILURES
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cost_model: CostModel | None = None
     among_rows: bool = False

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
 
+from nasbench._defaults import DRAWS, PREDICTORS, SHARE
 from nasbench._progress import Progress, shown
 from nasbench.errors import BadValue
 from nasbench.space import Architectures
@@ -65,7 +66,7 @@ def fit_table(
         check_completable(opened, recipe, metric)
     chosen: Any = train
     if train is None:
-        chosen = 0.5 if complete is None else 1.0
+        chosen = SHARE if complete is None else 1.0
     elif isinstance(train, int | float):
         # 1 is all rows: of one row nothing can be learnt.
         chosen = float(train) if train <= 1 else int(train)
@@ -90,8 +91,8 @@ def score_any(
     *,
     metric: str | None = None,
     sizes: Sequence[int],
-    draws: int = 20,
-    predictors: Sequence[str] = ("xgboost",),
+    draws: int = DRAWS,
+    predictors: Sequence[str] = PREDICTORS,
     features: Features | Sequence[Features | None] | None = None,
     recipe: str | None = None,
     seed: int = 0,
@@ -104,8 +105,8 @@ def score_any(
     *,
     metric: str | None = None,
     sizes: Sequence[int] | None = None,
-    draws: int = 20,
-    predictors: Sequence[str] = ("xgboost",),
+    draws: int = DRAWS,
+    predictors: Sequence[str] = PREDICTORS,
     features: Features | Sequence[Features | None] | None = None,
     recipe: str | None = None,
     seed: int = 0,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._defaults import SHARE
 from nasbench._limits import LARGEST_SEED
 from nasbench._version import __version__
 from nasbench.errors import BadValue, NasbenchError, shown, unknown
@@ -37,7 +38,7 @@ def fit(
     table: Table,
     *,
     recipe: str | None = None,
-    train: float | int | Architectures = 0.5,
+    train: float | int | Architectures = SHARE,
     seed: int = 0,
     features: Sequence[str] | None = None,
     metric: str | None = None,

@@ -13,6 +13,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from nasbench._defaults import DRAWS, PREDICTORS
 from nasbench._result import Result
 from nasbench.errors import NasbenchError
 from nasbench.space import Architectures
@@ -131,8 +132,8 @@ def score_sizes(
     table: Table,
     sizes: Sequence[int],
     *,
-    draws: int = 20,
-    predictors: Sequence[str] = ("xgboost",),
+    draws: int = DRAWS,
+    predictors: Sequence[str] = PREDICTORS,
     features: Sequence[Sequence[str] | None] = (None,),
     recipe: str | None = None,
     metric: str | None = None,

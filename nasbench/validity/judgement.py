@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._progress import Progress, silent
+from nasbench._result import Result
+from nasbench._words import counted
 from nasbench.errors import NasbenchError, unknown
 from nasbench.stats import Estimate, seed_agreement
 from nasbench.stats.interval import FEWEST
@@ -19,6 +21,9 @@ from nasbench.table.metrics import of_measuring
 from nasbench.validity.combine import COMBINATIONS, combine, fitted
 from nasbench.validity.correlation import agreement_of_scores, bootstrap
 from nasbench.validity.measures import FEWEST_RANKED, RankTarget, Validity, validate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["FITTED", "Judgement", "ScoreOrigin", "first_by", "judge", "scores_of", "targets_of"]
 
@@ -61,8 +66,8 @@ class ScoreOrigin:
         return {**asdict(self), "seconds": seconds, "repeats": repeats}
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Judgement:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Judgement(Result):
     """How the scores of a table rank what the table measured.
 
     Attributes:
@@ -83,6 +88,38 @@ class Judgement:
     validities: Mapping[str, Validity]
     agreement: Mapping[tuple[str, str], Estimate]
     shared_seconds: float
+
+    def __repr__(self) -> str:
+        metric, found = next(iter(self.validities.items()))
+        figures = found.scopes["all"].figures["spearman"]
+        best = max(self.facts, key=lambda name: figures[name].value)
+        return (
+            f"<Judgement of {counted(len(self.facts), 'proxy', 'proxies')} by {metric} of "
+            f"{self.table.name}: {best} first, Spearman's rho {figures[best].value:.3f}>"
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """A row a metric, scope, measure and score: `value` with the interval `low` to `high`."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "metric": metric,
+                    "scope": scope,
+                    "n": of.n,
+                    "measure": measure,
+                    "score": name,
+                    "value": figure.value,
+                    "low": figure.low,
+                    "high": figure.high,
+                }
+                for metric, found in self.validities.items()
+                for scope, of in found.scopes.items()
+                for measure, figures in of.figures.items()
+                for name, figure in figures.items()
+            ]
+        )
 
     def describe(self) -> dict[str, Any]:
         """All figures by name; plain JSON values."""

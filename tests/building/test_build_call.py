@@ -154,3 +154,24 @@ def test_an_export_says_what_it_is(by_file: Table, tmp_path: Path) -> None:
     assert alone.describe()["table"] is None
     with pytest.raises(BadValue, match="of a table or of a build recipe"):
         nb.export(None, 3, tmp_path / "no.onnx")
+
+
+SCORED: dict[str, Any] = {"sample": 4, "batch_size": 8, "seed": 2}
+
+
+def count(network: nn.Module, images: Any, labels: Any) -> float:
+    return float(sum(p.numel() for p in network.parameters()))
+
+
+def test_functions_are_proxies_and_others_of_their_names_are_others(
+    tmp_path: Path, by_file: Table, forked: None
+) -> None:
+    (recipe,) = by_file.path.parent.glob("*.toml")
+    scored = nb.score_proxies(recipe, tmp_path / "S.h5", ["params", count], workers=2, **SCORED)
+    assert np.array_equal(scored.column("proxy/count"), scored.column("proxy/params"))
+    local = nb.score_proxies(
+        recipe, tmp_path / "L.h5", [lambda network, images, labels: 1.0], workers=2, **SCORED
+    )
+    assert local.column("proxy/lambda").tolist() == [1.0] * 4
+    with pytest.raises(BadValue, match="a proxy is a name or a function"):
+        nb.score_proxies(recipe, tmp_path / "N.h5", [3], **SCORED)  # type: ignore[list-item]
