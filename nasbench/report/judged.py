@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.table import Table, direction
+from nasbench.stats import SeedNoise, seed_noise
+from nasbench.table import Table, direction, trained_seeds
 
 __all__ = ["Judged"]
 
@@ -60,6 +62,15 @@ class Judged:
     def text(self, value: float) -> str:
         """A value as it is written: 91.20 %, or 0.0456."""
         return f"{value:.2f} %" if self.accuracy else f"{value:.4g}"
+
+    @property
+    def noise(self) -> SeedNoise | None:
+        """What seeds leave uncertain of it among the best rows; None where no row has two."""
+        if not self.table.has_seeds(self.metric, recipe=self.recipe):
+            return None
+        seeds = trained_seeds(self.table, self.metric, recipe=self.recipe)
+        found = seed_noise(self.sign * seeds)
+        return found if math.isfinite(found.floor) else None
 
     @property
     def best(self) -> float:

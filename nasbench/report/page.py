@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasbench._files import atomic_path, write_text
+from nasbench.report.briefs import comparison_brief, report_brief
 from nasbench.report.checklist import checklist
 from nasbench.report.decisions import best_choices, decision_section
 from nasbench.report.figures import (
@@ -112,7 +113,8 @@ def write_report(report: Report, out: Path, title: str) -> Path:
     Returns:
         The path of the page.
     """
-    return write_sections(report.sections(), out, title)
+    brief = report_brief(report.table, report.recipe, report.comparisons, report.score)
+    return write_sections(report.sections(), out, title, brief)
 
 
 def write_comparison(found: Comparison | Comparisons, out: Path) -> Path:
@@ -135,7 +137,9 @@ def write_comparison(found: Comparison | Comparisons, out: Path) -> Path:
         of = f": {name}" if several else ""
         recipe = comparison.report_recipe if comparison.table.recipes else None
         sections += _table_sections(comparison.table, recipe, of)
-    page = write_sections(sections, out, f"Search strategies on {over}")
+    beside = {name: name for name in ("runs.csv", "curves.csv", "thinking.csv", "summary.json")}
+    title = f"Search strategies on {over}"
+    page = write_sections(sections, out, title, comparison_brief(found), beside)
     write_sheets(tables, out)
     text = json.dumps(found.summary(), indent=2, allow_nan=False) + "\n"
     with atomic_path(out / "summary.json") as partial:
@@ -282,7 +286,7 @@ def _over_tables_sections(found: Comparisons) -> list[Section]:
 
 def _checklist_sections(comparisons: Sequence[Comparison]) -> list[Section]:
     lead = "What a reviewer of architecture search asks for, as far as runs and tables tell."
-    return [Section("Best practices", lead, tables=[checklist(comparisons)])]
+    return [Section("Best practices", lead, tables=[checklist(comparisons)], folded=True)]
 
 
 def _score_sections(score: Score, table: Table) -> list[Section]:

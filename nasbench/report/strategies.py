@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from nasbench._words import counted
 from nasbench.report.text import TextTable, amount_text, decimals
+from nasbench.report.winners import Standing, standing_of
 from nasbench.search import Comparison
-from nasbench.stats import Estimate, Pair, compare_pairs, summarize
+from nasbench.stats import Estimate, Pair, summarize
 
 __all__ = [
     "budget_text",
@@ -28,7 +29,7 @@ __all__ = [
 FEW = 6
 """Strategies of which every pair is shown."""
 PAIRS = ("pair", "difference", "95 % interval", "first is lower", "p (Holm)")
-_HEADS = {"valid_accuracy": "valid", "test_accuracy": "test"}
+_HEADS = {"valid_accuracy": "valid, %", "test_accuracy": "test, %"}
 
 
 def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False) -> TextTable:
@@ -52,7 +53,9 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
     regretted = ("regret",) if comparison.has_regret else ()
     shown = (*counted, *comparison.judged, *regretted)
     digits = {metric: 1 if metric in counted else _digits(comparison, metric) for metric in shown}
-    for name, found in summary["strategies"].items():
+    standing = standing_of(comparison)
+    for name in _ranked(comparison, standing):
+        found = summary["strategies"][name]
         cells = [name, runs_text(summary, name)]
         for metric in shown:
             stat = found[metric]
@@ -69,9 +72,17 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
     once, unknown = ["1"] * len(counted), ["–"] if thinking else []
     interval_of_none = ["–"] * len(regretted)
     rows.append(["one random draw", "exact", *once, *drawn, *interval_of_none, *unknown])
-    heads = [_HEADS.get(metric, metric) for metric in shown]
+    unit = ", points" if comparison.of_accuracy else ""
+    heads = [f"regret{unit}" if m == "regret" else _HEADS.get(m, m) for m in shown]
     heads += ["95 % interval"] * len(regretted)
     columns = ["strategy", "n", *heads, *(["thinking, ms"] if thinking else [])]
+    best = _best_cells(comparison, standing, 2 + shown.index("regret")) if regretted else []
+    short = f"{_capital(budget_text(comparison))}; mean ± standard deviation over n runs."
+    if best:
+        short += (
+            " Bold: the lowest mean regret, and what Mann and Whitney's test (Holm, .05) does not "
+            "tell from it."
+        )
     note = _note(comparison)
     if in_parts:
         note += (
@@ -83,7 +94,30 @@ def strategy_table(comparison: Comparison, title: str, *, thinking: bool = False
             " Thinking is wall time in the strategy for each evaluation, measured on the machine "
             "that ran the searches; simulated time leaves it out."
         )
-    return TextTable(title, columns, rows, note)
+    reference = frozenset([len(rows) - 1])
+    return TextTable(
+        title, columns, rows, short, more=note, best=frozenset(best), reference=reference
+    )
+
+
+def _ranked(comparison: Comparison, standing: Standing | None) -> list[str]:
+    """The strategies, the best first; those of which nothing can be judged last."""
+    known = standing.means if standing else {}
+    return [*known, *(name for name in comparison.traces if name not in known)]
+
+
+def _best_cells(
+    comparison: Comparison, standing: Standing | None, column: int
+) -> list[tuple[int, int]]:
+    """Where the regret of the best stands, and of those that a test does not tell from it."""
+    if standing is None or standing.untestable or comparison.fronts or not standing.others:
+        return []
+    names = _ranked(comparison, standing)
+    return [(names.index(name), column) for name in (standing.best, *standing.tied)]
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _fewer(stat: Mapping[str, float] | None, summary: Mapping[str, Any], strategy: str) -> str:
@@ -123,8 +157,7 @@ def _note(comparison: Comparison) -> str:
     protocol = comparison.protocol
     seen = "mean over seeds" if protocol.training_seed is None else f"seed {protocol.training_seed}"
     note = (
-        f"Budget: {budget_text(comparison)}. A query shows the {seen}; repeats are "
-        f"{protocol.repeats}. Mean ± standard deviation over n runs{_interval_note(comparison)}. "
+        f"A query shows the {seen}; repeats are {protocol.repeats}{_interval_note(comparison)}. "
         f"{_looked_up(comparison)}{_regret_note(comparison)}. One random draw "
         f"is exact: over all architectures{' of the table' if protocol.among_rows else ''}."
     )
@@ -191,7 +224,7 @@ def soon_table(comparison: Comparison) -> TextTable:
     summary = comparison.summary()
     rows = []
     digits = _digits(comparison, "regret")
-    for name in comparison.traces:
+    for name in _ranked(comparison, standing_of(comparison)):
         final = summary["strategies"][name]["regret"]
         quartiles = summary["quartiles"][name]["regret"]
         median = _number(final["median"], digits) if final else "–"
@@ -209,21 +242,23 @@ def soon_table(comparison: Comparison) -> TextTable:
         f"{amount_text(of.grid[-1])} {axis}" for axis, of in comparison.curves.items()
     )
     note = (
-        f"Median and quartiles of the final regret over runs. “Over” is the area under a run's "
+        f"“Over” is the area under a run's "
         f"regret curve divided by its span, which is the mean regret on the way, up to {ends}: "
         f"mean ± standard deviation over runs, and the bootstrap 95 % interval of the mean. Low "
         f"means good architectures early. Before its first incumbent a run counts as with it; "
         f"one that ends before keeps its last."
     )
     columns = ("strategy", "median", "quartiles", *axes)
-    return TextTable("How soon it is found", columns, rows, note)
+    short = "Median and quartiles of the final regret over runs, and the mean regret on the way."
+    return TextTable("How soon it is found", columns, rows, short, more=note)
 
 
 def reached_table(comparison: Comparison) -> TextTable | None:
     """How likely a run ends near the optimum; None where regret is not of accuracy."""
     if not comparison.thresholds:
         return None
-    reached = {name: comparison.reached(name) for name in comparison.traces}
+    names = _ranked(comparison, standing_of(comparison))
+    reached = {name: comparison.reached(name) for name in names}
     rows = [(name, *map(_estimate, found.values())) for name, found in reached.items()]
     heads = [
         f"noise floor ({within:.2f})" if name == "noise_floor" else f"within {name}"
@@ -231,28 +266,32 @@ def reached_table(comparison: Comparison) -> TextTable | None:
     ]
     note = (
         f"Share of runs that end within so many points of the optimum, "
-        f"{comparison.optimum:.2f} % validation accuracy, with Wilson's 95 % interval. Runs that "
-        f"found nothing count as runs that did not get there."
+        f"{comparison.optimum:.2f} % validation accuracy, with Wilson's 95 % interval."
     )
+    more = "Runs that found nothing count as runs that did not get there."
     if comparison.noise:
-        note += " At the noise floor the seeds of the table cannot tell a run from the optimum."
-    return TextTable("Probability of reaching the optimum", ("strategy", *heads), rows, note)
+        more += " At the noise floor the seeds of the table cannot tell a run from the optimum."
+    return TextTable(
+        "Probability of reaching the optimum", ("strategy", *heads), rows, note, more=more
+    )
 
 
 def pairs_table(comparison: Comparison) -> TextTable:
     """Which differences between strategies stand up: rank tests, corrected, with effect sizes."""
     scores = comparison.judged_scores
-    pairs = compare_pairs(scores, paired=False)
+    pairs = comparison.pairs
     digits = 2 if comparison.fronts else _digits(comparison, "regret")
     rows, shown, notes = pair_rows(pairs, scores, digits)
+    corrected = f"all {len(pairs)} pairs" if len(pairs) > 1 else "one pair"
     note = (
-        f"{comparison.scored.capitalize()}, {shown}: difference of means with its bootstrap 95 % "
-        f"interval; the chance that a run of the first ends lower than one of the second (Vargha "
-        f"and Delaney's A) with Wilson's interval; p of Mann and Whitney's test, by Holm's "
-        f"correction over {f'all {len(pairs)} pairs' if len(pairs) > 1 else 'one pair'}. It speaks "
-        f"of this table only."
+        f"The difference of means has its bootstrap 95 % interval; the chance that a run of the "
+        f"first ends lower than one of the second (Vargha and Delaney's A) has Wilson's; p is of "
+        f"Mann and Whitney's test, by Holm's correction over {corrected}. It speaks of this table "
+        f"only. An interval is of one pair and of means, p of ranks and of all pairs: where they "
+        f"disagree, p is the stricter."
     )
-    return TextTable("Which differences stand up", PAIRS, rows, " ".join([note, *notes]))
+    short = " ".join([f"{comparison.scored.capitalize()}, {shown}.", *notes])
+    return TextTable("Which differences stand up", PAIRS, rows, short, more=note)
 
 
 def pair_rows(

@@ -30,7 +30,9 @@ from nasbench.search.trace import Trace, read_traces
 from nasbench.stats import (
     Estimate,
     Friedman,
+    Pair,
     SeedNoise,
+    compare_pairs,
     friedman,
     reached,
 )
@@ -343,6 +345,11 @@ class Comparison(Result):
         """The scores of runs that are looked up, NaN of those that failed; no empty ones."""
         known = {name: of[~self.unjudged[name]] for name, of in self.scores.items()}
         return {name: of for name, of in known.items() if self.has_regret and len(of)}
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Mann and Whitney's test of each pair on `judged_scores`, corrected by Holm."""
+        return compare_pairs(self.judged_scores, paired=False)
 
     @cached_property
     def ranks(self) -> Friedman | None:

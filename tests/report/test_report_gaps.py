@@ -112,7 +112,7 @@ def test_the_recipe_of_the_tests_is_named(tmp_path: Path) -> None:
 def test_without_the_goal_there_is_no_column_of_regret(tmp_path: Path) -> None:
     found = compared(table_without(tmp_path, 0, goal=False))
     table = comparison_table(found)
-    assert list(table.columns) == ["strategy", "n", "evaluations", "test", "thinking, ms"]
+    assert list(table.columns) == ["strategy", "n", "evaluations", "test, %", "thinking, ms"]
     assert {len(row) for row in table.rows} == {5}
     why = "Regret is left out: recipe full of table t has no valid_accuracy (with --report-recipe"
     assert why not in table.note  # no other recipe but the searched one has it

@@ -147,7 +147,7 @@ def test_costs_are_told_to_three_digits(table: Table, tmp_path: Path) -> None:
     assert line["toy/latency_ms"] == f"{mean:.4f} ± {std:.4f}"
     assert line["regret"].startswith(f"{stat['regret']['mean']:.4f}"[:5])
     accuracy = stat["valid_accuracy"]
-    assert line["valid"] == f"{accuracy['mean']:.2f} ± {accuracy['std']:.2f}"
+    assert line["valid, %"] == f"{accuracy['mean']:.2f} ± {accuracy['std']:.2f}"
 
 
 def test_a_lead_speaks_of_names_where_they_say_something(table: Table) -> None:

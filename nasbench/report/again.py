@@ -1,0 +1,138 @@
+"""The commands that make a page again, from what its runs keep of their setting."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+
+from nasbench._names import printable
+from nasbench.search import Comparison, Comparisons, SearchProtocol
+from nasbench.search.goal import Limit, SoftTarget
+from nasbench.table import Table, shipped_tables
+
+__all__ = ["compare_command", "report_commands"]
+
+
+def compare_command(found: Comparison | Comparisons, out: str = "DIR") -> str:
+    """`nasbench compare` with every option that was not left as it is by default.
+
+    Files are named without their folders: what a page says holds wherever it is read.
+    """
+    tables = list(found.tables.values()) if isinstance(found, Comparisons) else [found]
+    first = tables[0]
+    seeds = [trace.seed for trace in next(iter(first.traces.values()), ())]
+    words = ["nasbench", "compare"]
+    for comparison in tables:
+        words += ["--table", table_name(comparison.table)]
+    words += ["--strategies", ",".join(first.traces)]
+    words += [*_options(first.protocol, first.table), "--seeds", seeds_text(seeds), "--out", out]
+    return _line(words)
+
+
+def report_commands(
+    table: Table, recipe: str | None, comparisons: Sequence[Comparison], scored: bool
+) -> list[str]:
+    """The comparisons of a page, then `nasbench report`; in capitals what the reader must name."""
+    outs = [f"RUNS{place}" for place in range(1, len(comparisons) + 1)]
+    made = [compare_command(of, out) for of, out in zip(comparisons, outs, strict=True)]
+    words = ["nasbench", "report", table_name(table)]
+    words += ["--recipe", recipe] if recipe and len(table.recipes) > 1 else []
+    words += ["--surrogate", "SURROGATE.json"] if scored else []
+    words += [word for out in outs for word in ("--compare", out)]
+    return [*made, _line([*words, "--out", "DIR"])]
+
+
+def table_name(table: Table) -> str:
+    """A shipped table by its name, another by its file's."""
+    for name, path in shipped_tables().items():
+        if path.resolve() == table.path.resolve():
+            return name
+    return table.path.name
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """As `--seeds` takes them: how many of the first, ranges, or one by one."""
+    whole = list(range(len(seeds)))
+    if list(seeds) == whole:
+        return str(len(seeds))
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]}-{seeds[-1]}"
+    if len(seeds) == 1:
+        return f"{seeds[0]}-{seeds[0]}"
+    return ",".join(map(str, seeds))
+
+
+def _line(words: Sequence[str]) -> str:
+    return " ".join(shlex.quote(printable(word)) for word in words)
+
+
+_PLAIN = {
+    "budget_seconds": "--budget-seconds",
+    "budget_epochs": "--budget-epochs",
+    "budget_evaluations": "--budget-evaluations",
+    "metric": "--metric",
+    "search_recipe": "--search-recipe",
+    "report_recipe": "--report-recipe",
+    "test_recipe": "--test-recipe",
+    "training_seed": "--training-seed",
+    "repeats": "--repeats",
+    "workers": "--workers",
+    "schedule": "--schedule",
+    "failures": "--failures",
+}
+
+
+def _options(protocol: SearchProtocol, table: Table) -> Iterator[str]:
+    for name, option in _PLAIN.items():
+        value, usual = getattr(protocol, name), getattr(_USUAL, name)
+        if name == "report_recipe" and _follows(table, protocol):
+            continue
+        if value is not None and (value != usual or name.startswith("budget")):
+            yield from (option, f"{value:.15g}" if isinstance(value, float) else str(value))
+    if protocol.maximize is not None:
+        yield "--maximize" if protocol.maximize else "--minimize"
+    for limit in protocol.limits:
+        yield from ("--limit", _limit(limit))
+    for objective in protocol.objectives:
+        yield from ("--objective", f"{objective.metric}:{'max' if objective.maximize else 'min'}")
+    for target in protocol.targets:
+        yield from ("--soft", _soft(target))
+    for strategy, given in protocol.parameters.items():
+        for name, value in given.items():
+            yield from ("--set", f"{strategy}.{name}={json.dumps(value)}")
+    if protocol.cost_model:
+        yield from ("--seconds-per-epoch", f"{protocol.cost_model.seconds_per_epoch:.15g}")
+        if protocol.cost_model.in_proportion_to:
+            yield from ("--in-proportion-to", protocol.cost_model.in_proportion_to)
+    if protocol.prior:
+        yield from ("--proxy", protocol.prior.proxy)
+        if protocol.prior.keep < 1:
+            yield from ("--keep", f"{protocol.prior.keep:.15g}")
+    if protocol.among_rows:
+        yield "--among-rows"
+    if protocol.start:
+        yield from ("--start", "START.txt")
+    if protocol.surrogate:
+        yield from ("--surrogate", "SURROGATE.json")
+    for other in protocol.also:
+        yield from ("--also", table_name(Table(other)))
+
+
+_USUAL = SearchProtocol(budget_evaluations=1)
+
+
+def _follows(table: Table, protocol: SearchProtocol) -> bool:
+    """Whether incumbents are looked up by the recipe that is meant where nobody names one."""
+    recipe = protocol.report_recipe
+    return recipe == protocol.search_recipe or list(table.recipes) == [recipe]
+
+
+def _limit(limit: Limit) -> str:
+    if limit.at_most is not None:
+        return f"{limit.metric}<={limit.at_most:.15g}"
+    return f"{limit.metric}>={limit.at_least:.15g}"
+
+
+def _soft(target: SoftTarget) -> str:
+    return f"{target.metric}<={target.at:.15g}^{target.within:.15g},{target.beyond:.15g}"

@@ -1,0 +1,249 @@
+"""What stands on top of a page: answers in sentences, made from the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+import numpy as np
+
+from nasbench._version import __version__
+from nasbench._words import counted
+from nasbench.report.again import compare_command, report_commands
+from nasbench.report.judged import Judged
+from nasbench.report.sections import Brief
+from nasbench.report.strategies import budget_text
+from nasbench.report.winners import Standing, standing_of
+from nasbench.search import Comparison, Comparisons
+from nasbench.stats import Friedman
+from nasbench.surrogate import Score
+from nasbench.table import Table
+
+__all__ = ["comparison_brief", "made_from", "report_brief"]
+
+FEW = 10
+"""Of fewer runs or tables a test finds large differences alone."""
+MOST_NAMES = 5
+"""Of more strategies a sentence counts the rest."""
+
+Answer = tuple[str, str]
+
+
+def comparison_brief(found: Comparison | Comparisons) -> Brief:
+    """Who won, against what noise, by which test; and what that does not tell."""
+    several = isinstance(found, Comparisons)
+    tables = list(found.tables.values()) if isinstance(found, Comparisons) else [found]
+    answers = [_over_tables(found)] if isinstance(found, Comparisons) else []
+    for comparison in tables:
+        of = f" on {comparison.table.name}" if several else ""
+        answers += [
+            (f"{head}{of}", said)
+            for head, said in (*_won(comparison), *_best(comparison.table, _judged(comparison)))
+        ]
+    answers.append(("What this cannot tell", _limits(tables)))
+    return Brief(answers, [compare_command(found)], made_from([of.table for of in tables]))
+
+
+def report_brief(
+    table: Table,
+    recipe: str | None,
+    comparisons: Mapping[str, Comparison],
+    score: Score | None,
+) -> Brief:
+    """Which architecture is best and where it stands; who won; how well a predictor does."""
+    answers = _best(table, Judged.of(table, recipe))
+    several = len(comparisons) > 1
+    for title, comparison in comparisons.items():
+        of = f": {title}" if several else ""
+        answers += [(f"{head}{of}", said) for head, said in _won(comparison)]
+    if score is not None:
+        answers.append(("The predictor", _predicted(score)))
+    cannot = _limits(list(comparisons.values())) if comparisons else _of_table(table, recipe)
+    if cannot:
+        answers.append(("What this cannot tell", cannot))
+    commands = report_commands(table, recipe, list(comparisons.values()), score is not None)
+    return Brief(answers, commands, made_from([table, *(of.table for of in comparisons.values())]))
+
+
+def made_from(tables: Sequence[Table]) -> str:
+    """What a page is a function of, and by what it was made: the same gives the same bytes."""
+    of = dict.fromkeys(f"{table.name} (SHA-256 {table.sha256[:12]}…)" for table in tables)
+    made = f"nasbench-harness {__version__}"
+    drawn = ", ".join(f"{name} {version(name)}" for name in ("numpy", "matplotlib"))
+    return (
+        f"From {', '.join(of)} by {made} with {drawn}. The same runs, tables and versions "
+        f"give the same page to the last byte: it holds no date, its file does."
+    )
+
+
+# Answers.
+
+
+def _judged(comparison: Comparison) -> Judged | None:
+    recipe = comparison.report_recipe if comparison.table.recipes else None
+    return Judged.of(comparison.table, recipe)
+
+
+def _best(table: Table, judged: Judged | None) -> list[Answer]:
+    """The best row of a table, where it stands, and how many others it cannot be told from."""
+    if judged is None:
+        return []
+    merit = np.nan_to_num(judged.sign * judged.column, nan=-np.inf)
+    row = int(np.argmax(merit))
+    architecture = int(table.rows[row])
+    known = judged.column[np.isfinite(judged.column)]
+    seeds = table.has_seeds(judged.metric, recipe=judged.recipe)
+    mean = ", mean over its seeds," if seeds else ""
+    said = (
+        f"Architecture {architecture} ({table.space.string(architecture)}): "
+        f"{judged.text(judged.best)} {judged.label.removesuffix(', %')} by {judged.recipe}{mean} "
+        f"the best of {counted(len(known), 'row')}, whose median is "
+        f"{judged.text(float(np.median(known)))}."
+    )
+    floor = judged.noise.floor if judged.noise else math.nan
+    if math.isfinite(floor):
+        near = int((merit >= merit[row] - floor).sum()) - 1
+        within = f"{floor:.2f} points" if judged.accuracy else f"{floor:.3g}"
+        said += (
+            f" {near:,} {'other is' if near == 1 else 'others are'} within the noise of the seeds "
+            f"({within}): which of them is truly the best cannot be told."
+            if near
+            else f" No other is within the noise of the seeds ({within})."
+        )
+    return [("Best architecture", said)]
+
+
+def _won(comparison: Comparison) -> list[Answer]:
+    """Which strategy did best, from which others a test tells it, and against what noise."""
+    standing = standing_of(comparison)
+    if standing is None:
+        return []
+    unit = " points" if comparison.of_accuracy and not comparison.fronts else ""
+    runs = len(comparison.traces[standing.best])
+    if not standing.others:
+        said = (
+            f"{standing.best} alone ran: mean {comparison.scored} {standing.text}{unit} over "
+            f"{counted(runs, 'run')} of {budget_text(comparison)}."
+        )
+        return [("What was found", f"{said}{_noise(comparison, standing)}")]
+    said = (
+        f"{standing.best}: the lowest mean {comparison.scored}, {standing.text}{unit} over "
+        f"{counted(runs, 'run')} of {budget_text(comparison)}."
+    )
+    return [("Who won", f"{said} {_told_apart(standing)}{_noise(comparison, standing)}")]
+
+
+def _told_apart(standing: Standing) -> str:
+    test = "Mann and Whitney's test (Holm's correction, .05)"
+    if standing.untestable:
+        return f"Nothing is told apart: {standing.untestable}."
+    if not standing.tied:
+        return f"{test} tells it from {_names(standing.beaten, 'all')}."
+    if not standing.beaten:
+        return f"{test} does not tell it from {_names(standing.tied, 'any')}."
+    return f"{test} tells it from {_names(standing.beaten)}; not from {_names(standing.tied)}."
+
+
+def _names(names: Sequence[str], every: str = "") -> str:
+    """Such as: a, b and c; or so many others."""
+    if len(names) > MOST_NAMES:
+        return f"{every} {len(names)} others".strip()
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _noise(comparison: Comparison, standing: Standing) -> str:
+    """How many strategies end below what the seeds of the table can tell."""
+    if comparison.fronts or comparison.noise is None:
+        return ""
+    floor = comparison.noise.floor
+    if not math.isfinite(floor):
+        return ""
+    below = [name for name, mean in standing.means.items() if mean < floor]
+    if len(below) == len(standing.means):
+        who = "All of them end" if len(below) > 1 else "That is"
+    elif below:
+        who = f"{len(below)} of {len(standing.means)} strategies end"
+    else:
+        return f" That is above the noise of the table's seeds ({floor:.2f} points)."
+    return (
+        f" {who} below the noise of the table's seeds ({floor:.2f} points): who is ahead there "
+        f"fits this table's luck as well as its architectures."
+    )
+
+
+def _over_tables(found: Comparisons) -> Answer:
+    ranks: Friedman = found.ranks
+    best = next(iter(ranks.ranks))
+    n = len(found.tables)
+    said = f"{best}: the best mean rank, {ranks.ranks[best]:.2f} over {n} tables."
+    if math.isnan(ranks.p):
+        return "Who won over tables", f"{said} No test: {ranks.note}."
+    tied = dict.fromkeys(name for group in ranks.groups if best in group for name in group)
+    apart = [name for name in ranks.ranks if name not in tied and name != best]
+    test = f"Friedman's test: p = {ranks.p:.2g}"
+    others = [name for name in tied if name != best]
+    if not apart:
+        return "Who won over tables", f"{said} {test}; Nemenyi's tells it from none of the others."
+    rest = f", not from {_names(others)}" if others else ""
+    return "Who won over tables", f"{said} {test}; Nemenyi's tells it from {_names(apart)}{rest}."
+
+
+def _predicted(score: Score) -> str:
+    found, (low, high) = score.agreement, score.intervals["kendall"]
+    said = (
+        f"Fitted on {score.trained_on:,} rows it ranks {found.n:,} others with Kendall's τ "
+        f"{found.kendall:.2f} [{low:.2f}, {high:.2f}]"
+    )
+    if score.ceiling is not None:
+        said += f"; the noise of the seeds leaves {score.ceiling.kendall:.2f} to be reached"
+    return f"{said}."
+
+
+# What the numbers do not say.
+
+
+def _limits(comparisons: Sequence[Comparison]) -> str:
+    """Each point once, whichever table it is of."""
+    said: dict[str, None] = {}
+    for comparison in comparisons:
+        protocol, table = comparison.protocol, comparison.table
+        runs = len(next(iter(comparison.traces.values()), ()))
+        points = {
+            "Budgets count evaluations, whose training times differ.": (
+                protocol.budget.seconds is None and not protocol.budget.epochs
+            ),
+            "Training times are assumed, not measured.": protocol.cost_model is not None,
+            f"{counted(runs, 'run')} of each strategy: only large differences show.": runs < FEW,
+            "Runs searched a predictor: they favour what it favours.": bool(protocol.surrogate),
+            f"Without several seeds the noise of {table.name} is not known.": (
+                comparison.of_accuracy and comparison.noise is None
+            ),
+        }
+        said |= dict.fromkeys(point for point, holds in points.items() if holds)
+        said |= dict.fromkeys(_parts(table))
+    if len(comparisons) == 1:
+        name = comparisons[0].table.name
+        said[f"Other tasks and spaces: all of this is of {name}."] = None
+    elif len(comparisons) < FEW:
+        said[f"Other tasks: {len(comparisons)} tables are few for a test."] = None
+    return " ".join(said)
+
+
+def _of_table(table: Table, recipe: str | None) -> str:
+    judged = Judged.of(table, recipe)
+    single = judged is not None and not (judged.noise and math.isfinite(judged.noise.floor))
+    said = ["Without several seeds the noise of a training is not known."] if single else []
+    return " ".join([*said, *_parts(table)])
+
+
+def _parts(table: Table) -> list[str]:
+    """That a table holds a part of its space, or predictions."""
+    said = []
+    held, size = len(table.architectures), table.space.size
+    if held < size:
+        said.append(f"{table.name} has {held:,} of {size:,} architectures: others may be better.")
+    if any(of.get("kind") == "predicted" for of in table.manifest["datasets"].values()):
+        said.append(f"{table.name} holds predicted values.")
+    return said
