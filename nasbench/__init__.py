@@ -23,6 +23,7 @@ __all__ = [
     "__version__",
     "build",
     "compare",
+    "explore",
     "export",
     "fit",
     "judge_proxies",
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from nasbench.errors import NasbenchError
     from nasbench.network import network
     from nasbench.report.call import report_on as report
+    from nasbench.report.explore import explore
     from nasbench.search.call import search_once as search
     from nasbench.search.comparisons import compare
     from nasbench.space import get as space
@@ -62,6 +64,7 @@ _HOMES = {
     "Table": ("nasbench.table", "Table"),
     "build": ("nasbench.building.call", "build_table"),
     "compare": ("nasbench.search.comparisons", "compare"),
+    "explore": ("nasbench.report.explore", "explore"),
     "export": ("nasbench.building.call", "export_network"),
     "fit": ("nasbench.surrogate.call", "fit_table"),
     "judge_proxies": ("nasbench.validity.call", "judge_proxies"),

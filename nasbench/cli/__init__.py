@@ -19,6 +19,7 @@ from nasbench.cli import (
     costs,
     demo,
     devices,
+    exploring,
     export,
     families,
     guide,
@@ -70,6 +71,7 @@ def _root(
 
 for room in (
     look,
+    exploring,
     make,
     export,
     devices,

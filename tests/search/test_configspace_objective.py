@@ -85,10 +85,7 @@ def test_the_optimisers_of_the_guide_search_where_they_are_installed(
     exec(compile(BLOCKS[0], str(GUIDE), "exec"), names)
     # What runs with the extra alone runs with the other pages of the guide.
     others = {
-        of: block
-        for of in NEEDED
-        for block in BLOCKS
-        if re.search(rf"(from|import) {of}\b", block)
+        of: block for of in NEEDED for block in BLOCKS if re.search(rf"(from|import) {of}\b", block)
     }
     for needed in {of for of in others if importlib.util.find_spec(of)}:
         exec(compile(others[needed], str(GUIDE), "exec"), names)

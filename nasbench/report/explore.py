@@ -1,0 +1,143 @@
+"""A page to look around in a table: `nasbench explore`, `nb.explore`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from nasbench._files import check_folder, write_text
+from nasbench._words import counted
+from nasbench.errors import NasbenchError
+from nasbench.report.explore_data import MOST_ROWS, axes_of, explored
+from nasbench.report.html import environment
+from nasbench.report.judged import Judged
+from nasbench.report.text import TextTable
+from nasbench.table import Table, direction, load
+
+__all__ = ["explore"]
+
+TOP = 20
+"""Rows of the table that is shown where scripts are off."""
+
+SHOWN = 4
+"""Its numbers."""
+
+
+def explore(table: Table | str | Path, out: str | Path, *, recipe: str | None = None) -> Path:
+    """Write a page to look around in a table: `index.html` in a folder, which needs no network.
+
+    It filters, draws any two numbers with their Pareto front, shows an architecture's picture,
+    curve, neighbours and place, two beside each other, and exports what is selected.
+
+    Args:
+        table: a name or path will do.
+        out: the folder for the page.
+        recipe: whose primary metric architectures are judged by; where left out, the recipe with
+            the most epochs.
+
+    Returns:
+        The path of the page.
+
+    Example:
+        >>> import nasbench as nb, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     nb.explore("nb201-fashion16", folder).name
+        'index.html'
+    """
+    folder = Path(out)
+    check_folder(folder, "out")
+    opened = load(table)
+    chosen = opened.recipe(recipe) if recipe else _longest(opened)
+    document = explored(opened, chosen)
+    rendered = (
+        environment()
+        .get_template("explore.html")
+        .render(
+            title=f"{opened.name}: look around",
+            table=opened,
+            answer=_answer(opened, chosen, document),
+            top=_top(opened, chosen),
+            data=_in_a_script(document),
+            left=document["left"],
+            hidden=document["of"] - document["rows"],
+            most=MOST_ROWS,
+        )
+    )
+    page = folder / "index.html"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(page, rendered)
+    except OSError as error:
+        raise NasbenchError(f"cannot write the page to {out}: {error.strerror}") from error
+    return page
+
+
+def _longest(table: Table) -> str | None:
+    """The recipe of most epochs that judges something."""
+    recipes = table.manifest["recipes"]
+    known = [name for name in table.recipes if Judged.of(table, name)] or list(table.recipes)
+    return max(known, key=lambda name: int(recipes[name]["epochs"]), default=None)
+
+
+def _in_a_script(document: dict[str, Any]) -> Markup:
+    """JSON that cannot end the element it stands in."""
+    text = json.dumps(document, allow_nan=False, separators=(",", ":"))  # in ASCII
+    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
+
+
+def _answer(table: Table, recipe: str | None, document: dict[str, Any]) -> str:
+    """Which row is the best, and which others noise does not tell from it."""
+    judged = Judged.of(table, recipe)
+    if judged is None:
+        return f"{len(table.rows):,} rows; nothing says which of them is better."
+    merit = np.nan_to_num(judged.sign * judged.column, nan=-np.inf)
+    best = int(merit.argmax())
+    predicted = table.predicted(judged.metric, recipe=judged.recipe)[best]
+    said = (
+        f"The best of {counted(int(np.isfinite(judged.column).sum()), 'row')} by "
+        f"{judged.label.removesuffix(', %')} of recipe {judged.recipe} is architecture "
+        f"{table.rows[best]}: {judged.text(judged.column[best])}"
+        f"{', which is predicted, not trained' if predicted else ''}."
+    )
+    noise = document["noise"]
+    if noise is None:
+        return f"{said} How far seeds alone would scatter it is not known: no row has two."
+    within = 1.96 * 2**0.5 * noise["error"]
+    near = int((merit >= merit[best] - within).sum()) - 1
+    unit = "points" if judged.accuracy else "of it"
+    others = {0: "No other is", 1: "1 other is"}.get(near, f"{near:,} others are")
+    return (
+        f"{said} {others} within {within:.2g} {unit}, which the noise of {noise['seeds']} seeds "
+        f"does not tell apart (1.96 standard errors of a difference)."
+    )
+
+
+def _top(table: Table, recipe: str | None) -> TextTable:
+    """The best rows as plain text, for readers without scripts."""
+    axes = [axis for axis in axes_of(table, recipe) if np.isfinite(axis.values).any()]
+    first = axes[0]
+    sign = -1.0 if direction(first.name) == "min" else 1.0
+    rows = np.argsort(-np.nan_to_num(sign * first.values, nan=-np.inf), kind="stable")[:TOP]
+    shown = [first, *[a for a in axes[1:] if not a.name.endswith("_seconds")]][:SHOWN]
+    cells = [
+        (
+            str(table.rows[row]),
+            table.space.string(int(table.rows[row])),
+            *(_cell(axis.values[row], axis.predicted, row) for axis in shown),
+        )
+        for row in rows.tolist()
+    ]
+    heads = [f"{axis.name} ({axis.kind})" for axis in shown]
+    note = f"By {first.name}. A star: predicted, not trained."
+    columns = ("architecture", "string", *heads)
+    return TextTable(f"The best {len(cells)}", columns, cells, note)
+
+
+def _cell(value: float, predicted: Any, row: int) -> str:
+    if not np.isfinite(value):
+        return "–"
+    return f"{value:.5g}{'*' if predicted is not None and predicted[row] else ''}"
