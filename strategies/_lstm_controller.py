@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Space
-from strategies._checks import check_counts
-from strategies._policy_gradient import Adam, MovingAverage
+
+from ._checks import check_counts
+from ._policy_gradient import Adam, MovingAverage
 
 __all__ = ["Floats", "Integers", "LstmController", "LstmPolicy", "Rollout"]
 

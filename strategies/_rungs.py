@@ -12,7 +12,8 @@ import numpy as np
 from nasbench.errors import NasbenchError
 from nasbench.search import Fidelity, Goal, Outcome, Query
 from nasbench.space import Space
-from strategies._pending import Pending
+
+from ._pending import Pending
 
 __all__ = ["BracketStrategy", "Brackets", "Rung", "Turn", "hyperband", "merged"]
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Space
-from strategies._rungs import hyperband
+
+from ._rungs import hyperband
 
 __all__ = ["Asha"]
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from nasbench.search import Goal
 from nasbench.space import Space
-from strategies._checks import check_counts
-from strategies._predictor import BatchSearch, paths_or_decisions
+
+from ._checks import check_counts
+from ._predictor import BatchSearch, paths_or_decisions
 
 __all__ = ["Bananas"]
 

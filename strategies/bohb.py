@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Architectures, Space
-from strategies._checks import check_counts
-from strategies._rungs import BracketStrategy, hyperband
+
+from ._checks import check_counts
+from ._rungs import BracketStrategy, hyperband
 
 __all__ = ["Bohb", "CategoricalDensity"]
 

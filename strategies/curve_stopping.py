@@ -13,9 +13,10 @@ import numpy as np
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query, make_strategy
 from nasbench.space import Space
-from strategies._checks import check_counts
-from strategies._learning_curves import forecast
-from strategies._pending import Pending
+
+from ._checks import check_counts
+from ._learning_curves import forecast
+from ._pending import Pending
 
 __all__ = ["CurveStopping"]
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Space
-from strategies._pending import Pending
-from strategies._rungs import Brackets, Turn, hyperband
+
+from ._pending import Pending
+from ._rungs import Brackets, Turn, hyperband
 
 __all__ = ["Dehb"]
 

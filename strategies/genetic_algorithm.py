@@ -9,7 +9,8 @@ import numpy as np
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Space
-from strategies._checks import checked_mutation_rate
+
+from ._checks import checked_mutation_rate
 
 __all__ = ["GeneticAlgorithm"]
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from nasbench.search import Goal
 from nasbench.space import Space
-from strategies._checks import check_counts
-from strategies.optuna_sampler import OptunaSampler
+
+from ._checks import check_counts
+from .optuna_sampler import OptunaSampler
 
 __all__ = ["GpBo"]
 

@@ -15,11 +15,12 @@ from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Architectures, Space
 from nasbench.surrogate.features import structure_blocks
-from strategies._checks import check_counts
-from strategies._gaussian_process import GaussianProcess, usual_scales
-from strategies._pending import Pending
-from strategies._predictor import BatchSearch
-from strategies.reinforce import Reinforce
+
+from ._checks import check_counts
+from ._gaussian_process import GaussianProcess, usual_scales
+from ._pending import Pending
+from ._predictor import BatchSearch
+from .reinforce import Reinforce
 
 __all__ = ["Hybrid"]
 

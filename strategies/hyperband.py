@@ -6,7 +6,8 @@ import numpy as np
 
 from nasbench.search import Goal
 from nasbench.space import Space
-from strategies._rungs import BracketStrategy, hyperband
+
+from ._rungs import BracketStrategy, hyperband
 
 __all__ = ["Hyperband"]
 

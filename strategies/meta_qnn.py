@@ -10,7 +10,8 @@ import numpy as np
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Space
-from strategies._checks import check_counts
+
+from ._checks import check_counts
 
 __all__ = ["MetaQNN"]
 

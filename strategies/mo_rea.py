@@ -10,7 +10,8 @@ import numpy as np
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Space
 from nasbench.stats import crowding_distance, pareto_rank
-from strategies.regularized_evolution import RegularizedEvolution
+
+from .regularized_evolution import RegularizedEvolution
 
 __all__ = ["MoRea"]
 

@@ -14,7 +14,8 @@ import numpy as np
 from nasbench.errors import NasbenchError, unknown
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Space
-from strategies._pending import Pending
+
+from ._pending import Pending
 
 __all__ = ["OptunaSampler"]
 

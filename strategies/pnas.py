@@ -8,8 +8,9 @@ import numpy as np
 
 from nasbench.search import Goal, Query
 from nasbench.space import Space
-from strategies._checks import check_counts
-from strategies._predictor import BatchSearch, features
+
+from ._checks import check_counts
+from ._predictor import BatchSearch, features
 
 __all__ = ["Pnas"]
 

@@ -7,8 +7,9 @@ import numpy as np
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal
 from nasbench.space import Space
-from strategies._checks import check_counts
-from strategies._lstm_controller import Floats, Integers, LstmController, LstmPolicy
+
+from ._checks import check_counts
+from ._lstm_controller import Floats, Integers, LstmController, LstmPolicy
 
 __all__ = ["PpoController"]
 

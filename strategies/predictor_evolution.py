@@ -11,8 +11,9 @@ import xgboost
 
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Space
-from strategies._checks import check_counts
-from strategies._predictor import BatchSearch, features
+
+from ._checks import check_counts
+from ._predictor import BatchSearch, features
 
 __all__ = ["PredictorEvolution"]
 

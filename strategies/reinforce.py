@@ -9,7 +9,8 @@ import numpy as np
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Space
-from strategies._policy_gradient import Adam, MovingAverage
+
+from ._policy_gradient import Adam, MovingAverage
 
 __all__ = ["Reinforce"]
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from nasbench.search import Goal
 from nasbench.space import Space
-from strategies._lstm_controller import Floats, Integers, LstmController, LstmPolicy
+
+from ._lstm_controller import Floats, Integers, LstmController, LstmPolicy
 
 __all__ = ["RnnReinforce"]
 

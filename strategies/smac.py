@@ -17,7 +17,8 @@ from nasbench.errors import BadValue, NasbenchError
 from nasbench.search import Goal, Outcome, Query
 from nasbench.space import Space, to_configspace
 from nasbench.space.configspace import architecture_of, configuration_of
-from strategies._pending import Pending
+
+from ._pending import Pending
 
 __all__ = ["Smac"]
 

@@ -10,7 +10,8 @@ import numpy as np
 from nasbench.errors import NasbenchError
 from nasbench.search import Fidelity, Goal
 from nasbench.space import Space
-from strategies._rungs import BracketStrategy, Rung, merged
+
+from ._rungs import BracketStrategy, Rung, merged
 
 __all__ = ["SuccessiveHalving"]
 

@@ -9,7 +9,8 @@ import numpy as np
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal
 from nasbench.space import Space
-from strategies.optuna_sampler import OptunaSampler
+
+from .optuna_sampler import OptunaSampler
 
 __all__ = ["Tpe"]
 

@@ -1,6 +1,7 @@
 """What holds over all of the code."""
 
 import ast
+import tomllib
 from collections import defaultdict
 from pathlib import Path
 
@@ -18,3 +19,16 @@ def test_a_class_name_means_one_thing() -> None:
                 places[node.name].append(f"{path.parent.name}/{path.name}:{node.lineno}")
     assert len(places) > 250
     assert {name: at for name, at in places.items() if len(at) > 1} == {}
+
+
+def test_the_version_is_said_alike_everywhere() -> None:
+    root = Path(nasbench.__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == nasbench.__version__
+    assert f"\nversion: {nasbench.__version__}\n" in (root / "CITATION.cff").read_text("utf-8")
+
+
+def test_strategies_import_each_other_by_no_name_of_the_folder() -> None:
+    """In wheels it has another one."""
+    for path in PACKAGES[1].glob("*.py"):
+        assert "from strategies" not in path.read_text(encoding="utf-8"), path.name
