@@ -35,7 +35,7 @@ def strategies(as_json: Json = False) -> None:
     Example: `nasbench strategies`
 
     A parameter is set with `--set NAME=VALUE` in `nasbench search`, `--set STRATEGY.NAME=VALUE`
-    in `nasbench compare`.
+    in `nasbench compare`. Those that share weights are run by `nasbench share`.
     """
     from nasbench.errors import NasbenchError
     from nasbench.search import strategy_names
@@ -60,6 +60,7 @@ def _line(info: StrategyInfo) -> str:
     kinds = (
         "trains in parts" if info.multi_fidelity else "",
         "several objectives" if info.several_objectives else "",
+        "shares weights" if info.shares_weights else "",
     )
     about += "".join(f"; {kind}" for kind in kinds if kind)
     own = ", ".join(f"{name}={value}" for name, value in _plain(info).items())

@@ -8,9 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasbench.search.goal import Goal
-from nasbench.search.strategy import is_known, is_loaded, is_ours, strategy_class
+from nasbench.search.strategy import (
+    is_known,
+    is_loaded,
+    is_ours,
+    strategy_class,
+    strategy_names,
+)
 
-__all__ = ["REQUIRED", "StrategyInfo", "cautions", "parameters_of", "strategy_info"]
+__all__ = [
+    "REQUIRED",
+    "StrategyInfo",
+    "cautions",
+    "parameters_of",
+    "searching_names",
+    "strategy_info",
+]
 
 REQUIRED = "required"
 """Stands for the default of a parameter that has none."""
@@ -26,6 +39,7 @@ class StrategyInfo:
         parameters: its own, by name, with their defaults; `REQUIRED` where there is none.
         multi_fidelity: whether it asks for parts of trainings.
         several_objectives: whether it searches for a front; others see the goal's metric alone.
+        shares_weights: whether it trains one set of weights: `nasbench share` runs it.
     """
 
     name: str
@@ -33,6 +47,7 @@ class StrategyInfo:
     parameters: Mapping[str, Any]
     multi_fidelity: bool
     several_objectives: bool
+    shares_weights: bool = False
 
 
 def strategy_info(name: str) -> StrategyInfo:
@@ -51,13 +66,19 @@ def strategy_info(name: str) -> StrategyInfo:
     """
     cls = strategy_class(name)
     own = list(inspect.signature(cls).parameters.values())[3:]  # after space, goal and rng
-    defaults = {p.name: REQUIRED if p.default is p.empty else p.default for p in own}
+    shares = bool(getattr(cls, "shares_weights", False))
+    defaults = {
+        p.name: REQUIRED if p.default is p.empty else p.default
+        for p in own
+        if not (shares and p.name == "schedule")  # which the harness gives
+    }
     return StrategyInfo(
         name,
         (inspect.getdoc(cls) or "").partition("\n")[0],
         defaults,
         bool(getattr(cls, "multi_fidelity", False)),
         bool(getattr(cls, "several_objectives", False)),
+        shares,
     )
 
 
@@ -70,6 +91,16 @@ def parameters_of(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     known = strategy_info(name).parameters if is_known(name) else {}
     return {**known, **given}
+
+
+def searching_names() -> tuple[str, ...]:
+    """The strategies that ask for trainings alone: those that search and compare run.
+
+    Example:
+        >>> "hybrid" in searching_names(), "fairnas" in searching_names()
+        (True, False)
+    """
+    return tuple(name for name in strategy_names() if not strategy_info(name).shares_weights)
 
 
 def cautions(strategies: Sequence[str], goal: Goal) -> tuple[str, ...]:

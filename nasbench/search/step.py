@@ -48,7 +48,7 @@ class Step(NamedTuple):
         split: `train` or `valid`: whose examples are seen.
         rates: learning rates `[steps]`; None where the weights stay.
         images: of a score, how many examples are seen, the same for all of its paths and drawn
-            anew for each step; 0: all. A slope is of the next batch.
+            anew for each step; 0, or more than there are: all. A slope is of the next batch.
         gradient: whether the slope to the mixture is wanted.
         unrolled: the learning rate of a step ahead on the next training batch, at whose end the
             slope is taken (DARTS of second order); 0: no such step.

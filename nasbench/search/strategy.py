@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 
 from nasbench._code import place_of
-from nasbench.errors import BadValue, NasbenchError, unknown
+from nasbench.errors import BadValue, NasbenchError, Unsupported, unknown
 from nasbench.search.given import GivenStrategy, give, given_strategy, is_instance
 from nasbench.search.goal import (
     Budget,
@@ -59,7 +59,9 @@ class Strategy(Protocol):
     and outcomes may come in another order than they were asked for.
 
     A class says what it is by attributes that may be left out: `multi_fidelity = True` where it
-    asks for parts of trainings, `several_objectives = True` where it searches for a front.
+    asks for parts of trainings, `several_objectives = True` where it searches for a front,
+    `shares_weights = True` where it asks for steps of a supernet, see
+    `nasbench.search.step.SharingStrategy`.
     """
 
     def __init__(self, space: Space, goal: Goal, rng: np.random.Generator) -> None: ...
@@ -185,6 +187,11 @@ def make_strategy(
 ) -> Strategy:
     """The strategy of that name with these parameters of its own; unknown ones are refused."""
     cls = strategy_class(name)
+    if getattr(cls, "shares_weights", False) and "schedule" not in (parameters or {}):
+        raise Unsupported(
+            f"{name} shares weights: nasbench share {name} RECIPE runs it, and nasbench compare "
+            f"--share puts its runs on the page"
+        )
     if parameters:  # to look at a signature takes as long as several evaluations
         own = list(inspect.signature(cls).parameters)[3:]
         for key in parameters:

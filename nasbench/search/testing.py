@@ -21,6 +21,7 @@ from nasbench.errors import NasbenchError, StrategyError
 from nasbench.search.repeating import check_same, fresh_run, short_run
 from nasbench.search.run import Run, search
 from nasbench.search.run_spec import RunSpec
+from nasbench.search.share_testing import SharingContract
 from nasbench.search.strategy import (
     Budget,
     Fidelity,
@@ -30,6 +31,7 @@ from nasbench.search.strategy import (
     Strategy,
     is_ours,
     make_strategy,
+    strategy_class,
 )
 from nasbench.space import Space, get
 
@@ -232,6 +234,8 @@ def check_strategy(
 ) -> None:
     """Put a registered strategy to every test of `StrategyContract`.
 
+    One that shares weights is put to `nasbench.search.share_testing.SharingContract`.
+
     Args:
         name: of the strategy.
         parameters: of its own.
@@ -248,8 +252,10 @@ def check_strategy(
         "spaces": spaces,
         "evaluations": evaluations,
     }
-    contract = type("Contract", (StrategyContract,), given)()
-    for test in vars(StrategyContract):
+    shares = getattr(strategy_class(name), "shares_weights", False)
+    kind: type = SharingContract if shares else StrategyContract
+    contract = type("Contract", (kind,), given)()
+    for test in vars(kind):
         if test.startswith("test_"):
             getattr(contract, test)()
 

@@ -186,11 +186,17 @@ class SharedWeights:
 
         Args:
             paths: to score.
-            images: so many examples, the same for all paths and drawn anew each time; 0: all.
+            images: so many examples, the same for all paths and drawn anew each time; 0, or more
+                than there are: all.
             split: of the examples.
         """
         with self._clocked():
             return self._score_paths(paths, split, self.feed.drawn(split, images))
+
+    def judge(self, paths: NDArray[np.integer[Any]], images: int) -> Floats:
+        """Losses of paths on the first validation examples: what comes next stays as it was."""
+        chosen = np.arange(min(images, len(self.feed.data.valid[0])))
+        return self._score_paths(paths, "valid", chosen)[0]
 
     def score_mixture(
         self, mixture: Floats, images: int = 0, split: SplitName = "valid"

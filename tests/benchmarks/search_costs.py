@@ -24,7 +24,8 @@ import numpy as np
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
-from nasbench.search import Budget, Goal, RunSpec, TableOracle, search, strategy_names
+from nasbench.search import Budget, Goal, RunSpec, TableOracle, search
+from nasbench.search.catalog import searching_names
 from nasbench.table import Dataset, write_table
 
 MODEL_BASED = frozenset(
@@ -127,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.runs < 1:
         parser.error("expected one run or more")
-    names = options.strategies.split(",") if options.strategies else strategy_names()
+    names = options.strategies.split(",") if options.strategies else searching_names()
     try:
         with tempfile.TemporaryDirectory(prefix="search-costs-") as folder:
             table = nb.load(options.table or made_up(Path(folder) / "made-up.h5"))

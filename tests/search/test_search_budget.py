@@ -21,9 +21,8 @@ from nasbench.search import (
     RunSpec,
     search,
     strategy_info,
-    strategy_names,
 )
-from nasbench.search.catalog import cautions
+from nasbench.search.catalog import cautions, searching_names
 from nasbench.search.testing import ToyOracle
 from nasbench.table import Table
 
@@ -97,7 +96,7 @@ def test_a_budget_is_more_than_nothing(bad: int) -> None:
         Budget(epochs=bad)
 
 
-@pytest.mark.parametrize("name", strategy_names())
+@pytest.mark.parametrize("name", searching_names())
 def test_every_strategy_keeps_the_budget_and_says_whether_it_trains_in_parts(name: str) -> None:
     oracle = ToyOracle(nb.space("nb201-mini"))
     most = oracle.fidelities[0].epochs

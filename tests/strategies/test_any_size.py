@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from nasbench.search import Budget, Goal, RunSpec, search, strategy_names
+from nasbench.search import Budget, Goal, RunSpec, search
+from nasbench.search.catalog import searching_names
 from nasbench.search.testing import ToyOracle
 from nasbench.space import ChoiceSpace
 
@@ -24,7 +25,7 @@ SLOW = {"gp_bo", "hybrid", "tpe", "optuna_sampler", "smac", "bananas", "predicto
 """Each of their models takes a tenth of a second: a few evaluations behind the random ones."""
 
 
-@pytest.mark.parametrize("name", strategy_names())
+@pytest.mark.parametrize("name", searching_names())
 def test_every_strategy_searches_a_space_that_nothing_lists(name: str) -> None:
     oracle = ToyOracle(NASNET, diverging=0.0 if name in SLOW else 0.05)
     most = 12 if name in SLOW else 200

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nasbench.search import Budget, Goal, RunSpec, search, strategy_names
+from nasbench.search import Budget, Goal, RunSpec, search
+from nasbench.search.catalog import searching_names
 from nasbench.search.testing import ToyOracle
 from nasbench.space import ChoiceSpace
 
@@ -21,7 +22,7 @@ EVALUATIONS = {"gp_bo": 11, "hybrid": 12}
 """Of those that think longest: one model is fitted at least."""
 
 
-@pytest.mark.parametrize("name", strategy_names())
+@pytest.mark.parametrize("name", searching_names())
 def test_every_strategy_searches_a_space_of_5e33(name: str) -> None:
     assert NASNET.size > 5 * 10**33
     oracle = ToyOracle(NASNET)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from nasbench.errors import NasbenchError
-from nasbench.search import Budget, Goal, Outcome, Query, Run, RunSpec, search, strategy_names
+from nasbench.search import Budget, Goal, Outcome, Query, Run, RunSpec, search
+from nasbench.search.catalog import searching_names
 from nasbench.search.testing import EPOCHS, ToyOracle
 from nasbench.search.warm_start import WarmStart
 from nasbench.space import CellSpace, Space, get
@@ -43,7 +44,7 @@ def rewards(architectures: Sequence[int]) -> list[float]:
     return [outcome.values["valid_accuracy"] for outcome in whole]
 
 
-@pytest.mark.parametrize("strategy", strategy_names())
+@pytest.mark.parametrize("strategy", searching_names())
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_strategy_begins_with_the_start_and_goes_on(strategy: str, workers: int) -> None:
     fewer = {"evaluations": 12} if strategy == "gp_bo" else {}  # an ask of it takes long

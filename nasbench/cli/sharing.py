@@ -1,0 +1,137 @@
+"""Shared weights: train one set for all architectures, choose by it, and see what that is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nasbench._limits import MOST_PROCESSES
+from nasbench._processes import cores
+from nasbench.cli.common import Json, emit, folder_option, parse_seeds, parse_settings, progress
+from nasbench.cli.look import complete_table
+from nasbench.cli.make import RecipeArgument
+from nasbench.errors import NasbenchError
+
+if TYPE_CHECKING:
+    from nasbench.table import Table
+
+__all__ = ["register", "table_beside"]
+
+
+def complete_sharing(incomplete: str) -> list[str]:
+    """Registered strategies that share weights."""
+    from nasbench.search.catalog import searching_names
+    from nasbench.search.strategy import strategy_names
+
+    others = set(searching_names())
+    return [n for n in strategy_names() if n not in others and n.startswith(incomplete)]
+
+
+def share(
+    strategy: Annotated[
+        str,
+        typer.Argument(
+            help="One that shares weights; `nasbench strategies` says which do.",
+            autocompletion=complete_sharing,
+        ),
+    ],
+    recipe: RecipeArgument,
+    out: Annotated[Path, folder_option("Folder for runs, page and summary.json.")],
+    table: Annotated[
+        str | None,
+        typer.Option(
+            help="Prices and judges; by default the shipped one of the recipe's name. none: "
+            "measured seconds, and the best are really trained.",
+            autocompletion=complete_table,
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Of the shared weights.")] = 10,
+    seeds: Annotated[str, typer.Option(help="Runs: how many, or which, as 0-9 or 3,5,8.")] = "1",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE, the strategy's own.")
+    ] = None,
+    norm: Annotated[
+        str,
+        typer.Option(help="BatchNorm of a score: batch, recalibrated or running statistics."),
+    ] = "batch",
+    affine: Annotated[
+        bool, typer.Option("--affine", help="Train BatchNorm's scales inside cells, too.")
+    ] = False,
+    engine: Annotated[str, typer.Option(help="native, reference or auto.")] = "auto",
+    budget_seconds: Annotated[
+        float | None, typer.Option(help="Seconds, as they are priced, that end a run.")
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_PROCESSES, help="Side by side; a core each by default."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train weights that all architectures share, choose by them, and look the choice up.
+
+    The shared weights are trained for real; each run goes on where it was stopped, to the same
+    bytes. Its folder holds one SEED.jsonl a seed, and a page.
+
+    Example: `nasbench share fairnas nb201-fashion16 --epochs 10 --seeds 5 --out shared`, then
+    `nasbench compare --table nb201-fashion16 --strategies random_search --share shared ...`
+    """
+    from nasbench.building import spec_from
+    from nasbench.report.sharing import share_tables, write_shares
+    from nasbench.search.shares import share_seeds
+    from nasbench.search.sharing import ShareSetting
+
+    spec = spec_from(recipe)
+    name = next(iter(spec.recipes))
+    setting = ShareSetting(
+        strategy,
+        spec.space,
+        spec.task,
+        name,
+        spec.recipes[name],
+        table_beside(recipe, table),
+        epochs=epochs,
+        parameters=parse_settings(settings or ()),
+        norm=norm,
+        affine=affine,
+        engine=engine,
+        budget_seconds=budget_seconds,
+    )
+    with progress() as tell:
+        found = share_seeds(
+            setting,
+            parse_seeds(seeds),
+            out,
+            processes=processes or cores(),
+            progress=lambda done, total: tell("sharing", done, total),
+        )
+    page = write_shares(found, out)
+    shown = "\n".join(of.plain() for of in share_tables(found))
+    emit(found.summary(), as_json, f"{shown}\n{page}")
+
+
+def table_beside(recipe: str, table: str | None) -> Table | None:
+    """The table that prices and judges: the one named, else the shipped one of the recipe's name.
+
+    Raises:
+        NasbenchError: where that is none.
+    """
+    from nasbench.table import load, shipped_tables
+
+    if table == "none":
+        return None
+    if table is not None:
+        return load(table)
+    shipped = shipped_tables()
+    if recipe in shipped:
+        return load(recipe)
+    raise NasbenchError(
+        f"no shipped table is called {recipe}: name one with --table, or --table none: then "
+        f"measured seconds are the price"
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(share)

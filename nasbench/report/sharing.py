@@ -1,0 +1,261 @@
+"""What runs that share weights found, as tables, figures and a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nasbench._files import write_json
+from nasbench._words import counted
+from nasbench.report.figures import Drawing
+from nasbench.report.sections import Section, write_sections
+from nasbench.report.text import TextTable, estimate_text, number_text
+from nasbench.report.theme import COLOURS, FAINT, figure, series, styled
+from nasbench.search.shares import BETTER, Moment, Shares
+from nasbench.search.sharing import JUDGED_IMAGES
+from nasbench.stats import seed_agreement
+from nasbench.table import trained_seeds
+
+__all__ = ["share_tables", "write_shares"]
+
+
+def share_tables(shares: Shares) -> list[TextTable]:
+    """What each run chose, and how inherited losses rank."""
+    return [_choices(shares), *([_ranks(shares)] if _judged(shares) else [])]
+
+
+def write_shares(shares: Shares, out: Path) -> Path:
+    """Write `index.html`, `report.md`, `report.tex`, `summary.json` and figures; gives the page."""
+    write_json(out / "summary.json", shares.summary())
+    drawings = []
+    if _judged(shares):
+        drawings.append(_over_epochs(shares))
+    if any(m.probabilities is not None for of in shares.moments.values() for m in of):
+        drawings.append(_probabilities(shares))
+    tables = share_tables(shares)
+    sections = [Section(f"{shares.strategy}, {shares.space.name}", _lead(shares), (), tables[:1])]
+    if drawings:
+        sections.append(Section("Over the training", _LEAD_RANKS, drawings, tables[1:]))
+    sections.append(Section("What was run", _protocol(shares)))
+    return write_sections(sections, out, f"Shared weights: {shares.strategy}")
+
+
+_LEAD_RANKS = (
+    "How inherited losses rank the same architectures as the table's validation accuracy does, at "
+    "moments of the training. The strategy is not shown them, and they are not paid for."
+)
+
+
+def _judged(shares: Shares) -> bool:
+    moments = [moment for of in shares.moments.values() for moment in of]
+    return shares.table is not None and bool(moments)
+
+
+def collapse(shares: Shares) -> str:
+    """A sentence on choices that are mostly operations without weights; empty without any."""
+    found = shares.collapsed()
+    if not found:
+        return ""
+    one = len(found) == 1
+    which = ", ".join(map(str, found[:10]))
+    return (
+        f"Collapse: of {counted(len(shares.runs), 'run')} {len(found)} (seed{'' if one else 's'} "
+        f"{which}) chose an architecture of which two thirds or more of the operations have no "
+        f"weights: skips, poolings, nothing."
+    )
+
+
+def _lead(shares: Shares) -> str:
+    parts = []
+    if shares.lookup is not None:
+        regret = shares.mean_regret
+        floor = shares.lookup.noise
+        random = shares.lookup.one_draw.get("regret")
+        parts.append(
+            f"Mean regret of the choices {estimate_text(regret)} points (n = {regret.n}); one "
+            f"architecture drawn at random has {number_text(random[0]) if random else '–'}"
+            + (f", and seeds leave {floor.floor:.2f} uncertain." if floor else ".")
+        )
+    parts.append(collapse(shares))
+    return " ".join(filter(None, parts))
+
+
+def _choices(shares: Shares) -> TextTable:
+    rows = []
+    decisions = len(shares.space.choices)
+    for place, (seed, run) in enumerate(shares.runs.items()):
+        choice = int(shares.choices[place])
+        rank, free = shares.rank(choice), shares.free_of_parameters[place]
+        rows.append(
+            (
+                f"{seed}",
+                "–" if choice < 0 else f"{choice}",
+                "–" if rank is None else f"{rank:,}",
+                number_text(float(shares.worth("valid_accuracy")[place])),
+                number_text(float(shares.tested[place])),
+                number_text(float(shares.regret[place])),
+                "–" if free is None else f"{free} of {decisions}",
+                f"{run.seconds:,.1f}",
+            )
+        )
+    columns = (
+        "seed",
+        "architecture",
+        "rank",
+        "valid %",
+        "test %",
+        "regret",
+        "no weights",
+        "seconds",
+    )
+    priced = shares.spec["prices"]["kind"] == "table"
+    seconds = (
+        "Seconds are priced by the table: what was paid for training, scoring and single trainings"
+        if priced
+        else "Seconds are those that passes took here"
+    )
+    table = "No table judges them."
+    if shares.table is not None:
+        table = (
+            f"Looked up in {shares.table.name} of {len(shares.table.rows):,} rows, means over its "
+            f"seeds; test is looked up after the run."
+        )
+    note = f"{table} {seconds}. Mean regret {estimate_text(shares.mean_regret)}. {collapse(shares)}"
+    return TextTable(f"What {shares.strategy} chose", columns, rows, note.strip())
+
+
+def _ranks(shares: Shares) -> TextTable:
+    """Spearman's correlation at each moment, the mean over seeds, by scope."""
+    rows = []
+    for epoch in _epochs(shares):
+        at = [m for of in shares.moments.values() for m in of if m.epoch == epoch]
+        cells = [number_text(_mean(at, scope)) for scope, _ in BETTER]
+        rows.append((f"epoch {epoch}", *cells, f"{len(at)}"))
+    last = [estimate_text(shares.correlation(scope)) for scope, _ in BETTER]
+    rows.append(("last", *last, f"{len(shares.runs)}"))
+    agreement = _agreement(shares)
+    if agreement is not None:
+        rows.append(("two trainings of the table", number_text(agreement), "–", "–", "–"))
+    columns = ("moment", *(scope for scope, _ in BETTER), "runs")
+    n = len(next(of for of in shares.moments.values() if of)) and _sample_size(shares)
+    note = (
+        f"Spearman's rank correlation of inherited losses, on the first {JUDGED_IMAGES:,} "
+        f"validation examples, with the table's validation accuracy, over {n} architectures that "
+        f"are the same for every run. Means over seeds; intervals (95 %, bootstrap over seeds) "
+        f"from ten on."
+    )
+    return TextTable("How inherited losses rank", columns, rows, note)
+
+
+def _sample_size(shares: Shares) -> int:
+    from nasbench.search.sharing import judged_sample
+
+    return len(judged_sample(shares.space))
+
+
+def _epochs(shares: Shares) -> list[int]:
+    return sorted({moment.epoch for of in shares.moments.values() for moment in of})
+
+
+def _mean(moments: list[Moment], scope: str) -> float:
+    known = [m.correlations[scope] for m in moments if np.isfinite(m.correlations[scope])]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _agreement(shares: Shares) -> float | None:
+    """Spearman's correlation between two trainings of the table; None of one seed."""
+    if shares.table is None or shares.lookup is None:
+        return None
+    recipe = shares.lookup.report_recipe
+    if not shares.table.has_seeds("valid_accuracy", recipe=recipe):
+        return None
+    seeds = trained_seeds(shares.table, "valid_accuracy", recipe=recipe)
+    whole = seeds[np.isfinite(seeds).all(1)]
+    return float(seed_agreement(whole)) if whole.shape[1] > 1 and len(whole) > 1 else None
+
+
+@styled
+def _over_epochs(shares: Shares) -> Drawing:
+    """Rank correlation over epochs: each run faint, the mean of all."""
+    drawn, axes = figure()
+    epochs = _epochs(shares)
+    for (scope, _), (colour, dash) in zip(BETTER, series(len(BETTER)), strict=True):
+        for of in shares.moments.values():
+            xs = [m.epoch for m in of]
+            ys = [m.correlations[scope] for m in of]
+            axes.plot(xs, ys, color=colour, alpha=0.2, linewidth=0.8)
+        means = [
+            _mean([m for of in shares.moments.values() for m in of if m.epoch == epoch], scope)
+            for epoch in epochs
+        ]
+        axes.plot(epochs, means, color=colour, linestyle=dash, marker=".", label=scope)
+    agreement = _agreement(shares)
+    if agreement is not None:
+        axes.axhline(agreement, color=FAINT, linewidth=1)
+    axes.set_xlabel("epochs of the shared weights")
+    axes.set_ylabel("rank correlation with the table")
+    handles, labels = axes.get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside lower left", ncols=3)
+    line = " The level line is the agreement of two trainings." if agreement is not None else ""
+    caption = f"Thin: single runs; thick: their mean, n = {len(shares.runs)}.{line}"
+    return Drawing("ranks", "How inherited losses rank", caption, drawn)
+
+
+@styled
+def _probabilities(shares: Shares) -> Drawing:
+    """The probabilities of the first run's choices, an axes a decision."""
+    seed, moments = next(
+        (s, [m for m in of if m.probabilities is not None]) for s, of in shares.moments.items()
+    )
+    held = [m.probabilities for m in moments if m.probabilities is not None]
+    options = list(shares.space.decisions.items())[:12]
+    drawn, first = figure(6.4, 1.5 * -(-len(options) // 3) + 0.6)
+    first.remove()
+    grid = drawn.subplots(-(-len(options) // 3), 3, sharex=True, sharey=True, squeeze=False)
+    names = list(dict.fromkeys(name for _, choices in options for name in choices))[: len(COLOURS)]
+    looks = dict(zip(names, series(len(names)), strict=True))
+    for place, axes in enumerate(grid.flat):
+        if place >= len(options):
+            axes.set_axis_off()
+            continue
+        decision, choices = options[place]
+        axes.set_title(decision)
+        for choice, name in enumerate(choices):
+            if name in looks:
+                colour, dash = looks[name]
+                ys = [float(of[place, choice]) for of in held]
+                axes.plot(
+                    [m.epoch for m in moments], ys, color=colour, linestyle=dash,
+                    label=name if not place else None,
+                )  # fmt: skip
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside lower left", ncols=3)
+    caption = f"Seed {seed}: the probability of each choice over the epochs, a panel a decision."
+    return Drawing("probabilities", "What it is sure of", caption, drawn)
+
+
+def _protocol(shares: Shares) -> str:
+    spec = shares.spec
+    schedule, sharing, prices = spec["schedule"], spec["sharing"], spec["prices"]
+    own = ", ".join(f"{k} = {v}" for k, v in spec["parameters"].items()) or "as they are by default"
+    norm = {
+        "batch": "by the statistics of the scored examples themselves",
+        "recalibrated": "by statistics of training examples taken anew along each path",
+        "running": "by running statistics, which mix those of all paths",
+    }[sharing["norm"]]
+    affine = "trained" if sharing["affine"] else "not trained"
+    price = "Prices are measured seconds."
+    if prices["kind"] == "table":
+        price = (
+            f"A path's training step costs {prices['path']:g} times what the table says, a "
+            f"scored example {prices['score']:.2f} of a trained one, a mixture "
+            f"{prices['mixture']:g} times the sum of its choices."
+        )
+    return (
+        f"{schedule['epochs']} epochs of {schedule['steps_per_epoch']:,} steps on "
+        f"{spec['task']['name']}, recipe {spec['recipe']['name']}; the strategy's parameters are "
+        f"{own}. BatchNorm scores {norm}; its scales inside cells are {affine}. Engine: "
+        f"{sharing['engine']}. {price} Weights are trained on the training split, and everything "
+        f"that chooses is on the validation split of the task."
+    )

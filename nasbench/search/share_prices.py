@@ -1,0 +1,154 @@
+"""What work on shared weights costs, in the seconds of a table: the axis of all searches.
+
+A training step along a path costs what the architecture's own training takes for as many
+examples, times a measured factor; a scored example a third of a trained one. A mixture costs the
+sum over all choices, which a linear model of the table's seconds knows. So a run's clock is a
+function of its spec, on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import BadValue
+from nasbench.search.step import Paths, Step
+from nasbench.space import Space
+from nasbench.table import Table
+
+__all__ = ["Factors", "Prices"]
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What is paid beside the table's seconds.
+
+    Attributes:
+        path: of a training step along a path. Measured: 1.3 of a plain step of the native engine
+            (the weights of all paths are cleared, packed and moved).
+        score: of a scored example beside one trained along the same path: forward alone.
+        mixture: of a step of all choices, by PyTorch. Measured beside the native engine's
+            seconds; mixtures along a path have it, too.
+        ahead: of a slope through a step ahead, beside a slope.
+    """
+
+    path: float = 1.3
+    score: float = 1 / 3
+    mixture: float = 10.0
+    ahead: float = 4.3
+
+    def describe(self) -> Mapping[str, float]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+class Prices:
+    """Seconds of steps by a table of the same space.
+
+    Args:
+        table: whose trainings took `train_seconds`.
+        recipe: of the table.
+        batch_size: examples of a training step of the shared weights.
+        factors: see there.
+
+    Raises:
+        BadValue: where the table has no seconds of trainings, or does not say on how many
+            examples they were.
+    """
+
+    def __init__(
+        self, table: Table, recipe: str, batch_size: int, factors: Factors | None = None
+    ) -> None:
+        self.factors = factors or Factors()
+        self._space = table.space
+        self._batch = batch_size
+        seconds = _per_example(table, recipe)
+        self._known = seconds
+        self._row = table.row
+        self._base, self._of_choice = _linear(self._space, table.rows, seconds)
+
+    def of_paths(self, paths: Paths) -> NDArray[np.float64]:
+        """Seconds an example of paths `[n, decisions]` in plain training, `[n]`.
+
+        What the table has no row for is estimated by the linear model.
+        """
+        rows = np.asarray(self._row(self._space.index_of(paths)))
+        own = np.where(rows >= 0, self._known[rows], np.nan)
+        places = np.arange(paths.shape[1])
+        estimated = self._base + self._of_choice[places, paths].sum(1)
+        found: NDArray[np.float64] = np.where(np.isfinite(own), own, estimated)
+        return found
+
+    @property
+    def of_all(self) -> float:
+        """Seconds an example of a mixture of all choices, before its factor."""
+        return float(self._base + self._of_choice.sum())
+
+    def of(self, step: Step, examples: int) -> float:
+        """What a step costs.
+
+        Args:
+            step: checked.
+            examples: of its split, which a score of all sees.
+        """
+        factors = self.factors
+        trains = step.rates is not None
+        if step.paths is not None:
+            each = self.of_paths(step.paths.reshape(-1, step.paths.shape[-1]))
+            factor = factors.path * (factors.mixture if step.mixture is not None else 1)
+        else:
+            each = np.asarray([self.of_all])
+            factor = factors.mixture
+        if step.mixture is not None and step.rates is not None:
+            each = np.repeat(each, len(step.rates))
+        if trains or step.gradient:
+            seen = self._batch * (factors.ahead if step.unrolled else 1.0)
+        else:
+            seen = (min(step.images, examples) or examples) * factors.score
+        return float(each.sum() * factor * seen)
+
+    def describe(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"kind": "table", **self.factors.describe()}
+
+
+def _per_example(table: Table, recipe: str) -> NDArray[np.float64]:
+    """Seconds of plain training an example, `[rows]`, the mean over seeds; NaN where unknown."""
+    about = table.manifest["recipes"][recipe]
+    splits = table.manifest.get("task", {}).get("splits", {})
+    examples = int(about.get("trained", {}).get("train_images") or splits.get("train") or 0)
+    if "train_seconds" not in table.metrics.get(recipe, ()) or not examples:
+        raise BadValue(
+            f"{table.name} does not say what training by {recipe} takes: name a table that does, "
+            f"or none, and measured seconds are the price"
+        )
+    seconds = table.column("train_seconds", recipe=recipe)
+    found: NDArray[np.float64] = np.asarray(seconds, dtype=np.float64)
+    return found / (int(about["epochs"]) * examples)
+
+
+def _linear(
+    space: Space, rows: NDArray[Any], seconds: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    """Seconds as a sum: of the cheapest choices, and what each of the others adds.
+
+    Returns:
+        The base, and `[decisions, most choices]`, 0 for the cheapest choice of each decision.
+    """
+    known = np.isfinite(seconds)
+    ops = space.ops(rows[known])
+    columns = [ops == choice for choice in range(max(space.choices))]
+    design = np.stack(columns, -1).reshape(len(ops), -1).astype(np.float64)
+    ones = np.ones((len(ops), 1))
+    fitted, *_ = np.linalg.lstsq(np.hstack([ones, design]), seconds[known], rcond=None)
+    weights = fitted[1:].reshape(len(space.choices), -1)
+    for decision, choices in enumerate(space.choices):
+        weights[decision, choices:] = 0
+        least = weights[decision, :choices].min()
+        weights[decision, :choices] -= least
+        fitted[0] += least
+    return float(max(fitted[0], 0.0)), weights

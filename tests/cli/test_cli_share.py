@@ -1,0 +1,84 @@
+"""`nasbench share`: runs, their page, and what is refused before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+RECIPE = """space = "nb201"
+task = "digits"
+
+[recipe.small]
+epochs = 1
+train_images = 64
+valid_images = 32
+channels = 4
+cells = 1
+batch_size = 32
+"""
+FEW = ("--epochs", 1, "--set", "candidates=4", "--processes", 1)
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "small.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_runs_are_kept_judged_and_shown(cli, recipe, tmp_path):
+    words = ("share", "fairnas", recipe, "--table", "nb201-fashion16", *FEW, "--out", tmp_path)
+    done = cli(*words, "--seeds", 2)
+    assert done.status == 0, done.err
+    assert "What fairnas chose" in done.out
+    kept = (tmp_path / "1.jsonl").read_bytes()
+    again = cli(*words, "--seeds", "0-1", "--json")
+    assert (tmp_path / "1.jsonl").read_bytes() == kept
+    found = json.loads(again.out)
+    assert [run["seed"] for run in found["runs"]] == [0, 1]
+    assert found["runs"][0]["rank"] >= 1
+    assert found == json.loads((tmp_path / "summary.json").read_text())
+    page = (tmp_path / "index.html").read_text()
+    assert "two trainings of the table" in page
+    assert "by the statistics of the scored examples themselves" in page
+
+
+def test_without_a_table_seconds_are_measured(cli, recipe, tmp_path):
+    done = cli("share", "rsps", recipe, "--table", "none", *FEW, "--out", tmp_path, "--json")
+    assert done.status == 0, done.err
+    found = json.loads(done.out)
+    assert found["priced"] == {"kind": "measured"}
+    assert found["runs"][0]["regret"] is None
+    assert "No table judges them" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("share", "random_search"), "shares no weights: nasbench search"),
+        (("share", "fairnass"), "unknown strategy 'fairnass'"),
+        (("share", "fairnas", "--norm", "mean"), "unknown statistics of BatchNorm 'mean'"),
+        (("share", "fairnas", "--engine", "fast"), "unknown engine of shared weights 'fast'"),
+        (("share", "fairnas", "--set", "candidate=3"), "unknown parameter of fairnas 'candidate'"),
+        (("share", "fairnas", "--set", "schedule=3"), "set epochs, not schedule"),
+        (("search", "fairnas", "--budget-evaluations", 3), "nasbench share fairnas"),
+    ],
+)
+def test_what_cannot_be_run_is_said_at_once(words, said, cli, recipe, tmp_path):
+    out = tmp_path / "out"
+    command, strategy, *rest = words
+    source = (recipe,) if command == "share" else ()
+    table = ("--table", "nb201-fashion16")
+    found = cli(command, strategy, *source, *table, *rest, "--out", out)
+    assert found.status == 2
+    assert said in found.err
+    assert found.err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_a_recipe_without_a_table_of_its_name(cli, recipe, tmp_path):
+    found = cli("share", "fairnas", recipe, "--out", tmp_path)
+    assert found.status == 2
+    assert "name one with --table, or --table none" in found.err

@@ -1,0 +1,351 @@
+"""Runs that share weights: prices, journals that go on to the same bytes, what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nasbench as nb
+from nasbench._journal import line_of
+from nasbench.errors import BadValue, NasbenchError, StrategyError, Unsupported
+from nasbench.search import sharing, strategy
+from nasbench.search.goal import Query
+from nasbench.search.share_journal import ShareLine, array_of, numbers_of
+from nasbench.search.share_prices import Factors, Prices
+from nasbench.search.share_testing import ToySupernet, drive
+from nasbench.search.shares import read_shares, share_seeds
+from nasbench.search.sharing import ShareSetting, judged_sample, run_shared
+from nasbench.search.step import Schedule, SharingState, Step, check_step, one_hot
+from nasbench.space import ChoiceSpace
+from nasbench.table import Table
+
+NB201 = nb.space("nb201")
+RECIPE = nb.Recipe(epochs=1, train_images=64, valid_images=48, channels=4, cells=1, batch_size=32)
+FEW = {"candidates": 12, "images": 40, "train_best": 2}
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return nb.load("nb201-fashion16")
+
+
+@pytest.fixture(autouse=True)
+def _few_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "JUDGED", 12)
+    monkeypatch.setattr(sharing, "JUDGED_IMAGES", 32)
+
+
+def setting(table: Table | None, **changed: Any) -> ShareSetting:
+    fields: dict[str, Any] = {"strategy": "fairnas", "epochs": 3, "parameters": FEW, **changed}
+    task = nb.task("digits")
+    return ShareSetting(space=NB201, task=task, name="r", recipe=RECIPE, table=table, **fields)
+
+
+# Prices.
+
+
+def test_a_path_costs_what_its_training_takes(table: Table) -> None:
+    """Of the same examples, times the factor; a scored example a third of that."""
+    factors = Factors()
+    prices = Prices(table, "10ep", batch_size=32)
+    architectures = NB201.sample(np.random.default_rng(0), 4)
+    paths = NB201.ops(architectures).astype(np.int64)
+    alone = table.values("train_seconds", architectures)
+    step = Step.train(paths[None], [0.1])
+    assert prices.of(step, 0) == pytest.approx(factors.path * alone.sum() / 10 / 5000 * 32)
+    scored = Step.score(paths, 500)
+    wanted = factors.path * alone.sum() / 10 / 5000 * 500 / 3
+    assert prices.of(scored, 5000) == pytest.approx(wanted)
+    assert prices.of(Step.score(paths), 5000) == pytest.approx(10 * wanted)
+
+
+def test_a_mixture_costs_the_sum_of_its_choices(table: Table) -> None:
+    """By the linear model, which a made-up table of sums fits exactly."""
+    prices = Prices(table, "10ep", batch_size=32)
+    rows = table.rows.astype(np.int64)
+    paths = NB201.ops(rows).astype(np.int64)
+    each = prices.of_paths(paths)
+    assert np.corrcoef(each, table.column("train_seconds"))[0, 1] > 0.999
+    mixture = np.full((6, 5), 0.2, dtype=np.float32)
+    factors = prices.factors
+    mixed = prices.of(Step.slope(mixture), 5000)
+    assert mixed == prices.of(Step.mix(mixture, 0.1), 5000)
+    assert mixed > factors.mixture * 32 * each.max()
+    assert prices.of(Step.slope(mixture, unrolled=0.1), 5000) == mixed * factors.ahead
+    along = Step.mix(one_hot(NB201, paths[0]), 0.1, path=paths[0])
+    assert prices.of(along, 1) == pytest.approx(
+        factors.mixture * prices.of(Step.train(paths[:1][None], [0.1]), 1)
+    )
+
+
+# Runs.
+
+
+def test_a_run_is_the_same_bytes_again_and_chooses_the_best_trained(
+    table: Table, tmp_path: Path
+) -> None:
+    first = run_shared(setting(table), 0, tmp_path / "a.jsonl")
+    run_shared(setting(table), 0, tmp_path / "b.jsonl")
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+    kinds = [line.kind for line in first.lines]
+    assert kinds.count("judge") == 3
+    assert kinds.count("query") == 2
+    trained = {line.asked[0]: line.answer["valid_accuracy"] for line in first.lines[-2:]}
+    assert first.choice == max(trained, key=lambda a: trained[a])
+    assert first.seconds == pytest.approx(sum(line.seconds for line in first.lines))
+    assert all(line.seconds == 0 for line in first.lines if line.kind == "judge")
+    other = run_shared(setting(table), 1, tmp_path / "c.jsonl")
+    assert other.lines[0].answer != first.lines[0].answer
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def whole(table: Table, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sharing, "JUDGED", 12)
+        patch.setattr(sharing, "JUDGED_IMAGES", 32)
+        path = tmp_path_factory.mktemp("whole") / "0.jsonl"
+        run_shared(setting(table), 0, path)
+        return path.read_bytes()
+
+
+@pytest.mark.parametrize("patient", [0.0, 1e9])
+@pytest.mark.parametrize("lines", [1, 3, 6, 8])
+def test_a_run_that_was_killed_goes_on_to_the_same_bytes(
+    table: Table, tmp_path: Path, whole: bytes, patient: float, lines: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """With the weights of the last request, or of none; and with a line that was torn."""
+    monkeypatch.setattr(sharing, "PATIENT", patient)
+    path = tmp_path / "0.jsonl"
+    left = iter(range(lines - 1))
+
+    def stop(done: int, total: int) -> None:
+        if next(left, None) is None:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        run_shared(setting(table), 0, path, progress=stop)
+    assert len(path.read_bytes().splitlines()) == lines + 1
+    with path.open("ab") as file:
+        file.write(b'12345678 {"kind":"st')
+    run_shared(setting(table), 0, path)
+    assert path.read_bytes() == whole
+    run_shared(setting(table), 0, path)  # nothing is left to do
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("weights", [b"", b"PK\x03\x04 torn", b"no archive"])
+def test_weights_that_are_torn_are_trained_again(
+    table: Table, tmp_path: Path, whole: bytes, weights: bytes
+) -> None:
+    path = tmp_path / "0.jsonl"
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:4]))
+    path.with_suffix(".npz").write_bytes(weights)
+    run_shared(setting(table), 0, path)
+    assert path.read_bytes() == whole
+
+
+def test_a_journal_that_says_something_else_is_refused(
+    table: Table, tmp_path: Path, whole: bytes
+) -> None:
+    lines = whole.splitlines(keepends=True)
+    forged = json.loads(lines[1].split(b" ", 1)[1])
+    forged["answer"]["loss"][0][0] += 1
+    path = tmp_path / "0.jsonl"
+    path.write_bytes(lines[0] + line_of(forged) + lines[2])
+    with pytest.raises(NasbenchError, match="line 2 of it says something else"):
+        run_shared(setting(table), 0, path)
+    path.write_bytes(lines[0] + b"00000000 {}\n" + lines[2])
+    with pytest.raises(NasbenchError, match="damaged in line 2"):
+        run_shared(setting(table), 0, path)
+    with pytest.raises(NasbenchError, match="holds another run"):
+        run_shared(setting(table, epochs=4), 0, path)
+
+
+def test_a_budget_cuts_a_run(table: Table, tmp_path: Path, whole: bytes) -> None:
+    every = [json.loads(line.split(b" ", 1)[1]) for line in whole.splitlines()[1:]]
+    limit = every[2]["clock"] * 1.0001
+    run = run_shared(setting(table, budget_seconds=limit), 0, tmp_path / "0.jsonl")
+    assert run.ended == "seconds"
+    assert run.seconds <= limit
+    assert run.choice is None
+    assert 0 < len(run.lines) < len(every)
+
+
+def test_without_a_table_the_best_are_really_trained(tmp_path: Path) -> None:
+    run = run_shared(setting(None), 0, tmp_path / "0.jsonl")
+    queries = [line for line in run.lines if line.kind == "query"]
+    assert [line.asked[1:3] for line in queries] == [["r", 1]] * 2
+    assert all(line.seconds > 0 for line in run.lines if line.kind != "judge")
+    again = run_shared(setting(None), 0, tmp_path / "0.jsonl")
+    assert again.lines == run.lines
+
+
+def test_runs_are_read_and_judged(table: Table, tmp_path: Path) -> None:
+    made = share_seeds(setting(table), [0, 1], tmp_path)
+    found = read_shares(tmp_path, table)
+    assert list(found.runs) == [0, 1]
+    assert (found.choices == made.choices).all()
+    values = table.values("valid_accuracy", found.choices)
+    best = table.column("valid_accuracy").max()
+    np.testing.assert_allclose(found.regret, best - values)
+    for place, choice in enumerate(found.choices.tolist()):
+        better = (table.column("valid_accuracy") > values[place]).sum()
+        assert found.rank(choice) == better + 1
+    summary = found.summary()
+    assert summary["n"] == 2
+    assert summary["regret"]["value"] == pytest.approx(found.regret.mean())
+    assert json.dumps(summary)
+    with pytest.raises(NasbenchError, match="holds no runs that share weights"):
+        read_shares(tmp_path / "nothing", table)
+
+
+def test_the_sample_that_is_judged_is_the_same_for_all() -> None:
+    sample = judged_sample(NB201)
+    assert len(set(sample.tolist())) == 12
+    assert (NB201.canonical(sample) == sample).all()
+
+
+# What is refused.
+
+
+def test_what_shares_no_weights_and_what_does(table: Table) -> None:
+    with pytest.raises(BadValue, match="random_search shares no weights: nasbench search"):
+        ShareSetting("random_search", NB201, nb.task("digits"), "r", RECIPE)
+    with pytest.raises(Unsupported, match="fairnas shares weights: nasbench share fairnas"):
+        nb.compare(["fairnas"], table, budget_evaluations=2, seeds=[0])
+    with pytest.raises(BadValue, match="is of nb201, and the recipe of nb201-mini"):
+        replace(setting(table), space=nb.space("nb201-mini"))
+    for changed, said in (
+        ({"epochs": 0}, "1 to 100,000 epochs, got 0"),
+        ({"parameters": {"schedule": 1}}, "set epochs, not schedule"),
+    ):
+        with pytest.raises(BadValue, match=said):
+            setting(table, **changed)
+
+
+MIXTURE = np.zeros((6, 5), dtype=np.float32)
+PATHS = np.zeros((1, 1, 6), dtype=np.int64)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (Step(None, None, "train", None), "has paths, a mixture or both"),
+        (Step.train(PATHS + 5, [0.1]), "a choice that nb201 has not"),
+        (Step.train(PATHS, [0.1, 0.1]), "2 rates for 1 steps"),
+        (Step.train(PATHS, [np.nan]), "finite numbers of 0 or more"),
+        (Step.train(PATHS[..., :5], [0.1]), r"\[steps, together, 6 decisions\]"),
+        (Step.train(PATHS.astype(float), [0.1]), "whole numbers"),
+        (Step.mix(MIXTURE[:5], 0.1), r"\[6 decisions, 5 choices"),
+        (Step.mix(MIXTURE + np.inf, 0.1), "finite numbers"),
+        (Step.score(PATHS[0])._replace(split="test"), "train or valid, got 'test'"),
+        (Step.score(PATHS[0])._replace(gradient=True), "this step has none"),
+        (Step.score(PATHS[0], -1), "counted from 0 on"),
+        (Step.train(PATHS, [0.1])._replace(split="valid"), "on the training split alone"),
+        (Step.slope(MIXTURE, path=PATHS[0, 0], unrolled=0.1), "of a whole mixture"),
+    ],
+)
+def test_steps_that_cannot_be_run(step: Step, said: str) -> None:
+    with pytest.raises(BadValue, match=said):
+        check_step(NB201, step)
+
+
+class Odd:
+    """A strategy of which each request is what a test wants."""
+
+    shares_weights = True
+    asks: Any = None
+    chooses: Any = SharingState(0)
+
+    def __init__(self, space: Any, goal: Any, rng: Any, *, schedule: Schedule) -> None:
+        self.schedule = schedule
+
+    def ask(self) -> Any:
+        return type(self).asks
+
+    def tell(self, asked: Any, outcome: Any) -> None:
+        pass
+
+    def state(self) -> Any:
+        return type(self).chooses
+
+
+@pytest.fixture
+def odd(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Odd]]:
+    class Point:
+        name = "odd"
+        module = "odd"
+
+        def load(self) -> type[Odd]:
+            return Odd
+
+    monkeypatch.setattr(strategy, "_registered", lambda: {"odd": Point()})
+    yield Odd
+    Odd.asks, Odd.chooses = None, SharingState(0)
+
+
+@pytest.mark.parametrize(
+    ("asks", "chooses", "said"),
+    [
+        ("a step", SharingState(0), "asked for 'a step', which is neither a step nor a query"),
+        (Step.train(PATHS + 7, [0.1]), SharingState(0), "a step that cannot be run: a path holds"),
+        (Step.slope(MIXTURE)._replace(split="train"), SharingState(0), "a slope without a rate"),
+        (Query(0, "10ep", 10), SharingState(-1), "chose -1, which is no architecture of nb201"),
+        (Query(0, "10ep", 10), None, "a state that is no SharingState"),
+    ],
+)
+def test_a_strategy_that_breaks_the_contract_is_named(
+    table: Table, tmp_path: Path, odd: type[Odd], asks: Any, chooses: Any, said: str
+) -> None:
+    odd.asks, odd.chooses = asks, chooses
+    run = setting(table, strategy="odd", parameters={})
+    with pytest.raises(StrategyError, match=said):
+        run_shared(run, 0, tmp_path / "0.jsonl")
+
+
+# Lines.
+
+
+def test_arrays_come_back_bit_for_bit() -> None:
+    drawn = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32) * 1e-7
+    drawn[1, 2] = np.nan
+    again = array_of(json.loads(json.dumps(numbers_of(drawn))))
+    assert again is not None
+    assert again.tobytes() == drawn.tobytes()
+    assert array_of(None) is None
+    line = ShareLine("step", "x", {"loss": numbers_of(drawn)}, 1.0, 2.0, None, 3)
+    assert line.step_outcome().loss.tobytes() == drawn.tobytes()
+
+
+# A made-up supernet.
+
+
+def test_a_made_up_supernet_has_the_slope_that_it_says() -> None:
+    space = ChoiceSpace("three", {"a": [1, 2], "b": [1, 2, 3], "c": [1, 2]})
+    toy = ToySupernet(space)
+    toy.run(Step.train(space.ops(np.arange(12)).astype(np.int64)[:, None], np.full(12, 0.1)))
+    mixture = np.random.default_rng(0).random((3, 3), dtype=np.float32)
+    slope = toy.run(Step.slope(mixture)).gradient
+    assert slope is not None
+    for place in np.ndindex(3, 3):
+        moved = mixture.copy()
+        moved[place] += 0.5
+        both = [float(toy.run(Step.slope(m)).loss[0, 0]) for m in (moved, mixture)]
+        assert (both[0] - both[1]) / 0.5 == pytest.approx(float(slope[place]), abs=1e-5)
+
+
+def test_a_trial_counts_what_was_done() -> None:
+    schedule = Schedule(2, 4)
+    found = drive("fairnas", {"candidates": 5, "train_best": 3}, ToySupernet(NB201), schedule)
+    assert (found.steps, found.queries) == (8, 3)
