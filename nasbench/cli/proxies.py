@@ -15,6 +15,7 @@ from nasbench.cli.common import (
     emit,
     file_option,
     folder_option,
+    parse_seeds,
     rows,
 )
 from nasbench.cli.look import TableArgument, complete_table
@@ -146,6 +147,72 @@ def score(
     ]
     following = f"nasbench proxies report {out} --out report" if table else f"nasbench info {out}"
     emit(document, as_json, rows([("table", out), *shown, ("next", following)]))
+
+
+@proxies.command()
+def inherited(
+    recipe: RecipeArgument,
+    out: Out,
+    by: Annotated[
+        str, typer.Option(help="Strategies that train supernets, with epochs: fairnas10,spos50.")
+    ] = "fairnas10",
+    seeds: Annotated[str, typer.Option(help="Supernets of each: how many, or which.")] = "1",
+    images: Annotated[
+        int, typer.Option(min=0, help="Validation images of a score; 0: all.")
+    ] = 2000,
+    norm: Annotated[
+        str, typer.Option(help="BatchNorm of a score: batch, recalibrated or running.")
+    ] = "batch",
+    engine: Annotated[str, typer.Option(help="native, reference or auto.")] = "auto",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_PROCESSES, help="Supernets side by side."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Score every distinct architecture with weights that all share: one column a supernet.
+
+    Supernets are trained as the strategies do that `nasbench share` runs. Losses and accuracies
+    stand in columns as those of any proxy; `nasbench merge` joins them with other tables. A
+    scoring that was stopped goes on where it was: run the same command again.
+
+    Example: `nasbench proxies inherited nb201-fashion16 --by fairnas10,spos50 --seeds 5 --out
+    oneshot.h5`
+    """
+    from nasbench._processes import cores
+    from nasbench._progress import shown as progress
+    from nasbench.building import spec_from
+    from nasbench.building.provenance import hardware, versions
+    from nasbench.search.inherited import Inheriting, inherited_table, parse_supernets
+    from nasbench.search.sharing import ShareSetting
+
+    spec = spec_from(recipe)
+    supernets = parse_supernets(by)
+    name = next(iter(spec.recipes))
+    setting = ShareSetting(
+        supernets[0].strategy,
+        spec.space,
+        spec.task,
+        name,
+        spec.recipes[name],
+        norm=norm,
+        engine=engine,
+    )
+    asked = Inheriting(setting, tuple(supernets), tuple(parse_seeds(seeds)), images)
+    about = {"recipe_file": spec.describe(), "versions": versions(), "hardware": hardware()}
+    with progress() as tell:
+        written = inherited_table(
+            asked,
+            out,
+            name=f"{spec.name}-oneshot",
+            about=about,
+            processes=workers or cores(),
+            progress=tell,
+        )
+    columns = [key for key in written.manifest["datasets"] if key.startswith("proxy/")]
+    document = {"table": str(out), "rows": len(written.rows), "columns": columns}
+    shown = [("table", out), ("rows", f"{len(written.rows):,}"), ("columns", ", ".join(columns))]
+    emit(document, as_json, rows(shown))
 
 
 @proxies.command()

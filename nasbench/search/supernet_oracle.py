@@ -137,7 +137,7 @@ class SupernetOracle:
 
     def judge(self, paths: Paths, images: int) -> NDArray[np.float32]:
         """Losses `[n]` on the first validation examples, for reports: it changes nothing."""
-        return self.shared.judge(paths, images)
+        return self.shared.judge(paths, images)[0]
 
     def state(self) -> SharedState:
         """A checkpoint of the weights."""

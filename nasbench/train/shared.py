@@ -193,10 +193,11 @@ class SharedWeights:
         with self._clocked():
             return self._score_paths(paths, split, self.feed.drawn(split, images))
 
-    def judge(self, paths: NDArray[np.integer[Any]], images: int) -> Floats:
-        """Losses of paths on the first validation examples: what comes next stays as it was."""
-        chosen = np.arange(min(images, len(self.feed.data.valid[0])))
-        return self._score_paths(paths, "valid", chosen)[0]
+    def judge(self, paths: NDArray[np.integer[Any]], images: int) -> tuple[Floats, Floats]:
+        """A score on the first validation examples: what comes next stays as it was."""
+        with self._clocked():
+            n = len(self.feed.data.valid[0])
+            return self._score_paths(paths, "valid", np.arange(min(images, n) or n))
 
     def score_mixture(
         self, mixture: Floats, images: int = 0, split: SplitName = "valid"

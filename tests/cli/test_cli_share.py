@@ -82,3 +82,17 @@ def test_a_recipe_without_a_table_of_its_name(cli, recipe, tmp_path):
     found = cli("share", "fairnas", recipe, "--out", tmp_path)
     assert found.status == 2
     assert "name one with --table, or --table none" in found.err
+
+
+def test_inherited_scores_become_columns(cli, recipe, tmp_path):
+    small = tmp_path / "small.toml"
+    small.write_text(recipe.read_text().replace('"nb201"', '"nb201-mini"'))
+    words = ("proxies", "inherited", small, "--by", "spos1", "--images", 20)
+    done = cli(*words, "--workers", 1, "--out", tmp_path / "t.h5")
+    assert done.status == 0, done.err
+    assert "proxy/spos1_loss_s0, proxy/spos1_accuracy_s0" in done.out
+    refused = cli(
+        "proxies", "inherited", small, "--by", "random_search", "--out", tmp_path / "n.h5"
+    )
+    assert refused.status == 2
+    assert "asha shares no weights" in refused.err

@@ -80,7 +80,7 @@ def test_a_mixture_costs_the_sum_of_its_choices(table: Table) -> None:
     assert prices.of(Step.slope(mixture, unrolled=0.1), 5000) == mixed * factors.ahead
     along = Step.mix(one_hot(NB201, paths[0]), 0.1, path=paths[0])
     assert prices.of(along, 1) == pytest.approx(
-        factors.mixture * prices.of(Step.train(paths[:1][None], [0.1]), 1)
+        factors.along * prices.of(Step.train(paths[:1][None], [0.1]), 1)
     )
 
 
