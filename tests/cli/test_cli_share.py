@@ -95,4 +95,4 @@ def test_inherited_scores_become_columns(cli, recipe, tmp_path):
         "proxies", "inherited", small, "--by", "random_search", "--out", tmp_path / "n.h5"
     )
     assert refused.status == 2
-    assert "asha shares no weights" in refused.err
+    assert "random_search shares no weights" in refused.err
