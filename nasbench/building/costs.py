@@ -63,7 +63,7 @@ def lay_down(spec: BuildSpec, devices: Sequence[RemoteDevice], rows: Architectur
     for device in devices:
         for chunk in chunks(rows.tolist()):
             networks = [timed_network(spec, architecture) for architecture in chunk]
-            left += not device.done(device.send(networks, spec.task.shape))
+            left += not device.done(device.send(networks, spec.task.signal))
     return left
 
 

@@ -287,9 +287,9 @@ def _time_device(spec: BuildSpec, device: DeviceSpec, cells: list[int]) -> tuple
     recipe = next(iter(spec.recipes.values()))
     networks = [network(spec.space, cell, spec.task, recipe) for cell in cells]
     opened = device_of(spec, device)
-    opened.measure(networks[:1], spec.task.shape)  # a runtime takes longest at its first run
+    opened.measure(networks[:1], spec.task.signal)  # a runtime takes longest at its first run
     started = perf_counter()
-    measured = opened.measure(networks, spec.task.shape)
+    measured = opened.measure(networks, spec.task.signal)
     took = (perf_counter() - started) / len(cells)
     return took, float(np.mean([len(line_of(asdict(m))) for m in measured]))
 

@@ -234,7 +234,7 @@ def export(
     import_runtime()
     net = started(spec.space, chosen.canonical, spec.task, chosen.recipe, chosen.seed)
     if not train:
-        return Exported(chosen, path, export_onnx(net, spec.task.shape, path))
+        return Exported(chosen, path, export_onnx(net, spec.task.signal, path))
     record = _train(chosen, net, tell)
     if record.diverged:
         raise NasbenchError(
@@ -244,7 +244,7 @@ def export(
     pixels = Pixels(*moments(spec.task.train.first(chosen.recipe.train_images)))
     accuracy = float(record.curves["valid_accuracy"][-1])
     difference = export_onnx(
-        net, spec.task.shape, path, pixels=pixels, about=_about(chosen, pixels, accuracy)
+        net, spec.task.signal, path, pixels=pixels, about=_about(chosen, pixels, accuracy)
     )
     test = spec.task.test
     right, n = count_right(path, test, tell), len(test)

@@ -101,7 +101,7 @@ def measure(
         tell(f"measuring {name}", measured, len(architectures))
         for chunk in chunks(missing):
             networks = [timed_network(spec, architecture) for architecture in chunk]
-            costs = device.measure(networks, spec.task.shape)
+            costs = device.measure(networks, spec.task.signal)
             entry = {
                 "entry": "measurement",
                 "device": name,

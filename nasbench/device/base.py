@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import nn
+
+    from nasbench.task import Signal
+
 __all__ = [
     "ESTIMATED",
     "LATENCIES",
@@ -241,10 +244,8 @@ class Device(Protocol):
         is summed up, what memory counts, where energy comes from with its coefficients.
         """
 
-    def measure(
-        self, networks: Iterable[nn.Module], shape: tuple[int, int, int]
-    ) -> list[Measurement]:
-        """Measure networks on images of this shape `(channels, height, width)`.
+    def measure(self, networks: Iterable[nn.Module], inputs: Signal) -> list[Measurement]:
+        """Measure networks on noise of this signal's shape.
 
         The networks stay as they are: neither weights nor modes change.
         """

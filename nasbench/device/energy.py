@@ -17,8 +17,7 @@ from torch import nn
 from nasbench.device.base import ESTIMATED, MEASURED, Reading
 from nasbench.device.inference import Images
 from nasbench.device.trace import trace
-from nasbench.network.count import count_network
-from nasbench.task import Signal
+from nasbench.network.count import count_examples
 
 __all__ = ["CounterMeter", "Meter", "ModelMeter", "find_meter"]
 
@@ -54,8 +53,7 @@ class ModelMeter:
 
     def energy_mj(self, run: Callable[[], object], network: nn.Module, images: Images) -> Reading:
         """Multiply-adds and bytes moved, each times its coefficient."""
-        shape = (images.shape[1], images.shape[2], images.shape[3])
-        multiply_adds = len(images) * count_network(network, Signal("image", shape, "uint8")).flops
+        multiply_adds = count_examples(network, images)
         moved = trace(network, images).moved_bytes
         picojoules = multiply_adds * MULTIPLY_ADD_PJ + moved * BYTE_PJ
         return Reading(picojoules * 1e-9, ESTIMATED)

@@ -13,12 +13,12 @@ from torch import nn
 from nasbench._files import atomic_path
 from nasbench._progress import Progress, silent
 from nasbench.device.equal import allowed, difference
-from nasbench.device.inference import evaluating, example_images
+from nasbench.device.inference import evaluating, examples
 from nasbench.device.onnx_graph import INPUT, OUTPUT, Pixels, import_onnx, to_onnx
 from nasbench.device.onnx_runtime import open_session
 from nasbench.errors import NasbenchError
 from nasbench.network.inputs import answer_of
-from nasbench.task import Split
+from nasbench.task import Signal, Split
 
 __all__ = ["count_right", "export_onnx"]
 
@@ -28,7 +28,7 @@ _BATCH = 500
 
 def export_onnx(
     network: nn.Module,
-    shape: tuple[int, int, int],
+    inputs: Signal,
     path: str | Path,
     *,
     pixels: Pixels | None = None,
@@ -41,7 +41,7 @@ def export_onnx(
 
     Args:
         network: trained or not.
-        shape: of an image: channels, height, width.
+        inputs: what goes in.
         path: of the file.
         pixels: have the graph take uint8 images, and standardise them so; else it takes float32
             images that are standardised.
@@ -54,11 +54,11 @@ def export_onnx(
         NasbenchError: where they differ by more than is `allowed` or the file cannot be written.
     """
     onnx = import_onnx()
-    model = to_onnx(network, shape, pixels)
+    model = to_onnx(network, inputs, pixels)
     if about:
         onnx.helper.set_model_props(model, dict(about))
     onnx.checker.check_model(model, full_check=True)
-    standard: NDArray[Any] = example_images(network, shape, _CHECK_BATCH)
+    standard: NDArray[Any] = examples(network, inputs, _CHECK_BATCH)
     fed = standard
     if pixels is not None:
         fed = np.random.default_rng(0).integers(0, 256, standard.shape, dtype=np.uint8)

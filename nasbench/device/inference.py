@@ -4,38 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nasbench.errors import NasbenchError
 from nasbench.network.cell import CellNetwork
+from nasbench.network.inputs import example_inputs
+from nasbench.task import Signal
 
-__all__ = ["Images", "evaluating", "example_images"]
+__all__ = ["Images", "evaluating", "examples"]
 
-Images = NDArray[np.float32]
-"""Standardised images, float32 `[batch, channels, height, width]`."""
+Images = NDArray[Any]
+"""What goes into networks: of images and sound standardised float32 `[batch, *shape]`, of tokens
+int64 `[batch, length]`."""
 
 
-def example_images(network: nn.Module, shape: tuple[int, int, int], batch_size: int) -> Images:
-    """Normal noise `[batch_size, *shape]`, always the same.
+def examples(network: nn.Module, inputs: Signal, batch_size: int) -> Images:
+    """Noise of a signal's shape, `[batch_size, *shape]`, always the same, see `example_inputs`.
+
+    It is not zeros: arithmetic on zeros can be faster than on what a camera delivers.
 
     Raises:
-        NasbenchError: where the network does not take images of this shape.
+        NasbenchError: where the network does not take what has this shape.
     """
-    if isinstance(network, CellNetwork):
-        wanted = network.get_parameter("stem.0.weight").shape[1]
-    else:  # of others nothing says so before they run
-        wanted = shape[0] if shape else 0
-    if len(shape) != 3 or min(shape) < 1 or shape[0] != wanted:
-        raise NasbenchError(
-            f"the network takes images (channels, height, width) of {wanted} channels, "
-            f"got the shape {tuple(shape)}"
-        )
-    # Not zeros: arithmetic on zeros can be faster than on what a camera delivers.
-    return np.random.default_rng(0).standard_normal((batch_size, *shape), dtype=np.float32)
+    if isinstance(network, CellNetwork):  # of others nothing says so before they run
+        wanted, shape = network.get_parameter("stem.0.weight").shape[1], inputs.shape
+        if len(shape) != 3 or min(shape) < 1 or shape[0] != wanted:
+            raise NasbenchError(
+                f"the network takes images (channels, height, width) of {wanted} channels, "
+                f"got the shape {tuple(shape)}"
+            )
+    made: Images = example_inputs(inputs, batch_size).numpy()
+    return made
 
 
 @contextmanager

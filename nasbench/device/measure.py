@@ -16,12 +16,13 @@ from torch import nn
 from nasbench.device.base import METRICS, DeviceSpec, Measurement, Reading, measurement_of
 from nasbench.device.energy import find_meter
 from nasbench.device.equal import UnequalAnswers
-from nasbench.device.inference import Images, example_images
+from nasbench.device.inference import Images, examples
 from nasbench.device.latency import describe_latency, latencies_of
 from nasbench.device.onnx_runtime import OnnxFileRuntime
 from nasbench.device.probe import Board, TimedTurn, time_turn
-from nasbench.device.reference import reference_network
+from nasbench.device.reference import reference_of
 from nasbench.device.torch_runtime import TorchRuntime
+from nasbench.task import Signal
 from nasbench.train.reference import cpu_threads
 
 __all__ = ["Runtime", "RuntimeDevice", "hardware_model"]
@@ -71,20 +72,16 @@ class RuntimeDevice:
             "energy": {"of": "a batch", **self._meter.describe()},
         }
 
-    def measure(
-        self, networks: Iterable[nn.Module], shape: tuple[int, int, int]
-    ) -> list[Measurement]:
+    def measure(self, networks: Iterable[nn.Module], inputs: Signal) -> list[Measurement]:
         waiting = iter(networks)
         measured: list[Measurement] = []
         with _settings(self.spec.threads):
             while chunk := list(islice(waiting, CHUNK)):
-                measured.extend(self._measure_chunk(chunk, shape))
+                measured.extend(self._measure_chunk(chunk, inputs))
         return measured
 
-    def _measure_chunk(
-        self, networks: list[nn.Module], shape: tuple[int, int, int]
-    ) -> Iterator[Measurement]:
-        batches = [example_images(network, shape, self.spec.batch_size) for network in networks]
+    def _measure_chunk(self, networks: list[nn.Module], inputs: Signal) -> Iterator[Measurement]:
+        batches = [examples(network, inputs, self.spec.batch_size) for network in networks]
         runs: dict[int, Callable[[], object]] = {}
         unequal: dict[int, str] = {}
         for place, (network, images) in enumerate(zip(networks, batches, strict=True)):
@@ -92,10 +89,8 @@ class RuntimeDevice:
                 runs[place] = self._runtime.load(network, images)
             except UnequalAnswers as error:
                 unequal[place] = str(error)
-        reference = reference_network(shape[0])
-        beside = self._runtime.load(
-            reference, example_images(reference, shape, self.spec.batch_size)
-        )
+        reference, images = reference_of(inputs, self.spec.batch_size)
+        beside = self._runtime.load(reference, images)
         turn = self._time([*runs.values(), beside])
         timings = dict(zip(runs, turn.timings[:-1], strict=True))
         for place, (network, images) in enumerate(zip(networks, batches, strict=True)):

@@ -11,7 +11,7 @@ from nasbench._quiet import import_onnxruntime, import_openvino
 from nasbench.device.base import DeviceSpec, Reading
 from nasbench.device.equal import check_answers
 from nasbench.device.inference import Images
-from nasbench.device.onnx_graph import import_onnx, to_onnx
+from nasbench.device.onnx_graph import import_onnx, onnx_of
 from nasbench.device.probe import LOADERS, onnxruntime_session
 from nasbench.device.quantise import quantised
 from nasbench.errors import BadValue, NasbenchError
@@ -89,7 +89,7 @@ class OnnxFileRuntime:
         Raises:
             UnequalAnswers: where the runtime computes something else than PyTorch.
         """
-        model = to_onnx(network, (images.shape[1], images.shape[2], images.shape[3]))
+        model = onnx_of(network, images)
         checked = images
         if self._spec.precision == "int8":
             if self._calibration is None:

@@ -5,15 +5,28 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from nasbench.device.inference import Images, examples
 from nasbench.network.cell import CellNetwork
 from nasbench.space import CellSpace
 from nasbench.space import get as get_space
+from nasbench.task import Signal
 
-__all__ = ["reference_network"]
+__all__ = ["reference_network", "reference_of"]
 
 _CELL = "|nor_conv_3x3~0|+|skip_connect~0|avg_pool_3x3~1|+|nor_conv_1x1~0|none~1|nor_conv_3x3~2|"
 """Each kind of operation that NAS-Bench-201 has."""
 _CHANNELS, _CELLS, _CLASSES = 16, 1, 10
+_IMAGE = Signal("image", (3, 32, 32), "uint8")
+
+
+def reference_of(inputs: Signal, batch_size: int) -> tuple[CellNetwork, Images]:
+    """The reference network beside networks of this signal, and what goes into it.
+
+    That are images of the same shape, and small colour images where the signal is none.
+    """
+    image = inputs if len(inputs.shape) == 3 else _IMAGE
+    network = reference_network(image.shape[0])
+    return network, examples(network, image, batch_size)
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from nasbench.device.base import METRICS, DeviceSpec, Measurement, Reading, meas
 from nasbench.device.carrier import Carrier
 from nasbench.device.energy import ModelMeter
 from nasbench.device.equal import TOLERANCES, difference
-from nasbench.device.inference import Images, evaluating, example_images
+from nasbench.device.inference import Images, evaluating, examples
 from nasbench.device.latency import describe_latency, latencies_of
 from nasbench.device.measure import CHUNK
 from nasbench.device.onnx_graph import to_onnx
@@ -28,8 +28,9 @@ from nasbench.device.onnx_runtime import import_runtime
 from nasbench.device.quantise import quantised
 from nasbench.device.reference import reference_network
 from nasbench.device.results import MOST_RESULTS, Failed, Results, Timed, board_of, read_results
-from nasbench.errors import BadValue, NasbenchError
+from nasbench.errors import BadValue, NasbenchError, Unsupported
 from nasbench.network.inputs import answer_of
+from nasbench.task import Signal
 
 __all__ = ["RemoteDevice"]
 
@@ -88,34 +89,37 @@ class RemoteDevice:
             "energy": {"of": "a batch", **self._meter.describe()},
         }
 
-    def measure(
-        self, networks: Iterable[nn.Module], shape: tuple[int, int, int]
-    ) -> list[Measurement]:
+    def measure(self, networks: Iterable[nn.Module], inputs: Signal) -> list[Measurement]:
         given = list(networks)
-        job = self.send(given, shape)
+        job = self.send(given, inputs)
         results = self._wait(job)
         self._board = results.board
         return [
-            self._measurement(network, shape, results.found[name], job.contents[name])
+            self._measurement(network, inputs, results.found[name], job.contents[name])
             for network, name in zip(given, job.files, strict=True)
         ]
 
-    def send(self, networks: Sequence[nn.Module], shape: tuple[int, int, int]) -> _Job:
+    def send(self, networks: Sequence[nn.Module], inputs: Signal) -> _Job:
         """Send the job that measures these networks, and what is not there yet of its files."""
+        if len(inputs.shape) != 3:
+            raise Unsupported(
+                f"networks of {inputs} are not measured elsewhere: the probe makes images and "
+                f"spectrograms alone"
+            )
         contents: dict[str, bytes] = {}
         files = []
         for network in networks:
-            content = self._file(network, shape)
+            content = self._file(network, inputs)
             files.append(hashlib.sha256(content).hexdigest())
             contents[files[-1]] = content
-        content = self._file(reference_network(shape[0]), shape)
+        content = self._file(reference_network(inputs.shape[0]), inputs)
         reference = hashlib.sha256(content).hexdigest()
         spec = self.spec
         said = {
             "probe": probe.VERSION,
             "files": list(contents),
             "reference": reference,
-            "shape": list(shape),
+            "shape": list(inputs.shape),
             "batch": spec.batch_size,
             "in_turn": CHUNK,
             **{key: getattr(spec, key) for key in ("runtime", "threads", "clock", "warm_up")},
@@ -138,8 +142,8 @@ class RemoteDevice:
         """Whether all of a job's files have results."""
         return not self._state(job, 0)["left"]
 
-    def _file(self, network: nn.Module, shape: tuple[int, int, int]) -> bytes:
-        model = to_onnx(network, shape)
+    def _file(self, network: nn.Module, inputs: Signal) -> bytes:
+        model = to_onnx(network, inputs)
         if self.spec.precision == "int8":
             if self._calibration is None:
                 raise BadValue("an int8 device needs training images to calibrate with")
@@ -179,14 +183,14 @@ class RemoteDevice:
             pause = min(longest, 1.5 * pause)
 
     def _measurement(
-        self, network: nn.Module, shape: tuple[int, int, int], found: Timed | Failed, file: bytes
+        self, network: nn.Module, inputs: Signal, found: Timed | Failed, file: bytes
     ) -> Measurement:
         if isinstance(found, Failed):
             logging.getLogger("nasbench").warning(
                 "%s could not run a network: %s", self.spec.name, printable(found.why)
             )
             return _missing(f"{self.spec.runtime} could not run it there")
-        images = example_images(network, shape, self.spec.batch_size)
+        images = examples(network, inputs, self.spec.batch_size)
         if self.spec.precision == "float32":
             wanted, most = _answer(network, images), TOLERANCES["float32"]
         else:  # noise is beyond what int8 was calibrated on: the file is held against itself

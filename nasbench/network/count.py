@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nasbench.errors import Unsupported
 from nasbench.network.cell import CellNetwork, Shift
-from nasbench.network.graph import graph_of
+from nasbench.network.graph import graph_of, graph_on
 from nasbench.task import Signal
 
-__all__ = ["Counts", "count", "count_network"]
+__all__ = ["Counts", "count", "count_examples", "count_network"]
 
 _COUNTED = (nn.Conv2d, nn.Linear)
 _FREE = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, Shift)
@@ -83,3 +85,11 @@ def count_network(network: nn.Module, inputs: Signal) -> Counts:
         return count(network, (channels, height, width))
     graph = graph_of(network, inputs)
     return Counts(graph.parameters, graph.multiply_adds)
+
+
+def count_examples(network: nn.Module, examples: NDArray[Any]) -> int:
+    """The FLOPs, as `count_network` counts them, of one run on these examples `[n, ...]`."""
+    if isinstance(network, CellNetwork):
+        _, channels, height, width = examples.shape
+        return len(examples) * count(network, (channels, height, width)).flops
+    return graph_on(network, torch.from_numpy(examples)).multiply_adds

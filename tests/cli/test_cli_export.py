@@ -102,7 +102,7 @@ def test_a_file_that_is_only_timed_stays_as_it_is(cli, recipe, tmp_path):
     spec = read_spec(recipe)
     net = network(spec.space, ARCHITECTURE, spec.task, spec.recipes["2ep"])
     initialize(net, 0, ARCHITECTURE)
-    assert path.read_bytes() == to_onnx(net, spec.task.shape).SerializeToString()
+    assert path.read_bytes() == to_onnx(net, spec.task.signal).SerializeToString()
 
 
 def test_a_recipe_is_exported_without_a_table(cli, recipe, tmp_path):

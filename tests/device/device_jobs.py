@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from device_networks import network, randomized
+from device_networks import image, network, randomized
 
 from nasbench.device import probe
 from nasbench.device.onnx_graph import to_onnx
@@ -18,7 +18,7 @@ SHAPE = (1, 4, 4)
 
 def files(mini: CellSpace, n: int) -> dict[str, bytes]:
     """Files by their hash; they differ in what they say of themselves."""
-    model = to_onnx(randomized(network(mini.live_graph(7), channels=2), 1), SHAPE)
+    model = to_onnx(randomized(network(mini.live_graph(7), channels=2), 1), image(SHAPE))
     found = {}
     for number in range(n):
         model.doc_string = str(number)

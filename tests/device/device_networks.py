@@ -8,6 +8,11 @@ from torch import nn
 
 from nasbench.network.cell import CellNetwork
 from nasbench.space import CellGraph
+from nasbench.task import Signal
+
+
+def image(shape: tuple[int, int, int]) -> Signal:
+    return Signal("image", shape, "uint8")
 
 
 def network(graph: CellGraph, *, inputs: int = 1, channels: int = 4, cells: int = 1) -> CellNetwork:

@@ -11,11 +11,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from device_networks import network
+from device_networks import image, network
 
 from nasbench.device import DeviceSpec, energy, make_device
 from nasbench.device.energy import ModelMeter, find_meter
-from nasbench.device.inference import example_images
+from nasbench.device.inference import examples
 from nasbench.space import CellSpace
 
 SHAPE = (1, 5, 7)
@@ -90,7 +90,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 def reading(hardware: str, run: Callable[[], None], mini: CellSpace) -> Any:
     net = network(mini.graph(0))
-    return find_meter(hardware).energy_mj(run, net, example_images(net, SHAPE, 1))
+    return find_meter(hardware).energy_mj(run, net, examples(net, image(SHAPE), 1))
 
 
 @pytest.mark.usefixtures("zeus")
@@ -148,7 +148,7 @@ def test_a_measurement_says_which(
 ) -> None:
     zeus.gain, zeus.has_counters = gain, counters
     device = make_device(DeviceSpec(runtime=runtime, repeats=1))
-    (m,) = device.measure([network(mini.live_graph(7))], SHAPE)
+    (m,) = device.measure([network(mini.live_graph(7))], image(SHAPE))
     if counters and not gain:
         assert math.isnan(m.energy_mj)
         assert "energy_mj" not in m.kind
@@ -208,7 +208,7 @@ def on_paper(batch: int, height: int, width: int, classes: int = 10) -> float:
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_model_is_its_coefficients_times_counts(batch: int, mini: CellSpace) -> None:
     skip = network(mini.live_graph(mini.index("|none~0|+|skip_connect~0|none~1|")))
-    found = ModelMeter("").energy_mj(lambda: None, skip, example_images(skip, SHAPE, batch))
+    found = ModelMeter("").energy_mj(lambda: None, skip, examples(skip, image(SHAPE), batch))
     assert found.value == pytest.approx(on_paper(batch, 5, 7))
     assert found.kind == "estimated"
 
@@ -218,7 +218,7 @@ def test_the_model_never_runs_what_is_timed(mini: CellSpace) -> None:
         raise AssertionError("the estimate looked at the latency")
 
     net = network(mini.live_graph(93))
-    assert ModelMeter("").energy_mj(run, net, example_images(net, SHAPE, 1)).value > 0
+    assert ModelMeter("").energy_mj(run, net, examples(net, image(SHAPE), 1)).value > 0
 
 
 def test_the_manifest_holds_the_coefficients() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from device_networks import network, randomized
+from device_networks import image, network, randomized
 from torch import nn
 
 from nasbench._quiet import import_onnxruntime
@@ -26,7 +26,7 @@ SHAPE = (3, 15, 9)
 def test_the_file_computes_what_pytorch_computes(nb201: CellSpace, tmp_path: Path) -> None:
     net = randomized(network(nb201.graph(8888), inputs=3), seed=5).train()
     path = tmp_path / "network.onnx"
-    difference = export_onnx(net, SHAPE, path)
+    difference = export_onnx(net, image(SHAPE), path)
     assert 0 <= difference <= 1e-4
     assert net.training
     onnx.checker.check_model(str(path), full_check=True)
@@ -43,7 +43,7 @@ def test_untrained_networks_of_any_scale_are_written(nb201: CellSpace, tmp_path:
     skips = "|skip_connect~0|+|skip_connect~0|skip_connect~1|"
     skips += "+|skip_connect~0|skip_connect~1|skip_connect~2|"
     net = network(nb201.graph(nb201.index(skips)), inputs=3, cells=5)
-    export_onnx(net, SHAPE, tmp_path / "skips.onnx")
+    export_onnx(net, image(SHAPE), tmp_path / "skips.onnx")
     assert (tmp_path / "skips.onnx").is_file()
 
 
@@ -51,9 +51,9 @@ def test_a_graph_that_computes_something_else_is_not_written(
     nb201: CellSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net, other = (randomized(network(nb201.graph(8888), inputs=3), seed) for seed in (5, 6))
-    monkeypatch.setattr(export, "to_onnx", lambda _, shape, pixels: to_onnx(other, shape, pixels))
+    monkeypatch.setattr(export, "to_onnx", lambda _, inputs, pixels: to_onnx(other, inputs, pixels))
     with pytest.raises(NasbenchError, match="differ by"):
-        export_onnx(net, SHAPE, tmp_path / "network.onnx")
+        export_onnx(net, image(SHAPE), tmp_path / "network.onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -63,14 +63,14 @@ def test_a_diverged_network_is_not_written(value: float, nb201: CellSpace, tmp_p
     with torch.no_grad():
         net.classifier.bias[0] = value
     with pytest.raises(NasbenchError, match="not finite"):
-        export_onnx(net, SHAPE, tmp_path / "network.onnx")
+        export_onnx(net, image(SHAPE), tmp_path / "network.onnx")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_folder_is_one_sentence(nb201: CellSpace, tmp_path: Path) -> None:
     path = tmp_path / "nowhere" / "network.onnx"
     with pytest.raises(NasbenchError, match=r"cannot write .*nowhere"):
-        export_onnx(network(nb201.graph(0), inputs=3), SHAPE, path)
+        export_onnx(network(nb201.graph(0), inputs=3), image(SHAPE), path)
 
 
 def test_pixels_are_standardised_in_the_graph(nb201: CellSpace, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_pixels_are_standardised_in_the_graph(nb201: CellSpace, tmp_path: Path) 
     mean = np.asarray([10.0, 120.5, 200.0], np.float32).reshape(1, 3, 1, 1)
     deviation = np.asarray([3.0, 60.25, 90.0], np.float32).reshape(1, 3, 1, 1)
     path = tmp_path / "network.onnx"
-    export_onnx(net, SHAPE, path, pixels=Pixels(mean, deviation), about={"classes": '["ü"]'})
+    export_onnx(net, image(SHAPE), path, pixels=Pixels(mean, deviation), about={"classes": '["ü"]'})
     images = np.random.default_rng(6).integers(0, 256, (5, *SHAPE), dtype=np.uint8)
     session = import_onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
     standard = (images.astype(np.float64) - mean) / deviation
@@ -113,7 +113,7 @@ class Noisy(nn.Module):
 def test_a_network_of_no_family_is_written_too(tmp_path: Path) -> None:
     net = Noisy()
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    assert export_onnx(net, (3, 7, 9), tmp_path / "n.onnx") < 1e-5
+    assert export_onnx(net, image((3, 7, 9)), tmp_path / "n.onnx") < 1e-5
     assert net.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
     session = open_session((tmp_path / "n.onnx").read_bytes(), threads=1)
@@ -126,7 +126,7 @@ def test_a_network_of_no_family_is_written_too(tmp_path: Path) -> None:
 def test_it_takes_pixels_as_they_are_stored(tmp_path: Path) -> None:
     channels = np.full((1, 3, 1, 1), 100.0, dtype=np.float32)
     pixels = Pixels(channels, channels / 2)
-    assert export_onnx(Noisy(), (3, 8, 8), tmp_path / "n.onnx", pixels=pixels) < 1e-5
+    assert export_onnx(Noisy(), image((3, 8, 8)), tmp_path / "n.onnx", pixels=pixels) < 1e-5
 
 
 def test_what_onnx_cannot_say_is_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -135,5 +135,5 @@ def test_what_onnx_cannot_say_is_refused_in_one_sentence(tmp_path: Path) -> None
             return super().forward(torch.linalg.eigvals(x[:, 0]).real)
 
     with pytest.raises(Unsupported, match="Odd cannot be written as ONNX: "):
-        export_onnx(Odd(4, 2), (1, 4, 4), tmp_path / "n.onnx")
+        export_onnx(Odd(4, 2), image((1, 4, 4)), tmp_path / "n.onnx")
     assert not (tmp_path / "n.onnx").exists()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from device_networks import network, randomized
+from device_networks import image, network, randomized
 from torch import Tensor
 
 from nasbench.device import DeviceSpec, Measurement, make_device, measure
@@ -42,7 +42,7 @@ def test_every_network_is_measured(
     monkeypatch.setattr(measure, "CHUNK", 3)
     architectures = (0, 31, 62, 93, 124)
     measured = make_device(quick(runtime, batch_size=2)).measure(
-        (network(mini.live_graph(a)) for a in architectures), SHAPE
+        (network(mini.live_graph(a)) for a in architectures), image(SHAPE)
     )
     assert len(measured) == len(architectures)
     for m in measured:
@@ -65,7 +65,7 @@ def told(
     turn: TimedTurn, monkeypatch: pytest.MonkeyPatch, mini: CellSpace, **spec: Any
 ) -> Measurement:
     monkeypatch.setattr(measure, "time_turn", lambda runs, board, **_: turn)
-    (m,) = make_device(DeviceSpec(**spec)).measure([network(mini.live_graph(7))], SHAPE)
+    (m,) = make_device(DeviceSpec(**spec)).measure([network(mini.live_graph(7))], image(SHAPE))
     return m
 
 
@@ -140,7 +140,7 @@ def two_threads() -> Iterator[None]:
 def test_one_thread_means_one_thread(mini: CellSpace) -> None:
     Spy.seen.clear()
     spy = Spy(mini.live_graph(7), inputs=1, classes=10, channels=4, cells=1)
-    make_device(quick("torch", batch_size=5)).measure([spy], SHAPE)
+    make_device(quick("torch", batch_size=5)).measure([spy], image(SHAPE))
     timed = [how for shape, how in Spy.seen if shape == (5, *SHAPE)]
     assert len(timed) >= 4  # one warm-up, three timed
     wanted = {"threads": 1, "training": False, "inference_mode": True, "tf32": False}
@@ -152,14 +152,14 @@ def test_one_thread_means_one_thread(mini: CellSpace) -> None:
 @pytest.mark.usefixtures("two_threads")
 def test_threads_come_back_after_an_error(mini: CellSpace) -> None:
     with pytest.raises(NasbenchError, match="1 channels"):
-        make_device(quick("torch")).measure([network(mini.live_graph(7))], (3, 8, 8))
+        make_device(quick("torch")).measure([network(mini.live_graph(7))], image((3, 8, 8)))
     assert torch.get_num_threads() == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
 @pytest.mark.parametrize("threads", [1, 3])
 def test_onnxruntime_starts_no_more_threads_than_asked(threads: int, mini: CellSpace) -> None:
-    model = to_onnx(network(mini.live_graph(7)), SHAPE)
+    model = to_onnx(network(mini.live_graph(7)), image(SHAPE))
     tasks = Path("/proc/self/task")
     before = len(os.listdir(tasks))
     session = open_session(model, threads=threads)
@@ -175,7 +175,7 @@ def test_networks_stay_as_they_are(runtime: str, mini: CellSpace) -> None:
     modes = [module.training for module in net.modules()]
     state = {name: value.clone() for name, value in net.state_dict().items()}
     strides = [parameter.stride() for parameter in net.parameters()]
-    make_device(quick(runtime)).measure([net], SHAPE)
+    make_device(quick(runtime)).measure([net], image(SHAPE))
     assert [module.training for module in net.modules()] == modes
     assert [parameter.stride() for parameter in net.parameters()] == strides
     for name, value in net.state_dict().items():
@@ -199,7 +199,7 @@ def test_memory_follows_the_batch(mini: CellSpace) -> None:
     # Weights are there once, images and activations once an image.
     net = network(mini.live_graph(100))
     one, two, three = (
-        make_device(quick("torch", batch_size=n)).measure([net], SHAPE)[0].memory_mib
+        make_device(quick("torch", batch_size=n)).measure([net], image(SHAPE))[0].memory_mib
         for n in (1, 2, 3)
     )
     assert three - two == pytest.approx(two - one)
@@ -208,6 +208,6 @@ def test_memory_follows_the_batch(mini: CellSpace) -> None:
 
 
 def test_onnxruntime_memory_is_missing_with_a_reason(mini: CellSpace) -> None:
-    (m,) = make_device(quick("onnxruntime")).measure([network(mini.live_graph(7))], SHAPE)
+    (m,) = make_device(quick("onnxruntime")).measure([network(mini.live_graph(7))], image(SHAPE))
     assert math.isnan(m.memory_mib)
     assert "ONNX Runtime" in m.reasons["memory_mib"]

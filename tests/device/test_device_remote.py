@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from device_networks import network, randomized
+from device_networks import image, network, randomized
 from torch import nn
 
 from nasbench.device import DeviceSpec, carrier, make_device, probe
@@ -43,8 +43,8 @@ def here(folder: Path, command: Sequence[str] = (), python: str = sys.executable
 @pytest.mark.process
 def test_networks_are_measured_elsewhere_as_here(tmp_path: Path, mini: CellSpace) -> None:
     device = RemoteDevice(SPEC, here(tmp_path / "a folder"))
-    first = device.measure(networks(mini), SHAPE)
-    again = device.measure(networks(mini), SHAPE)  # all is there: nothing is measured again
+    first = device.measure(networks(mini), image(SHAPE))
+    again = device.measure(networks(mini), image(SHAPE))  # all is there: nothing is measured again
     assert again == pytest.approx(first, nan_ok=True) or repr(again) == repr(first)
     for m in first:
         assert m.latency_ms == m.latency_cpu_ms > 0
@@ -66,15 +66,15 @@ def by_hand(folder: Path) -> None:
 def test_a_folder_carries_the_same_job(tmp_path: Path, mini: CellSpace) -> None:
     folder = tmp_path / "carry"
     device = RemoteDevice(SPEC, FolderCarrier(folder))
-    job = device.send(networks(mini), SHAPE)
+    job = device.send(networks(mini), image(SHAPE))
     assert not device.done(job)
     with pytest.raises(NasbenchError, match="0 of 2 networks are measured on the device"):
-        device.measure(networks(mini), SHAPE)
+        device.measure(networks(mini), image(SHAPE))
     carried = shutil.copytree(folder, tmp_path / "there")
     by_hand(carried)
     shutil.copytree(carried, folder, dirs_exist_ok=True)
     assert device.done(job)
-    assert [m.latency_ms > 0 for m in device.measure(networks(mini), SHAPE)] == [True, True]
+    assert [m.latency_ms > 0 for m in device.measure(networks(mini), image(SHAPE))] == [True, True]
     assert device.describe()["python"]
 
 
@@ -83,7 +83,7 @@ def test_other_answers_and_failures_are_missing(
 ) -> None:
     folder = tmp_path / "carry"
     device = RemoteDevice(SPEC, FolderCarrier(folder))
-    job = device.send(networks(mini, 3), SHAPE)
+    job = device.send(networks(mini, 3), image(SHAPE))
     by_hand(folder)
     path = folder / "jobs" / job.name / "results.jsonl"
     entries = probe.entries_of(path.read_bytes())
@@ -94,7 +94,7 @@ def test_other_answers_and_failures_are_missing(
             entry.clear()
             entry.update(file=job.files[1], error="no kernel\x1b[2J in /home/pi")
     path.write_bytes(b"".join(map(probe.line_of, entries)))
-    other, failed, sound = device.measure(networks(mini, 3), SHAPE)
+    other, failed, sound = device.measure(networks(mini, 3), image(SHAPE))
     assert math.isnan(other.latency_ms)
     assert "not what it answers here" in other.reasons["latency_ms"]
     assert failed.reasons["latency_ms"] == "onnxruntime could not run it there"
@@ -108,10 +108,10 @@ def test_int8_files_are_the_same_each_time(tmp_path: Path, mini: CellSpace) -> N
         "onnxruntime", label="board", precision="int8", repeats=3, warm_up=1, seconds=0.001
     )
     device = RemoteDevice(spec, FolderCarrier(tmp_path), images)
-    job = device.send(networks(mini, 1), SHAPE)
+    job = device.send(networks(mini, 1), image(SHAPE))
     by_hand(tmp_path)
-    assert device.send(networks(mini, 1), SHAPE) == job
-    (m,) = device.measure(networks(mini, 1), SHAPE)
+    assert device.send(networks(mini, 1), image(SHAPE)) == job
+    (m,) = device.measure(networks(mini, 1), image(SHAPE))
     assert m.latency_ms > 0
 
 
@@ -260,11 +260,11 @@ def test_a_job_over_ssh(server: Server, tmp_path: Path, mini: CellSpace) -> None
     folder = str(tmp_path / "a folder; with 'quotes'")
     way = ssh_carrier("board", python=sys.executable, folder=folder, options=server.options)
     device = RemoteDevice(SPEC, way)
-    one, two = device.measure(networks(mini), SHAPE)
+    one, two = device.measure(networks(mini), image(SHAPE))
     assert one.latency_ms > 0
     assert two.latency_ms > 0
     sent = set(os.listdir(f"{folder}/files"))
-    more = device.send(networks(mini, 3), SHAPE)  # only the third is sent
+    more = device.send(networks(mini, 3), image(SHAPE))  # only the third is sent
     assert len(set(os.listdir(f"{folder}/files")) - sent) == 1
     (job,) = {more.name} & set(os.listdir(f"{folder}/jobs"))
     assert (Path(folder) / "jobs" / job / "job.json").stat().st_mode & 0o777 == 0o644 & ~_umask()

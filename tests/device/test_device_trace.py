@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 import zygote
-from device_networks import network
+from device_networks import image, network
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 import nasbench as nb
-from nasbench.device.inference import evaluating, example_images
+from nasbench.device.inference import evaluating, examples
 from nasbench.device.trace import trace
 from nasbench.network.cell import CellNetwork
 from nasbench.space import CellSpace
@@ -70,7 +70,7 @@ class Zeros(Scripted):
 )
 def test_known_lifetimes(kind: type[Scripted], peak: float, moved: float, mini: CellSpace) -> None:
     net = kind(mini)
-    images = example_images(net, (1, 4, 4), 1)
+    images = examples(net, image((1, 4, 4)), 1)
     seen = trace(net, images)
     assert seen.peak_bytes == net.held + peak * images.nbytes
     assert seen.moved_bytes == moved * images.nbytes
@@ -95,7 +95,7 @@ def test_the_allocator_holds_that_and_the_kernels_workspace(
 ) -> None:
     graph = mini.live_graph(architecture) if live else mini.graph(architecture)
     net = network(graph, inputs=3, cells=2)
-    images = example_images(net, (3, 13, 11), 3)
+    images = examples(net, image((3, 13, 11)), 3)
     held = sum(t.numel() * t.element_size() for t in (*net.parameters(), *net.buffers()))
     activations = trace(net, images).peak_bytes - held - images.nbytes
     # A kernel's workspace is one layer's patches at the most.
@@ -105,7 +105,7 @@ def test_the_allocator_holds_that_and_the_kernels_workspace(
 
 def test_nothing_is_left_of_a_trace(mini: CellSpace) -> None:
     net = network(mini.graph(93))
-    images = example_images(net, (1, 8, 8), 2)
+    images = examples(net, image((1, 8, 8)), 2)
     assert trace(net, images) == trace(net, images)
 
 
@@ -117,5 +117,5 @@ def test_a_trace_loads_no_compiler() -> None:
 def traced_without_the_compiler() -> None:
     space = nb.space("nb201-mini")
     traced = nb.network(space, 7, "digits", nb.Recipe(epochs=1, channels=2, cells=1))
-    assert trace(traced, example_images(traced, (1, 8, 8), 1)).moved_bytes > 0
+    assert trace(traced, examples(traced, image((1, 8, 8)), 1)).moved_bytes > 0
     assert "torch._dynamo" not in sys.modules

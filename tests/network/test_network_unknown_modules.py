@@ -120,7 +120,7 @@ def test_networks_and_what_is_made_of_them_leave_the_global_generator(mini, digi
     before = torch.get_rng_state()
     net = network(mini, 5, digits, TINY)
     assert torch.equal(torch.get_rng_state(), before)
-    export_onnx(net, digits.shape, tmp_path / "n.onnx")
+    export_onnx(net, digits.signal, tmp_path / "n.onnx")
     count(net, digits.shape)
     side_by_side([net, network(mini, 6, digits, TINY)])
     assert torch.equal(torch.get_rng_state(), before)
