@@ -7,11 +7,13 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
+from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any
 
-__all__ = ["digest", "place_of"]
+__all__ = ["digest", "found_at", "place_of"]
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), tuple, list, dict, set, frozenset)
 
@@ -34,14 +36,26 @@ def place_of(thing: object, known_as: object = None) -> str:
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
     if not isinstance(module, str) or module in ("__main__", "__mp_main__"):
         return ""
-    found = getattr(sys.modules.get(module), name, None)
-    there = found is thing or (found is known_as is not None)
-    if not name.isidentifier() or not there:
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):  # of what stands inside of a function one is `<locals>`
+        found = getattr(found, part, None)
+    if found is None or (found is not thing and found is not known_as):
         return ""
     try:
         return f"{module}:{name}" if find_spec(module) else ""
     except (ImportError, ValueError):  # of a module that nobody can import anew
         return ""
+
+
+def found_at(place: str) -> Any:
+    """What is at a place; its module is imported.
+
+    Example:
+        >>> found_at("nasbench._code:digest") is digest
+        True
+    """
+    module, _, name = place.partition(":")
+    return attrgetter(name)(import_module(module))
 
 
 def digest(thing: object) -> str:

@@ -85,11 +85,13 @@ class _Lines:
 
     def __init__(self) -> None:
         self._began: dict[str, float] = {}
-        self._next = time.monotonic() + FIRST
+        self._last = time.monotonic()
+        self._next = self._last + FIRST
 
     def __call__(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()
-        began = self._began.setdefault(what, now)
+        began = self._began.setdefault(what, self._last)  # what comes first took time already
+        self._last = now
         if now < self._next:
             return
         self._next = now + EVERY

@@ -26,6 +26,7 @@ __all__ = [
     "given",
     "is_here",
     "load",
+    "member",
     "read",
     "where",
 ]
@@ -124,6 +125,14 @@ def is_here(file: PythonFile) -> bool:
     return file.module == HERE
 
 
+def member(module: ModuleType, name: str) -> Any:
+    """What a module has under a name, which may be a class's: `name` or `Class.name`; else None."""
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
 def given(function: Callable[..., Any]) -> UserFunction:
     """A function that a program hands over, in place of one that a recipe names.
 
@@ -162,7 +171,7 @@ class UserFunction(NamedTuple):
         Raises:
             NasbenchError: where that fails, or there is no such function.
         """
-        found = getattr(load(self.file), self.name, None)
+        found = member(load(self.file), self.name)
         if not callable(found):
             raise BadValue(f"{self.file.name} has no function {self.name}")
         return cast("Callable[..., Any]", found)

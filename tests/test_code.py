@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from nasbench._code import digest, place_of
+from nasbench._code import digest, found_at, place_of
 
 STEP = 1
 
@@ -40,6 +40,17 @@ def test_what_is_called_and_filled_in_counts(monkeypatch: Any) -> None:
     assert digest(partial(user, x=1)) != digest(partial(user, x=2))
     monkeypatch.setitem(globals(), "STEP", 2)
     assert digest(user) != before
+
+
+class Holder:
+    @staticmethod
+    def held() -> int:
+        return 1
+
+
+def test_what_stands_in_a_class_has_a_place() -> None:
+    assert place_of(Holder.held) == f"{__name__}:Holder.held"
+    assert found_at(place_of(Holder.held)) is Holder.held
 
 
 def test_only_modules_are_places() -> None:

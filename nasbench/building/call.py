@@ -21,9 +21,7 @@ from nasbench.errors import BadValue
 from nasbench.proxy import Proxy
 from nasbench.proxy import names as proxy_names
 from nasbench.proxy.registry import name_of as proxy_name
-from nasbench.space import Space
 from nasbench.space import get as get_space
-from nasbench.space.registry import of_object
 from nasbench.table import Table, load, recipe_path
 from nasbench.task import Task, from_spec
 from nasbench.train import Recipe
@@ -195,7 +193,7 @@ def choose(
             beside, index, recipe=recipe_name, seed=seed or 0, hardware=hardware
         )
     opened = load(table)
-    space = of_object(opened.space, network) if network else None
+    space = get_space(opened.space, network) if network else None
     return choose_in_table(
         opened,
         opened.space.parse(str(architecture)),
@@ -298,16 +296,12 @@ def _spec(
     seeds = said.get("seeds", 1)
     return BuildSpec(
         said.get("name", out.stem),
-        _space(said["space"], said.get("network")),
+        get_space(said["space"], said.get("network")),
         _task(said["task"]),
         read_seeds(seeds if isinstance(seeds, int) else list(seeds)),
         {name: replace(one, **own) for name, one in recipes.items()},
         tuple(map(_device, said.get("devices", ()))),
     )
-
-
-def _space(given: Any, network: Function | None) -> Space:
-    return of_object(get_space(given) if isinstance(given, str | Path) else given, network)
 
 
 def _task(given: Any) -> Task:

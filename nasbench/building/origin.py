@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nasbench._python_file import HERE
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.space import Space
@@ -85,6 +86,11 @@ def _own_space(table: Table, given: Space | None) -> Space:
         return table.space
     name, expected = str(family.get("name")), str(family["sha256"])
     source = None if given is None else given.source
+    if source is None and name == HERE:
+        raise Unsupported(
+            f"the networks of {table.name} are built by a function of the program that trained it: "
+            f"hand it over again, as in nb.export(..., network=...)"
+        )
     if given is None or source is None:
         raise Unsupported(
             f"the networks of {table.name} are built by {name}, and a table runs no code: name the "

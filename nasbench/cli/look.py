@@ -123,6 +123,7 @@ def info(table: TableArgument, as_json: Json = False) -> None:
     """
     import numpy as np
 
+    from nasbench._python_file import HERE
     from nasbench.table import LatencyTrust, load, origins
     from nasbench.table.format import PREDICTED
 
@@ -138,11 +139,9 @@ def info(table: TableArgument, as_json: Json = False) -> None:
     ]
     if "text" in manifest.get("family", {}):
         of = manifest["family"]
+        built = "of the program that trained them alone" if of["name"] == HERE else of["name"]
         shown.append(
-            (
-                "networks",
-                f"{of['name']}, SHA-256 {of.get('sha256', 'not known')}; --json has its text",
-            )
+            ("networks", f"{built}, SHA-256 {of.get('sha256', 'not known')}; --json has its text")
         )
     if "task" in manifest:
         shown += task_rows(manifest["task"])

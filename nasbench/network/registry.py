@@ -107,7 +107,7 @@ def _shipped(name: str) -> Family:
 @cache
 def _of_file(file: PythonFile) -> Family | None:
     """The family that a user's file has, where it has one."""
-    build = getattr(_python_file.load(file), file.build, None)
+    build = _python_file.member(_python_file.load(file), file.build)
     if build is None:
         return None
     return FunctionFamily(file.name, build, said={"sha256": file.sha256, "text": file.text})

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from nasbench._code import place_of
+from nasbench._code import found_at, place_of
 from nasbench.errors import BadValue, NasbenchError, shown, unknown
 
 if TYPE_CHECKING:
@@ -259,8 +259,7 @@ def place(name: str) -> str | None:
 
 def hear(name: str, place: str) -> None:
     """Have a proxy that another process was given, from its place."""
-    module, _, attribute = place.partition(":")
-    found = getattr(import_module(module), attribute)
+    found = found_at(place)
     if name not in _decorated:  # else its decorator has done it
         proxy(better="high", name=name)(found)
 

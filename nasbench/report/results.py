@@ -72,7 +72,8 @@ def html_of(result: Any) -> str:
 
     head = row(table.columns, "th") if any(table.columns) else ""
     body = "".join(row(cells, "td") for cells in table.rows)
-    note = f"<p>{escape(table.note)}</p>" if table.note else ""
+    here = f"{', '.join(of)} ran in this process." if (of := getattr(result, "here", ())) else ""
+    note = "".join(f"<p>{escape(text)}</p>" for text in (table.note, here) if text)
     caption = f"<caption>{escape(table.title)}</caption>"
     return f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>{note}"
 

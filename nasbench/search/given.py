@@ -7,10 +7,9 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
-from nasbench._code import digest
+from nasbench._code import digest, found_at
 from nasbench.errors import BadValue, shown
 
 __all__ = ["GivenStrategy", "give", "given_strategy", "hear", "is_instance", "spoken"]
@@ -36,10 +35,7 @@ class GivenStrategy:
 
     def load(self) -> Any:
         """What makes the strategy; its module is imported, where it is not here."""
-        if self.made_by is not None:
-            return self.made_by
-        module, _, name = self.place.partition(":")
-        return getattr(import_module(module), name)
+        return found_at(self.place) if self.made_by is None else self.made_by
 
     @property
     def code(self) -> str:

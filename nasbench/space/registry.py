@@ -93,7 +93,7 @@ def names() -> tuple[str, ...]:
     return (*_SPACES, *_registered())
 
 
-def get(name: str | Path) -> Space:
+def get(name: str | Path | object, network: Callable[..., Any] | None = None) -> Space:
     """The space of that name, or that a file ending in `.toml` or `.py` has.
 
     `nb201` numbers its 15,625 cells as the NAS-Bench-201 and NATS-Bench releases do;
@@ -108,6 +108,12 @@ def get(name: str | Path) -> Space:
     A file that ends in `.py` is run, and so is a module: they have a space called `space`, whose
     `source` they are from then on, and maybe the function that builds its networks.
 
+    Args:
+        name: a name or a file; or a space itself, a module or a class that has one as its `space`
+            and the function of its networks as `build`.
+        network: the function that builds the networks, `(choices, inputs, outputs, **sizes)`,
+            where the space has none by its name.
+
     Raises:
         NasbenchError: where there is no such space, or the file cannot be run.
 
@@ -115,6 +121,8 @@ def get(name: str | Path) -> Space:
         >>> get("nb201-mini").size
         125
     """
+    if network is not None or not isinstance(name, str | Path):
+        return of_object(get(name) if isinstance(name, str | Path) else name, network)
     text = str(name)
     if text.endswith(".toml"):
         # By way of what a table would say of it, so that both are the same space.

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from torch import nn
+from typer.testing import CliRunner
 from user_space import MY_SPACE, written
 
 import nasbench as nb
 from nasbench.building import spec_from
+from nasbench.cli import app
 from nasbench.device import DeviceSpec
 from nasbench.errors import BadValue, NasbenchError, Unsupported
 from nasbench.space import ChoiceSpace
@@ -81,6 +83,35 @@ def test_what_a_session_defines_is_trained_by_it_alone(
     assert np.array_equal(*values)
     with pytest.raises(Unsupported, match="write it into a module to train on ray"):
         nb.build(SMALL, tmp_path / "R.h5", space=given, task="digits", executor="ray")
+
+
+def test_a_space_is_bound_to_its_networks(module: ModuleType, by_file: Table) -> None:
+    space, build = space_of_session()
+    bound = nb.space(space, build)
+    assert bound.describe() == space.describe()
+    assert space.source is None
+    made = [
+        nb.network(of, 3, "digits", {"width": 2})
+        for of in (bound, nb.space(module), nb.space(SimpleNamespace(space=space, build=build)))
+    ]
+    assert len({tuple(p.shape for p in net.parameters()) for net in made}) == 1
+    with pytest.raises(Unsupported, match="no network is known"):
+        nb.network(space, 3, "digits", {})
+
+
+def test_the_network_of_a_session_is_exported_with_it(by_file: Table, tmp_path: Path) -> None:
+    space, build = space_of_session()
+    common: dict[str, Any] = {"space": space, "network": build, "task": "digits", "sample": 2}
+    built = nb.build(SMALL, tmp_path / "T.h5", **common)
+    row = int(built.rows[0])
+    with pytest.raises(Unsupported, match=r"hand it over again, as in nb\.export"):
+        nb.export(built, row, tmp_path / "net.onnx")
+    made = nb.export(built, row, tmp_path / "net.onnx", network=build, train=True)
+    assert made.valid_accuracy == built.values("valid_accuracy", row)
+    with pytest.raises(NasbenchError, match=r"is not what .* was built with"):
+        nb.export(built, row, tmp_path / "no.onnx", network=lambda choices, inputs, outputs: None)
+    said = CliRunner().invoke(app, ["info", str(built.path)], catch_exceptions=False).stdout
+    assert "of the program that trained them alone" in said
 
 
 def test_a_loop_and_an_evaluation_of_the_session(tmp_path: Path) -> None:
