@@ -22,6 +22,7 @@ __all__ = [
     "Table",
     "__version__",
     "build",
+    "choose",
     "compare",
     "explore",
     "export",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from nasbench.report.call import report_on as report
     from nasbench.report.explore import explore
     from nasbench.search.call import search_once as search
+    from nasbench.search.choosing import choose_from as choose
     from nasbench.search.comparisons import compare
     from nasbench.space import get as space
     from nasbench.surrogate.call import fit_table as fit
@@ -63,6 +65,7 @@ _HOMES = {
     "Recipe": ("nasbench.train", "Recipe"),
     "Table": ("nasbench.table", "Table"),
     "build": ("nasbench.building.call", "build_table"),
+    "choose": ("nasbench.search.choosing", "choose_from"),
     "compare": ("nasbench.search.comparisons", "compare"),
     "explore": ("nasbench.report.explore", "explore"),
     "export": ("nasbench.building.call", "export_network"),

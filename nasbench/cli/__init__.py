@@ -15,6 +15,7 @@ import typer
 from nasbench._names import printable
 from nasbench._version import __version__
 from nasbench.cli import (
+    choosing,
     comparing,
     costs,
     demo,
@@ -84,6 +85,7 @@ for room in (
     searching,
     comparing,
     sharing,
+    choosing,
     strategies,
     tasks,
     predict,

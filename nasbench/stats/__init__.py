@@ -1,6 +1,7 @@
 """Intervals, rank correlation, reliability, tests, regret, Pareto fronts and hypervolume."""
 
 from nasbench.stats.ceilings import best_ceiling, draw_truths
+from nasbench.stats.choose import WeightedChoice, choose, gains, knee, same_pick, topsis
 from nasbench.stats.compare import (
     Friedman,
     Pair,
@@ -50,21 +51,25 @@ __all__ = [
     "Pair",
     "SeedNoise",
     "Summary",
+    "WeightedChoice",
     "agreement",
     "area_under",
     "best_ceiling",
     "bootstrap_agreement",
     "bootstrap_estimate",
     "bootstrap_interval",
+    "choose",
     "compare_pairs",
     "crowding_distance",
     "draw_truths",
     "expected_incumbent",
     "friedman",
+    "gains",
     "holm",
     "hypervolume",
     "hypervolume_over_time",
     "kendall_ceiling",
+    "knee",
     "nemenyi_difference",
     "noise_ceiling",
     "non_dominated",
@@ -74,11 +79,13 @@ __all__ = [
     "reached",
     "reliability",
     "reliability_of_mean",
+    "same_pick",
     "seed_agreement",
     "seed_noise",
     "spearman",
     "spearman_brown",
     "spearman_ceiling",
     "summarize",
+    "topsis",
     "wilson_interval",
 ]
