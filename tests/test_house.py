@@ -32,3 +32,9 @@ def test_strategies_import_each_other_by_no_name_of_the_folder() -> None:
     """In wheels it has another one."""
     for path in PACKAGES[1].glob("*.py"):
         assert "from strategies" not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_reports_stay_small() -> None:
+    folder = Path(nasbench.__file__).parents[1] / "reports"
+    kept = [p for p in folder.rglob("*") if p.is_file() and "made" not in p.parts]
+    assert sum(path.stat().st_size for path in kept) < 3_000_000
