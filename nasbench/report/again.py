@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
 from nasbench._names import printable
 from nasbench.search import Comparison, Comparisons, SearchProtocol
@@ -21,6 +22,8 @@ def compare_command(found: Comparison | Comparisons, out: str = "DIR") -> str:
     """
     tables = list(found.tables.values()) if isinstance(found, Comparisons) else [found]
     first = tables[0]
+    if first.given:
+        return _call(tables, out)
     seeds = [trace.seed for trace in next(iter(first.traces.values()), ())]
     words = ["nasbench", "compare"]
     for comparison in tables:
@@ -28,6 +31,24 @@ def compare_command(found: Comparison | Comparisons, out: str = "DIR") -> str:
     words += ["--strategies", ",".join(first.traces)]
     words += [*_options(first.protocol, first.table), "--seeds", seeds_text(seeds), "--out", out]
     return _line(words)
+
+
+def _call(comparisons: Sequence[Comparison], out: str) -> str:
+    """The same in Python, where strategies are a program's own classes and functions."""
+    first = comparisons[0]
+    names = ", ".join(name if name in first.given else repr(name) for name in first.traces)
+    tables = [table_name(of.table) for of in comparisons]
+    seeds = [trace.seed for trace in next(iter(first.traces.values()), ())]
+    said = {of.name: getattr(first.protocol, of.name) for of in fields(SearchProtocol)}
+    for name in ("also", "surrogate", "report_recipe"):  # files, and what follows from the others
+        del said[name]
+    usual = {name: getattr(SearchProtocol(budget_epochs=1), name) for name in said}
+    usual["budget_epochs"] = None
+    said = {name: value for name, value in said.items() if value != usual[name]}
+    options = ", ".join(f"{name}={value!r}" for name, value in said.items())
+    on = repr(tables[0] if len(tables) == 1 else tables)
+    runs = f"range({len(seeds)})" if seeds == list(range(len(seeds))) else repr(seeds)
+    return printable(f"nb.compare([{names}], {on}, {options}, seeds={runs}).report({out!r})")
 
 
 def report_commands(

@@ -106,7 +106,8 @@ def compare_on(
             kept[name].settle()
     if not traces:
         raise NasbenchError("; ".join(broken.values()))
-    here = [name for name in traces if not importable(name)]
+    anywhere = {name: importable(name) for name in traces}
+    classes = {name: of for name, of in anywhere.items() if name in code or not of}
     if out:
         described = {
             "setting": setting.to_json(out),
@@ -114,10 +115,10 @@ def compare_on(
             "seeds": numbers,
             "broken": broken,
             **({"code": code} if code else {}),
-            **({"here": here} if here else {}),
+            **({"given": classes} if classes else {}),
         }
         write_json(out / "comparison.json", described)
-    return Comparison(table, setting, traces, broken, oracle, here)
+    return Comparison(table, setting, traces, broken, oracle, classes)
 
 
 def _check_runs(

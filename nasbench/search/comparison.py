@@ -66,8 +66,8 @@ class Comparison(Result):
         traces: for each strategy its runs, in the order of the seeds.
         broken: strategies that do not keep their contract, which have no runs here, and what
             each did, in a sentence.
-        here: strategies that no other process can import: this one ran them, and whether they
-            ask the same for the same seed was tried in it alone.
+        given: strategies that were given as classes or functions, and whether other processes
+            can import each.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class Comparison(Result):
         traces: Mapping[str, Sequence[Trace]],
         broken: Mapping[str, str] | None = None,
         oracle: Oracle | None = None,
-        here: Sequence[str] = (),
+        given: Mapping[str, bool] | None = None,
     ) -> None:
-        self.here = tuple(here)
+        self.given = given or {}
         self.broken = broken or {}
         self._opened = oracle
         self.table = table
@@ -108,7 +108,7 @@ class Comparison(Result):
         kept = read_json(path, "comparison")
         try:
             names, seeds, broken = _kept_runs(kept)
-            code, here = _kept_code(kept)
+            code, given = _kept_code(kept)
             setting = Setting.from_json(kept["setting"], folder)
             table = Table(setting.table)
             oracle = setting.oracle(table)
@@ -121,7 +121,15 @@ class Comparison(Result):
             raise
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise DamagedFile(f"the comparison in {folder} is not finished or damaged") from error
-        return cls(table, setting, traces, broken, oracle, here)
+        return cls(table, setting, traces, broken, oracle, given)
+
+    @property
+    def here(self) -> tuple[str, ...]:
+        """Strategies that no other process can import: one process ran them all.
+
+        Whether they ask the same for the same seed was tried in that one alone.
+        """
+        return tuple(name for name, anywhere in self.given.items() if not anywhere)
 
     @property
     def protocol(self) -> SearchProtocol:
@@ -403,9 +411,9 @@ def _kept_runs(kept: Any) -> tuple[list[str], list[int], dict[str, str]]:
     return names, [integer(seed) for seed in seeds], broken
 
 
-def _kept_code(kept: Any) -> tuple[dict[str, str], list[str]]:
-    """The hashes of strategies that were given as classes, and which ran in one process."""
-    code, here = kept.get("code", {}), kept.get("here", [])
-    if type(code) is not dict or type(here) is not list or set(map(type, here)) - {str}:
+def _kept_code(kept: Any) -> tuple[dict[str, str], dict[str, bool]]:
+    """The hashes of strategies that were given as classes, and whether others can import them."""
+    code, given = kept.get("code", {}), kept.get("given", {})
+    if type(code) is not dict or type(given) is not dict or set(map(type, given.values())) - {bool}:
         raise ValueError
-    return code, here
+    return code, given

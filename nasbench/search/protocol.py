@@ -217,7 +217,8 @@ def _limits(given: Any) -> Any:
                 f"bound, as in (None, 5); got {shown(bounds)}"
             )
         low, high = bounds
-        found.append(Limit(metric, at_most=high, at_least=low))
+        found += [Limit(metric, at_least=low)] if low is not None else []
+        found += [Limit(metric, at_most=high)] if high is not None or low is None else []
     return found
 
 

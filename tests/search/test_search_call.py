@@ -75,6 +75,8 @@ def test_limits_and_objectives_by_name(made_up_table: Table) -> None:
     assert run.spec.goal.objectives == (Objective("flops", maximize=False),)
     low = SearchProtocol(budget_epochs=1, limits={"flops": (1.0, None)})  # type: ignore[arg-type]
     assert low.limits == (Limit("flops", at_least=1.0),)
+    both = SearchProtocol(budget_epochs=1, limits={"flops": (1, 2)})  # type: ignore[arg-type]
+    assert both.limits == (Limit("flops", at_least=1.0), Limit("flops", at_most=2.0))
     with pytest.raises(BadValue, match=r"limit of flops is \(at least, at most\).*got 5"):
         SearchProtocol(budget_epochs=1, limits={"flops": 5})  # type: ignore[arg-type]
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import nasbench as nb
-from nasbench.errors import BadValue, NasbenchError, Unsupported
-from nasbench.search import Comparison, Goal
+from nasbench.errors import BadValue, DamagedFile, NasbenchError, Unsupported
+from nasbench.report.again import compare_command
+from nasbench.search import Comparison, Goal, Limit
 from nasbench.search.strategy import importable, name_of
 from nasbench.space import Space
 from nasbench.table import Table
@@ -75,9 +76,27 @@ def test_one_that_nobody_else_can_import_runs_here_and_says_so(
     assert found.summary()["remarks"][0].startswith("Local ran in the calling process")
     kept = Comparison.load(tmp_path)
     assert kept.here == ("Local",)
+    with pytest.raises(DamagedFile):
+        _ = spoilt(tmp_path)
     assert kept.summary() == found.summary()
     with pytest.raises(Unsupported, match="Local cannot have a process of its own"):
         nb.compare([local(1)], made_up_table, isolate=True, **COMMON)
+
+
+def spoilt(folder: Path) -> Comparison:
+    kept = folder / "comparison.json"
+    kept.write_text(kept.read_text(encoding="utf-8").replace('"Local": false', '"Local": 3'))
+    return Comparison.load(folder)
+
+
+def test_the_page_says_how_to_make_it_again_in_python(made_up_table: Table) -> None:
+    limits = {"flops": (1, None)}
+    found = nb.compare(["random_search", local(1)], made_up_table, limits=limits, **COMMON)
+    again = compare_command(found)
+    names: dict[str, Any] = {"nb": nb, "Local": local(1), "Limit": Limit}
+    call = again.replace("'made-up.h5'", repr(str(made_up_table.path)))
+    assert again.endswith(".report('DIR')")
+    assert eval(call.removesuffix(".report('DIR')"), names).summary() == found.summary()
 
 
 def test_runs_of_other_code_are_not_taken_up(made_up_table: Table, tmp_path: Path) -> None:
