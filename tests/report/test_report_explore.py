@@ -253,10 +253,23 @@ document.querySelectorAll("#front td .link")[1].click();
 told.kept = it.state.kept.map(row => it.string(row));
 told.columns = document.querySelector("#chosen tr").children.length;
 told.apart = document.querySelectorAll("#chosen td.apart").length;
-const key = (key) => byId("canvas").dispatchEvent(new KeyboardEvent("keydown", { key }));
-key("ArrowUp");
+const key = key => byId("canvas").dispatchEvent(new KeyboardEvent("keydown", { key }));
+const before = it.state.row;
 key("ArrowDown");
-told.keys = it.state.row;
+told.down = it.axes[0].values[it.state.row] <= it.axes[0].values[before] && it.state.row !== before;
+key("ArrowUp");
+told.up = it.state.row === before;
+key("Enter");
+told.let_go = it.state.kept.length;
+told.said = text("said");
+const box = byId("canvas").getBoundingClientRect();
+it.choose(before);
+for (let at = 0; at < 4000 && it.state.row === before; at++) {
+  const clientX = box.x + box.width * (at % 80) / 80;
+  const clientY = box.y + box.height * Math.floor(at / 80) / 50;
+  byId("canvas").dispatchEvent(new MouseEvent("click", { clientX, clientY }));
+}
+told.clicked = it.string(it.state.row);
 told.csv = it.asCsv();
 told.json = JSON.parse(it.asJson());
 told.saved = [];
@@ -310,6 +323,13 @@ def test_limits_picks_pins_and_exports_of_cells(cells: tuple[Table, Path]) -> No
     assert told["kept"] == [table.space.string(int(a)) for a in told["filtered"][:2]]
     assert told["columns"] == 3
     assert told["apart"] % 2 == 0 < told["apart"]
+    assert told["down"]
+    assert told["up"]
+    assert told["let_go"] == 1
+    assert told["said"].startswith(f"Architecture {told['filtered'][1]}: valid_accuracy ")
+    clicked = table.space.index(told["clicked"])
+    assert table.values("flops", clicked) <= 500
+    assert clicked != int(told["filtered"][1])
     assert told["pressed"] == "false"
     assert told["injected"] == 0
     assert "trained" in told["marks"]

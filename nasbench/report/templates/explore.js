@@ -451,6 +451,7 @@ const keep = row => {
 };
 const choose = row => {
   state.row = row;
+  byId("said").textContent = `Architecture ${number(row)}: ${[state.y, state.x].map(at => `${axes[at].name} ${shown(axes[at], axes[at].values[row])}`).join(", ")}`;
   showRows();
   listFront();
   draw();
@@ -675,6 +676,9 @@ look();
 starting();
 listEffects();
 replaced();
-// For tests and the curious: what the page would save, and how long a change takes.
-Object.assign(window, { explore: { state, axes, data, changed: refresh, asCsv, asJson, choose, keep, string } });
-})();
+Object.assign(window, { explore: { state, axes, data, asCsv, asJson, choose, string } });  // for the console
+})().catch(error => {
+  const said = document.getElementById("waiting");
+  said.hidden = false;
+  said.textContent = `This browser cannot draw the page (${error.message}): one of 2023 or later can.`;
+});
