@@ -34,6 +34,7 @@ __all__ = [
     "score",
     "score_proxies",
     "search",
+    "share",
     "space",
     "task",
 ]
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from nasbench.network import network
     from nasbench.report.call import report_on as report
     from nasbench.report.explore import explore
+    from nasbench.report.share_call import share
     from nasbench.search.call import search_once as search
     from nasbench.search.choosing import choose_from as choose
     from nasbench.search.comparisons import compare
@@ -74,6 +76,7 @@ _HOMES = {
     "load": ("nasbench.table", "load"),
     "score": ("nasbench.surrogate.call", "score_any"),
     "score_proxies": ("nasbench.building.call", "score_proxies"),
+    "share": ("nasbench.report.share_call", "share"),
 }
 
 

@@ -12,7 +12,8 @@ from nasbench.errors import BadValue
 from nasbench.search import Goal
 from nasbench.search.step import Mixture, Schedule, SharingState
 from nasbench.space import Space
-from strategies._sharing import Planned, check_rates
+
+from ._sharing import Planned, check_rates
 
 __all__ = ["Mixing"]
 

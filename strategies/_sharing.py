@@ -13,7 +13,8 @@ from nasbench.errors import BadValue
 from nasbench.search import Goal, Outcome, Query
 from nasbench.search.step import Paths, Schedule, SharingState, Step, StepOutcome
 from nasbench.space import Space
-from strategies._checks import check_counts
+
+from ._checks import check_counts
 
 __all__ = ["PathTraining", "Plan", "Planned", "check_rates", "paths_of"]
 

@@ -11,8 +11,9 @@ from nasbench.errors import BadValue
 from nasbench.search import Goal
 from nasbench.search.step import Schedule, Step
 from nasbench.space import Space
-from strategies._mixture import Mixing, softmax_slope
-from strategies._sharing import Plan
+
+from ._mixture import Mixing, softmax_slope
+from ._sharing import Plan
 
 __all__ = ["Darts"]
 

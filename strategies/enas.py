@@ -10,10 +10,11 @@ from nasbench.errors import BadValue
 from nasbench.search import Goal
 from nasbench.search.step import Mixture, Schedule, SharingState, Step
 from nasbench.space import Space
-from strategies._checks import check_counts
-from strategies._lstm_controller import LstmPolicy
-from strategies._policy_gradient import Adam, MovingAverage
-from strategies._sharing import Plan, Planned, check_rates
+
+from ._checks import check_counts
+from ._lstm_controller import LstmPolicy
+from ._policy_gradient import Adam, MovingAverage
+from ._sharing import Plan, Planned, check_rates
 
 __all__ = ["Enas"]
 

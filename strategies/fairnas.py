@@ -9,7 +9,8 @@ import numpy as np
 from nasbench.search import Goal
 from nasbench.search.step import Paths, Schedule
 from nasbench.space import Space
-from strategies._sharing import PathTraining
+
+from ._sharing import PathTraining
 
 __all__ = ["FairNas"]
 

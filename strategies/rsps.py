@@ -9,7 +9,8 @@ import numpy as np
 from nasbench.search import Goal
 from nasbench.search.step import Paths, Schedule
 from nasbench.space import Space
-from strategies._sharing import PathTraining, paths_of
+
+from ._sharing import PathTraining, paths_of
 
 __all__ = ["Rsps"]
 

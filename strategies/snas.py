@@ -8,8 +8,9 @@ from nasbench.errors import BadValue
 from nasbench.search import Goal
 from nasbench.search.step import Schedule, Step
 from nasbench.space import Space
-from strategies._mixture import Mixing
-from strategies._sharing import Plan
+
+from ._mixture import Mixing
+from ._sharing import Plan
 
 __all__ = ["Snas"]
 

@@ -11,8 +11,9 @@ from nasbench.errors import BadValue
 from nasbench.search import Goal
 from nasbench.search.step import Paths, Schedule
 from nasbench.space import Space
-from strategies._checks import check_counts
-from strategies._sharing import PathTraining, Plan, paths_of
+
+from ._checks import check_counts
+from ._sharing import PathTraining, Plan, paths_of
 
 __all__ = ["Spos"]
 

@@ -64,6 +64,10 @@ SMALLER = {
         "--sample 20": "--sample 2",
         "epochs = 2\ntrain": "epochs = 1\ntrain_images = 100\ntrain",
     },
+    "weight-sharing": {
+        "--epochs 10 --seeds 5": "--epochs 1 --seeds 1 --set candidates=3 --set images=50",
+        "--seeds 20": "--seeds 2",
+    },
     "tutorial": {
         "range(100)": "range(20)",
         '"kernel1": [3, 5]': '"kernel1": [3]',

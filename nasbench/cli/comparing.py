@@ -20,7 +20,7 @@ from nasbench.cli.protocol import (
     with_protocol,
 )
 from nasbench.cli.strategies import complete_strategies
-from nasbench.errors import NasbenchError, unknown
+from nasbench.errors import BadValue, NasbenchError, unknown
 
 __all__ = ["register"]
 
@@ -60,6 +60,10 @@ def compare(
             help="Another table, to look up what was found.", autocompletion=complete_table
         ),
     ] = None,
+    share: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder of nasbench share, to stand beside; give several times."),
+    ] = None,
     processes: Annotated[
         int | None,
         typer.Option(min=1, max=MOST_PROCESSES, help="Side by side; a core each by default."),
@@ -80,9 +84,11 @@ def compare(
     For several objectives: `--strategies nsga2,mo_rea --objective raspi4/latency_ms:min`; bounds
     are `--limit 'raspi4/latency_ms<=5'`, and soft ones `--soft 'raspi4/latency_ms<=5'`.
     """
-    from nasbench.report import comparison_table
+    from nasbench.report import comparison_table, write_comparison
+    from nasbench.report.shared_beside import check_beside
     from nasbench.search import Comparisons
     from nasbench.search import compare as run_compare
+    from nasbench.search.shares import read_shares
     from nasbench.table import load
 
     say_reach(isolate)
@@ -103,6 +109,10 @@ def compare(
         surrogate=surrogate,
         also=also or (),
     )
+    if share and len(tables) > 1:
+        raise BadValue("runs that share weights stand beside searches on one table: name one")
+    shared = [read_shares(folder, load(tables[0])) for folder in share or ()]
+    check_beside(load(tables[0]), shared)
     comparison = run_compare(
         names,
         tables[0] if len(tables) == 1 else tables,
@@ -112,7 +122,7 @@ def compare(
         isolate=isolate,
         out=out,
     )
-    page = comparison.report(out)
+    page = write_comparison(comparison, out, shared)
     several = comparison.tables.values() if isinstance(comparison, Comparisons) else [comparison]
     goal = next(iter(several)).goal
     said = f"goal: {goal.metric}, {'more' if goal.maximize else 'less'} is better"

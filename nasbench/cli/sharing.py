@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from nasbench._limits import MOST_PROCESSES
-from nasbench._processes import cores
-from nasbench.cli.common import Json, emit, folder_option, parse_seeds, parse_settings, progress
+from nasbench.cli.common import Json, emit, folder_option, parse_seeds, parse_settings
 from nasbench.cli.look import complete_table
 from nasbench.cli.make import RecipeArgument
-from nasbench.errors import NasbenchError
 
-if TYPE_CHECKING:
-    from nasbench.table import Table
-
-__all__ = ["register", "table_beside"]
+__all__ = ["register"]
 
 
 def complete_sharing(incomplete: str) -> list[str]:
@@ -77,59 +72,25 @@ def share(
     Example: `nasbench share fairnas nb201-fashion16 --epochs 10 --seeds 5 --out shared`, then
     `nasbench compare --table nb201-fashion16 --strategies random_search --share shared ...`
     """
-    from nasbench.building import spec_from
-    from nasbench.report.sharing import share_tables, write_shares
-    from nasbench.search.shares import share_seeds
-    from nasbench.search.sharing import ShareSetting
+    from nasbench.report.share_call import share as share_weights
+    from nasbench.report.sharing import share_tables
 
-    spec = spec_from(recipe)
-    name = next(iter(spec.recipes))
-    setting = ShareSetting(
+    found = share_weights(
         strategy,
-        spec.space,
-        spec.task,
-        name,
-        spec.recipes[name],
-        table_beside(recipe, table),
+        recipe,
+        table,
+        out=out,
         epochs=epochs,
+        seeds=parse_seeds(seeds),
         parameters=parse_settings(settings or ()),
         norm=norm,
         affine=affine,
         engine=engine,
         budget_seconds=budget_seconds,
+        processes=processes,
     )
-    with progress() as tell:
-        found = share_seeds(
-            setting,
-            parse_seeds(seeds),
-            out,
-            processes=processes or cores(),
-            progress=lambda done, total: tell("sharing", done, total),
-        )
-    page = write_shares(found, out)
     shown = "\n".join(of.plain() for of in share_tables(found))
-    emit(found.summary(), as_json, f"{shown}\n{page}")
-
-
-def table_beside(recipe: str, table: str | None) -> Table | None:
-    """The table that prices and judges: the one named, else the shipped one of the recipe's name.
-
-    Raises:
-        NasbenchError: where that is none.
-    """
-    from nasbench.table import load, shipped_tables
-
-    if table == "none":
-        return None
-    if table is not None:
-        return load(table)
-    shipped = shipped_tables()
-    if recipe in shipped:
-        return load(recipe)
-    raise NasbenchError(
-        f"no shipped table is called {recipe}: name one with --table, or --table none: then "
-        f"measured seconds are the price"
-    )
+    emit(found.summary(), as_json, f"{shown}\n{out / 'index.html'}")
 
 
 def register(app: typer.Typer) -> None:

@@ -26,6 +26,7 @@ from nasbench.report.latency import spread_curves, trust_table
 from nasbench.report.ranks import critical_difference, over_tables, paired_table, ranks_table
 from nasbench.report.regret import reach_curves, regret_curves
 from nasbench.report.sections import Section, write_sections
+from nasbench.report.shared_beside import shared_section, shared_summary
 from nasbench.report.sheets import write_sheets
 from nasbench.report.strategies import (
     elsewhere_table,
@@ -42,6 +43,7 @@ from nasbench.report.text import (
 )
 from nasbench.search import Comparison, Comparisons
 from nasbench.search.fronts import Fronts
+from nasbench.search.shares import Shares
 from nasbench.table import Table
 
 if TYPE_CHECKING:
@@ -117,8 +119,12 @@ def write_report(report: Report, out: Path, title: str) -> Path:
     return write_sections(report.sections(), out, title, brief)
 
 
-def write_comparison(found: Comparison | Comparisons, out: Path) -> Path:
+def write_comparison(
+    found: Comparison | Comparisons, out: Path, shared: Sequence[Shares] = ()
+) -> Path:
     """Write what strategies found on one table, or on several, into a folder.
+
+    Runs that share weights stand beside those on one table.
 
     It gets the page with its figures and tables, `summary.json`, `runs.csv`, `curves.csv` and
     `thinking.csv`.
@@ -132,6 +138,7 @@ def write_comparison(found: Comparison | Comparisons, out: Path) -> Path:
     sections = _over_tables_sections(found) if isinstance(found, Comparisons) else []
     for name, comparison in tables.items():
         sections += _comparison_sections(f"Search strategies on {name}", comparison)
+        sections += [shared_section(comparison, shared)] if shared else []
     sections += _checklist_sections(list(tables.values()))
     for name, comparison in tables.items():
         of = f": {name}" if several else ""
@@ -141,7 +148,10 @@ def write_comparison(found: Comparison | Comparisons, out: Path) -> Path:
     title = f"Search strategies on {over}"
     page = write_sections(sections, out, title, comparison_brief(found), beside)
     write_sheets(tables, out)
-    text = json.dumps(found.summary(), indent=2, allow_nan=False) + "\n"
+    summary = found.summary()
+    if shared:
+        summary["shared"] = shared_summary(shared)
+    text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
     with atomic_path(out / "summary.json") as partial:
         write_text(partial, text)
     return page

@@ -117,7 +117,7 @@ class Inheriting:
         return {**described, "kind": "inherited", "images": self.images}
 
 
-class Column(NamedTuple):
+class InheritedScores(NamedTuple):
     """Inherited scores of every distinct architecture, and measured seconds."""
 
     loss: NDArray[np.float64]
@@ -201,7 +201,7 @@ def _journal_path(folder: Path, supernet: Supernet, seed: int) -> Path:
 
 def _columns(
     asked: Inheriting, folder: Path, processes: int, progress: Progress
-) -> Iterator[tuple[tuple[Supernet, int], Column]]:
+) -> Iterator[tuple[tuple[Supernet, int], InheritedScores]]:
     jobs = asked.columns
     n = len(asked.setting.space.representatives)
     if processes == 1 or len(jobs) == 1:
@@ -241,7 +241,7 @@ def _open(asked: Inheriting, folder: Path) -> None:
     _opened = asked, folder
 
 
-def _column_there(supernet: Supernet, seed: int) -> Column:
+def _column_there(supernet: Supernet, seed: int) -> InheritedScores:
     if _opened is None:
         raise RuntimeError("the worker was not opened")
     asked, folder = _opened
@@ -254,7 +254,7 @@ def _column(
     seed: int,
     path: Path,
     tell: Callable[[int], None],
-) -> Column:
+) -> InheritedScores:
     """Train one supernet as its strategy does, and score every distinct architecture by it."""
     setting = asked.of(supernet)
     oracle, goal = setting.make(seed)
@@ -289,7 +289,7 @@ def _column(
         for name in ("loss", "accuracy")
     )
     seconds = sum(part["score_seconds"] for part in parts)
-    return Column(loss, accuracy, max(part["train_seconds"] for part in parts), seconds)
+    return InheritedScores(loss, accuracy, max(part["train_seconds"] for part in parts), seconds)
 
 
 def _train(strategy: Any, oracle: Any) -> None:

@@ -28,7 +28,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_runs_are_kept_judged_and_shown(cli, recipe, tmp_path):
+def test_runs_are_kept_judged_and_shown(cli, recipe, tmp_path, undrawn):
     words = ("share", "fairnas", recipe, "--table", "nb201-fashion16", *FEW, "--out", tmp_path)
     done = cli(*words, "--seeds", 2)
     assert done.status == 0, done.err
@@ -45,7 +45,7 @@ def test_runs_are_kept_judged_and_shown(cli, recipe, tmp_path):
     assert "by the statistics of the scored examples themselves" in page
 
 
-def test_without_a_table_seconds_are_measured(cli, recipe, tmp_path):
+def test_without_a_table_seconds_are_measured(cli, recipe, tmp_path, undrawn):
     done = cli("share", "rsps", recipe, "--table", "none", *FEW, "--out", tmp_path, "--json")
     assert done.status == 0, done.err
     found = json.loads(done.out)
@@ -96,3 +96,22 @@ def test_inherited_scores_become_columns(cli, recipe, tmp_path):
     )
     assert refused.status == 2
     assert "random_search shares no weights" in refused.err
+
+
+def test_shared_weights_stand_beside_searches(cli, recipe, tmp_path, undrawn):
+    shared, out = tmp_path / "shared", tmp_path / "out"
+    words = ("--table", "nb201-fashion16")
+    assert not cli("share", "fairnas", recipe, *words, *FEW, "--out", shared).status
+    compare = ("compare", *words, "--strategies", "random_search", "--budget-seconds", 20)
+    done = cli(*compare, "--seeds", 2, "--share", shared, "--out", out, "--processes", 1)
+    assert done.status == 0, done.err
+    found = json.loads((out / "summary.json").read_text())
+    assert found["shared"]["fairnas"]["n"] == 1
+    assert "Shared weights beside searches" in (out / "index.html").read_text()
+    measured = tmp_path / "measured"
+    assert not cli("share", "rsps", recipe, "--table", "none", *FEW, "--out", measured).status
+    for folder, said in ((measured, "are priced by the clock"), (out, "holds no runs that share")):
+        refused = cli(*compare, "--share", folder, "--out", tmp_path / "no")
+        assert refused.status == 2
+        assert said in refused.err
+        assert not (tmp_path / "no").exists()

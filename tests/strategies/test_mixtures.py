@@ -42,16 +42,16 @@ def found_by(name: str, space: Any, steps: int, **own: Any) -> tuple[float, Shar
 @pytest.mark.parametrize(
     ("name", "own"),
     [
-        ("darts", {"logit_rate": 0.01}),
-        ("darts", {"order": 2, "logit_rate": 0.01}),
-        ("gdas", {"logit_rate": 0.02}),
-        ("snas", {"logit_rate": 0.02}),
-        ("enas", {"controller_steps": 30, "warm_up": 0.1}),
+        ("darts", {"logit_rate": 0.05}),
+        ("darts", {"order": 2, "logit_rate": 0.05}),
+        ("gdas", {"logit_rate": 0.1}),
+        ("snas", {"logit_rate": 0.1}),
+        ("enas", {"controller_steps": 30, "warm_up": 0.1, "hidden": 16, "controller_rate": 0.03}),
     ],
 )
 def test_the_best_choices_are_found(space: Any, name: str, own: dict[str, Any]) -> None:
-    share, trial = found_by(name, space, 1000, **own)
-    assert share > 0.95
+    share, trial = found_by(name, space, 200, **own)
+    assert share > 0.9
     chances = trial.state.probabilities
     assert chances is not None
     assert all((row[n:] == 0).all() for row, n in zip(chances, space.choices, strict=True))
@@ -135,7 +135,7 @@ def test_the_papers_cell_has_two_edges_a_node_and_no_none() -> None:
 
 def test_enas_warms_up_and_learns_from_rewards() -> None:
     """Epochs of uniform paths, then the controller's; what it gets most reward for grows likely."""
-    strategy = begun("enas", schedule=Schedule(8, 5), warm_up=0.25, controller_steps=40)
+    strategy = begun("enas", schedule=Schedule(8, 5), warm_up=0.25, controller_steps=40, hidden=16)
     asked = []
     while (step := strategy.ask()) is not None:
         asked.append(step.rates is not None)

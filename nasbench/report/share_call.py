@@ -1,0 +1,125 @@
+"""`nb.share`: weights that all architectures share, chosen by, and a page of what that is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasbench._files import check_folder
+from nasbench._processes import cores
+from nasbench._progress import Progress, shown
+from nasbench.building import spec_from
+from nasbench.errors import NasbenchError
+from nasbench.report.sharing import write_shares
+from nasbench.search.shares import Shares, share_seeds
+from nasbench.search.sharing import ShareSetting
+from nasbench.table import Table, load, shipped_tables
+
+if TYPE_CHECKING:
+    from nasbench.building import BuildSpec
+
+__all__ = ["share", "table_beside"]
+
+MEASURED = "none"
+"""In place of a table: prices are measured seconds, and the best are really trained."""
+
+
+def share(
+    strategy: str,
+    recipe: BuildSpec | str | Path,
+    table: Table | str | Path | None = None,
+    *,
+    out: str | Path,
+    epochs: int = 10,
+    seeds: int | Iterable[int] = 1,
+    parameters: Mapping[str, Any] | None = None,
+    norm: str = "batch",
+    affine: bool = False,
+    engine: str = "auto",
+    budget_seconds: float | None = None,
+    processes: int | None = None,
+    progress: Progress | bool = True,
+) -> Shares:
+    """Train shared weights with each seed, choose by them, and write a page.
+
+    Runs that were stopped go on, to the same bytes.
+
+    Args:
+        strategy: registered, and one that shares weights.
+        recipe: a build recipe, its file or its name: its first `[recipe.NAME]` gives task, sizes
+            of the networks, batches and SGD.
+        table: prices and judges; by default the shipped one of the recipe's name. `"none"`:
+            measured seconds are the price, and the best few are really trained.
+        out: a folder for runs, page and `summary.json`.
+        epochs: of the shared weights.
+        seeds: how many runs, or which.
+        parameters: the strategy's own.
+        norm: whose statistics BatchNorm takes in a score: `batch`, `recalibrated` or `running`.
+        affine: train BatchNorm's scales and shifts inside cells, too.
+        engine: `native`, `reference` or `auto`.
+        budget_seconds: seconds, as they are priced, that end a run.
+        processes: runs side by side; a core each by default.
+        progress: as in `nb.build`.
+
+    Returns:
+        The runs: `choices`, `regret`, `correlation()`, `summary()`.
+
+    Raises:
+        NasbenchError: before anything is trained, for what can be known by then.
+
+    Example:
+        >>> import nasbench as nb, tempfile
+        >>> few = {"candidates": 3, "images": 50}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found = nb.share("rsps", "nb201-fashion16", out=folder, epochs=1, parameters=few)
+        >>> len(found.choices), found.table.name
+        (1, 'nb201-fashion16')
+    """
+    folder = Path(out)
+    check_folder(folder, "out")
+    spec = spec_from(recipe)
+    name = next(iter(spec.recipes))
+    setting = ShareSetting(
+        strategy,
+        spec.space,
+        spec.task,
+        name,
+        spec.recipes[name],
+        table_beside(recipe if isinstance(recipe, str) else spec.name, table),
+        epochs=epochs,
+        parameters=dict(parameters or {}),
+        norm=norm,
+        affine=affine,
+        engine=engine,
+        budget_seconds=budget_seconds,
+    )
+    numbers = range(seeds) if isinstance(seeds, int) else list(seeds)
+    with shown(progress) as tell:
+        found = share_seeds(
+            setting,
+            numbers,
+            folder,
+            processes=processes or cores(),
+            progress=lambda done, total: tell("sharing", done, total),
+        )
+    write_shares(found, folder)
+    return found
+
+
+def table_beside(recipe: str, table: Table | str | Path | None) -> Table | None:
+    """The table that prices and judges: the one given, else the shipped one of a recipe's name.
+
+    Raises:
+        NasbenchError: where that is none.
+    """
+    if isinstance(table, Table):
+        return table
+    if table is not None:
+        return None if str(table) == MEASURED else load(table)
+    if recipe in shipped_tables():
+        return load(recipe)
+    raise NasbenchError(
+        f"no shipped table is called {recipe}: name one with --table, or --table none: then "
+        f"measured seconds are the price"
+    )

@@ -1,0 +1,153 @@
+"""Runs that share weights beside searches: the same table, the same seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import BadValue
+from nasbench.report.figures import Drawing
+from nasbench.report.regret import legend
+from nasbench.report.sections import Section
+from nasbench.report.sharing import collapse
+from nasbench.report.text import TextTable, estimate_text, number_text
+from nasbench.report.theme import FAINT, figure, label, series, styled
+from nasbench.search.comparison import Comparison
+from nasbench.search.curves import POINTS, Curves
+from nasbench.search.shares import BETTER, Shares
+from nasbench.table import Table
+
+__all__ = ["check_beside", "shared_section", "shared_summary"]
+
+MOST_SEARCHES = 6
+"""Black-box strategies that a figure has room for: random search, and the best at its end."""
+
+
+def shared_section(comparison: Comparison, shared: Sequence[Shares]) -> Section:
+    """What shared weights find for the same seconds as searches do."""
+    lead = (
+        "Strategies that share weights pay for training and scoring them in the seconds of the "
+        "same table. Lines end where runs do. " + " ".join(filter(None, map(collapse, shared)))
+    )
+    drawings = [_curves(comparison, shared)] if "seconds" in comparison.curves else []
+    return Section("Shared weights beside searches", lead, drawings, [_table(comparison, shared)])
+
+
+def shared_summary(shared: Sequence[Shares]) -> dict[str, Any]:
+    """What `summary.json` of a comparison holds of each."""
+    return {name: of.summary() for name, of in zip(names_of_shares(shared), shared, strict=True)}
+
+
+def check_beside(table: Table, shared: Sequence[Shares]) -> None:
+    """Refuse runs whose seconds are not those of a table.
+
+    Raises:
+        BadValue: naming the strategy.
+    """
+    for of in shared:
+        for run in of.runs.values():
+            queries = run.spec["queries"]
+            if run.spec["prices"]["kind"] != "table" or queries.get("sha256") != table.sha256:
+                by = "the clock" if run.spec["prices"]["kind"] != "table" else queries.get("name")
+                raise BadValue(
+                    f"runs of {of.strategy} are priced by {by}, and this comparison by "
+                    f"{table.name}: share them anew with --table {table.name}"
+                )
+
+
+def names_of_shares(shared: Sequence[Shares]) -> list[str]:
+    """A name for each: the strategy's, with its epochs where several have it."""
+    names = [of.strategy for of in shared]
+    return [
+        name if names.count(name) == 1 else f"{name}, {of.spec['schedule']['epochs']} epochs"
+        for name, of in zip(names, shared, strict=True)
+    ]
+
+
+def _regret(shares: Shares, grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Regret of the current choice of each run at each point, `[runs, points]`; NaN before any."""
+    found = np.full((len(shares.runs), len(grid)), np.nan)
+    assert shares.lookup is not None
+    for place, run in enumerate(shares.runs.values()):
+        chosen = [(line.clock, line.choice) for line in run.lines if line.choice is not None]
+        if not chosen:
+            continue
+        clocks, choices = (np.asarray(column) for column in zip(*chosen, strict=True))
+        regret = shares.lookup.regret(choices.astype(np.int64))
+        at = np.searchsorted(clocks, grid, side="right") - 1
+        found[place] = np.where(at >= 0, regret[at], np.nan)
+    return found
+
+
+@styled
+def _curves(comparison: Comparison, shared: Sequence[Shares]) -> Drawing:
+    """Mean regret over seconds: shared weights thick, searches thin."""
+    curves = comparison.curves["seconds"]
+    names = names_of_shares(shared)
+    searches = _best_searches(curves)
+    drawn, axes = figure(6.4, 3.6)
+    looks = series(len(names) + len(searches))
+    for (name, of), (colour, dash) in zip(
+        zip(names, shared, strict=True), looks[: len(names)], strict=True
+    ):
+        end = max((run.seconds for run in of.runs.values()), default=0.0)
+        grid = np.linspace(0, end, POINTS)
+        band = Curves("seconds", grid, {name: _regret(of, grid)}).band(name)
+        shown = label(f"{name} (n = {band.runs})")
+        axes.plot(grid, band.mean, color=colour, linestyle=dash, linewidth=2, label=shown)
+        axes.plot(end, band.mean[-1], "o", color=colour)
+    for name, (colour, dash) in zip(searches, looks[len(names) :], strict=True):
+        band = curves.band(name)
+        shown = label(f"{name} (n = {band.runs})")
+        axes.plot(curves.grid, band.mean, color=colour, linestyle=dash, linewidth=1, label=shown)
+    if comparison.noise:
+        axes.axhline(comparison.noise.floor, color=FAINT, linewidth=1)
+    axes.set_xlabel("seconds, priced by the table")
+    axes.set_ylabel("mean regret of the choice, points")
+    axes.set_ylim(bottom=0)
+    legend(drawn, axes)
+    caption = (
+        "Mean regret of what would be chosen, looked up in the table: before its first choice a "
+        "run that shares weights has none, and the line begins where all have one."
+        + (" The level line is what seeds leave uncertain." if comparison.noise else "")
+    )
+    return Drawing("shared", "Shared weights and searches", caption, drawn)
+
+
+def _best_searches(curves: Curves) -> list[str]:
+    """Random search, and the best at the end."""
+    ends = {name: float(np.nanmean(of[:, -1])) for name, of in curves.regret.items()}
+    best = sorted(ends, key=lambda name: ends[name])
+    others = [name for name in best if name != "random_search"][: MOST_SEARCHES - 1]
+    return others + [name for name in best if name == "random_search"]
+
+
+def _table(comparison: Comparison, shared: Sequence[Shares]) -> TextTable:
+    curves = comparison.curves.get("seconds")
+    searches = _best_searches(curves) if curves else []
+    rows = []
+    for name, of in zip(names_of_shares(shared), shared, strict=True):
+        seconds = float(np.mean([run.seconds for run in of.runs.values()]))
+        cells = [number_text(_at(curves, search, seconds)) for search in searches if curves]
+        correlation = estimate_text(of.correlation(BETTER[0][0]))
+        n = f"{of.mean_regret.n}"
+        rows.append(
+            (name, n, f"{seconds:,.1f}", estimate_text(of.mean_regret), *cells, correlation)
+        )
+    columns = ("shared weights", "n", "seconds", "regret", *searches, "rank correlation")
+    note = (
+        "Regret of the choice, in points; beside it the mean regret of searches for the same "
+        "seconds (– where they were not run that long); Spearman's correlation of inherited "
+        "losses with the table at the end of the training."
+    )
+    return TextTable("Shared weights and searches at the same price", columns, rows, note)
+
+
+def _at(curves: Curves | None, name: str, seconds: float) -> float:
+    """A search's mean regret at a time; NaN past the end, or before all have an incumbent."""
+    if curves is None or seconds > curves.grid[-1]:
+        return float("nan")
+    return float(curves.band(name).mean[np.searchsorted(curves.grid, seconds, side="right") - 1])
