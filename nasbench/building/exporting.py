@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from nasbench._progress import Progress, silent
@@ -16,19 +18,20 @@ from nasbench.building.provenance import versions
 from nasbench.building.retrain import compare_record
 from nasbench.building.spec import BuildSpec
 from nasbench.device.commands import tensorrt_command
-from nasbench.device.export import count_right, export_onnx
-from nasbench.device.onnx_graph import Pixels, import_onnx
+from nasbench.device.export import answers_of, export_onnx
+from nasbench.device.onnx_graph import import_onnx
 from nasbench.device.onnx_runtime import import_runtime
-from nasbench.errors import BadValue, NasbenchError, unknown
+from nasbench.device.raw import Raw
+from nasbench.errors import BadValue, NasbenchError, Unsupported, unknown
 from nasbench.network import started
 from nasbench.network.cell import as_cell_network
 from nasbench.space import Space
 from nasbench.stats import wilson_interval
 from nasbench.table import Table
-from nasbench.task import Task
+from nasbench.task import Signal, Split, Task
 from nasbench.train import Recipe
 from nasbench.train.epoch import record_of
-from nasbench.train.feed import moments, prepare
+from nasbench.train.feed import Standard, prepare, spread
 from nasbench.train.native import NativeTrainer
 from nasbench.train.record import Record, tests_of
 from nasbench.train.reference import cpu_threads, pick_hardware, training
@@ -71,19 +74,34 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """The accuracy of a file on the whole test split, in percent.
+    """What a file is worth on the whole test split.
 
     Attributes:
-        accuracy: share of images whose largest logit is that of their label.
-        low: end of its 95 % interval (Wilson, 1927).
+        metric: `accuracy`, the percentage of examples whose largest logit is that of their
+            label, or of numbers `mae`, the mean absolute error in the unit of the target.
+        value: of the metric.
+        low: end of its 95 % interval (Wilson, 1927; of an error by the normal approximation).
         high: the other end.
-        n: images.
+        n: examples.
     """
 
-    accuracy: float
+    metric: str
+    value: float
     low: float
     high: float
     n: int
+
+    def describe(self) -> dict[str, float]:
+        """Plain JSON values."""
+        return {self.metric: self.value, "low": self.low, "high": self.high, "n": self.n}
+
+    @property
+    def unit(self) -> str:
+        """What stands behind a value."""
+        return " %" if self.metric == "accuracy" else f" {self.metric}"
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g}{self.unit} [{self.low:.4g}, {self.high:.4g}]"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,7 +112,8 @@ class Exported:
         chosen: what was exported, and how it was trained.
         path: of the file.
         largest_difference: between ONNX Runtime and PyTorch, of the logits of a batch of noise.
-        valid_accuracy: in percent, after the last epoch; None where nothing was trained.
+        valid: the metric of `test` on the validation split after the last epoch, in PyTorch;
+            None where nothing was trained.
         test: of the file; None where nothing was trained.
         identical: whether the training has all curves that the table has, bit for bit; None
             without a table, or where it has no such training.
@@ -104,14 +123,14 @@ class Exported:
     chosen: Chosen
     path: Path
     largest_difference: float
-    valid_accuracy: float | None = None
+    valid: float | None = None
     test: Tested | None = None
     identical: bool | None = None
     beside: str = ""
 
     def __repr__(self) -> str:
         of = f"{self.chosen.architecture} of {self.chosen.spec.space.name}"
-        trained = "untrained" if self.test is None else f"{self.test.accuracy:.2f} % on test"
+        trained = "untrained" if self.test is None else f"{self.test} on test"
         return f"<Exported {self.path}: {of}, {trained}>"
 
     def describe(self) -> dict[str, Any]:
@@ -128,13 +147,13 @@ class Exported:
             "trained": trained,
             "engine": chosen.engine if trained else None,
             "largest_difference": self.largest_difference,
-            "tensorrt": tensorrt_command(self.path, chosen.spec.task.shape),
+            "tensorrt": tensorrt_command(self.path, chosen.spec.task.signal.shape),
         }
         if self.test is not None:
             document |= {
-                "input": "uint8",
-                "valid_accuracy": self.valid_accuracy,
-                "test": asdict(self.test),
+                "input": raw_of(chosen).dtype,
+                f"valid_{self.test.metric}": self.valid,
+                "test": self.test.describe(),
                 "identical": self.identical,
                 "beside": self.beside,
             }
@@ -215,9 +234,9 @@ def export(
 ) -> Exported:
     """Write an ONNX file; trained, one that takes what the user has, and test it.
 
-    A file that was trained takes uint8 pixels, 0 to 255, as `[n, channels, height, width]`, and
-    says of itself what it needs to be used: its classes, its input, and where it comes from. One
-    that was not takes standardised float32 images, as those that are only timed do.
+    A file that was trained takes what is stored, such as uint8 pixels, 0 to 255, as `[n, channels,
+    height, width]`, and says of itself what it needs to be used: its classes, its input, and where
+    it comes from. One that was not takes standardised inputs, as those that are only timed do.
 
     Args:
         chosen: what.
@@ -235,23 +254,46 @@ def export(
     net = started(spec.space, chosen.canonical, spec.task, chosen.recipe, chosen.seed)
     if not train:
         return Exported(chosen, path, export_onnx(net, spec.task.signal, path))
+    if chosen.recipe.train is not None:
+        raise Unsupported(
+            f"{chosen.recipe_name} trains by a loop of its own, which yields numbers and keeps no "
+            f"network: leave --train out, and load the weights that your loop saved"
+        )
     record = _train(chosen, net, tell)
     if record.diverged:
         raise NasbenchError(
             f"the training of architecture {chosen.architecture} diverged in epoch "
             f"{record.diverged}: nothing is written"
         )
-    pixels = Pixels(*moments(spec.task.train.first(chosen.recipe.train_images)))
-    accuracy = float(record.curves["valid_accuracy"][-1])
-    difference = export_onnx(
-        net, spec.task.signal, path, pixels=pixels, about=_about(chosen, pixels, accuracy)
-    )
-    test = spec.task.test
-    right, n = count_right(path, test, tell), len(test)
-    low, high = wilson_interval(right / n, n)
+    raw = raw_of(chosen)
+    metric = "mae" if spec.task.target.kind == "number" else "accuracy"
+    valid = float(record.curves[f"valid_{metric}"][-1])
+    about = _about(chosen, raw) | {f"valid_{metric}": f"{valid:.4f}"}
+    difference = export_onnx(net, spec.task.signal, path, raw=raw, about=about)
+    tested = _tested(metric, answers_of(path, spec.task.test, raw, tell), spec.task.test)
     identical, beside = _beside(chosen, record)
-    tested = Tested(100 * right / n, 100 * float(low), 100 * float(high), n)
-    return Exported(chosen, path, difference, accuracy, tested, identical, beside)
+    return Exported(chosen, path, difference, valid, tested, identical, beside)
+
+
+def raw_of(chosen: Chosen) -> Raw:
+    """What the file takes: the task's examples as they are stored."""
+    task = chosen.spec.task
+    train = task.train.first(chosen.recipe.train_images)
+    standard, (shift, scale) = Standard(task.signal, train), spread(task.target, train)
+    kind = "int64" if task.signal.kind == "tokens" else str(train.inputs.dtype)
+    missing = task.signal.kind == "features"
+    return Raw(kind, standard.mean, standard.std, missing, scale, shift)
+
+
+def _tested(metric: str, answers: NDArray[np.float32], test: Split) -> Tested:
+    n = len(test)
+    if metric == "mae":
+        errors = np.abs(answers[:, 0].astype(np.float64) - test.targets)
+        mean, half = float(errors.mean()), float(1.96 * errors.std(ddof=1) / n**0.5)
+        return Tested(metric, mean, mean - half, mean + half, n)
+    right = int((answers.argmax(1) == test.labels).sum())
+    low, high = wilson_interval(right / n, n)
+    return Tested(metric, 100 * right / n, 100 * float(low), 100 * float(high), n)
 
 
 def _train(chosen: Chosen, net: nn.Module, tell: Progress) -> Record:
@@ -282,20 +324,13 @@ def _train(chosen: Chosen, net: nn.Module, tell: Progress) -> Record:
     return record_of(chosen.canonical, chosen.seed, epochs, recipe, tests)
 
 
-def _about(chosen: Chosen, pixels: Pixels, accuracy: float) -> dict[str, str]:
+def _about(chosen: Chosen, raw: Raw) -> dict[str, str]:
     """What the file says of itself: texts, and JSON where there is more than one value."""
     spec, task, table = chosen.spec, chosen.spec.task, chosen.table
-    channels = {1: "grey", 3: "red, green, blue"}.get(task.shape[0], "as in the task")
     values = {
-        "input": "images, uint8 [n, channels, height, width]; the graph standardises them",
-        "input_shape": json.dumps(task.shape),
-        "input_range": "0 to 255",
-        "input_layout": "NCHW",
-        "input_channels": channels,
-        "mean": json.dumps(pixels.mean.ravel().tolist()),
-        "deviation": json.dumps(pixels.deviation.ravel().tolist()),
-        "output": "logits, float32 [n, classes]; the largest is the answer",
-        "classes": json.dumps(task.classes),
+        **_about_input(task.signal, raw),
+        **{name: json.dumps(given) for name, given in task.legend.items()},
+        **_about_output(task),
         "task": task.name,
         "task_hash": task.hash,
         "task_about": json.dumps(task.about),
@@ -306,13 +341,44 @@ def _about(chosen: Chosen, pixels: Pixels, accuracy: float) -> dict[str, str]:
         "recipe": json.dumps(chosen.recipe.describe()),
         "seed": str(chosen.seed),
         "engine": chosen.engine,
-        "valid_accuracy": f"{accuracy:.4f}",
         "versions": json.dumps(versions()),
     }
     if table is not None:
         values["table"] = table.name
         values["table_content_sha256"] = str(table.manifest["content_sha256"])
     return values
+
+
+def _about_input(signal: Signal, raw: Raw) -> dict[str, str]:
+    said = {"input_shape": json.dumps(signal.shape)}
+    if raw.mean is not None and raw.deviation is not None:
+        said["mean"] = json.dumps(raw.mean.ravel().tolist())
+        said["deviation"] = json.dumps(raw.deviation.ravel().tolist())
+    if signal.kind == "image":
+        channels = {1: "grey", 3: "red, green, blue"}.get(signal.shape[0], "as in the task")
+        return {
+            "input": "images, uint8 [n, channels, height, width]; the graph standardises them",
+            "input_range": "0 to 255",
+            "input_layout": "NCHW",
+            "input_channels": channels,
+            **said,
+        }
+    if signal.kind == "tokens":
+        told = "ids of tokens, int64 [n, length], 0 behind the end of a text and 1 unknown words"
+        return {"input": told, "vocabulary": str(signal.vocabulary), **said}
+    if signal.kind == "features":
+        told = "columns, float32 [n, columns], NaN where missing; the graph standardises them"
+        return {"input": told, "categories": json.dumps(signal.categories), **said}
+    return {"input": f"{signal}, {raw.dtype}; the graph standardises them", **said}
+
+
+def _about_output(task: Task) -> dict[str, str]:
+    if task.target.kind == "number":
+        return {"output": "the number, float32 [n, 1], in the unit of the target"}
+    return {
+        "output": "logits, float32 [n, classes]; the largest is the answer",
+        "classes": json.dumps(task.classes),
+    }
 
 
 def _beside(chosen: Chosen, record: Record) -> tuple[bool | None, str]:

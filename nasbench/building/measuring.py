@@ -13,12 +13,11 @@ from nasbench._progress import Progress
 from nasbench.building.ledger import Ledger
 from nasbench.building.spec import BuildSpec
 from nasbench.device import Device, DeviceSpec, make_device
-from nasbench.device.onnx_trace import Pixels
 from nasbench.device.quantise import CALIBRATION_IMAGES
 from nasbench.network import network, started
 from nasbench.network.capability import Whole
 from nasbench.network.count import count_network
-from nasbench.train.feed import moments
+from nasbench.train.feed import Standard
 from nasbench.train.reference import cpu_threads
 
 __all__ = [
@@ -78,11 +77,11 @@ def device_of(spec: BuildSpec, device: DeviceSpec, python: str = "python3") -> D
 
 
 def calibration_images(spec: BuildSpec) -> NDArray[np.float32]:
-    """Standardised training images, `[n, channels, height, width]`."""
+    """Training examples as networks read them, `[n, ...]`."""
     recipe = next(iter(spec.recipes.values()))
     train = spec.task.train.first(recipe.train_images)
     some = train.first(min(CALIBRATION_IMAGES, len(train)))
-    return Pixels(*moments(train)).standardise(some.images)
+    return Standard(spec.task.signal, train)(some.inputs)
 
 
 def measure(

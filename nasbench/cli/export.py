@@ -88,7 +88,9 @@ def _chosen(
 def _shown(chosen: Chosen, onnx: Path, made: Exported) -> list[tuple[str, object]]:
     from nasbench.device.commands import tensorrt_command
 
-    shape = ", ".join(map(str, chosen.spec.task.shape))
+    signal = chosen.spec.task.signal
+    shape = ", ".join(map(str, signal.shape))
+    untrained = "int64" if signal.kind == "tokens" else "float32"
     shown: list[tuple[str, object]] = [
         ("file", onnx),
         ("network", f"{chosen.architecture} of {chosen.spec.space.name}"),
@@ -96,30 +98,32 @@ def _shown(chosen: Chosen, onnx: Path, made: Exported) -> list[tuple[str, object
     if made.test is None:
         shown += [
             ("trained", "no: its weights are those of a start, for timing; --train trains it"),
-            ("input", f"float32 [n, {shape}], standardised"),
+            ("input", f"{untrained} [n, {shape}]" + ", standardised" * (untrained == "float32")),
         ]
     else:
         test = made.test
+        stored = made.describe()["input"]
+        image = signal.kind == "image"
+        meaning = ", 0 to 255" if image else ", as stored"
         shown += [
             (
                 "trained",
                 f"on {chosen.spec.task.name} by {chosen.recipe_name}, seed {chosen.seed}, "
                 f"{chosen.engine} engine",
             ),
-            ("valid", f"{made.valid_accuracy:.2f} %"),
+            ("valid", f"{made.valid:.4g}{test.unit}"),
             *([("table", made.beside)] if made.beside else []),
             (
                 "test",
-                f"{test.accuracy:.2f} % [{test.low:.2f}, {test.high:.2f}] of "
-                f"{counted(test.n, 'image')}, "
+                f"{test} of {counted(test.n, 'image' if image else 'example')}, "
                 f"by the file in ONNX Runtime; 95 % interval",
             ),
-            ("input", f"uint8 [n, {shape}], 0 to 255; classes are in the file's metadata"),
+            ("input", f"{stored} [n, {shape}]{meaning}; classes are in the file's metadata"),
         ]
     shown.append(
         ("checked", f"ONNX Runtime and PyTorch differ by {made.largest_difference:.1e} at most")
     )
-    shown.append(("TensorRT", f"untested: {tensorrt_command(onnx, chosen.spec.task.shape)}"))
+    shown.append(("TensorRT", f"untested: {tensorrt_command(onnx, signal.shape)}"))
     return shown
 
 

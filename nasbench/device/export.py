@@ -14,13 +14,13 @@ from nasbench._files import atomic_path
 from nasbench._progress import Progress, silent
 from nasbench.device.equal import allowed, difference
 from nasbench.device.inference import evaluating, examples
-from nasbench.device.onnx_graph import INPUT, OUTPUT, Pixels, import_onnx, to_onnx
+from nasbench.device.onnx_graph import INPUT, OUTPUT, Raw, import_onnx, to_onnx
 from nasbench.device.onnx_runtime import open_session
 from nasbench.errors import NasbenchError
 from nasbench.network.inputs import answer_of
 from nasbench.task import Signal, Split
 
-__all__ = ["count_right", "export_onnx"]
+__all__ = ["answers_of", "export_onnx"]
 
 _CHECK_BATCH = 4
 _BATCH = 500
@@ -31,7 +31,7 @@ def export_onnx(
     inputs: Signal,
     path: str | Path,
     *,
-    pixels: Pixels | None = None,
+    raw: Raw | None = None,
     about: Mapping[str, str] | None = None,
 ) -> float:
     """Write the network, in evaluation mode, as an ONNX file of any batch size.
@@ -43,8 +43,8 @@ def export_onnx(
         network: trained or not.
         inputs: what goes in.
         path: of the file.
-        pixels: have the graph take uint8 images, and standardise them so; else it takes float32
-            images that are standardised.
+        raw: have the graph take what is stored, and standardise it so; else it takes inputs that
+            are standardised.
         about: what the file says of itself, its `metadata_props`.
 
     Returns:
@@ -54,17 +54,22 @@ def export_onnx(
         NasbenchError: where they differ by more than is `allowed` or the file cannot be written.
     """
     onnx = import_onnx()
-    model = to_onnx(network, inputs, pixels)
+    model = to_onnx(network, inputs, raw)
     if about:
         onnx.helper.set_model_props(model, dict(about))
     onnx.checker.check_model(model, full_check=True)
     standard: NDArray[Any] = examples(network, inputs, _CHECK_BATCH)
     fed = standard
-    if pixels is not None:
-        fed = np.random.default_rng(0).integers(0, 256, standard.shape, dtype=np.uint8)
-        standard = pixels.standardise(fed)
+    if raw is not None and raw.mean is not None:
+        fed = raw.noise(standard.shape)
+        for column, categories in enumerate(inputs.categories):
+            if categories:
+                fed[:, column] = standard[:, column]
+        standard = raw.standardise(fed)
     with evaluating(network, standard) as x:
         wanted = answer_of(network(x)).cpu().numpy()
+    if raw is not None:
+        wanted = wanted * np.float32(raw.scale) + np.float32(raw.shift)
     (got,) = open_session(model, threads=1).run([OUTPUT], {INPUT: fed})
     found, most = difference(wanted, got), allowed(wanted)
     if not found <= most:
@@ -77,20 +82,23 @@ def export_onnx(
     return found
 
 
-def count_right(path: str | Path, split: Split, progress: Progress | None = None) -> int:
-    """For how many images of a split the file's largest logit is that of their label.
+def answers_of(
+    path: str | Path, split: Split, raw: Raw, progress: Progress | None = None
+) -> NDArray[np.float32]:
+    """What a file answers to all examples of a split, float32 `[n, outputs]`.
 
     Args:
-        path: of a file that takes uint8 images; ONNX Runtime runs it, one thread.
-        split: images uint8 `[n, channels, height, width]` and labels.
-        progress: called with how many images are done.
+        path: of a file that takes what is stored; ONNX Runtime runs it, one thread.
+        split: examples as they are stored.
+        raw: as the file was written with.
+        progress: called with how many examples are done.
     """
     session = open_session(Path(path).read_bytes(), threads=1)
     tell = progress or silent
-    right = 0
+    found = []
     for start in range(0, len(split), _BATCH):
-        images, labels = (part[start : start + _BATCH] for part in (split.images, split.labels))
-        (logits,) = session.run([OUTPUT], {INPUT: np.ascontiguousarray(images)})
-        right += int((logits.argmax(1) == labels).sum())
-        tell("testing the file", start + len(images), len(split))
-    return right
+        inputs = np.ascontiguousarray(split.inputs[start : start + _BATCH], dtype=raw.dtype)
+        (answers,) = session.run([OUTPUT], {INPUT: inputs})
+        found.append(answers)
+        tell("testing the file", start + len(inputs), len(split))
+    return np.concatenate(found)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import copy
 import io
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nasbench._python_file import where
 from nasbench._version import __version__
+from nasbench.device.raw import Raw
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network.inputs import answer_of
 
-__all__ = ["BATCH", "INPUT", "OPSET", "OUTPUT", "Pixels", "import_onnx", "traced"]
+__all__ = ["BATCH", "INPUT", "OPSET", "OUTPUT", "import_onnx", "traced"]
 
 OPSET = 17
 """Older than what any supported onnxruntime reads."""
@@ -40,45 +39,33 @@ def import_onnx() -> Any:
     return onnx
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Pixels:
-    """How a network's images are made of uint8 pixels, 0 to 255: less the mean, by the deviation.
-
-    Attributes:
-        mean: of each channel, float32 `[1, channels, 1, 1]`.
-        deviation: likewise; more than 0.
-    """
-
-    mean: NDArray[np.float32]
-    deviation: NDArray[np.float32]
-
-    def standardise(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the network takes of the images `[n, channels, height, width]`."""
-        standard: NDArray[np.float32] = (images.astype(np.float32) - self.mean) / self.deviation
-        return standard
-
-
 class _Answering(nn.Module):
-    """A network that takes images as they are stored, and gives its answer alone."""
+    """A network that takes what is stored, and gives its answer alone."""
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, network: nn.Module, pixels: Pixels | None) -> None:
+    def __init__(self, network: nn.Module, raw: Raw | None) -> None:
         super().__init__()
         self.network = network
-        self._pixels = pixels is not None
-        if pixels is not None:
-            self.register_buffer("mean", torch.from_numpy(pixels.mean))
-            self.register_buffer("deviation", torch.from_numpy(pixels.deviation))
+        self._raw = raw
+        if raw is not None and raw.mean is not None and raw.deviation is not None:
+            self.register_buffer("mean", torch.from_numpy(raw.mean))
+            self.register_buffer("deviation", torch.from_numpy(raw.deviation))
 
     def forward(self, images: Tensor) -> Tensor:
-        if self._pixels:
+        raw = self._raw
+        if raw is None:
+            return answer_of(self.network(images))
+        if raw.mean is not None:
             images = (images.float() - self.mean) / self.deviation
-        return answer_of(self.network(images))
+        if raw.missing:
+            images = torch.where(torch.isnan(images), 0.0, images)
+        answer = answer_of(self.network(images))
+        return answer * raw.scale + raw.shift if raw.answers else answer
 
 
-def traced(network: nn.Module, example: NDArray[Any], pixels: Pixels | None = None) -> Any:
+def traced(network: nn.Module, example: NDArray[Any], raw: Raw | None = None) -> Any:
     """The network in evaluation mode as an `onnx.ModelProto` in float32, of any batch size.
 
     What its `forward` decides by the values of its inputs is fixed as the example decides it.
@@ -86,14 +73,16 @@ def traced(network: nn.Module, example: NDArray[Any], pixels: Pixels | None = No
     Args:
         network: of any family; it stays as it is.
         example: what goes in, `[n, ...]`.
-        pixels: as for `to_onnx`.
+        raw: as for `to_onnx`.
 
     Raises:
         Unsupported: where PyTorch has no ONNX for what the network does.
     """
     onnx = import_onnx()
-    answering = _Answering(copy.deepcopy(network).cpu(), pixels).eval()
-    given = np.zeros_like(example, dtype=np.uint8) if pixels is not None else example
+    answering = _Answering(copy.deepcopy(network).cpu(), raw).eval()
+    given = example if raw is None else raw.noise(example.shape)
+    if raw is not None and raw.mean is None:
+        given = example
     written = io.BytesIO()
     try:
         with warnings.catch_warnings(), torch.no_grad():

@@ -15,7 +15,8 @@ from torch import Tensor, fx, nn
 
 from nasbench._version import __version__
 from nasbench.device.onnx_rules import FUNCTIONS, MODULES, Rule, Unwritten
-from nasbench.device.onnx_trace import BATCH, INPUT, OPSET, OUTPUT, Pixels, import_onnx
+from nasbench.device.onnx_trace import BATCH, INPUT, OPSET, OUTPUT, import_onnx
+from nasbench.device.raw import Raw
 from nasbench.network.inputs import answer_of
 from nasbench.network.tracing import META, Seen, ShapeRun, run_shapes
 
@@ -28,7 +29,7 @@ MANY = 8191
 """The batch that is traced: no size of a network has this prime as a factor."""
 
 
-def written(network: nn.Module, example: NDArray[Any], pixels: Pixels | None = None) -> Any:
+def written(network: nn.Module, example: NDArray[Any], raw: Raw | None = None) -> Any:
     """The network in evaluation mode as an `onnx.ModelProto`, without a run of it.
 
     Weights keep the names of `network.state_dict()`.
@@ -36,19 +37,23 @@ def written(network: nn.Module, example: NDArray[Any], pixels: Pixels | None = N
     Args:
         network: of any family; it stays as it is.
         example: what goes in, `[n, ...]`: its shape behind `n`, and its dtype.
-        pixels: as for `to_onnx`.
+        raw: as for `to_onnx`.
 
     Raises:
         Exception: `Unwritten`, or of any kind where no trace follows the network.
     """
     onnx = import_onnx()
     given = torch.empty((MANY, *example.shape[1:]), dtype=_torch_dtype(example), device=META)
-    run, answer = run_shapes(network, given, lambda net, trace: Writer(net, trace, given, pixels))
+    run, answer = run_shapes(network, given, lambda net, trace: Writer(net, trace, given, raw))
     out = answer_of(answer)
     tensor = onnx.helper.make_tensor_value_info
-    taken = np.dtype(np.uint8) if pixels is not None else example.dtype
+    taken = example.dtype if raw is None else np.dtype(raw.dtype)
     kind = onnx.helper.np_dtype_to_tensor_dtype(taken)
-    run.node("Identity", [run.value_of(out)], OUTPUT)
+    value = run.value_of(out)
+    if raw is not None and raw.answers:
+        value = run.node("Mul", [value, run.value_of(raw.scale, out)], "raw.scaled")
+        value = run.node("Add", [value, run.value_of(raw.shift, out)], "raw.shifted")
+    run.node("Identity", [value], OUTPUT)
     return onnx.helper.make_model(
         onnx.helper.make_graph(
             run.nodes,
@@ -74,9 +79,7 @@ class Writer(ShapeRun):
     Values of modules are named after the module's path, those of functions after the function.
     """
 
-    def __init__(
-        self, network: nn.Module, trace: fx.Graph, given: Tensor, pixels: Pixels | None
-    ) -> None:
+    def __init__(self, network: nn.Module, trace: fx.Graph, given: Tensor, raw: Raw | None) -> None:
         super().__init__(network, trace)
         self._onnx = import_onnx()
         self.nodes: list[Any] = []
@@ -85,14 +88,17 @@ class Writer(ShapeRun):
         self._kept: list[Tensor] = []  # so that no `id` is given twice
         self._taken: dict[str, int] = {}
         value = INPUT
-        if pixels is not None:
-            value = self.node("Cast", [INPUT], "pixels", to=self._onnx.TensorProto.FLOAT)
-            for operation, name, number in (
-                ("Sub", "mean", pixels.mean),
-                ("Div", "deviation", pixels.deviation),
-            ):
-                constant = self.constant(f"pixels.{name}", number)
-                value = self.node(operation, [value, constant], f"pixels.{operation.lower()}")
+        if raw is not None and raw.mean is not None and raw.deviation is not None:
+            if raw.dtype != "float32":
+                value = self.node("Cast", [INPUT], "raw", to=self._onnx.TensorProto.FLOAT)
+            mean, deviation = (
+                self.constant(f"raw.{name}", getattr(raw, name)) for name in ("mean", "deviation")
+            )
+            value = self.node("Sub", [value, mean], "raw.sub")
+            value = self.node("Div", [value, deviation], "raw.div")
+            if raw.missing:
+                lost = self.node("IsNaN", [value], "raw.lost")
+                value = self.node("Where", [lost, self.value_of(0.0, given), value], "raw.filled")
         self._named(given, value)
 
     def note(self, seen: Seen) -> None:

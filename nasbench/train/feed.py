@@ -17,7 +17,7 @@ from nasbench.task.signal import PADDING, UNKNOWN
 from nasbench.train.order import EpochOrder
 from nasbench.train.recipe import Recipe
 
-__all__ = ["Prepared", "batch_of", "check_recipe", "moments", "prepare"]
+__all__ = ["Prepared", "Standard", "batch_of", "check_recipe", "moments", "prepare", "spread"]
 
 _AUGMENTS: Mapping[str, tuple[str, ...]] = {
     "crop_padding": ("image",),
@@ -105,11 +105,8 @@ def prepare(task: Task, recipe: Recipe, hardware: torch.device) -> Prepared:
         "test": task.test.first(recipe.test_images),
     }
     _check_last_batch(task, recipe, len(splits["train"]))
-    standard = _Standard(task.signal, splits["train"])
-    mean, scale = 0.0, 1.0
-    if task.target.kind == "number":
-        numbers = splits["train"].targets.astype(np.float64)
-        mean, scale = float(numbers.mean()), float(numbers.std()) or 1.0
+    standard = Standard(task.signal, splits["train"])
+    mean, scale = spread(task.target, splits["train"])
 
     def tensors(split: Split) -> tuple[Tensor, Tensor]:
         x = torch.from_numpy(standard(split.inputs))
@@ -125,6 +122,14 @@ def prepare(task: Task, recipe: Recipe, hardware: torch.device) -> Prepared:
     return Prepared(**made, signal=task.signal, target=task.target, scale=scale)
 
 
+def spread(target: Target, train: Split) -> tuple[float, float]:
+    """Mean and standard deviation of the numbers that are learned; 0 and 1 of classes."""
+    if target.kind != "number":
+        return 0.0, 1.0
+    numbers = train.targets.astype(np.float64)
+    return float(numbers.mean()), float(numbers.std()) or 1.0
+
+
 def _check_last_batch(task: Task, recipe: Recipe, n: int) -> None:
     images = task.signal.kind == "image"
     small = images and max(task.shape[1:]) <= 4
@@ -137,31 +142,37 @@ def _check_last_batch(task: Task, recipe: Recipe, n: int) -> None:
         )
 
 
-class _Standard:
+class Standard:
     """Inputs as networks read them, standardised by those of the training split.
 
     Args:
         signal: what they are.
         train: the training examples in use.
+
+    Attributes:
+        mean: that is taken from inputs, float32 that broadcasts; None of tokens.
+        std: by which the rest is divided, likewise.
     """
 
     def __init__(self, signal: Signal, train: Split) -> None:
         self._signal = signal
+        self.mean: NDArray[np.float32] | None = None
+        self.std: NDArray[np.float32] | None = None
         if signal.kind == "tokens":
             return
         if train.inputs.ndim == 4:
-            self._mean, self._std = moments(train)
+            self.mean, self.std = moments(train)
         elif signal.kind == "audio":
             waves = train.inputs.astype(np.float32)
-            self._mean = waves.mean(keepdims=True)
-            self._std = np.maximum(waves.std(keepdims=True), np.float32(1e-6))
+            self.mean = waves.mean(keepdims=True)
+            self.std = np.maximum(waves.std(keepdims=True), np.float32(1e-6))
         else:
-            self._mean, self._std = _of_columns(signal, train.inputs)
+            self.mean, self.std = _of_columns(signal, train.inputs)
 
     def __call__(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        if self._signal.kind == "tokens":
+        if self.mean is None or self.std is None:
             return inputs.astype(np.int64)
-        found = (inputs.astype(np.float32) - self._mean) / self._std
+        found = (inputs.astype(np.float32) - self.mean) / self.std
         return np.nan_to_num(found, copy=False) if self._signal.kind == "features" else found
 
 

@@ -67,8 +67,8 @@ def test_the_file_standardises_as_the_training_did(exported, recipe, table):
     found = onnx.load(path)
     weights = {w.name: onnx.numpy_helper.to_array(w) for w in found.graph.initializer}
     used = nb.task("digits").train.images[:100].astype(np.float64)
-    np.testing.assert_allclose(weights["pixels.mean"].ravel(), [used.mean()], rtol=1e-5)
-    np.testing.assert_allclose(weights["pixels.deviation"].ravel(), [used.std()], rtol=1e-5)
+    np.testing.assert_allclose(weights["raw.mean"].ravel(), [used.mean()], rtol=1e-5)
+    np.testing.assert_allclose(weights["raw.deviation"].ravel(), [used.std()], rtol=1e-5)
 
 
 def test_any_batch_gives_what_single_images_give(exported):
@@ -217,3 +217,50 @@ def test_ones_own_task_is_named_by_its_recipe(cli, refused, recipe, tmp_path, mo
     words = ("--recipe", own, "--train", "--json", "--onnx", tmp_path / "n.onnx")
     said = json.loads(cli("export", out, 5, *words).out)
     assert (said["identical"], said["task"]) == (True, "mine")
+
+
+def test_columns_and_a_number_go_in_and_out_as_they_are_stored(tmp_path):
+    """Missing numbers and categories go in as in the user's file; the answer has its unit."""
+    rng = np.random.default_rng(0)
+    lines = ["size,age,kind,price"]
+    for row in range(240):
+        size, age, kind = rng.normal(80, 20), rng.normal(30, 9), "uvw"[rng.integers(3)]
+        missing = "" if row % 17 == 0 else f"{age:.2f}"
+        lines.append(f"{size:.2f},{missing},{kind},{1000 + 30 * size - 4 * age:.2f}")
+    (tmp_path / "homes.csv").write_text("\n".join(lines), encoding="utf-8")
+    recipe = tmp_path / "homes.toml"
+    recipe.write_text(
+        'name = "homes"\nspace = "mlp"\n[task]\nsource = "table"\npath = "homes.csv"\n'
+        'target = "price"\n[recipe.r]\nepochs = 12\noptimizer = "adamw"\nlearning_rate = 0.01\n',
+        encoding="utf-8",
+    )
+    file = tmp_path / "homes.onnx"
+    words = ["export", "106", "--recipe", str(recipe), "--onnx", str(file), "--train", "--json"]
+    said = json.loads(CliRunner().invoke(app, words).stdout)
+    test = read_spec(recipe).task.test
+    errors = np.abs(logits_of(file, test.inputs)[:, 0] - test.targets)
+    assert np.isnan(test.inputs).any()
+    assert said["test"]["mae"] == pytest.approx(errors.mean(), rel=1e-5)
+    assert said["test"]["mae"] < np.abs(test.targets - test.targets.mean()).mean()
+    assert json.loads(props(file)["columns"]) == ["size", "age", "kind"]
+    assert props(file)["output"].endswith("in the unit of the target")
+
+
+def test_a_text_goes_in_as_ids_whose_words_the_file_holds(tmp_path):
+    texts = [("good day to you", "hello"), ("see you soon", "bye")] * 20
+    lines = ["text,label", *(f"{text} {n},{label}" for n, (text, label) in enumerate(texts))]
+    (tmp_path / "said.csv").write_text("\n".join(lines), encoding="utf-8")
+    recipe = tmp_path / "said.toml"
+    recipe.write_text(
+        'name = "said"\nspace = "transformer"\n[task]\nsource = "text"\npath = "said.csv"\n'
+        "length = 6\n[recipe.r]\nepochs = 4\nlearning_rate = 0.01\n" + 'optimizer = "adamw"\n',
+        encoding="utf-8",
+    )
+    file = tmp_path / "said.onnx"
+    words = ["export", "17", "--recipe", str(recipe), "--onnx", str(file), "--train", "--json"]
+    told = json.loads(CliRunner().invoke(app, words).stdout)
+    known = json.loads(props(file)["tokens"])
+    ids = [[known.index(word) for word in ("see", "you", "soon")] + [0] * 3]
+    answer = logits_of(file, np.asarray(ids, np.int64))
+    assert json.loads(props(file)["classes"])[int(answer.argmax())] == "bye"
+    assert told["test"]["accuracy"] == 100

@@ -13,8 +13,8 @@ from torch import nn
 
 from nasbench._quiet import import_onnxruntime
 from nasbench.device import export
-from nasbench.device.export import count_right, export_onnx
-from nasbench.device.onnx_graph import Pixels, to_onnx
+from nasbench.device.export import answers_of, export_onnx
+from nasbench.device.onnx_graph import Raw, to_onnx
 from nasbench.device.onnx_runtime import open_session
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.space import CellSpace
@@ -79,7 +79,8 @@ def test_pixels_are_standardised_in_the_graph(nb201: CellSpace, tmp_path: Path) 
     mean = np.asarray([10.0, 120.5, 200.0], np.float32).reshape(1, 3, 1, 1)
     deviation = np.asarray([3.0, 60.25, 90.0], np.float32).reshape(1, 3, 1, 1)
     path = tmp_path / "network.onnx"
-    export_onnx(net, image(SHAPE), path, pixels=Pixels(mean, deviation), about={"classes": '["ü"]'})
+    raw = Raw("uint8", mean, deviation)
+    export_onnx(net, image(SHAPE), path, raw=raw, about={"classes": '["ü"]'})
     images = np.random.default_rng(6).integers(0, 256, (5, *SHAPE), dtype=np.uint8)
     session = import_onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
     standard = (images.astype(np.float64) - mean) / deviation
@@ -90,7 +91,8 @@ def test_pixels_are_standardised_in_the_graph(nb201: CellSpace, tmp_path: Path) 
     [said] = onnx.load(path).metadata_props
     assert (said.key, said.value) == ("classes", '["ü"]')
     split = Split(images, wanted.argmax(1))
-    assert count_right(path, split) == 5
+    answers = answers_of(path, split, raw)
+    assert (answers.argmax(1) == split.labels).sum() == 5
 
 
 class Noisy(nn.Module):
@@ -125,8 +127,8 @@ def test_a_network_of_no_family_is_written_too(tmp_path: Path) -> None:
 
 def test_it_takes_pixels_as_they_are_stored(tmp_path: Path) -> None:
     channels = np.full((1, 3, 1, 1), 100.0, dtype=np.float32)
-    pixels = Pixels(channels, channels / 2)
-    assert export_onnx(Noisy(), image((3, 8, 8)), tmp_path / "n.onnx", pixels=pixels) < 1e-5
+    raw = Raw("uint8", channels, channels / 2)
+    assert export_onnx(Noisy(), image((3, 8, 8)), tmp_path / "n.onnx", raw=raw) < 1e-5
 
 
 def test_what_onnx_cannot_say_is_refused_in_one_sentence(tmp_path: Path) -> None:
