@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -341,18 +342,31 @@ def query(
         "costs": costs,
         "missing": unknown,
     }
+    by_model = {
+        f"{device}/{metric}"
+        for device in opened.devices
+        for metric, kind in opened.manifest["devices"][device]["kinds"].items()
+        if kind == "estimated"
+    }
     shown = [
         ("architecture", f"{index} = {document['string']}"),
         ("network", f"that of architecture {document['canonical']}"),
         *([("recipe", f"{chosen} after {counted(last, 'epoch')}, {_of(seed)}")] if chosen else []),
         *(
-            (name, f"{value:.6g}{' (predicted)' if name in predicted else ''}")
+            (name, f"{value:.6g}{_mark(name, predicted, by_model)}")
             if name not in unknown
             else (name, ": ".join(filter(None, ("missing", unknown[name]))))
             for name, value in {**values, **costs}.items()
         ),
     ]
     emit(document, as_json, rows(shown))
+
+
+def _mark(name: str, predicted: Collection[str], by_model: Collection[str]) -> str:
+    """What is to be known of a value that nobody took."""
+    if name in by_model:
+        return " (estimated by a model that knows no runtime)"
+    return " (predicted)" if name in predicted else ""
 
 
 def _of(seed: int | None) -> str:

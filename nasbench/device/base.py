@@ -79,7 +79,9 @@ class Measurement:
         latency_reference_ms: the latency, in the same turn, of a network that is in every turn.
         images_per_second: the batch by the latency.
         frequency_mhz: of the CPU's cores on average, after the turn.
-        energy_mj: millijoules of a run.
+        energy_mj: millijoules of a run: gross, what the machine takes at rest included.
+        energy_net_mj: less what it takes at rest.
+        power_w: watts on average while the network runs.
         memory_mib: peak of a run, in MiB: weights, images and activations.
         kind: for each metric that has a value, `measured`, `estimated` or `imported`.
         reasons: for each metric that is NaN, why.
@@ -97,6 +99,8 @@ class Measurement:
     images_per_second: float
     frequency_mhz: float
     energy_mj: float
+    energy_net_mj: float
+    power_w: float
     memory_mib: float
     kind: Mapping[str, str]
     reasons: Mapping[str, str]

@@ -59,8 +59,8 @@ class RuntimeDevice:
             if spec.runtime == "torch"
             else OnnxFileRuntime(spec, calibration)
         )
-        self._meter = find_meter(spec.hardware)
         self._board = Board()
+        self._meter = find_meter(spec.hardware, spec.precision, self._board)
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -92,6 +92,7 @@ class RuntimeDevice:
         reference, images = reference_of(inputs, self.spec.batch_size)
         beside = self._runtime.load(reference, images)
         turn = self._time([*runs.values(), beside])
+        self._meter.rest()
         timings = dict(zip(runs, turn.timings[:-1], strict=True))
         for place, (network, images) in enumerate(zip(networks, batches, strict=True)):
             if place in unequal:
@@ -100,7 +101,7 @@ class RuntimeDevice:
                 continue
             readings = {
                 **latencies_of(self.spec, turn, timings[place], turn.timings[-1]),
-                "energy_mj": self._meter.energy_mj(runs[place], network, images),
+                **self._meter.read(runs[place], network, images),
                 "memory_mib": self._runtime.memory_mib(network, images),
             }
             yield measurement_of(readings)

@@ -17,8 +17,10 @@ import json
 import math
 import os
 import platform
+import re
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
@@ -37,6 +39,11 @@ except ImportError:  # Windows
 VERSION = 1
 """Of what is said between this file and the harness."""
 
+
+class Refused(Exception):  # noqa: N818 (named as readers say it)
+    """What cannot be done, in one sentence."""
+
+
 LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
 """Quantiles of the runs: LOW is reported, HIGH - LOW is the spread."""
 
@@ -50,6 +57,14 @@ MOST_DRIFT = 0.05
 """By which a turn's second half may differ from its first before the turn is repeated."""
 
 TRIES = 3
+
+ENERGY_SECONDS = 1.0
+"""Of a loop between two readings: RAPL counts every 1 ms, INA sensors every 2 to 300 ms."""
+
+SAMPLE_SECONDS = 0.01
+
+WHOLE_RAILS = ("POM_5V_IN", "VDD_IN")
+"""Rails of all that goes in: of a Nano, and of an Orin NX, an Orin Nano and a Xavier NX."""
 
 FAULTS = {
     "": "",
@@ -311,7 +326,7 @@ def _bits(text: str | None) -> int:
 
 
 class Board:
-    """What the kernel says of a machine's clocks and heat.
+    """What the kernel says of a machine's clocks, heat and power.
 
     Args:
         root: of the file system; tests have one of their own.
@@ -326,9 +341,107 @@ class Board:
         self._throttles = self._find(cpus + "thermal_throttle/core_throttle_count")
         self._cooling = self._find("sys/class/thermal/cooling_device*/cur_state")
         self._pi = os.path.join(root, "sys/devices/platform/soc/soc:firmware/get_throttled")
+        self.counters = self._find_counters()
+        self.rails = self._find_rails()
 
     def _find(self, pattern: str) -> list[str]:
         return sorted(glob.glob(os.path.join(self._root, pattern)))
+
+    def _find_counters(self) -> dict[str, tuple[str, int]]:
+        """RAPL's zones that can be read: their files, and at what they begin again at 0.
+
+        Packages, and memory, which is not in them. The zone of the whole platform holds both.
+        """
+        found = {}
+        for zone in self._find("sys/class/powercap/intel-rapl:*"):
+            name = read(os.path.join(zone, "name")) or ""
+            whole = re.fullmatch(r"intel-rapl:[0-9]+", os.path.basename(zone)) and name != "psys"
+            counter = os.path.join(zone, "energy_uj")
+            most = _integers([os.path.join(zone, "max_energy_range_uj")])
+            if (whole or name == "dram") and most and _integers([counter]):
+                found[f"{os.path.basename(zone)} {name}"] = (counter, most[0])
+        return found
+
+    def _find_rails(self) -> dict[str, tuple[str, ...]]:
+        """A Jetson's power rails: one file in mW, or two, in mV and in mA.
+
+        The Nano, TX2 and Xavier have the first layout, Orin has the second. Where there is a
+        rail of all that goes in, it is the only one.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for label in self._find("sys/bus/i2c/drivers/ina3221*/*/iio:device*/rail_name_[0-9]*"):
+            number = label.rpartition("_")[2]
+            power = os.path.join(os.path.dirname(label), f"in_power{number}_input")
+            found[read(label) or number] = (power,)
+        for label in self._find("sys/bus/i2c/drivers/ina3221*/*/hwmon/hwmon*/in[0-9]*_label"):
+            number = os.path.basename(label)[2:].partition("_")[0]
+            volts, amperes = (
+                os.path.join(os.path.dirname(label), f"{kind}{number}_input")
+                for kind in ("in", "curr")
+            )
+            found[read(label) or number] = (volts, amperes)
+        found = {
+            name: files for name, files in found.items() if len(_integers(files)) == len(files)
+        }
+        whole = [name for name in found if name in WHOLE_RAILS]
+        return {name: found[name] for name in whole[:1] or found}
+
+    @property
+    def energy_source(self) -> str:
+        """What counts energy or power here; empty where nothing does."""
+        if self.rails:
+            return f"INA3221, {' and '.join(sorted(self.rails))}"
+        return f"RAPL, {' and '.join(sorted(self.counters))}" if self.counters else ""
+
+    def watts(self) -> float:
+        """What the rails take now."""
+        total = 0.0
+        for files in self.rails.values():
+            values = _integers(files)
+            if len(values) == len(files):
+                total += values[0] / 1e3 if len(values) == 1 else values[0] * values[1] / 1e6
+        return total
+
+    def joules_of(self, work: Callable[[], int]) -> tuple[float, float, int]:
+        """Joules and seconds that work took, and what it returned.
+
+        Raises:
+            Refused: where nothing counts here.
+        """
+        if self.rails:
+            return self._sampled(work)
+        if not self.counters:
+            raise Refused("nothing counts energy there")
+        before = [_integers([file]) for file, _ in self.counters.values()]
+        start = time.perf_counter()
+        done = work()
+        seconds = time.perf_counter() - start
+        after = [_integers([file]) for file, _ in self.counters.values()]
+        total = 0
+        for old, new, (_, most) in zip(before, after, self.counters.values()):
+            total += (new[0] - old[0]) % (most + 1)
+        return total / 1e6, seconds, done
+
+    def _sampled(self, work: Callable[[], int]) -> tuple[float, float, int]:
+        """By trapezoids over samples that a thread takes meanwhile."""
+        samples: list[tuple[float, float]] = []
+        ended = threading.Event()
+
+        def sample() -> None:
+            while not ended.is_set():
+                samples.append((time.perf_counter(), self.watts()))
+                ended.wait(SAMPLE_SECONDS)
+
+        sampler = threading.Thread(target=sample, daemon=True)
+        sampler.start()
+        start = time.perf_counter()
+        try:
+            done = work()
+        finally:
+            seconds = time.perf_counter() - start
+            ended.set()
+            sampler.join()
+        return mean_of(samples) * seconds, seconds, done
 
     def state(self) -> State:
         """What is so now."""
@@ -349,6 +462,55 @@ class Board:
             "governor": sorted(governors) or "not known",
             "most_mhz": sorted({n // 1000 for n in _integers(self._fastest)}) or "not known",
         }
+
+
+def mean_of(samples: Sequence[tuple[float, float]]) -> float:
+    """The mean over time of `(seconds, value)`, by trapezoids."""
+    if len(samples) < 2:
+        return samples[0][1] if samples else math.nan
+    pairs = list(zip(samples, samples[1:]))
+    area = sum((t1 - t0) * (v0 + v1) / 2 for (t0, v0), (t1, v1) in pairs)
+    return area / (samples[-1][0] - samples[0][0])
+
+
+class Energy(NamedTuple):
+    """Of a run, in mJ: all that was taken, and what was taken more than at rest; mean watts."""
+
+    gross: float
+    net: float
+    watts: float
+
+
+def rest(board: Board) -> float:
+    """Watts that the machine takes while this process sleeps."""
+
+    def sleep() -> int:
+        time.sleep(ENERGY_SECONDS)
+        return 1
+
+    joules, seconds, _ = board.joules_of(sleep)
+    return joules / seconds
+
+
+def energy_of(run: Callable[[], object], board: Board, idle: float) -> Energy:
+    """The energy of a run, from a loop of `ENERGY_SECONDS` of it, never from a single one.
+
+    Args:
+        run: returns when its work is done.
+        board: that counts.
+        idle: watts at rest.
+    """
+
+    def loop() -> int:
+        runs = 0
+        end = time.perf_counter() + ENERGY_SECONDS
+        while not runs or time.perf_counter() < end:
+            run()
+            runs += 1
+        return runs
+
+    joules, seconds, runs = board.joules_of(loop)
+    return Energy(1e3 * joules / runs, 1e3 * (joules - idle * seconds) / runs, joules / seconds)
 
 
 def _processor(root: str) -> str:
@@ -379,10 +541,6 @@ def read(path: str) -> str | None:
 
 
 # Jobs: networks that somebody else wants measured here.
-
-
-class Refused(Exception):  # noqa: N818 (named as readers say it)
-    """What cannot be done, in one sentence."""
 
 
 MARK = "nasbench-probe "
@@ -498,6 +656,7 @@ def describe(runtime: str, board: Board) -> dict[str, Any]:
     said["runtime_version"] = str(package.__version__).partition("-")[0]
     said["python"] = platform.python_version()
     said["numpy"] = str(np.__version__)
+    said["energy_source"] = board.energy_source
     return said
 
 
@@ -696,6 +855,7 @@ def _turn(
         rows.append({"file": name, "answer": _plain(answer.tolist())})
     turn = time_turn(list(runs.values()), board, **{key: said[key] for key in ("clock", *_TIMING)})
     timed = dict(zip(runs, turn.timings))
+    idle = rest(board) if board.energy_source else math.nan
     shared = {
         "drift": _plain(turn.drift),
         "mhz": _plain(turn.frequency_mhz),
@@ -705,6 +865,8 @@ def _turn(
     for row in rows:
         if "answer" in row:
             row.update(shared, timing=_plain(timed[row["file"]]))
+            if board.energy_source and row["file"] in named:
+                row["energy"] = _plain(energy_of(runs[row["file"]], board, idle))
     return [row for row in rows if row["file"] in named]
 
 

@@ -18,7 +18,7 @@ from nasbench._names import printable
 from nasbench.device import probe
 from nasbench.device.base import METRICS, DeviceSpec, Measurement, Reading, measurement_of
 from nasbench.device.carrier import Carrier
-from nasbench.device.energy import ModelMeter
+from nasbench.device.energy import ModelMeter, counted_energy, energies
 from nasbench.device.equal import TOLERANCES, difference
 from nasbench.device.inference import Images, evaluating, examples
 from nasbench.device.latency import describe_latency, latencies_of
@@ -74,7 +74,7 @@ class RemoteDevice:
         self._carrier = carrier
         self._calibration = calibration
         self._board: Mapping[str, Any] = {}
-        self._meter = ModelMeter("no counters are read on a device elsewhere")
+        self._model = ModelMeter("nothing counts energy there", spec.precision)
 
     def describe(self) -> dict[str, Any]:
         if not self._board and not self._carrier.by_hand:
@@ -86,8 +86,12 @@ class RemoteDevice:
             "mode": "an ONNX file that a probe measured elsewhere",
             "memory": f"not measured: {_NO_MEMORY}",
             "latency": describe_latency(self.spec, CHUNK),
-            "energy": {"of": "a batch", **self._meter.describe()},
+            "energy": {"of": "a batch", **self._energy()},
         }
+
+    def _energy(self) -> dict[str, Any]:
+        source = self._board.get("energy_source")
+        return counted_energy(source) if source else self._model.describe()
 
     def measure(self, networks: Iterable[nn.Module], inputs: Signal) -> list[Measurement]:
         given = list(networks)
@@ -202,7 +206,11 @@ class RemoteDevice:
         return measurement_of(
             {
                 **latencies_of(self.spec, found.turn, found.timing, found.reference),
-                "energy_mj": self._meter.energy_mj(lambda: None, network, images),
+                **(
+                    energies(found.energy)
+                    if found.energy
+                    else self._model.read(lambda: None, network, images)
+                ),
                 "memory_mib": Reading(math.nan, reason=_NO_MEMORY),
             }
         )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nasbench._journal import integer, number
 from nasbench._names import printable
 from nasbench.device import probe
-from nasbench.device.probe import FAULTS, SHOWN, TimedTurn, Timing
+from nasbench.device.probe import FAULTS, SHOWN, Energy, TimedTurn, Timing
 from nasbench.errors import DamagedFile
 
 __all__ = ["MOST_RESULTS", "Failed", "Results", "Timed", "board_of", "read_results"]
@@ -22,20 +22,25 @@ MOST_RESULTS = 1 << 13
 """Bytes of a network's line."""
 _MOST_MS = 1e8
 _LONGEST = 120
-_BOARD = ("hardware_model", "machine", "governor", "most_mhz", "runtime_version", "python", "numpy")
+_BOARD = (
+    *("hardware_model", "machine", "governor", "most_mhz", "runtime_version", "python", "numpy"),
+    "energy_source",
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Timed:
     """A network that was timed: in which turn, what its runs took, and what it answered.
 
-    `answer` is the first numbers of its answer to the example images, float64.
+    `answer` is the first numbers of its answer to the example images, float64. `energy` is None
+    where nothing counted.
     """
 
     turn: TimedTurn
     timing: Timing
     reference: Timing
     answer: NDArray[np.float64]
+    energy: Energy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,13 @@ def _result(entry: Mapping[str, Any]) -> Timed | Failed:
         [], _or_nan(entry["drift"], -1), None, _or_nan(entry["mhz"], 0), entry["fault"]
     )
     answer = np.asarray([_or_nan(value) for value in entry["answer"]], dtype=np.float64)
-    return Timed(turn, _timing(entry["timing"]), _timing(entry["reference"]), answer)
+    energy = _energy(entry["energy"]) if "energy" in entry else None
+    return Timed(turn, _timing(entry["timing"]), _timing(entry["reference"]), answer, energy)
+
+
+def _energy(said: Any) -> Energy:
+    gross, net, watts = said
+    return Energy(_or_nan(gross, 0), _or_nan(net), _or_nan(watts, 0))
 
 
 def _timing(said: Any) -> Timing:

@@ -259,8 +259,11 @@ def _predicted(said: Mapping[str, Any]) -> str:
 
 
 def device_table(table: Table) -> TextTable:
-    """Medians of what running costs, with how each figure came about."""
-    rows = []
+    """Medians of what running costs, with how each figure came about.
+
+    What a model says of an architecture is the same on every runtime, and stands there once.
+    """
+    rows: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for device in table.devices:
         for metric, kind in table.manifest["devices"][device]["kinds"].items():
             column = table.device_column(device, metric)
@@ -268,10 +271,15 @@ def device_table(table: Table) -> TextTable:
             if not len(known) or of_measuring(metric):
                 continue
             ordered = sorted(known.tolist())
-            cells = [ordered[0], ordered[len(ordered) // 2], ordered[-1]]
-            rows.append((f"{device}: {metric}", kind, *(f"{cell:.4g}" for cell in cells)))
+            shown = tuple(f"{ordered[i]:.4g}" for i in (0, len(ordered) // 2, -1))
+            alike = known.tobytes().hex() if kind == "estimated" else device
+            rows.setdefault((metric, kind, (*shown, alike)), []).append(device)
+    cells = [
+        (f"{', '.join(devices)}: {metric}", kind, *shown[:-1])
+        for (metric, kind, shown), devices in rows.items()
+    ]
     note = "Over the rows of the table. Estimated figures come from a stated model, not a counter."
-    return TextTable("Devices", ("metric", "kind", "least", "median", "most"), rows, note)
+    return TextTable("Devices", ("metric", "kind", "least", "median", "most"), cells, note)
 
 
 def predictor_table(score: Score) -> TextTable:

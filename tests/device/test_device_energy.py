@@ -85,27 +85,39 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         now[0] += 0.03
 
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     return run
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of 10 ms, where nobody looks at the numbers."""
+    monkeypatch.setattr(energy, "ENERGY_SECONDS", 0.01)
 
 
 def reading(hardware: str, run: Callable[[], None], mini: CellSpace) -> Any:
     net = network(mini.graph(0))
-    return find_meter(hardware).energy_mj(run, net, examples(net, image(SHAPE), 1))
+    meter = find_meter(hardware)
+    meter.rest()
+    return meter.read(run, net, examples(net, image(SHAPE), 1))
 
 
 @pytest.mark.usefixtures("zeus")
 def test_packages_and_memory_over_the_runs(clock: Callable[[], None], mini: CellSpace) -> None:
     # 1 + 10 J of the packages, 0.5 J of the memory; the platform's 100 J hold them already.
-    # A window of 0.1 s holds four runs, the last of which began before its end.
+    # A window of 1 s holds 34 runs, the last of which began before its end: 1.02 s. At rest the
+    # counters gain as much in 1 s.
     found = reading("cpu", clock, mini)
-    assert found.value == pytest.approx(1e3 * 11.5 / 4)
-    assert (found.kind, found.reason) == ("measured", "")
+    assert found["energy_mj"].value == pytest.approx(1e3 * 11.5 / 34)
+    assert found["energy_net_mj"].value == pytest.approx(1e3 * (11.5 - 11.5 * 1.02) / 34)
+    assert found["power_w"].value == pytest.approx(11.5 / 1.02)
+    assert {(reading.kind, reading.reason) for reading in found.values()} == {("measured", "")}
 
 
 @pytest.mark.usefixtures("zeus")
 def test_the_gpu_alone_over_the_runs(clock: Callable[[], None], mini: CellSpace) -> None:
-    found = reading("cuda", clock, mini)
-    assert found.value == pytest.approx(1e3 * 7 / math.ceil(0.5 / 0.03))
+    found = reading("cuda", clock, mini)["energy_mj"]
+    assert found.value == pytest.approx(1e3 * 7 / math.ceil(1 / 0.03))
     assert (found.kind, found.reason) == ("measured", "")
 
 
@@ -113,10 +125,10 @@ def test_counters_that_stand_still_give_no_number(
     zeus: type[StubMonitor], clock: Callable[[], None], mini: CellSpace
 ) -> None:
     zeus.gain = 0.0
-    found = reading("cpu", clock, mini)
-    assert math.isnan(found.value)
-    assert found.kind == ""
-    assert "did not move" in found.reason
+    for found in reading("cpu", clock, mini).values():
+        assert math.isnan(found.value)
+        assert found.kind == ""
+        assert "did not move in 1 s" in found.reason
 
 
 @pytest.mark.parametrize("hardware", ["cpu", "cuda", "mps"])
@@ -141,6 +153,7 @@ def test_without_zeus_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "pip install 'nasbench-harness[energy]'" in told["why_not_measured"]
 
 
+@pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("runtime", ["torch", "onnxruntime"])
 @pytest.mark.parametrize(("gain", "counters"), [(1.0, True), (0.0, True), (1.0, False)])
 def test_a_measurement_says_which(
@@ -208,7 +221,8 @@ def on_paper(batch: int, height: int, width: int, classes: int = 10) -> float:
 @pytest.mark.parametrize("batch", [1, 3])
 def test_the_model_is_its_coefficients_times_counts(batch: int, mini: CellSpace) -> None:
     skip = network(mini.live_graph(mini.index("|none~0|+|skip_connect~0|none~1|")))
-    found = ModelMeter("").energy_mj(lambda: None, skip, examples(skip, image(SHAPE), batch))
+    read = ModelMeter("").read(lambda: None, skip, examples(skip, image(SHAPE), batch))
+    found = read["energy_mj"]
     assert found.value == pytest.approx(on_paper(batch, 5, 7))
     assert found.kind == "estimated"
 
@@ -218,7 +232,7 @@ def test_the_model_never_runs_what_is_timed(mini: CellSpace) -> None:
         raise AssertionError("the estimate looked at the latency")
 
     net = network(mini.live_graph(93))
-    assert ModelMeter("").energy_mj(run, net, examples(net, image(SHAPE), 1)).value > 0
+    assert ModelMeter("").read(run, net, examples(net, image(SHAPE), 1))["energy_mj"].value > 0
 
 
 def test_the_manifest_holds_the_coefficients() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasbench.device import probe
-from nasbench.device.probe import line_of
+from nasbench.device.probe import Energy, line_of
 from nasbench.device.results import Failed, Timed, read_results
 from nasbench.errors import NasbenchError
 
@@ -27,6 +27,7 @@ ABOUT = {
     "runtime_version": "1.20.1",
     "python": "3.11.2",
     "numpy": "1.26.4",
+    "energy_source": "INA3221, VDD_IN",
 }
 HEAD = {"probe": probe.VERSION, "job": JOB, "about": ABOUT}
 TIMING = [[1.0, 1.5, 9.0], [1.0, 1.1, 1.2], [2.0, 1.9], 0.75, 24]
@@ -54,7 +55,10 @@ def test_sound_results_are_read() -> None:
     assert one.timing.undisturbed == 0.75
     assert math.isnan(one.turn.frequency_mhz)
     assert math.isnan(one.answer[1])
+    assert one.energy is None
     assert found.found[B] == Failed("no kernel")
+    counted = read(HEAD, {**ROW, "energy": [50.0, -0.5, 5.0]}).found[A]
+    assert counted.energy == Energy(50.0, -0.5, 5.0)
 
 
 def test_what_is_torn_or_damaged_is_passed_over() -> None:
@@ -89,6 +93,9 @@ FORGED: dict[str, Change] = {
     "no answer": lambda row: row.update(answer=[]),
     "an endless answer": lambda row: row.update(answer=[0.0] * 65),
     "an answer that is a text": lambda row: row.update(answer="yes"),
+    "an energy below 0": lambda row: row.update(energy=[-1.0, 0.0, 1.0]),
+    "two energies": lambda row: row.update(energy=[1.0, 1.0]),
+    "an energy that is a text": lambda row: row.update(energy="lots"),
     "an error that is no text": lambda row: row.update(error=5),
 }
 

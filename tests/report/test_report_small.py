@@ -14,7 +14,7 @@ from nasbench.report.figures import best_cells, cost_scatter, histogram
 from nasbench.report.judged import Judged
 from nasbench.report.latency import trust_table
 from nasbench.report.predictors import size_section
-from nasbench.report.text import amount_text, decimals, number_text
+from nasbench.report.text import amount_text, decimals, device_table, number_text
 from nasbench.surrogate import score_sizes
 from nasbench.table import Dataset, Table, write_table
 
@@ -67,6 +67,30 @@ def test_a_page_says_how_far_latencies_can_be_trusted(tmp_path: Path) -> None:
     assert row == ("quick", "cpu", "5.0 %", "–", "4 of 8", "0")
     assert "How far latencies can be trusted" in page
     assert "Spread of latency" in page
+
+
+def test_an_estimate_is_not_shown_as_if_runtimes_differed(tmp_path: Path) -> None:
+    values = np.linspace(1, 2, 8)
+    kinds = {"a": "estimated", "b": "estimated", "c": "measured", "d": "estimated"}
+    table = write_table(
+        tmp_path / "t.h5",
+        name="costs",
+        space=SPACE,
+        rows=SPACE.representatives[:8],
+        sharing="canonical",
+        recipes={},
+        datasets={
+            f"device/{name}/energy_mj": Dataset(values * (1 + (name == "d")), {"kind": kind})
+            for name, kind in kinds.items()
+        },
+        devices={name: {} for name in kinds},
+    )
+    shown = [row[:2] for row in device_table(table).rows]
+    assert shown == [
+        ("a, b: energy_mj", "estimated"),
+        ("c: energy_mj", "measured"),
+        ("d: energy_mj", "estimated"),
+    ]
 
 
 @pytest.mark.parametrize(("n", "seeds"), [(1, 1), (3, 1), (3, 0)])
