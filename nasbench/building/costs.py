@@ -53,8 +53,16 @@ def choose_rows(spec: BuildSpec, sample: int | None, seed: int) -> Architectures
     return np.unique(space.canonical(space.sample(rng, sample)))
 
 
-def lay_down(spec: BuildSpec, devices: Sequence[RemoteDevice], rows: Architectures) -> int:
-    """Put the jobs of devices that are reached by hand where they can be carried from.
+def lay_down(
+    spec: BuildSpec, devices: Sequence[RemoteDevice], rows: Architectures, *, wait: bool = False
+) -> int:
+    """Send the jobs of devices elsewhere, before their results are read.
+
+    Args:
+        spec: whose networks.
+        devices: to send to.
+        rows: architectures.
+        wait: until each is measured, which those that are carried by hand never are.
 
     Returns:
         How many of the jobs have no results yet.
@@ -63,7 +71,11 @@ def lay_down(spec: BuildSpec, devices: Sequence[RemoteDevice], rows: Architectur
     for device in devices:
         for chunk in chunks(rows.tolist()):
             networks = [timed_network(spec, architecture) for architecture in chunk]
-            left += not device.done(device.send(networks, spec.task.signal))
+            job = device.send(networks, spec.task.signal)
+            if wait:
+                device.finish(job)
+            else:
+                left += not device.done(job)
     return left
 
 

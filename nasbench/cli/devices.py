@@ -39,6 +39,10 @@ def measure(
         Path | None,
         folder_option("Measure on a device that this folder is carried to and from.", "--folder"),
     ] = None,
+    meter: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="What a power meter beside the device elsewhere logged."),
+    ] = None,
     label: Annotated[
         str, typer.Option(help="What the device elsewhere is called, as raspi4.")
     ] = "elsewhere",
@@ -60,27 +64,36 @@ def measure(
     """
     from nasbench.building import spec_from
     from nasbench.building.costs import choose_rows, lay_down, measure_costs
+    from nasbench.building.measuring import device_of
     from nasbench.table import LatencyTrust
 
     if ssh is not None and folder is not None:
         raise BadValue("a device is reached by --ssh or by --folder, not by both")
     spec = spec_from(recipe)
-    if ssh is not None or folder is not None:
+    elsewhere = ssh is not None or folder is not None
+    if meter is not None and not elsewhere:
+        raise BadValue("--meter is of a device elsewhere: give --ssh or --folder, too")
+    if elsewhere:
         spec = _elsewhere(spec, ssh or "", label)
     if not spec.devices:
         raise BadValue(f"{recipe} names no devices: add [[device]] to it")
     rows = choose_rows(spec, sample, seed)
     with progress() as tell:
         devices: Sequence[Device]
-        if folder is None:
-            devices = _opened(spec, python)
-        else:
-            carried = _carried(spec, folder)
-            left = lay_down(spec, carried, rows)
-            if left:
+        if elsewhere:
+            devices = sent = _sent(spec, folder, ssh or "", python, meter)
+            unlogged = meter is not None and not meter.exists()
+            left = 0
+            if folder is not None or unlogged:
+                left = lay_down(spec, sent, rows, wait=folder is None)
+            if folder is not None and left:
                 _carry(folder, left, as_json)
                 return
-            devices = carried
+            if meter is not None and unlogged:
+                _log_first(meter, as_json)
+                return
+        else:
+            devices = [device_of(spec, one) for one in spec.devices]
         table = measure_costs(spec, out, devices, rows, progress=tell)
     found = {name: LatencyTrust.of(table, name) for name in table.devices}
     trust = {name: of for name, of in found.items() if of}
@@ -114,24 +127,31 @@ def _elsewhere(spec: BuildSpec, host: str, label: str) -> BuildSpec:
     return replace(spec, devices=tuple(devices))
 
 
-def _opened(spec: BuildSpec, python: str) -> list[Device]:
-    from nasbench.building.measuring import device_of
-
-    return [device_of(spec, one, python) for one in spec.devices]
-
-
-def _carried(spec: BuildSpec, folder: Path) -> list[RemoteDevice]:
+def _sent(
+    spec: BuildSpec, folder: Path | None, host: str, python: str, meter: Path | None
+) -> list[RemoteDevice]:
+    """The devices of a recipe on another machine, by the way that there is."""
     from nasbench.building.measuring import calibration_images
-    from nasbench.device.carrier import FolderCarrier
+    from nasbench.device.carrier import FolderCarrier, ssh_carrier
+    from nasbench.device.meter import MeterLog
     from nasbench.device.remote import RemoteDevice
 
-    carrier = FolderCarrier(folder)
+    way = FolderCarrier(folder) if folder is not None else ssh_carrier(host, python=python)
+    log = MeterLog.read(meter) if meter is not None and meter.exists() else None
 
     def opened(one: DeviceSpec) -> RemoteDevice:
         images = calibration_images(spec) if one.precision == "int8" else None
-        return RemoteDevice(one, carrier, images)
+        return RemoteDevice(one, way, images, metered=meter is not None, log=log)
 
     return [opened(one) for one in spec.devices]
+
+
+def _log_first(meter: Path, as_json: bool) -> None:
+    text = (
+        f"measured. Save what the meter logged, from before this command began, as {meter}, with a "
+        f"column time_s and a column power_w, and run the same command again."
+    )
+    emit({"meter": str(meter), "left": 0}, as_json, text)
 
 
 def _carry(folder: Path, left: int, as_json: bool) -> None:

@@ -45,13 +45,21 @@ class Refused(Exception):  # noqa: N818 (named as readers say it)
 
 
 LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
-"""Quantiles of the runs: LOW is reported, HIGH - LOW is the spread."""
+"""Quantiles of the runs: LOW is reported, HIGH - LOW is the spread.
+
+Others add to the wall clock; to the CPU's they add by taking caches and the other half of a core,
+which makes runs of two speeds. LOW is what the network takes without them.
+"""
 
 INNER = 4
 """Runs of a visit, back to back. The first is cold: others have filled the caches meanwhile."""
 
 LEAST_VISITS = 8
 """Of each network: with fewer nothing is said about drift."""
+
+MORE = 3
+"""Times as many visits where others interrupt most runs: of more runs the fastest tenth is more
+often one that nobody disturbed."""
 
 MOST_DRIFT = 0.05
 """By which a turn's second half may differ from its first before the turn is repeated."""
@@ -62,6 +70,12 @@ ENERGY_SECONDS = 1.0
 """Of a loop between two readings: RAPL counts every 1 ms, INA sensors every 2 to 300 ms."""
 
 SAMPLE_SECONDS = 0.01
+
+MARKER = (1.0, 1.0, 2.0, 1.0, 1.0, 2.0)
+"""Seconds, busy and idle in turn, by which a meter's log is aligned."""
+
+PAUSE_SECONDS = 0.5
+"""Between two loops that a meter watches."""
 
 WHOLE_RAILS = ("POM_5V_IN", "VDD_IN")
 """Rails of all that goes in: of a Nano, and of an Orin NX, an Orin Nano and a Xavier NX."""
@@ -139,11 +153,25 @@ def time_in_turn(
     most = -(-repeats // (INNER - 1))
     end = time.perf_counter() + seconds * len(runs)
     rounds: list[Any] = []
-    while len(rounds) < most and (len(rounds) < LEAST_VISITS or time.perf_counter() < end):
+
+    def visit() -> None:
         rounds.append([[_timed(run) for _ in range(INNER)] for run in runs])
+
+    while len(rounds) < most and (len(rounds) < LEAST_VISITS or time.perf_counter() < end):
+        visit()
+    if len(rounds) >= LEAST_VISITS:
+        most = MORE * len(rounds)
+    while len(rounds) < most and _disturbed(rounds):
+        visit()
     # [visits, networks, INNER, 3]
     taken = np.asarray(rounds, dtype=np.float64).transpose(3, 1, 0, 2)
     return Samples(taken[0] / 1e6, taken[1] / 1e6, taken[2])
+
+
+def _disturbed(rounds: Sequence[Any]) -> bool:
+    """Whether others interrupted more than half of the warm runs."""
+    switches = np.asarray(rounds, dtype=np.float64)[:, :, 1:, 2]
+    return bool((switches > 0).mean() > 0.5)
 
 
 def _timed(run: Callable[[], object]) -> tuple[int, int, float]:
@@ -543,6 +571,9 @@ def read(path: str) -> str | None:
 # Jobs: networks that somebody else wants measured here.
 
 
+SESSION = os.urandom(8).hex()
+"""Of this process, from whose start intervals are counted."""
+
 MARK = "nasbench-probe "
 """Begins the line that answers: what a login shell prints beside it is not looked at."""
 
@@ -658,6 +689,41 @@ def describe(runtime: str, board: Board) -> dict[str, Any]:
     said["numpy"] = str(np.__version__)
     said["energy_source"] = board.energy_source
     return said
+
+
+def watched(runs: Sequence[Callable[[], object]], began: float) -> dict[str, Any]:
+    """Be busy and idle by turns, as `MARKER` says, then loop each run, for a meter beside.
+
+    Returns:
+        Intervals in seconds since `began`, busy and idle, and for each run where its loop is
+        among the busy ones and how many runs it had.
+    """
+    busy: list[list[float]] = []
+    idle: list[list[float]] = []
+
+    def loop(run: Callable[[], object], seconds: float) -> int:
+        begin = time.perf_counter()
+        done = 0
+        while not done or time.perf_counter() < begin + seconds:
+            run()
+            done += 1
+        busy.append([begin - began, time.perf_counter() - began])
+        return done
+
+    def pause(seconds: float) -> None:
+        begin = time.perf_counter()
+        time.sleep(seconds)
+        idle.append([begin - began, time.perf_counter() - began])
+
+    for on, off in zip(MARKER[::2], MARKER[1::2]):
+        loop(runs[-1], on)
+        pause(off)
+    loops = []
+    for run in runs:
+        done = loop(run, ENERGY_SECONDS)
+        loops.append([len(busy) - 1, done])
+        pause(PAUSE_SECONDS)
+    return {"busy": busy, "idle": idle, "loops": loops}
 
 
 def _package(runtime: str) -> Any:
@@ -810,6 +876,7 @@ def measure(folder: Folder, job: str, board: Board) -> None:
     if torn := len(known) - (known.rfind(b"\n") + 1):
         os.truncate(results, len(known) - torn)
     left = _left(path, said)
+    began = time.perf_counter()
     with open(results, "ab", buffering=0) as log:
         if not any("about" in entry for entry in entries_of(known)):
             whole = {"probe": VERSION, "job": job, "about": describe(said["runtime"], board)}
@@ -818,7 +885,7 @@ def measure(folder: Folder, job: str, board: Board) -> None:
         sound = [name for name in left if name not in damaged]
         for start in range(0, len(sound), said["in_turn"]):
             named = sound[start : start + said["in_turn"]]
-            rows = _turn(folder, said, package, named, board)
+            rows = _turn(folder, said, package, named, board, began)
             _append(log, b"".join(map(line_of, rows)))
             done = len(said["files"]) - len(left) + start + len(named)
             print(f"{done} of {len(said['files'])} networks", flush=True)
@@ -833,7 +900,12 @@ def _append(log: Any, data: bytes) -> None:
 
 
 def _turn(
-    folder: Folder, said: dict[str, Any], package: Any, named: Sequence[str], board: Board
+    folder: Folder,
+    said: dict[str, Any],
+    package: Any,
+    named: Sequence[str],
+    board: Board,
+    began: float,
 ) -> list[dict[str, Any]]:
     """The results of some networks, which are timed in turn with the reference network."""
     shape = [said["batch"], *said["shape"]]
@@ -867,6 +939,12 @@ def _turn(
             row.update(shared, timing=_plain(timed[row["file"]]))
             if board.energy_source and row["file"] in named:
                 row["energy"] = _plain(energy_of(runs[row["file"]], board, idle))
+    if said["meter"]:
+        seen = watched(list(runs.values()), began)
+        loops = dict(zip(runs, seen.pop("loops")))
+        for row in rows:
+            if "answer" in row:
+                row["meter"] = {**seen, "session": SESSION, "loop": loops[row["file"]]}
     return [row for row in rows if row["file"] in named]
 
 

@@ -23,8 +23,10 @@ from nasbench.device.equal import TOLERANCES, difference
 from nasbench.device.inference import Images, evaluating, examples
 from nasbench.device.latency import describe_latency, latencies_of
 from nasbench.device.measure import CHUNK
+from nasbench.device.meter import MeterLog
 from nasbench.device.onnx_graph import to_onnx
 from nasbench.device.onnx_runtime import import_runtime
+from nasbench.device.probe import Energy
 from nasbench.device.quantise import quantised
 from nasbench.device.reference import reference_network
 from nasbench.device.results import MOST_RESULTS, Failed, Results, Timed, board_of, read_results
@@ -40,6 +42,7 @@ _POLLS = (0.2, 2.0)
 """Seconds between two looks at how far a job is: the first, and the longest."""
 _INT8_APART = 0.1
 """Share of the largest answer: two runtimes round alike, and not always to the last step."""
+METER = "a meter's log, aligned by a pattern of busy and idle seconds"
 _NO_MEMORY = "the runtime there does not tell what it holds at the peak"
 
 
@@ -58,6 +61,8 @@ class RemoteDevice:
         spec: what and how; it names the host, which nothing that is written does.
         carrier: the way there.
         calibration: see `make_device`.
+        metered: a meter beside the device logs its power; `log` is what it logged, once it has.
+        log: see above.
     """
 
     def __init__(
@@ -65,6 +70,9 @@ class RemoteDevice:
         spec: DeviceSpec,
         carrier: Carrier,
         calibration: Images | None = None,
+        *,
+        metered: bool = False,
+        log: MeterLog | None = None,
     ) -> None:
         if spec.runtime not in probe.LOADERS:
             raise BadValue(
@@ -73,6 +81,8 @@ class RemoteDevice:
         self.spec = spec
         self._carrier = carrier
         self._calibration = calibration
+        self._metered = metered
+        self._log = log
         self._board: Mapping[str, Any] = {}
         self._model = ModelMeter("nothing counts energy there", spec.precision)
 
@@ -90,7 +100,7 @@ class RemoteDevice:
         }
 
     def _energy(self) -> dict[str, Any]:
-        source = self._board.get("energy_source")
+        source = METER if self._metered else self._board.get("energy_source")
         return counted_energy(source) if source else self._model.describe()
 
     def measure(self, networks: Iterable[nn.Module], inputs: Signal) -> list[Measurement]:
@@ -98,10 +108,32 @@ class RemoteDevice:
         job = self.send(given, inputs)
         results = self._wait(job)
         self._board = results.board
+        metered = self._integrated(results) if self._log else {}
         return [
-            self._measurement(network, inputs, results.found[name], job.contents[name])
+            self._measurement(
+                network, inputs, results.found[name], job.contents[name], metered.get(name)
+            )
             for network, name in zip(given, job.files, strict=True)
         ]
+
+    def finish(self, job: _Job) -> None:
+        """Wait until all of a job is measured."""
+        self._wait(job)
+
+    def _integrated(self, results: Results) -> dict[str, Energy]:
+        """The energy of each file's network by the meter's log."""
+        assert self._log is not None
+        rows = {n: of.seen for n, of in results.found.items() if isinstance(of, Timed) and of.seen}
+        energies: dict[str, Energy] = {}
+        for session in {seen.session for seen in rows.values()}:
+            those = {name: seen for name, seen in rows.items() if seen.session == session}
+            busy = sorted({interval for seen in those.values() for interval in seen.busy})
+            idle = sorted({interval for seen in those.values() for interval in seen.idle})
+            began = self._log.align(busy, idle)
+            rest = float(np.mean([self._log.mean(interval, began) for interval in idle]))
+            for name, seen in those.items():
+                energies[name] = self._log.energy(seen.loop, seen.runs, began, rest)
+        return energies
 
     def send(self, networks: Sequence[nn.Module], inputs: Signal) -> _Job:
         """Send the job that measures these networks, and what is not there yet of its files."""
@@ -126,6 +158,7 @@ class RemoteDevice:
             "shape": list(inputs.shape),
             "batch": spec.batch_size,
             "in_turn": CHUNK,
+            "meter": self._metered,
             **{key: getattr(spec, key) for key in ("runtime", "threads", "clock", "warm_up")},
             **{key: getattr(spec, key) for key in ("repeats", "seconds")},
         }
@@ -187,7 +220,12 @@ class RemoteDevice:
             pause = min(longest, 1.5 * pause)
 
     def _measurement(
-        self, network: nn.Module, inputs: Signal, found: Timed | Failed, file: bytes
+        self,
+        network: nn.Module,
+        inputs: Signal,
+        found: Timed | Failed,
+        file: bytes,
+        metered: Energy | None,
     ) -> Measurement:
         if isinstance(found, Failed):
             logging.getLogger("nasbench").warning(
@@ -203,12 +241,13 @@ class RemoteDevice:
         wanted = wanted[: len(found.answer)]
         if not difference(wanted, found.answer) <= most * max(1.0, float(np.abs(wanted).max())):
             return _missing("what it answers there is not what it answers here: it is not timed")
+        counted = metered or found.energy
         return measurement_of(
             {
                 **latencies_of(self.spec, found.turn, found.timing, found.reference),
                 **(
-                    energies(found.energy)
-                    if found.energy
+                    energies(counted)
+                    if counted
                     else self._model.read(lambda: None, network, images)
                 ),
                 "memory_mib": Reading(math.nan, reason=_NO_MEMORY),

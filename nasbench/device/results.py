@@ -21,6 +21,7 @@ __all__ = ["MOST_RESULTS", "Failed", "Results", "Timed", "board_of", "read_resul
 MOST_RESULTS = 1 << 13
 """Bytes of a network's line."""
 _MOST_MS = 1e8
+_MOST_SECONDS = 1e6
 _LONGEST = 120
 _BOARD = (
     *("hardware_model", "machine", "governor", "most_mhz", "runtime_version", "python", "numpy"),
@@ -28,12 +29,27 @@ _BOARD = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a meter beside the device saw: when it was busy and idle, and a network's loop.
+
+    Intervals are of the whole turn, in seconds since the probe began its `session`; `loop` is the
+    network's, of so many `runs`.
+    """
+
+    session: str
+    busy: list[tuple[float, float]]
+    idle: list[tuple[float, float]]
+    loop: tuple[float, float]
+    runs: int
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Timed:
     """A network that was timed: in which turn, what its runs took, and what it answered.
 
     `answer` is the first numbers of its answer to the example images, float64. `energy` is None
-    where nothing counted.
+    where nothing counted, `seen` where no meter was asked for.
     """
 
     turn: TimedTurn
@@ -41,6 +57,7 @@ class Timed:
     reference: Timing
     answer: NDArray[np.float64]
     energy: Energy | None = None
+    seen: Watched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +136,25 @@ def _result(entry: Mapping[str, Any]) -> Timed | Failed:
     )
     answer = np.asarray([_or_nan(value) for value in entry["answer"]], dtype=np.float64)
     energy = _energy(entry["energy"]) if "energy" in entry else None
-    return Timed(turn, _timing(entry["timing"]), _timing(entry["reference"]), answer, energy)
+    seen = _seen(entry["meter"]) if "meter" in entry else None
+    timing, reference = _timing(entry["timing"]), _timing(entry["reference"])
+    return Timed(turn, timing, reference, answer, energy, seen)
+
+
+def _seen(said: Any) -> Watched:
+    busy, idle = (list(map(_interval, said[key])) for key in ("busy", "idle"))
+    _has(bool(busy) and bool(idle))
+    place, runs = said["loop"]
+    _has(isinstance(said["session"], str))
+    return Watched(
+        said["session"], busy, idle, busy[integer(place, 0, len(busy) - 1)], integer(runs, 1)
+    )
+
+
+def _interval(said: Any) -> tuple[float, float]:
+    begin, end = (number(value, 0, _MOST_SECONDS) for value in said)
+    _has(begin < end)
+    return begin, end
 
 
 def _energy(said: Any) -> Energy:

@@ -186,7 +186,7 @@ def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Sect
     timed = [d for d in table.devices if judged and _has_latency(judged, d)]
     costs = [cost_scatter(judged, device) for device in timed[:MOST_DEVICES] if judged]
     clocked = any("measured" in d["kinds"].values() for d in table.manifest["devices"].values())
-    how = "Latency is the 0.1 quantile of repeats that were interleaved over architectures."
+    how = "Latencies are of repeats that were interleaved over architectures."
     trust, spread = trust_table(table), spread_curves(table, table.devices[:MOST_DEVICES])
     measured = Section(
         f"What running costs{of}",

@@ -36,7 +36,7 @@ class LatencyTrust:
         clock: by which `latency_ms` was taken.
         rows: that have a latency.
         missing: rows that have none.
-        spread: the 0.9 quantile of a row's runs above its 0.1 quantile, as a share of this one:
+        spread: the 0.9 quantile of a row's runs less its 0.1 quantile, as a share of its latency:
             the median over rows. NaN where nobody kept it.
         turns: how far the network that was in every turn of networks differed between turns: its
             0.9 quantile over rows above its 0.1 quantile, a share. NaN where there is none.

@@ -25,8 +25,9 @@ from nasbench.device import DeviceSpec, Measurement, make_device
 from nasbench.device.measure import CHUNK
 from nasbench.network.cell import CellNetwork
 from nasbench.space import CellSpace, get
+from nasbench.task import Signal
 
-SHAPE = (3, 32, 32)
+INPUTS = Signal("image", (3, 32, 32), "uint8")
 RUNTIMES = ("torch", "onnxruntime", "openvino")
 CLOCKS = ("latency_cpu_ms", "latency_wall_ms")
 
@@ -76,9 +77,9 @@ def measured(runtime: str, chosen: list[int], loops: Loops) -> tuple[list[Measur
     busy: list[Measurement] = []
     for start in range(0, len(chosen), CHUNK):
         networks = [built(cell) for cell in chosen[start : start + CHUNK]]
-        quiet += device.measure(networks, SHAPE)
+        quiet += device.measure(networks, INPUTS)
         with loops.running():
-            busy += device.measure(networks, SHAPE)
+            busy += device.measure(networks, INPUTS)
     return quiet, busy
 
 

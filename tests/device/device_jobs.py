@@ -35,6 +35,7 @@ def job(names: list[str], **changed: Any) -> dict[str, Any]:
         "shape": SHAPE,
         "batch": 1,
         "in_turn": 2,
+        "meter": False,
         "runtime": "onnxruntime",
         "threads": 1,
         "clock": "cpu",

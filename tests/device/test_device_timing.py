@@ -249,3 +249,12 @@ def test_the_probe_is_python_of_boards_and_stands_alone() -> None:
         named = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         named += [one.name for one in node.names] if isinstance(node, ast.Import) else []
         assert not any(name.partition(".")[0] == "nasbench" for name in named)
+
+
+@pytest.mark.parametrize(("every", "visits"), [(4, 8), (1, 24)])
+def test_where_others_interrupt_most_runs_more_are_made(
+    every: int, visits: int, clocks: Clocks
+) -> None:
+    run = clocks.run("a", lambda _: 1.0, lambda done: float(done % every == 0))
+    samples = time_in_turn([run], warm_up=1, repeats=24, seconds=1e-9)
+    assert samples.wall.shape == (1, visits, 4)
