@@ -139,19 +139,13 @@ def test_a_loop_and_an_evaluation_of_the_session(tmp_path: Path) -> None:
 
 
 def test_arguments_say_what_files_say(tmp_path: Path) -> None:
-    built = nb.build(
-        nb.Recipe(epochs=1, train_images=40, valid_images=20, channels=2, cells=1),
-        tmp_path / "mine.h5",
-        space="nb201-mini",
-        task="digits",
-        seeds=[3, 5],
-        devices=[{"runtime": "torch", "repeats": 5}, DeviceSpec(batch_size=2, repeats=5)],
-        sample=2,
-        seed=1,
-        workers=1,
-    )
+    small = nb.Recipe(epochs=1, train_images=40, valid_images=20, channels=2, cells=1)
+    given: dict[str, Any] = {"space": "nb201-mini", "task": "digits", "sample": 2, "workers": 1}
+    built = nb.build(small, tmp_path / "mine.h5", seeds=[3, 5], seed=1, **given)
     assert (built.name, built.recipes, built.seeds["1ep"]) == ("mine-sample", ("1ep",), (3, 5))
-    assert set(built.devices) == {"cpu-torch-b1", "cpu-torch-b2"}
+    twice = [DeviceSpec(runtime="torch"), {"runtime": "torch"}]
+    with pytest.raises(BadValue, match="two devices are called cpu-torch-b1"):
+        nb.build(small, tmp_path / "no.h5", devices=twice, **given)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import nasbench as nb
 from nasbench.cli import app
-from nasbench.errors import UnknownName, Unsupported
+from nasbench.errors import NasbenchError, UnknownName, Unsupported
 from nasbench.search import Comparison
 from nasbench.table import Table
 
@@ -37,11 +37,14 @@ def test_python_writes_what_the_command_line_writes(table: Table, tmp_path: Path
     for name in NAMES:
         runs = [tmp_path / where / "runs" / f"{name}.jsonl" for where in ("cli", "py")]
         assert runs[0].read_bytes() == runs[1].read_bytes()
-    pages = [tmp_path / where / "page" for where in ("cli", "py")]
-    words = ["report", str(table.path), "--compare", str(tmp_path / "cli"), "--out", str(pages[0])]
-    CliRunner().invoke(app, words, catch_exceptions=False)
-    nb.report(table, pages[1], compare={"Search: cli": tmp_path / "py"})
-    assert (pages[0] / "report.md").read_bytes() == (pages[1] / "report.md").read_bytes()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_page_takes_comparisons_and_folders(comparison: Comparison, tmp_path: Path) -> None:
+    page = nb.report(comparison.table, tmp_path, compare={"Who won": comparison})
+    assert "Who won" in page.read_text(encoding="utf-8")
+    with pytest.raises(NasbenchError, match="holds no comparison"):
+        nb.report(comparison.table, tmp_path, compare=tmp_path / "nothing")
 
 
 def test_a_frame_has_a_row_a_run(comparison: Comparison) -> None:
