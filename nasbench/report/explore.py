@@ -122,18 +122,20 @@ def _top(table: Table, recipe: str | None) -> TextTable:
     first = axes[0]
     sign = -1.0 if direction(first.name) == "min" else 1.0
     rows = np.argsort(-np.nan_to_num(sign * first.values, nan=-np.inf), kind="stable")[:TOP]
-    shown = [first, *[a for a in axes[1:] if not a.name.endswith("_seconds")]][:SHOWN]
+    others = [axis for axis in axes[1:] if not axis.name.endswith("_seconds")]
+    # Costs, counts and proxies tell more beside the first than its losses do.
+    shown = [first, *sorted(others, key=lambda axis: axis.kind == "trained")][:SHOWN]
     cells = [
         (
             str(table.rows[row]),
-            table.space.string(int(table.rows[row])),
             *(_cell(axis.values[row], axis.predicted, row) for axis in shown),
+            table.space.string(int(table.rows[row])),
         )
         for row in rows.tolist()
     ]
     heads = [f"{axis.name} ({axis.kind})" for axis in shown]
     note = f"By {first.name}. A star: predicted, not trained."
-    columns = ("architecture", "string", *heads)
+    columns = ("architecture", *heads, "string")
     return TextTable(f"The best {len(cells)}", columns, cells, note)
 
 

@@ -208,17 +208,16 @@ def _architectures(table: Table, rows: NDArray[np.intp]) -> dict[str, Any]:
         none = space.operations.index("none") if "none" in space.operations else -1
         found["cell"] = {"nodes": space.nodes, "none": none}
     elif isinstance(space, ChoiceSpace) and type(space).string is ChoiceSpace.string:
-        conditional = [name in space.rules.only_if for name in space.decisions]
-        plain = [not space.separator or "-" in (space.separator, *of) for of in _texts(space)]
-        dashes = [c and not p for c, p in zip(conditional, plain, strict=True)]
+        dashes = [  # where a string says that a decision does not count
+            name in space.rules.only_if
+            and bool(space.separator)
+            and "-" not in (space.separator, *choices)
+            for name, choices in space.decisions.items()
+        ]
         found["join"] = {"separator": printable(space.separator), "dashes": dashes}
     else:
         found["strings"] = [printable(space.string(number)) for number in numbers.tolist()]
     return found
-
-
-def _texts(space: ChoiceSpace) -> list[tuple[str, ...]]:
-    return list(space.decisions.values())
 
 
 def _row_of(table: Table, rows: NDArray[np.intp]) -> str | None:
