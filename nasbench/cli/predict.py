@@ -220,6 +220,12 @@ def report(
     comparisons: Annotated[
         list[Path] | None, typer.Option("--compare", help="Folder of nasbench compare.")
     ] = None,
+    figure_width: Annotated[
+        float, typer.Option(help="Inches of figures: 3.15 for a column, 6.75 for both.")
+    ] = 3.15,
+    figure_font: Annotated[
+        float, typer.Option(help="Points of their letters, as the paper's.")
+    ] = 9,
     as_json: Json = False,
 ) -> None:
     """Write one page of a table, a surrogate and comparisons, with Markdown, LaTeX and figures.
@@ -228,7 +234,15 @@ def report(
     """
     from nasbench.report.call import report_on
 
-    page = report_on(table, out, recipe=recipe, surrogate=fitted, compare=comparisons or ())
+    page = report_on(
+        table,
+        out,
+        recipe=recipe,
+        surrogate=fitted,
+        compare=comparisons or (),
+        figure_width=figure_width,
+        figure_font=figure_font,
+    )
     emit({"page": str(page)}, as_json, str(page))
 
 

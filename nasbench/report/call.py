@@ -7,6 +7,8 @@ from pathlib import Path
 
 from nasbench._files import check_folder
 from nasbench.report.page import Report, write_report
+from nasbench.report.paper import WIDTH, Paper
+from nasbench.report.theme import FONT
 from nasbench.search import Comparison
 from nasbench.surrogate import Surrogate, score
 from nasbench.table import Table, load
@@ -24,6 +26,8 @@ def report_on(
     recipe: str | None = None,
     surrogate: Surrogate | str | Path | None = None,
     compare: Found | Sequence[Found] | Mapping[str, Found] = (),
+    figure_width: float = WIDTH,
+    figure_font: float = FONT,
 ) -> Path:
     """Write one page of a table, a surrogate and comparisons, with Markdown, LaTeX and figures.
 
@@ -34,6 +38,8 @@ def report_on(
         surrogate: a fitted one, or its file, to score on the table.
         compare: a comparison, or the folder that `nasbench compare` wrote; several of them; or by
             the titles that they have on the page.
+        figure_width: of the files in `figures/`, in inches: a column's, or that of a whole page.
+        figure_font: their letters, in points, as the paper's.
 
     Returns:
         The path of the page.
@@ -44,14 +50,14 @@ def report_on(
         ...     nb.report("nb201-fashion16", folder).name
         'index.html'
     """
-    folder = Path(out)
+    folder, paper = Path(out), Paper(figure_width, figure_font)
     check_folder(folder, "out")
     opened = load(table)
     loaded = _titled(compare)
     fitted = Surrogate.load(surrogate) if isinstance(surrogate, str | Path) else surrogate
     scored = None if fitted is None else score(fitted, opened)
     chosen = opened.recipe(recipe) if opened.recipes or recipe else None  # of devices alone
-    return write_report(Report(opened, chosen, loaded, scored), folder, opened.name)
+    return write_report(Report(opened, chosen, loaded, scored), folder, opened.name, paper)
 
 
 def _titled(compare: Found | Sequence[Found] | Mapping[str, Found]) -> dict[str, Comparison]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nasbench._words import counted
 from nasbench.report.judged import Judged
+from nasbench.report.text import first_words
 from nasbench.report.theme import COLOURS, FAINT, figure, styled
 from nasbench.space import SHIFT, CellGraph, CellSpace
 from nasbench.stats import pareto_front
@@ -57,6 +58,12 @@ class Drawing:
     figure: Figure
     tips: dict[str, Sequence[str]] = field(default_factory=dict)
     more: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.more:
+            caption, more = first_words(self.caption)
+            object.__setattr__(self, "caption", caption)
+            object.__setattr__(self, "more", more)
 
     @property
     def inches(self) -> float:

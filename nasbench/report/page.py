@@ -23,6 +23,7 @@ from nasbench.report.figures import (
 from nasbench.report.fronts import front_curves, fronts_table, typical_fronts
 from nasbench.report.judged import Judged
 from nasbench.report.latency import spread_curves, trust_table
+from nasbench.report.paper import Paper
 from nasbench.report.ranks import critical_difference, over_tables, paired_table, ranks_table
 from nasbench.report.regret import reach_curves, regret_curves
 from nasbench.report.sections import Section, write_sections
@@ -107,20 +108,29 @@ class Report:
         ]
 
 
-def write_report(report: Report, out: Path, title: str) -> Path:
-    """Write `index.html`, `report.md`, `report.tex` and `figures/` into a folder.
+def write_report(report: Report, out: Path, title: str, paper: Paper | None = None) -> Path:
+    """Write `index.html`, `report.md`, `report.tex`, `figures/` and `tables/` into a folder.
 
     The same report gives the same bytes.
+
+    Args:
+        report: what is written.
+        out: the folder.
+        title: of the page.
+        paper: the measures of the files of figures.
 
     Returns:
         The path of the page.
     """
     brief = report_brief(report.table, report.recipe, report.comparisons, report.score)
-    return write_sections(report.sections(), out, title, brief)
+    return write_sections(report.sections(), out, title, brief, paper=paper)
 
 
 def write_comparison(
-    found: Comparison | Comparisons, out: Path, shared: Sequence[Shares] = ()
+    found: Comparison | Comparisons,
+    out: Path,
+    shared: Sequence[Shares] = (),
+    paper: Paper | None = None,
 ) -> Path:
     """Write what strategies found on one table, or on several, into a folder.
 
@@ -128,6 +138,11 @@ def write_comparison(
 
     It gets the page with its figures and tables, `summary.json`, `runs.csv`, `curves.csv` and
     `thinking.csv`.
+
+    Args:
+        found: by `compare`.
+        out: the folder.
+        paper: the measures of the files of figures.
 
     Returns:
         The path of the page.
@@ -146,7 +161,7 @@ def write_comparison(
         sections += _table_sections(comparison.table, recipe, of)
     beside = {name: name for name in ("runs.csv", "curves.csv", "thinking.csv", "summary.json")}
     title = f"Search strategies on {over}"
-    page = write_sections(sections, out, title, comparison_brief(found), beside)
+    page = write_sections(sections, out, title, comparison_brief(found), beside, paper)
     write_sheets(tables, out)
     summary = found.summary()
     if shared:

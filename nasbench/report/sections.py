@@ -13,8 +13,10 @@ from nasbench._files import write_csv, write_text
 from nasbench.errors import NasbenchError
 from nasbench.report.figures import Drawing
 from nasbench.report.html import Key, environment, legend_apart
+from nasbench.report.latex import PREAMBLE, bibliography, latex_figure, slug
+from nasbench.report.paper import Paper, save_for_paper
 from nasbench.report.text import TextTable, markdown_text
-from nasbench.report.theme import inline_svg, save_pdf, to_svg
+from nasbench.report.theme import inline_svg, to_svg
 
 __all__ = ["Brief", "Section", "write_sections"]
 
@@ -76,6 +78,7 @@ class _Rendered:
     svg: Markup
     keys: Sequence[Key]
     files: Sequence[Link]
+    latex: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ def write_sections(
     title: str,
     brief: Brief | None = None,
     beside: Mapping[str, str] | None = None,
+    paper: Paper | None = None,
 ) -> Path:
     """Write a page of these sections, as `write_report` does; gives its path.
 
@@ -125,6 +129,7 @@ def write_sections(
         title: of the page.
         brief: what stands on top.
         beside: what else the caller writes into the folder: files by what links call them.
+        paper: the measures of the files of figures.
     """
     folder = _Folder(out)
     template = environment().get_template("page.html")
@@ -133,42 +138,60 @@ def write_sections(
         rendered = [
             (
                 section,
-                [(drawing, _draw(folder, number, drawing)) for drawing in section.drawings],
+                [
+                    (drawing, _draw(folder, number, drawing, paper or Paper()))
+                    for drawing in section.drawings
+                ],
                 [(table, _tabulate(folder, number, table)) for table in section.tables],
             )
             for number, section in enumerate(sections)
         ]
-        files = [("Markdown", "report.md"), ("LaTeX", "report.tex"), *(beside or {}).items()]
+        texts = [
+            text
+            for _, drawings, tables in rendered
+            for text in (*(shown.latex for _, shown in drawings), *(of.latex for _, of in tables))
+        ]
+        kept = {"Markdown": "report.md", "LaTeX": "report.tex", "BibTeX": "report.bib"}
+        files = [*kept.items(), *(beside or {}).items()]
         page = template.render(title=title, brief=brief, sections=rendered, files=files)
         folder.write("index.html", page)
         tables = [table for section in sections for table in section.tables]
         head = f"# {markdown_text(title)}\n\n" + (f"{brief.markdown()}\n" if brief else "")
         folder.write("report.md", head + "\n".join(table.markdown() for table in tables))
-        head = "% Needs the package booktabs.\n\n"
-        folder.write("report.tex", head + "\n".join(table.latex() for table in tables))
+        folder.write("report.tex", "\n".join([PREAMBLE, *texts]))
+        folder.write("report.bib", bibliography(texts))
     except OSError as error:
         raise NasbenchError(f"cannot write the report to {out}: {error.strerror}") from error
     return out / "index.html"
 
 
-def _draw(folder: _Folder, number: int, drawing: Drawing) -> _Rendered:
+def _draw(folder: _Folder, number: int, drawing: Drawing, paper: Paper) -> _Rendered:
     """Write a figure's files; the page has its legend beside it, the files in it."""
     name = folder.name("figures", number, drawing.name)
     label = f"{drawing.title} ({number}, {drawing.name})"
     with legend_apart(drawing.figure, label) as keys:
         svg = Markup(inline_svg(to_svg(drawing.figure), label, drawing.tips))
-    folder.write(f"{name}.svg", to_svg(drawing.figure))
-    save_pdf(drawing.figure, folder.out / f"{name}.pdf")
-    return _Rendered(svg, keys, [("PDF", f"{name}.pdf"), ("SVG", f"{name}.svg")])
+    wide = save_for_paper(drawing.figure, paper, folder.out / name)
+    latex = latex_figure(drawing.title, drawing.caption, drawing.more, f"{name}.pdf", wide=wide)
+    return _Rendered(svg, keys, [("PDF", f"{name}.pdf"), ("SVG", f"{name}.svg")], latex)
 
 
-def _tabulate(folder: _Folder, number: int, table: TextTable) -> list[Link]:
+@dataclass(frozen=True, slots=True)
+class _Tabulated:
+    """The files of a table, and its LaTeX."""
+
+    files: Sequence[Link]
+    latex: str
+
+
+def _tabulate(folder: _Folder, number: int, table: TextTable) -> _Tabulated:
     """Write a table's files."""
     name = folder.name("tables", number, table.title)
     rows = [[_number(cell) for cell in row] for row in table.rows]
     write_csv(folder.out / f"{name}.csv", table.columns, rows)
-    folder.write(f"{name}.tex", table.latex())
-    return [("CSV", f"{name}.csv"), ("LaTeX", f"{name}.tex")]
+    latex = table.latex(f"tab:{slug(name.partition('/')[2])}")
+    folder.write(f"{name}.tex", latex)
+    return _Tabulated([("CSV", f"{name}.csv"), ("LaTeX", f"{name}.tex")], latex)
 
 
 def _number(cell: str) -> str | float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from nasbench._names import printable
 from nasbench._words import counted
+from nasbench.report.latex import latex_table
 from nasbench.stats import Estimate
 from nasbench.table import Table, origins, predictions, trained_seeds
 from nasbench.table.metrics import of_measuring
@@ -27,23 +28,26 @@ __all__ = [
     "decimals",
     "device_table",
     "estimate_text",
+    "first_words",
     "markdown_text",
     "number_text",
     "predictor_table",
 ]
 
-WIDE = 70
-"""A LaTeX table of more letters across is set smaller."""
-SHORT = 20
-"""Words of so many letters stay in one line."""
-
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-_LATEX |= {char: "\\" + char for char in "&%$#_{}"}
-_LATEX |= {"±": r"$\pm$", "–": "--", "τ": r"$\tau$", "ρ": r"$\rho$", "²": r"$^2$", "×": r"$\times$"}
-_LATEX |= {"“": "``", "”": "''"}
-
 # What HTML, a table's cell, a link, code or a formula would begin with; GitHub renders them all.
 _MARKDOWN = {"&": "&amp;", "<": "&lt;", "\\": "&#92;", "$": "&#36;", "|": "\\|", "`": "\\`"}
+
+
+def first_words(text: str, most: int = 180) -> tuple[str, str]:
+    """The sentences of a caption that fit into so many letters, one at the least; and the rest.
+
+    Example:
+        >>> first_words("Regret in points. It is the mean over runs.", 20)
+        ('Regret in points.', 'It is the mean over runs.')
+    """
+    ends = [found.start() + 1 for found in re.finditer(r"\.(?= [A-Z“\d])", text)]
+    end = max((end for end in ends if end <= most), default=min(ends, default=len(text)))
+    return (text, "") if len(text) <= most else (text[:end], text[end:].strip())
 
 
 def markdown_text(text: str) -> str:
@@ -84,6 +88,10 @@ class TextTable:
     reference: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
+        if not self.more:
+            note, more = first_words(self.note)
+            object.__setattr__(self, "note", note)
+            object.__setattr__(self, "more", more)
         for name, value in (
             ("title", printable(self.title)),
             ("columns", tuple(map(printable, self.columns))),
@@ -101,8 +109,15 @@ class TextTable:
     def markdown(self) -> str:
         """As a Markdown table with its note below."""
         rule = ["---", *["---" if self.prose else "---:"] * (len(self.columns) - 1)]
-        lines = [self.columns, rule, *self.rows]
-        body = "\n".join("| " + " | ".join(map(markdown_text, row)) + " |" for row in lines)
+        rows = [
+            [
+                f"**{markdown_text(cell)}**" if (n, c) in self.best else markdown_text(cell)
+                for c, cell in enumerate(row)
+            ]
+            for n, row in enumerate(self.rows)
+        ]
+        lines = [[*map(markdown_text, self.columns)], rule, *rows]
+        body = "\n".join("| " + " | ".join(row) + " |" for row in lines)
         return f"### {markdown_text(self.title)}\n\n{body}\n\n{markdown_text(self.words)}\n"
 
     def plain(self) -> str:
@@ -119,37 +134,9 @@ class TextTable:
         note = f"\n\n{fill(self.words, 100)}" if self.words else ""
         return f"{self.title}\n\n{body}{note}\n"
 
-    def latex(self) -> str:
-        """As a LaTeX table (package booktabs)."""
-
-        def row(cells: Sequence[str]) -> str:
-            return " & ".join("".join(_LATEX.get(c, c) for c in cell) for cell in cells) + r" \\"
-
-        widths = [max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True)]
-        lines = [
-            r"\begin{table}",
-            r"\centering",
-            *([r"\footnotesize", r"\setlength{\tabcolsep}{4pt}"] if sum(widths) > WIDE else ()),
-            rf"\caption{{{''.join(_LATEX.get(c, c) for c in f'{self.title}. {self.note}')}}}",
-            rf"\begin{{tabular}}{{{self._latex_columns(widths)}}}",
-            r"\toprule",
-            *([row(self.columns), r"\midrule"] if any(self.columns) else ()),
-            *(row(cells) for cells in self.rows),
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-        ]
-        return "\n".join(lines) + "\n"
-
-    def _latex_columns(self, widths: Sequence[int]) -> str:
-        """Figures to the right; words in lines whose lengths share what short columns leave."""
-        if not self.prose:
-            return "l" + "r" * (len(self.columns) - 1)
-        words = sum(width for width in widths if width > SHORT)
-        return "".join(
-            rf"p{{{0.8 * width / words:.2f}\linewidth}}" if width > SHORT else "l"
-            for width in widths
-        )
+    def latex(self, label: str = "") -> str:
+        """As a LaTeX table, see `latex_table`."""
+        return latex_table(self, label)
 
 
 def estimate_text(of: Estimate, digits: int = 2) -> str:

@@ -20,6 +20,8 @@ from matplotlib.figure import Figure
 __all__ = [
     "COLOURS",
     "FAINT",
+    "FONT",
+    "INK",
     "figure",
     "inline_svg",
     "label",
@@ -40,6 +42,9 @@ COLOURS = (
 _NAMES = tuple(f"series-{i}" for i in range(len(COLOURS)))
 DASHES = ("-", "--", "-.", ":")
 
+FONT = 9.0
+"""Points of the letters of a page's figures."""
+
 # Stand for the page's own colours, which follow the reader's light or dark setting.
 INK, FAINT = "#010203", "#a1a2a3"
 _STYLE: Any = {
@@ -51,7 +56,7 @@ _STYLE: Any = {
     "axes.titlesize": 10,
     "figure.dpi": 100,
     "font.family": "sans-serif",
-    "font.size": 9,
+    "font.size": FONT,
     "legend.frameon": False,
     # TrueType letters: what checks papers before they are printed refuses Type 3.
     "pdf.fonttype": 42,
