@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +18,12 @@ from nasbench.report.strategies import budget_text
 from nasbench.report.winners import Standing, standing_of
 from nasbench.search import Comparison, Comparisons
 from nasbench.stats import Friedman
-from nasbench.surrogate import Score
 from nasbench.table import Table
 
-__all__ = ["comparison_brief", "made_from", "report_brief"]
+if TYPE_CHECKING:
+    from nasbench.surrogate import Score
+
+__all__ = ["FEW", "comparison_brief", "made_from", "report_brief"]
 
 FEW = 10
 """Of fewer runs or tables a test finds large differences alone."""

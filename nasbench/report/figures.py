@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from nasbench._words import counted
+from nasbench.report.clouds import MOST_POINTS, cloud
 from nasbench.report.judged import Judged
 from nasbench.report.text import first_words
 from nasbench.report.theme import COLOURS, FAINT, figure, styled
@@ -32,8 +33,6 @@ __all__ = [
     "predictor_scatter",
 ]
 
-
-MOST_POINTS = 3_000
 
 WIDE = 6.5
 """Inches; a wider figure has the page to itself."""
@@ -120,15 +119,28 @@ def cost_scatter(judged: Judged, device: str, metric: str = "latency_ms") -> Dra
     known = np.isfinite(cost) & np.isfinite(accuracy)
     rows, cost, accuracy = table.rows[known], cost[known], accuracy[known]
     front = pareto_front(cost, judged.sign * accuracy)
+    unit = metric.rsplit("_", 1)[1]
+
+    def tip(place: int) -> str:
+        architecture = int(rows[place])
+        values = f"{judged.text(accuracy[place])}, {cost[place]:.4g} {unit}"
+        return f"{table.space.string(architecture)}\narchitecture {architecture}\n{values}"
+
+    # All devices of a page have one axis, whichever rows they know.
+    every = judged.column[np.isfinite(judged.column)]
+    end = judged.bulk(every)
+    shown = np.flatnonzero(judged.sign * accuracy >= judged.sign * end)
     drawn, axes = figure()
-    # Beyond some thousands, points become pixels: a page of them would be slow to scroll.
-    crowded = len(rows) > MOST_POINTS
-    look: dict[str, Any] = {"s": 16, "color": COLOURS[0], "alpha": 0.75, "linewidths": 0}
-    axes.scatter(cost, accuracy, **look, gid="rows", rasterized=crowded)
-    axes.plot(cost[front], accuracy[front], color=COLOURS[1], drawstyle="steps-post", linewidth=1.2)
+    x, y = cost[shown], accuracy[shown]
+    tips = cloud(
+        axes, x, y, lambda n: tip(int(shown[n])), lambda x, y: f"{judged.text(y)}, {x:.3g} {unit}"
+    )
+    seen = front[np.isin(front, shown)]
+    look: dict[str, Any] = {"color": COLOURS[1], "drawstyle": "steps-post", "linewidth": 1.2}
+    axes.plot(cost[seen], accuracy[seen], **look, gid="front-line")
     axes.scatter(
-        cost[front],
-        accuracy[front],
+        cost[seen],
+        accuracy[seen],
         color=COLOURS[1],
         marker="s",
         s=20,
@@ -136,58 +148,46 @@ def cost_scatter(judged: Judged, device: str, metric: str = "latency_ms") -> Dra
         zorder=3,
         label=f"Pareto front ({len(front)})",
     )
-    end = judged.bulk(accuracy)
-    best = float(judged.sign * (judged.sign * accuracy).max())
-    if best != end:
-        axes.set_ylim(*sorted((end, best + 0.05 * (best - end))))
+    if judged.best != end:
+        axes.set_ylim(*sorted((end, judged.best + 0.05 * (judged.best - end))))
+    if len(x) and 0 < x.min() < x.max() / 2:
+        axes.set_xlim(left=0)
     axes.set_xlabel(f"{metric.replace('_', ', ')} ({device}, {kind})")
     axes.set_ylabel(judged.label)
     drawn.legend(loc="outside lower left")
-    unit = metric.rsplit("_", 1)[1]
-
-    def tips(places: Sequence[int]) -> list[str]:
-        strings = (table.space.string(int(rows[i])) for i in places)
-        return [
-            f"{string}\n{judged.text(accuracy[i])}, {cost[i]:.3f} {unit}"
-            for i, string in zip(places, strings, strict=True)
-        ]
-
-    shown: dict[str, Sequence[str]] = {"front": tips(front.tolist())}
-    if not crowded:
-        shown["rows"] = tips(range(len(rows)))
-    which = "a point of the front" if crowded else "a point"
-    caption = f"Hover over {which} for its architecture. {kind.capitalize()}."
+    points = {"rows": tips, "front": [tip(place) for place in seen.tolist()]}
+    caption = f"{kind.capitalize()}."
+    caption += " The darker, the more architectures." if len(shown) > MOST_POINTS else ""
     caption += judged.beyond(accuracy, end)
-    title = f"{judged.short[0].upper()}{judged.short[1:]} against {metric.rsplit('_', 1)[0]}"
-    return Drawing(f"{metric}-{device}", title, caption, drawn, shown)
+    if len(seen) < len(front):
+        caption += f" {len(front) - len(seen)} of the front are among them."
+    quantity = metric.rsplit("_", 1)[0].replace("_", " ")
+    title = f"{judged.short[0].upper()}{judged.short[1:]} against {quantity} on {device}"
+    return Drawing(f"{metric}-{device}", title, caption, drawn, points)
 
 
 @styled
 def predictor_scatter(score: Score, table: Table) -> Drawing:
     """Predicted against measured, on rows that the predictor did not see."""
     drawn, axes = figure()
-    axes.scatter(
-        score.measured,
-        score.predicted,
-        s=16,
-        color=COLOURS[0],
-        alpha=0.75,
-        linewidths=0,
-        gid="rows",
-    )
+    unit, digits = (" %", ".2f") if score.metric.endswith("accuracy") else ("", ".4g")
+    architectures = score.architectures.tolist()
+
+    def about(x: float, y: float) -> str:
+        return f"measured {x:{digits}}{unit}, predicted {y:{digits}}{unit}"
+
+    def tip(place: int) -> str:
+        architecture = architectures[place]
+        values = about(float(score.measured[place]), float(score.predicted[place]))
+        return f"{table.space.string(architecture)}\narchitecture {architecture}\n{values}"
+
+    tips = cloud(axes, score.measured, score.predicted, tip, about)
     ends = np.quantile(np.concatenate((score.measured, score.predicted)), (0.0, 1.0))
     axes.plot(ends, ends, color=COLOURS[1], linestyle="--", linewidth=1, label="equal")
-    unit, digits = (" %", ".2f") if score.metric.endswith("accuracy") else ("", ".4g")
     axis = ", %" if unit else f" {score.metric}"
     axes.set_xlabel(f"measured{axis}")
     axes.set_ylabel(f"predicted{axis}")
     axes.legend()
-    tips = [
-        f"{table.space.string(a)}\nmeasured {x:{digits}}{unit}, predicted {y:{digits}}{unit}"
-        for a, x, y in zip(
-            score.architectures.tolist(), score.measured, score.predicted, strict=True
-        )
-    ]
     caption = (
         f"{score.agreement.n:,} rows that none of the {score.trained_on:,} the predictor was "
         f"fitted on shares a network with; mean over seeds."

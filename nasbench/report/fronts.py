@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.report.figures import MOST_POINTS, Drawing
+from nasbench.report.clouds import MOST_POINTS
+from nasbench.report.figures import Drawing
 from nasbench.report.regret import legend, mean_curves, over_runs
 from nasbench.report.strategies import runs_text
 from nasbench.report.text import TextTable
@@ -51,7 +52,7 @@ def typical_fronts(comparison: Comparison, fronts: Fronts) -> Drawing | None:
     drawn, axes = figure(height=3.2 + 0.09 * (len(comparison.traces) + 1))
     crowded = len(known) > MOST_POINTS
     rows: dict[str, Any] = {"color": FAINT, "alpha": 0.5, "linewidths": 0}
-    axes.scatter(known[:, 1], known[:, 0], s=4, rasterized=crowded, **rows)
+    axes.scatter(known[:, 1], known[:, 0], s=4, gid="others", rasterized=crowded, **rows)
     whole = points[fronts.true_front]
     whole = whole[np.argsort(whole[:, 1])]
     axes.plot(whole[:, 1], whole[:, 0], ".-", color=INK, linewidth=0.8, label="the table's front")

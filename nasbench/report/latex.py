@@ -171,7 +171,7 @@ def _argument(text: str) -> str:
 
 def _comment(text: str) -> str:
     """What a reader of the source must know, where a caption would be too long."""
-    lines = fill(text, 96).splitlines()
+    lines = fill(latex_text(text), 96, break_long_words=False, break_on_hyphens=False).splitlines()
     return "".join(f"% {line}\n" for line in lines)
 
 

@@ -25,7 +25,7 @@ from nasbench.report.judged import Judged
 from nasbench.report.latency import spread_curves, trust_table
 from nasbench.report.paper import Paper
 from nasbench.report.ranks import critical_difference, over_tables, paired_table, ranks_table
-from nasbench.report.regret import reach_curves, regret_curves
+from nasbench.report.regret import reach_curves, regret_curves, threshold
 from nasbench.report.sections import Section, write_sections
 from nasbench.report.shared_beside import shared_section, shared_summary
 from nasbench.report.sheets import write_sheets
@@ -95,13 +95,14 @@ class Report:
 
     def sections(self) -> list[Section]:
         """The page's sections."""
+        within = _within(list(self.comparisons.values()))
         return [
             *_table_sections(self.table, self.recipe),
             *(_score_sections(self.score, self.table) if self.score else ()),
             *(
                 section
                 for title, comparison in self.comparisons.items()
-                for section in _comparison_sections(title, comparison)
+                for section in _comparison_sections(title, comparison, within)
             ),
             *(_checklist_sections(list(self.comparisons.values())) if self.comparisons else ()),
             *self.extra,
@@ -142,6 +143,7 @@ def write_comparison(
     Args:
         found: by `compare`.
         out: the folder.
+        shared: runs that share weights.
         paper: the measures of the files of figures.
 
     Returns:
@@ -151,8 +153,9 @@ def write_comparison(
     tables = found.tables if isinstance(found, Comparisons) else {found.table.name: found}
     over = f"{len(tables)} tables" if several else next(iter(tables))
     sections = _over_tables_sections(found) if isinstance(found, Comparisons) else []
+    within = _within(list(tables.values()))
     for name, comparison in tables.items():
-        sections += _comparison_sections(f"Search strategies on {name}", comparison)
+        sections += _comparison_sections(f"Search strategies on {name}", comparison, within)
         sections += [shared_section(comparison, shared)] if shared else []
     sections += _checklist_sections(list(tables.values()))
     for name, comparison in tables.items():
@@ -235,7 +238,15 @@ def _fronts_section(title: str, comparison: Comparison, fronts: Fronts) -> Secti
     return Section(f"{title}: fronts", lead, drawings, [fronts_table(comparison, fronts)])
 
 
-def _comparison_sections(title: str, comparison: Comparison) -> list[Section]:
+def _within(comparisons: Sequence[Comparison]) -> float | None:
+    """The threshold of all figures of a page; None where regret has no points."""
+    having = [of for of in comparisons if of.thresholds]
+    return threshold(having) if having else None
+
+
+def _comparison_sections(
+    title: str, comparison: Comparison, within: float | None = None
+) -> list[Section]:
     searched = "the predictor" if comparison.protocol.surrogate else "the table"
     lead = (
         f"Strategies search on {searched}; what they find is looked up in {comparison.table.name}."
@@ -250,7 +261,7 @@ def _comparison_sections(title: str, comparison: Comparison) -> list[Section]:
         tables = [strategy_table(comparison, title), *elsewhere]
         return [Section(title, lead + nothing, tables=tables)]
     curves = [regret_curves(comparison, axis) for axis in comparison.curves]
-    near = reach_curves(comparison, next(iter(comparison.curves)))
+    near = reach_curves(comparison, next(iter(comparison.curves)), within)
     reached = reached_table(comparison)
     found = [
         strategy_table(comparison, title),

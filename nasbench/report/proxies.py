@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, LogNorm, to_rgba
+from matplotlib.colors import LogNorm, to_rgba
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 from nasbench._files import atomic_path, write_text
+from nasbench.report.clouds import shades
 from nasbench.report.figures import Drawing
+from nasbench.report.ranking_briefs import proxies_brief
 from nasbench.report.sections import Section, write_sections
 from nasbench.report.text import TextTable, estimate_text, number_text
 from nasbench.report.theme import COLOURS, FAINT, figure, styled
@@ -49,7 +51,9 @@ def write_proxies(found: Judgement, out: Path) -> Path:
     Returns:
         The path of the page.
     """
-    page = write_sections(_sections(found), out, f"Zero-cost proxies on {found.table.name}")
+    title = f"Zero-cost proxies on {found.table.name}"
+    beside = {"proxies.json": "proxies.json"}
+    page = write_sections(_sections(found), out, title, proxies_brief(found), beside)
     text = json.dumps(found.describe(), indent=1, allow_nan=False) + "\n"
     with atomic_path(out / "proxies.json") as partial:
         write_text(partial, text)
@@ -116,15 +120,22 @@ def _main(found: Judgement, validity: Validity) -> Section:
 
 def _ranking(found: Judgement, validity: Validity, measure: str) -> TextTable:
     scopes = validity.scopes
+    over_all = scopes["all"].figures[measure]
+    names = sorted(found.scores, key=lambda name: -np.nan_to_num(over_all[name].value, nan=-2))
     rows = [
         (name, *(estimate_text(scope.figures[measure][name]) for scope in scopes.values()))
-        for name in found.scores
+        for name in names
     ]
+    best = _best_of_columns(
+        [[scope.figures[measure][name].value for scope in scopes.values()] for name in names]
+    )
+    reference = frozenset[int]()
     note = "Intervals: bootstrap over architectures, 95 %."
     if measure in ("spearman", "kendall"):
         ceilings = [scope.ceilings.get(measure) for scope in scopes.values()]
         if any(ceilings):
             shown = (estimate_text(c) if c else "–" for c in ceilings)
+            reference = frozenset([len(rows)])
             rows.append(("seed-noise ceiling", *shown))
             note += (
                 " The ceiling is what a perfect prediction could reach against the mean over the "
@@ -140,7 +151,15 @@ def _ranking(found: Judgement, validity: Validity, measure: str) -> TextTable:
         note += " –: nothing to rank, where all values or all scores are the same."
     note += _combined(found)
     columns = ["score", *(f"{name}, n = {scope.n:,}" for name, scope in scopes.items())]
-    return TextTable(f"{MEASURES[measure]} with {validity.target.name}", columns, rows, note)
+    title = f"{MEASURES[measure]} with {validity.target.name}"
+    return TextTable(title, columns, rows, note, best=best, reference=reference)
+
+
+def _best_of_columns(values: Sequence[Sequence[float]]) -> frozenset[tuple[int, int]]:
+    """The place of the highest number of each column, below a first one that has names."""
+    table = np.asarray(values, dtype=np.float64)
+    known = [c for c in range(table.shape[1]) if np.isfinite(table[:, c]).any()]
+    return frozenset((int(np.nanargmax(table[:, c])), c + 1) for c in known)
 
 
 def _combined(found: Judgement) -> str:
@@ -297,15 +316,13 @@ def _cloud(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
         axes.scatter(x, y, s=4, color=COLOURS[0], alpha=0.5, linewidths=0, rasterized=len(x) > 200)
         return
     inside = (y >= np.quantile(y, 0.03)) & (y <= np.quantile(y, 1.0))
-    colour = to_rgba(COLOURS[0])[:3]
-    shades = LinearSegmentedColormap.from_list("density", [(*colour, 0.15), (*colour, 1.0)])
     axes.hexbin(
         x[inside],
         y[inside],
         gridsize=24,
         mincnt=1,
         norm=LogNorm(),
-        cmap=shades,
+        cmap=shades(),
         rasterized=True,
         linewidths=0,
     )

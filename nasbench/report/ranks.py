@@ -120,7 +120,17 @@ def ranks_table(found: Friedman, blocks: str, scored: str) -> TextTable:
         f"Mean rank of the {scored} over {found.blocks} {blocks}, 1 the best. "
         f"{_groups(found)}{_verdict(found)}"
     )
-    return TextTable("Mean ranks", ("strategy", "mean rank", "group"), rows, note)
+    columns = ("strategy", "mean rank", "group")
+    return TextTable("Mean ranks", columns, rows, note, best=_with_the_best(found, 1))
+
+
+def _with_the_best(found: Friedman, column: int) -> frozenset[tuple[int, int]]:
+    """Where the best rank stands, and those that the test does not tell from it."""
+    if math.isnan(found.p):
+        return frozenset()
+    first, *_ = found.ranks
+    tied = {first, *(name for group in found.groups if first in group for name in group)}
+    return frozenset((row, column) for row, name in enumerate(found.ranks) if name in tied)
 
 
 def _groups(found: Friedman) -> str:
@@ -156,7 +166,9 @@ def over_tables(comparisons: Comparisons) -> TextTable:
         f"over tables, 1 the best. {_groups(found)}{_verdict(found)}"
     )
     columns = ("strategy", *comparisons.tables, "mean rank", "group")
-    return TextTable(f"{comparisons.scored.capitalize()} on each table", columns, rows, note)
+    title = f"{comparisons.scored.capitalize()} on each table"
+    best = _with_the_best(found, len(columns) - 2)
+    return TextTable(title, columns, rows, note, best=best)
 
 
 def _mean_text(mean: float, scores: NDArray[np.float64]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from nasbench.search import Comparison
 from nasbench.search.curves import AXES, Curves
 from nasbench.stats import reached
 
-__all__ = ["legend", "mean_curves", "over_runs", "reach_curves", "regret_curves"]
+__all__ = ["legend", "mean_curves", "over_runs", "reach_curves", "regret_curves", "threshold"]
 
 MOST_BANDS = 6
 """Of more strategies the intervals would hide each other: the curves stand alone."""
@@ -33,7 +33,10 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
     drawn, axes = mean_curves(comparison, comparison.curves[axis])
     noise = comparison.noise
     if noise:
-        axes.axhline(noise.floor, color=FAINT, linewidth=1.5, label="noise of the seeds")
+        # What lies in the band is not told apart by the table, however the curves are ordered.
+        axes.axhspan(0, noise.floor, color=FAINT, alpha=0.22, linewidth=0, gid="noise-band")
+        look: dict[str, Any] = {"color": FAINT, "linewidth": 1.5, "gid": "noise"}
+        axes.axhline(noise.floor, **look, label="noise of the seeds")
     # Below the curves: of a search that found it the line would hide all.
     axes.axhline(0, color=INK, linewidth=1, label="optimum", clip_on=False, zorder=1)
     unit = "reward" if comparison.goal.targets else comparison.protocol.metric
@@ -42,35 +45,34 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
     legend(drawn, axes)
     best = f"{comparison.optimum:.2f} %" if comparison.of_accuracy else f"{comparison.optimum:g}"
     within = " within the limits" if comparison.protocol.limits else ""
-    caption = (
-        f"{over_runs(comparison)}. Regret is the best "
+    more = (
+        f"Regret is the best "
         f"{comparison.rewarded} of the table{within}, {best}, against that of the incumbent "
         f"({comparison.report_recipe}); 0 is the optimum. A curve starts where every run "
         f"has an incumbent; runs that never have one are left out."
-        f"{' Below the grey line it fits the noise of the table.' if noise else ''}"
         f" The axis is logarithmic, and linear below its smallest step."
     )
+    caption = f"{over_runs(comparison)}."
+    caption += " In the grey band regret fits the noise of the table's seeds." if noise else ""
     title = f"Regret over {AXES[axis]}"
-    return Drawing(f"regret-{axis}", title, caption, drawn)
+    return Drawing(f"regret-{axis}", title, caption, drawn, more=more)
 
 
 @styled
-def reach_curves(comparison: Comparison, axis: str) -> Drawing | None:
+def reach_curves(comparison: Comparison, axis: str, within: float | None = None) -> Drawing | None:
     """The share of runs within some points of the optimum; None where regret has no points.
 
-    Of the thresholds it is the tightest that a strategy reaches in half of its runs, or the
-    widest where none does.
+    Args:
+        comparison: of the runs.
+        axis: one of `AXES`.
+        within: so many points; else what `threshold` finds for this comparison.
     """
     curves = comparison.curves[axis]
     if not comparison.thresholds:
         return None
     judged = {name: of[~comparison.unjudged[name]] for name, of in curves.regret.items()}
     judged = {name: of for name, of in judged.items() if len(of)}
-    ends = {
-        within: max(reached(of[:, -1:], within)[0][0] for of in judged.values())
-        for within in comparison.thresholds.values()
-    }
-    within = min((w for w, share in ends.items() if share >= 0.5), default=max(ends))
+    within = threshold([comparison]) if within is None else within
     drawn, axes = _axes(comparison, curves)
     looks = dict(zip(curves.regret, series(len(curves.regret)), strict=True))
     for name, of in judged.items():
@@ -93,11 +95,35 @@ def reach_curves(comparison: Comparison, axis: str) -> Drawing | None:
     interval = " with Wilson's 95 % interval" if len(looks) <= MOST_BANDS else ""
     caption = (
         f"Share of {n} run{'s' if n > 1 else ''}{apart} whose incumbent is within {within:.2g} "
-        f"points of the optimum, {comparison.optimum:.2f} %{interval}. Of the thresholds in the "
-        f"table it is the tightest that a strategy reaches in half of its runs, or the widest "
-        f"where none does."
+        f"points of the optimum, {comparison.optimum:.2f} %{interval}."
     )
-    return Drawing(f"reached-{axis}", "Probability of being near the optimum", caption, drawn)
+    more = (
+        "Of the thresholds in the table it is the tightest that a strategy reaches in half of its "
+        "runs in each comparison of the page, or the widest where there is none."
+    )
+    title = "Probability of being near the optimum"
+    return Drawing(f"reached-{axis}", title, caption, drawn, more=more)
+
+
+def threshold(comparisons: Sequence[Comparison]) -> float:
+    """The points within which all comparisons of a page count runs as near the optimum.
+
+    Of the thresholds that they share it is the tightest that a strategy reaches in half of its
+    runs in each of them, or the widest where there is none.
+    """
+    shares: dict[float, list[float]] = {}
+    for comparison in comparisons:
+        for within in comparison.thresholds.values():
+            of = [_share(comparison, name, within) for name in comparison.traces]
+            shares.setdefault(within, []).append(max(of))
+    shared = {within: min(of) for within, of in shares.items() if len(of) == len(comparisons)}
+    return min((w for w, share in shared.items() if share >= 0.5), default=max(shared))
+
+
+def _share(comparison: Comparison, name: str, within: float) -> float:
+    """Of the runs that are judged; 0 where there are none."""
+    final = comparison.finals(name)["regret"][~comparison.unjudged[name], None]
+    return float(reached(final, within)[0][0]) if len(final) else 0.0
 
 
 def mean_curves(comparison: Comparison, curves: Curves) -> tuple[Figure, Axes]:

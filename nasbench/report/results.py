@@ -19,6 +19,7 @@ from nasbench.report.judged import Judged
 from nasbench.report.page import Report, comparison_table, write_comparison, write_report
 from nasbench.report.predictors import size_section, size_table
 from nasbench.report.proxies import proxy_figures, proxy_tables, write_proxies
+from nasbench.report.ranking_briefs import sizes_brief
 from nasbench.report.ranks import critical_difference
 from nasbench.report.regret import reach_curves, regret_curves
 from nasbench.report.runs import incumbent_curve, run_table
@@ -116,7 +117,8 @@ def page_of(result: Any, out: Path) -> Path:
         recipe = result.recipe(None) if result.recipes else None
         return write_report(Report(result, recipe), out, result.name)
     title, sections = _sections(result)
-    page = write_sections(sections, out, title)
+    brief = sizes_brief(result) if isinstance(result, SizeScores) else None
+    page = write_sections(sections, out, title, brief)
     if isinstance(result, SizeScores):
         write_json(out / "scores.json", result.describe())
     return page

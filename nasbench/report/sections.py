@@ -73,9 +73,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """A figure as the page has it."""
+    """A figure as the page has it, of so many inches."""
 
     svg: Markup
+    inches: float
+    wide: bool
     keys: Sequence[Key]
     files: Sequence[Link]
     latex: str
@@ -171,9 +173,11 @@ def _draw(folder: _Folder, number: int, drawing: Drawing, paper: Paper) -> _Rend
     label = f"{drawing.title} ({number}, {drawing.name})"
     with legend_apart(drawing.figure, label) as keys:
         svg = Markup(inline_svg(to_svg(drawing.figure), label, drawing.tips))
-    wide = save_for_paper(drawing.figure, paper, folder.out / name)
-    latex = latex_figure(drawing.title, drawing.caption, drawing.more, f"{name}.pdf", wide=wide)
-    return _Rendered(svg, keys, [("PDF", f"{name}.pdf"), ("SVG", f"{name}.svg")], latex)
+    files = [("PDF", f"{name}.pdf"), ("SVG", f"{name}.svg")]
+    inches, wide = drawing.inches, drawing.wide  # of the page's figure, not of the paper's
+    across = save_for_paper(drawing.figure, paper, folder.out / name)
+    latex = latex_figure(drawing.title, drawing.caption, drawing.more, f"{name}.pdf", wide=across)
+    return _Rendered(svg, inches, wide, keys, files, latex)
 
 
 @dataclass(frozen=True, slots=True)

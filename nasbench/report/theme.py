@@ -11,6 +11,7 @@ from io import StringIO
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -128,7 +129,7 @@ def page_colours(text: str) -> str:
 
 def prefix_of(label: str) -> str:
     """What begins the ids of the figure of that label, and of no other on its page."""
-    return re.sub(r"\W+", "-", label.lower())
+    return f"f{crc32(label.encode(errors='surrogateescape')):x}"
 
 
 def inline_svg(svg: str, label: str, tips: Mapping[str, Sequence[str]]) -> str:
@@ -164,4 +165,6 @@ def _with_tips(svg: str, gid: str, texts: Sequence[str]) -> str:
         text = next(waiting, None)
         return match.group() if text is None else f'<use data-tip="{escape(text, quote=True)}" '
 
-    return svg[:start] + re.sub(r"<use ", mark, svg[start:at]) + svg[at:]
+    # Each mark has a frame of its own to be cut by, which none that is shown reaches.
+    group = re.sub(r'<g clip-path="[^"]*">\s*(<use [^>]*/>)\s*</g>', r"\1", svg[start:at])
+    return svg[:start] + re.sub(r"<use ", mark, group) + svg[at:]

@@ -10,6 +10,7 @@ from pathlib import Path
 from nasbench._files import write_csv, write_json
 from nasbench._words import counted
 from nasbench.report.figures import Drawing
+from nasbench.report.ranking_briefs import transfer_brief
 from nasbench.report.regret import regret_curves
 from nasbench.report.sections import Section, write_sections
 from nasbench.report.text import TextTable, estimate_text
@@ -37,7 +38,9 @@ def write_transfer(found: TransferEvaluation, out: Path) -> Path:
         _similar_section(found),
         *(_task_section(name, held) for name, held in found.held.items()),
     ]
-    page = write_sections(sections, out, f"What transfer saves over {len(found.held)} tasks")
+    title = f"What transfer saves over {len(found.held)} tasks"
+    beside = {name: name for name in ("transfer.json", "savings.csv")}
+    page = write_sections(sections, out, title, transfer_brief(found), beside)
     write_json(out / "transfer.json", found.describe())
     write_csv(out / "savings.csv", _CSV, _lines(found))
     return page

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from nasbench.report import Section, TextTable
 from nasbench.report.figures import Drawing
-from nasbench.report.sections import write_sections
+from nasbench.report.sections import Brief, write_sections
 from nasbench.report.theme import figure, styled
 
 pytestmark = [pytest.mark.heavy, pytest.mark.process]
@@ -67,6 +67,8 @@ click(document.querySelector("nav button"));
 told.all = [...document.querySelectorAll("details.section")].map(part => part.open);
 dispatchEvent(new Event("beforeprint"));
 told.printed = [...document.querySelectorAll("details")].map(part => part.open);
+const brief = document.querySelector(".brief");
+told.cut = brief.scrollWidth - brief.clientWidth;
 told.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
 return told;
 """
@@ -93,7 +95,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
     drawing = Drawing("d", "D", "short", _drawn(), {"points": ["right\n1", "left\n2"]}, "long")
     sections = [Section("A", "a", [drawing], [table]), Section("B", "b", folded=True)]
-    page = write_sections(sections, tmp_path_factory.mktemp("page"), "Title")
+    brief = Brief([("A", "x" * 200)], ["nasbench " + "y" * 200])
+    page = write_sections(sections, tmp_path_factory.mktemp("page"), "Title", brief)
     return run_in_page(page, SCRIPT, "--window-size=500,900")
 
 
@@ -134,3 +137,4 @@ def test_sections_fold_and_print_open(told: dict[str, Any]) -> None:
 
 def test_a_narrow_page_does_not_scroll_sideways(told: dict[str, Any]) -> None:
     assert told["overflow"] == 0
+    assert told["cut"] == 0

@@ -69,8 +69,8 @@ def test_the_table_of_fronts_has_the_summary_s_figures(table: Table) -> None:
             f"{np.mean(sizes):.1f}",
         ]
     accuracy, latency = table.column("valid_accuracy"), table.device_column("toy", "latency_ms")
-    assert f"in each objective: {accuracy.min():g}, {latency.max():g}." in text.note
-    assert "valid_accuracy (max), toy/latency_ms (min)" in text.note
+    assert f"in each objective: {accuracy.min():g}, {latency.max():g}." in text.words
+    assert "valid_accuracy (max), toy/latency_ms (min)" in text.words
 
 
 def test_the_figure_shows_the_table_s_front_and_the_typical_runs(table: Table) -> None:

@@ -115,8 +115,8 @@ def test_without_the_goal_there_is_no_column_of_regret(tmp_path: Path) -> None:
     assert list(table.columns) == ["strategy", "n", "evaluations", "test, %", "thinking, ms"]
     assert {len(row) for row in table.rows} == {5}
     why = "Regret is left out: recipe full of table t has no valid_accuracy (with --report-recipe"
-    assert why not in table.note  # no other recipe but the searched one has it
-    assert "Regret is left out: recipe full of table t has no valid_accuracy." in table.note
+    assert why not in table.words  # no other recipe but the searched one has it
+    assert "Regret is left out: recipe full of table t has no valid_accuracy." in table.words
     assert "Nothing was found" not in page_of(found, tmp_path)
     assert not list((tmp_path / "page" / "figures").glob("*regret*"))
 

@@ -53,7 +53,7 @@ def test_every_figure_stands_under_its_head() -> None:
     assert shown["seconds a training"] == "2.00 [2.00, 2.00]"
     assert shown["CPU-hours"] == f"{5234 * 3 * 2 / 3600:.1f}"
     assert shown["hours"] == f"{5234 * 3 / 3600:.1f}"
-    assert "5,234 distinct cells × 3 seeds" in costs.note
+    assert "5,234 distinct cells × 3 seeds" in costs.words
     assert [table.title for table in scopes] == [
         "How it ranks: all cells, n = 40",
         "How it ranks: better half, n = 20",
@@ -64,7 +64,7 @@ def test_every_figure_stands_under_its_head() -> None:
     ends = [f"{value:.2f}".replace("0.", ".") for value in (seeds.value, seeds.low, seeds.high)]
     assert shown["seed to seed"] == f"{ends[0]} [{ends[1]}, {ends[2]}]"
     assert "[" not in "".join(scopes[2].rows[0])
-    assert "With n = 4" in scopes[2].note
+    assert "With n = 4" in scopes[2].words
 
 
 def test_ranks_of_two_cells_are_not_told() -> None:

@@ -154,9 +154,9 @@ def test_the_first_tables_hold_what_each_score_is_worth(table: Table) -> None:
     facts, ranking = proxy_tables(judge(table, metrics=["toy/latency_ms"]))
     assert [row[0] for row in facts.rows] == ["low", "<holes>"]
     assert facts.rows[0][-1] == "2"  # milliseconds
-    assert "7 for making the network" in facts.note
+    assert "7 for making the network" in facts.words
     assert ranking.columns[1] == f"all, n = {N - 1}"
-    assert "the score prefers the dear" in ranking.note
+    assert "the score prefers the dear" in ranking.words
 
 
 def test_a_choice_of_proxies_metrics_and_parts(table: Table) -> None:

@@ -1,0 +1,117 @@
+"""What stands on top of the pages of proxies, of predictors and of transfer."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from typing import TYPE_CHECKING
+
+from nasbench._names import printable
+from nasbench.report.again import table_name
+from nasbench.report.briefs import FEW, made_from
+from nasbench.report.sections import Brief
+from nasbench.report.text import estimate_text, number_text
+from nasbench.transfer import TransferEvaluation
+from nasbench.validity.judgement import Judgement
+
+if TYPE_CHECKING:
+    from nasbench.surrogate import SizeScores
+
+__all__ = ["proxies_brief", "sizes_brief", "transfer_brief"]
+
+SIZES = ("parameters", "flops")
+
+
+def proxies_brief(found: Judgement) -> Brief:
+    """Which score ranks best, over all and among the best, and what size alone would say."""
+    target, validity = next(iter(found.validities.items()))
+    answers, scopes = [], list(validity.scopes)
+    for name, scope in validity.scopes.items():
+        figures = scope.figures["spearman"]
+        known = {of: one for of, one in figures.items() if math.isfinite(one.value)}
+        if not known or name not in (scopes[0], scopes[-1]):
+            continue
+        best = max(known, key=lambda of: known[of].value)
+        ceiling = scope.ceilings.get("spearman")
+        left = f"; seed noise leaves {number_text(ceiling.value)} to be reached" if ceiling else ""
+        said = (
+            f"{best}: Spearman's ρ {estimate_text(known[best])} with {target} over "
+            f"{scope.n:,} architectures{left}."
+        )
+        sizes = [f"{of} alone {number_text(known[of].value)}" for of in SIZES if of in known]
+        said += f" For comparison: {', '.join(sizes)}." if sizes else ""
+        answers.append(("Best score" if name == "all" else f"Among the {name}", said))
+    partial = validity.scopes["all"].figures.get("partial", {})
+    beyond = {of: one for of, one in partial.items() if math.isfinite(one.value)}
+    if beyond:
+        best = max(beyond, key=lambda of: beyond[of].value)
+        said = f"{best}: ρ {estimate_text(beyond[best])} given parameters and FLOPs, the most."
+        answers.append(("Beyond size", said))
+    cannot = f"Other tasks and spaces: all of this is of {found.table.name}."
+    if "spearman" not in validity.scopes["all"].ceilings:
+        cannot = f"How much noise leaves to be reached: {target} has no two seeds. {cannot}"
+    answers.append(("What this cannot tell", cannot))
+    words = ["nasbench", "proxies", "report", table_name(found.table), "--metric", target]
+    words += ["--proxies", ",".join(found.facts), "--out", "DIR"]
+    return Brief(answers, [_line(words)], made_from([found.table]))
+
+
+def sizes_brief(scores: SizeScores) -> Brief:
+    """Which predictor ranks best of the fewest rows and of the most."""
+    about, answers = scores.about, []
+    region = next(iter(scores.ceilings))
+    ceiling = scores.ceilings[region]
+    for size, head in ((about["sizes"][0], "Of few rows"), (about["sizes"][-1], "Of many")):
+        found = {one: scores.summary(one, size, region, "kendall") for one in scores.series}
+        known = {one: of for one, of in found.items() if math.isfinite(of.mean)}
+        if not known:
+            continue
+        best = max(known, key=lambda one: known[one].mean)
+        tied = [one[0] for one, of in known.items() if one != best and of.high >= known[best].low]
+        said = f"{best[0]} ranks best after {size:,} rows: Kendall's τ {known[best].mean:.3f}"
+        said += f" (seed noise leaves {ceiling.kendall:.3f})." if ceiling else "."
+        said += f" Intervals overlap with {', '.join(dict.fromkeys(tied))}." if tied else ""
+        answers.append((head, said))
+    cannot = f"Other tasks and spaces: all of this is of {about['table']}."
+    return Brief([*answers, ("What this cannot tell", cannot)])
+
+
+def transfer_brief(found: TransferEvaluation) -> Brief:
+    """How much regret a warm start saves over tasks, and how often it hurts."""
+    n = len(found.held)
+    saved = [
+        f"{strategy} {estimate_text(pair.difference)} (p {pair.p:.2g})"
+        for strategy, pair in found.over_tasks.items()
+    ]
+    hurts = len(list(found.hurts()))
+    answers = [
+        (
+            "What is saved",
+            f"Mean final regret of the warm search less the cold one, in points, over {n} tasks by "
+            f"Wilcoxon's signed ranks: {', '.join(saved)}. Below 0 the warm search is better.",
+        ),
+        (
+            "When it hurts",
+            f"The warm search is worse by its whole interval in {hurts:,} comparisons."
+            if hurts
+            else "In no comparison is the warm search worse by its whole interval.",
+        ),
+    ]
+    if n < FEW:
+        cannot = f"Whether it helps on other tasks: {n} are few for a test."
+        answers.append(("What this cannot tell", cannot))
+    words = ["nasbench", "transfer", "evaluate", "REPOSITORY", "--strategies"]
+    words.append(",".join(found.over_tasks))
+    if found.budget.evaluations is not None:
+        words += ["--budget-evaluations", str(found.budget.evaluations)]
+    if found.budget.seconds is not None:
+        words += ["--budget-seconds", f"{found.budget.seconds:.15g}"]
+    words += ["--seeds", str(len(found.seeds)), "--top", str(found.top)]
+    landmarks = {len(held.landmarks) for held in found.held.values()}
+    words += ["--landmarks", str(max(landmarks)), "--out", "DIR"] if landmarks else []
+    tables = [task.table for task in found.repository.tasks.values()]
+    return Brief(answers, [_line(words)], made_from(tables))
+
+
+def _line(words: list[str]) -> str:
+    return " ".join(shlex.quote(printable(word)) for word in words)
