@@ -14,6 +14,7 @@ from nasbench.report.figures import best_cells, cost_scatter, histogram
 from nasbench.report.judged import Judged
 from nasbench.report.latency import trust_table
 from nasbench.report.predictors import size_section
+from nasbench.report.sections import Section, write_sections
 from nasbench.report.text import amount_text, decimals, device_table, number_text
 from nasbench.surrogate import score_sizes
 from nasbench.table import Dataset, Table, write_table
@@ -130,6 +131,35 @@ def test_an_accuracy_axis_ends_at_the_best_and_its_legend_hides_no_point(tmp_pat
     drawn.draw_without_rendering()
     (legend,) = drawn.legends
     assert not legend.get_window_extent().overlaps(drawn.axes[0].get_window_extent())
+
+
+def test_a_page_of_many_points_stays_small(tmp_path: Path) -> None:
+    """They are counted in bins, which say how many they hold; the front's points stand alone."""
+    space, rng = nb.space("nb201"), np.random.default_rng(0)
+    n = space.size
+    table = write_table(
+        tmp_path / "t.h5",
+        name="t",
+        space=space,
+        rows=np.arange(n),
+        sharing="none",
+        recipes={"r": {"epochs": 1, "seeds": [0]}},
+        datasets={
+            "recipe/r/valid_accuracy": Dataset(rng.normal(80, 3, (n, 1, 1)), {"epochs": [1]}),
+            "device/d/latency_ms": Dataset(rng.gamma(3, 1, n), {"kind": "measured"}),
+        },
+        devices={"d": {}},
+    )
+    judged = Judged.of(table, "r")
+    assert judged is not None
+    drawing = cost_scatter(judged, "d")
+    counts = [int(tip.split(" ")[0].replace(",", "")) for tip in drawing.tips["rows"]]
+    shown = judged.column >= judged.bulk(judged.column)
+    assert sum(counts) == shown.sum() > 14_000
+    assert len(counts) < 1_500
+    assert all("architecture " in tip for tip in drawing.tips["front"])
+    page = write_sections([Section("S", "s", [drawing] * 4)], tmp_path / "page", "t")
+    assert page.stat().st_size < 1_000_000
 
 
 def test_one_run_has_no_interval(table: Table, tmp_path: Path) -> None:
