@@ -273,7 +273,7 @@ def test_several_tables_share_a_page(
     for name, rank in found.ranks.ranks.items():
         row = re.search(rf"\| {name} \|(.*)\|", markdown)
         assert row
-        cells = [cell.strip() for cell in row[1].split("|")]
+        cells = [cell.strip(" *") for cell in row[1].split("|")]
         assert cells[:2] == [f"{of:.2f}" for of in found.scores[name]]
         assert cells[2] == f"{rank:.2f}"
     summary = json.loads((tmp_path / "summary.json").read_text())

@@ -69,7 +69,7 @@ def test_notebooks_get_a_table_and_a_page_escapes(comparison: Comparison) -> Non
 def test_latex_is_given_and_written(comparison: Comparison, tmp_path: Path) -> None:
     text = comparison.to_latex(tmp_path / "table.tex")
     assert text == (tmp_path / "table.tex").read_text(encoding="utf-8")
-    assert r"random\_search" in text
+    assert r"Random search~\cite{bergstra2012random}" in text
 
 
 def test_figures_are_those_of_pages(comparison: Comparison) -> None:
@@ -100,7 +100,7 @@ def test_every_kind_of_result_has_its_own(table: Table, tmp_path: Path) -> None:
     both = nb.compare(NAMES[:1], [table], budget_evaluations=3, seeds=[0])
     for number, result in enumerate((run, scored, sizes, table)):
         assert result._repr_html_().startswith("<table>")
-        assert r"\begin{table}" in result.to_latex()
+        assert r"\begin{tabular}" in result.to_latex()
         assert isinstance(result.plot(), Figure)
         assert result.report(tmp_path / str(number)).name == "index.html"
     assert "tau" in fitted._repr_html_()
