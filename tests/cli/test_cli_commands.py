@@ -129,7 +129,7 @@ def test_times_that_are_assumed_are_called_so(cli, table, tmp_path):
     assert done.status == 0, done.err
     told = "assumed, not measured: 2 s an epoch of the average row, in proportion to flops"
     assert told in (out / "report.md").read_text()
-    assert "of training, assumed" in (out / "figures" / "0-regret-seconds.svg").read_text()
+    assert "of training, assumed" in (out / "index.html").read_text()
     assert Comparison.load(out).protocol.cost_model.seconds_per_epoch == 2
     other = cli("compare", "--table", table, *words, "--out", out, "--processes", 1)
     assert other.status == 2
