@@ -136,7 +136,7 @@ def test_the_same_judgement_gives_the_same_bytes(
     write_proxies(found, tmp_path)
     written = [path for path in page.parent.rglob("*.*") if path.is_file()]
     assert {path.suffix for path in written} == {
-        *(".html", ".json", ".md", ".tex", ".csv", ".svg", ".pdf")
+        *(".html", ".json", ".md", ".tex", ".bib", ".csv", ".svg", ".pdf")
     }
     for path in written:
         again = tmp_path / path.relative_to(page.parent)
