@@ -22,6 +22,8 @@ WIDTH = 3.15
 """Inches: a column of LaTeX's own two, and of most conferences'."""
 COLUMN = 3.6
 """Inches; a wider figure goes across both columns."""
+PAGE = 7.0
+"""Inches; no figure is wider."""
 LETTER = 0.58
 """Widths of a letter, about, as shares of its points."""
 _LEAST, _MOST = 1.0, 20.0
@@ -63,8 +65,9 @@ class Paper:
 def save_for_paper(drawn: Figure, paper: Paper, file: Path) -> bool:
     """Write a figure as PDF and SVG at a paper's measures; it is of no more use afterwards.
 
-    Figures that are laid out by themselves keep their width and height apart and get letters of
-    that size. Diagrams whose parts are placed by hand are scaled as a whole, letters too.
+    A figure with one pair of axes gets that width, whatever it has on a page. Diagrams whose parts
+    are placed by hand, fields, and panels side by side are scaled as a whole, up to the width of a
+    page: their letters have the paper's size, or less.
 
     Args:
         drawn: the figure.
@@ -74,7 +77,9 @@ def save_for_paper(drawn: Figure, paper: Paper, file: Path) -> bool:
     Returns:
         Whether it is wider than a column.
     """
-    scale = paper.font / FONT
+    width, height = drawn.get_size_inches()
+    laid_out = _can_be_laid_out(drawn)
+    scale = paper.font / FONT if laid_out else min(paper.font / FONT, PAGE / width)
     ticks: set[Text] = set()
     for axis in (axis for axes in drawn.axes for axis in (axes.xaxis, axes.yaxis)):
         labels: list[Any] = axis.get_ticklabels()
@@ -86,8 +91,7 @@ def save_for_paper(drawn: Figure, paper: Paper, file: Path) -> bool:
         if text not in ticks:
             text.set_fontsize(text.get_fontsize() * scale)
             text.set_text("  ".join(map(readable, text.get_text().split("  "))))
-    width, height = drawn.get_size_inches()
-    if isinstance(drawn.get_layout_engine(), ConstrainedLayoutEngine):
+    if laid_out:
         drawn.set_size_inches(paper.width, paper.width * height / width)
         _wrap(drawn, paper)
         _make_room(drawn, paper)
@@ -98,6 +102,13 @@ def save_for_paper(drawn: Figure, paper: Paper, file: Path) -> bool:
     write_text(file.with_name(f"{file.name}.svg"), svg)
     save_pdf(drawn, file.with_name(f"{file.name}.pdf"))
     return bool(drawn.get_figwidth() > COLUMN)
+
+
+def _can_be_laid_out(drawn: Figure) -> bool:
+    """Whether its parts find their places at any width."""
+    if not isinstance(drawn.get_layout_engine(), ConstrainedLayoutEngine) or len(drawn.axes) != 1:
+        return False
+    return drawn.axes[0].get_aspect() == "auto"
 
 
 def _wrap(drawn: Figure, paper: Paper) -> None:

@@ -115,7 +115,8 @@ def test_tables_are_ranked_named_cited_and_labelled(folder: Path, found: Compari
 
 
 def test_every_strategy_of_ours_has_a_name_and_each_key_an_entry() -> None:
-    assert {name for name in strategy_names() if is_ours(name)} <= _STRATEGIES.keys()
+    ours = {name for name in strategy_names() if is_ours(name)}
+    assert ours <= _STRATEGIES.keys()
     for _, key in _STRATEGIES.values():
         assert not key or f"{{{key}," in bibliography([rf"\cite{{{key}}}"])
 

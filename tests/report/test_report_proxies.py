@@ -275,10 +275,10 @@ def test_letters_of_small_and_large_fields_are_as_large(k: int, tmp_path: Path) 
     names = [f"a_proxy_{i}" for i in range(k)]
     cells = {(0, i): Estimate(0.5, 0.4, 0.6, 9) for i in range(k)}
     drawn, tips = _matrix(["cpu-onnxruntime-b1/latency_ms"], names, cells)
+    inches = round(drawn.get_figwidth(), 2)
     page = write_sections(
         [Section("S", "", [Drawing("m", "M", "", drawn, dict(tips))])], tmp_path, "T"
     )
-    inches = round(drawn.get_figwidth(), 2)
     assert inches > 0.3 * k
     tag = f'<figure class="wide" style="--inches: {inches}">'
     assert (tag in page.read_text()) == (k == 30)
