@@ -56,7 +56,7 @@ $(MADE): | install
 	mkdir -p $@/earlier $@/nb201-cifar10 $@/nb201-cifar10-predictors
 
 $(MADE)/nb201-cifar10.h5: | $(MADE)
-	$(BIN)/nasbench import npz tests/data/nb201_cifar10.npz --out $@
+	$(BIN)/nasbench import npz tests/data/nb201_cifar10.npz --space nb201 --out $@
 
 $(MADE)/scored.h5: | $(MADE)
 	$(BIN)/nasbench merge nb201-fashion16 nb201-fashion16-proxies --out $@
