@@ -82,7 +82,7 @@ $(MADE)/nb201-cifar10/%-seconds/index.html: $(MADE)/nb201-cifar10.h5
 $(MADE)/nb201-cifar10-predictors/one-hot/index.html: $(MADE)/nb201-cifar10.h5
 	$(BIN)/nasbench surrogate score $< --recipe 200ep --features one_hot --draws $(DRAWS) --sizes 20,50,100,200,400,1000 --out $(@D)
 
-$(MADE)/nb201-transfer/index.html: $(addprefix $(MADE)/earlier/,nb201-cifar10.h5 nb201-cifar100.h5 nb201-imagenet16-120.h5 fashion16.h5)
+$(MADE)/nb201-transfer/index.html: $(addprefix $(MADE)/earlier/,nb201-cifar10.h5 nb201-cifar100.h5 nb201-imagenet.h5 fashion16.h5)
 	$(BIN)/nasbench transfer evaluate $(MADE)/earlier --strategies random_search,regularized_evolution,local_search,hybrid --budget-evaluations 100 --seeds $$(( ($(SEEDS) + 9) / 10 )) --out $(@D)
 
 clean:
