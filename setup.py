@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from setuptools import Extension, setup
+from setuptools import Command, Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
@@ -43,13 +43,18 @@ IN_WHEELS = "nasbench_strategies"
 """What the folder is called where others' packages lie beside it: its own name is anybody's."""
 
 
+def of_a_checkout(command: Command) -> bool:
+    """Whether a checkout is installed in place, `pip install --editable`."""
+    return "editable_wheel" in command.distribution.commands
+
+
 class BuildPackages(build_py):
     """Wheels have the strategies under a name of ours; a checkout that is installed keeps it."""
 
     def finalize_options(self) -> None:
         """Take the folder for a package of the other name."""
         super().finalize_options()
-        if not self.editable_mode:
+        if not of_a_checkout(self):
             self.packages = [IN_WHEELS if name == STRATEGIES else name for name in self.packages]
             self.package_dir = {**self.package_dir, IN_WHEELS: STRATEGIES}
 
@@ -59,7 +64,7 @@ class BuildLibraries(build_ext):
 
     def get_ext_filename(self, fullname: str) -> str:
         """Where a library goes, `nasbench/train/_native/engine_avx2.so`."""
-        if self.inplace or self.editable_mode:
+        if self.inplace or of_a_checkout(self):
             return super().get_ext_filename(fullname)
         return f"{fullname.replace('.', '/')}.so"
 
@@ -74,7 +79,7 @@ class Wheel(bdist_wheel):
     def write_wheelfile(self, wheelfile_base: str, *args: str, **given: str) -> None:
         """Write it beside what names packages, which is there before."""
         super().write_wheelfile(wheelfile_base, *args, **given)
-        if self.get_finalized_command("build_py").editable_mode:
+        if of_a_checkout(self):
             return
         for name, old, new in (
             ("entry_points.txt", f"= {STRATEGIES}.", f"= {IN_WHEELS}."),

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -29,26 +28,35 @@ def run(*words: str | Path, cwd: Path, fails: bool = False) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of what git knows, since a build leaves files behind."""
-    folder = tmp_path_factory.mktemp("wheel")
-    copy = folder / "source"
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what git knows, since a build leaves files behind."""
+    copy = tmp_path_factory.mktemp("source")
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT)
     for name in filter(lambda name: (ROOT / name).is_file(), listed.splitlines()):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes((ROOT / name).read_bytes())
-    run(*PIP, "wheel", "--no-build-isolation", *OFFLINE, "-w", folder, copy, cwd=folder)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(*PIP, "wheel", "--no-build-isolation", *OFFLINE, "-w", folder, source, cwd=folder)
     (made,) = folder.glob("*.whl")
     return made
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A new environment with the wheel; what it depends on is found where these tests find it."""
-    folder = tmp_path_factory.mktemp("new")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return new_environment(tmp_path_factory.mktemp("new"), wheel)
+
+
+def new_environment(folder: Path, *what: str | Path) -> Path:
+    """One with this installed; what it depends on is found where these tests find it."""
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
-    run(*PIP, "--python", python, "install", *OFFLINE, wheel, cwd=folder)
+    options = ("--no-build-isolation", *OFFLINE)
+    run(*PIP, "--python", python, "install", *options, *what, cwd=folder)
     (packages,) = folder.glob("lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     return folder
@@ -91,3 +99,12 @@ def test_the_native_engine_of_a_wheel_trains(installed: Path, tmp_path: Path) ->
     text = "from nasbench.train.native import library; print(library() is not None)"
     here = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
     assert run(installed / "bin" / "python", "-c", text, cwd=tmp_path) == here.stdout
+
+
+def test_a_checkout_that_is_installed_keeps_its_names(source: Path, tmp_path: Path) -> None:
+    folder = new_environment(tmp_path / "new", "--editable", source)
+    words = ("--table", "nb201-fashion16", "--budget-evaluations", "5")
+    assert "best" in run(folder / "bin" / "nasbench", "search", "hybrid", *words, cwd=tmp_path)
+    text = "import strategies, nasbench; print(strategies.__file__, nasbench.__file__)"
+    where = run(folder / "bin" / "python", "-c", text, cwd=tmp_path).split()
+    assert all(path.startswith(str(source)) for path in where)
