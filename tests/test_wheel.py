@@ -55,10 +55,10 @@ def new_environment(folder: Path, *what: str | Path) -> Path:
     """One with this installed; what it depends on is found where these tests find it."""
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
-    options = ("--no-build-isolation", *OFFLINE)
-    run(*PIP, "--python", python, "install", *options, *what, cwd=folder)
     (packages,) = folder.glob("lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    options = ("--no-build-isolation", "--ignore-installed", *OFFLINE)
+    run(*PIP, "--python", python, "install", *options, *what, cwd=folder)
     return folder
 
 
