@@ -1,0 +1,210 @@
+"""Operation tags: what each unit of a family costs on a device, and what they say of networks."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbench._files import read_json, write_json
+from nasbench.device.base import ESTIMATED, MEASURED
+from nasbench.device.units import Unit
+from nasbench.errors import BadValue, DamagedFile
+
+__all__ = ["OperationTag", "Roofline", "Tags"]
+
+FORMAT = 1
+MOST_TAGS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class OperationTag:
+    """What one unit costs.
+
+    Attributes:
+        key: see `Unit.key`.
+        name: what it computes.
+        inputs: the shapes that go in.
+        latency_ms: of a run on the device, a batch.
+        kind: `measured`, or `estimated` by the roofline.
+        energy_mj: of a run, None where it is not measured.
+        weight_bytes: of parameters and buffers.
+        moved_bytes: what goes in and comes out, with the weights.
+        multiply_adds: of the batch.
+    """
+
+    key: str
+    name: str
+    inputs: str
+    latency_ms: float
+    kind: str
+    energy_mj: float | None
+    weight_bytes: int
+    moved_bytes: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Roofline:
+    """What a device can do at best: Williams, Waterman & Patterson, "Roofline", CACM 52(4), 2009.
+
+    Attributes:
+        giga_multiply_adds: a second, of the unit of which it does most.
+        gigabytes: a second, that the additions of which it moves most read and write.
+    """
+
+    giga_multiply_adds: float
+    gigabytes: float
+
+    def bounds_ms(self, multiply_adds: int, moved_bytes: int) -> tuple[float, float]:
+        """The least time that arithmetic takes, and that moving the data takes.
+
+        Example:
+            >>> Roofline(10.0, 5.0).bounds_ms(10**7, 10**7)
+            (1.0, 2.0)
+        """
+        return 1e-6 * multiply_adds / self.giga_multiply_adds, 1e-6 * moved_bytes / self.gigabytes
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Tags:
+    """The tags of a family on a device.
+
+    Attributes:
+        device: its name.
+        about: the device's description, the sizes and the signal of the networks, how many
+            architectures were looked at to find the units.
+        roofline: of the device.
+        operations: by key.
+        base_ms: what a run takes beside its units: the skeleton's latency less its units'.
+        whole: by architecture as text, measured and summed latency of whole networks, ms.
+    """
+
+    device: str
+    about: Mapping[str, Any]
+    roofline: Roofline
+    operations: Mapping[str, OperationTag]
+    base_ms: float
+    whole: Mapping[str, tuple[float, float]]
+
+    def latency_ms(self, units: Counter[Unit]) -> float:
+        """The sum over a network's units, and what every run takes.
+
+        What was not measured, since no network that was looked at has it, is estimated by the
+        roofline: the larger of its two bounds.
+        """
+        return self.base_ms + sum(n * self._of(unit) for unit, n in units.items())
+
+    def unknown(self, units: Counter[Unit]) -> int:
+        """How many of a network's units have no tag."""
+        return sum(n for unit, n in units.items() if unit.key not in self.operations)
+
+    def memory_bound(self, units: Counter[Unit]) -> float:
+        """The share of a network's time in units that wait for memory, by the roofline."""
+        waits = whole = 0.0
+        for unit, n in units.items():
+            took = n * self._of(unit)
+            arithmetic, moving = self.roofline.bounds_ms(unit.multiply_adds, unit.moved_bytes)
+            whole += took
+            waits += took if moving > arithmetic else 0.0
+        return waits / whole if whole else 0.0
+
+    def _of(self, unit: Unit) -> float:
+        tag = self.operations.get(unit.key)
+        if tag is not None:
+            return tag.latency_ms
+        return max(self.roofline.bounds_ms(unit.multiply_adds, unit.moved_bytes))
+
+    @property
+    def scale(self) -> float:
+        """By what whole networks differ from their sums: the geometric mean; 1 without any."""
+        ratios = [measured / summed for measured, summed in self.whole.values()]
+        return float(np.exp(np.mean(np.log(ratios)))) if ratios else 1.0
+
+    @property
+    def errors(self) -> tuple[float, float]:
+        """Mean of |sum / measured - 1| over whole networks: as it is, and rescaled by the others.
+
+        NaN without whole networks; the second with fewer than two.
+        """
+        if not self.whole:
+            return math.nan, math.nan
+        measured, summed = np.asarray(list(self.whole.values())).T
+        plain = float(np.mean(np.abs(summed / measured - 1)))
+        if len(measured) < 2:
+            return plain, math.nan
+        logs = np.log(measured / summed)
+        without = (logs.sum() - logs) / (len(logs) - 1)
+        return plain, float(np.mean(np.abs(summed * np.exp(without) / measured - 1)))
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        write_json(
+            path,
+            {
+                "nasbench_tags": FORMAT,
+                "device": self.device,
+                "about": self.about,
+                "roofline": asdict(self.roofline),
+                "base_ms": self.base_ms,
+                "whole": {name: list(pair) for name, pair in self.whole.items()},
+                "operations": [asdict(tag) for tag in self.operations.values()],
+            },
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Tags:
+        """Read what `save` wrote.
+
+        Raises:
+            NasbenchError: where it is something else.
+        """
+        said = read_json(path, "tags")
+        try:
+            if said["nasbench_tags"] != FORMAT or len(said["operations"]) > MOST_TAGS:
+                raise ValueError
+            roofline = Roofline(
+                _positive(said["roofline"]["giga_multiply_adds"]),
+                _positive(said["roofline"]["gigabytes"]),
+            )
+            tags = {one["key"]: _tag(one) for one in said["operations"]}
+            whole = {
+                str(name): (_positive(pair[0]), _positive(pair[1]))
+                for name, pair in said["whole"].items()
+            }
+            base, about = float(said["base_ms"]), dict(said["about"])
+            if not math.isfinite(base):
+                raise ValueError
+            return cls(str(said["device"]), about, roofline, tags, base, whole)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as e:
+            raise DamagedFile(
+                f"{path} holds no operation tags: make them with nasbench device tags"
+            ) from e
+
+
+def _tag(said: Mapping[str, Any]) -> OperationTag:
+    energy = said["energy_mj"]
+    latency = float(said["latency_ms"])
+    if said["kind"] not in (MEASURED, ESTIMATED) or not 0 <= latency < math.inf:
+        raise BadValue("a tag has a kind and a latency")
+    return OperationTag(
+        str(said["key"]),
+        str(said["name"]),
+        str(said["inputs"]),
+        latency,
+        said["kind"],
+        None if energy is None else _positive(energy),
+        *(int(said[name]) for name in ("weight_bytes", "moved_bytes", "multiply_adds")),
+    )
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if not 0 < number < math.inf:
+        raise ValueError(number)
+    return number
