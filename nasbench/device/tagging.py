@@ -15,7 +15,7 @@ from nasbench._progress import Progress
 from nasbench.device.base import ESTIMATED, MEASURED, Device, Measurement
 from nasbench.device.inference import evaluating, examples
 from nasbench.device.tags import OperationTag, Roofline, Tags
-from nasbench.device.units import Unit, units_of
+from nasbench.device.units import OperationUnit, units_of
 from nasbench.errors import BadValue
 from nasbench.network.graph import graph_of
 from nasbench.network.inputs import answer_of
@@ -103,8 +103,8 @@ def measure_tags(
         BadValue: where nothing of them can be measured.
     """
     batch = device.spec.batch_size
-    seen: dict[str, tuple[Unit, nn.Module]] = {}
-    counts: dict[str, Counter[Unit]] = {}
+    seen: dict[str, tuple[OperationUnit, nn.Module]] = {}
+    counts: dict[str, Counter[OperationUnit]] = {}
     for done, (name, network) in enumerate(networks.items(), 1):
         counts[name] = units_of(graph_of(network, inputs, batch))
         for unit in counts[name]:
@@ -195,7 +195,7 @@ def _repeated(
 
 def _tag_of(
     device: Device,
-    unit: Unit,
+    unit: OperationUnit,
     network: nn.Module,
     added: Mapping[tuple[int, ...], _Cost | None],
     roofline: Roofline,
@@ -234,7 +234,7 @@ def _is_image(shape: tuple[int, ...]) -> bool:
     return len(shape) == 4
 
 
-def _is_addition(unit: Unit) -> bool:
+def _is_addition(unit: OperationUnit) -> bool:
     """Two images of one shape, added."""
     (first, *_) = unit.tags
     alike = len(first.inputs) == 2 and first.inputs[0] == first.inputs[1]

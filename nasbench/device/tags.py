@@ -13,7 +13,7 @@ import numpy as np
 
 from nasbench._files import read_json, write_json
 from nasbench.device.base import ESTIMATED, MEASURED
-from nasbench.device.units import Unit
+from nasbench.device.units import OperationUnit
 from nasbench.errors import BadValue, DamagedFile
 
 __all__ = ["OperationTag", "Roofline", "Tags"]
@@ -27,7 +27,7 @@ class OperationTag:
     """What one unit costs.
 
     Attributes:
-        key: see `Unit.key`.
+        key: see `OperationUnit.key`.
         name: what it computes.
         inputs: the shapes that go in.
         latency_ms: of a run on the device, a batch.
@@ -92,7 +92,7 @@ class Tags:
     base_ms: float
     whole: Mapping[str, tuple[float, float]]
 
-    def latency_ms(self, units: Counter[Unit]) -> float:
+    def latency_ms(self, units: Counter[OperationUnit]) -> float:
         """The sum over a network's units, and what every run takes.
 
         What was not measured, since no network that was looked at has it, is estimated by the
@@ -100,11 +100,11 @@ class Tags:
         """
         return self.base_ms + sum(n * self._of(unit) for unit, n in units.items())
 
-    def unknown(self, units: Counter[Unit]) -> int:
+    def unknown(self, units: Counter[OperationUnit]) -> int:
         """How many of a network's units have no tag."""
         return sum(n for unit, n in units.items() if unit.key not in self.operations)
 
-    def memory_bound(self, units: Counter[Unit]) -> float:
+    def memory_bound(self, units: Counter[OperationUnit]) -> float:
         """The share of a network's time in units that wait for memory, by the roofline."""
         waits = whole = 0.0
         for unit, n in units.items():
@@ -114,7 +114,7 @@ class Tags:
             waits += took if moving > arithmetic else 0.0
         return waits / whole if whole else 0.0
 
-    def _of(self, unit: Unit) -> float:
+    def _of(self, unit: OperationUnit) -> float:
         tag = self.operations.get(unit.key)
         if tag is not None:
             return tag.latency_ms

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from nasbench.network.operations import Graph, Operation, Tag
 
-__all__ = ["Unit", "units_of"]
+__all__ = ["OperationUnit", "units_of"]
 
 NORMS = ("batchnorm1d", "batchnorm2d", "groupnorm", "layernorm")
 ACTIVATIONS = (
@@ -23,7 +23,7 @@ ACTIVATIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class OperationUnit:
     """Operations that run together.
 
     Attributes:
@@ -59,7 +59,7 @@ class Unit:
         return " ".join(tag.kind for tag in self.tags)
 
 
-def units_of(graph: Graph) -> Counter[Unit]:
+def units_of(graph: Graph) -> Counter[OperationUnit]:
     """How often each unit runs; two that differ in their paths alone are counted as one.
 
     Example:
@@ -87,8 +87,8 @@ def units_of(graph: Graph) -> Counter[Unit]:
         row.append(one)
         if one.module:
             ends[place] = row
-    found: Counter[Unit] = Counter()
-    first: dict[str, Unit] = {}
+    found: Counter[OperationUnit] = Counter()
+    first: dict[str, OperationUnit] = {}
     for row in rows:
         unit = _unit(row)
         found[first.setdefault(unit.key, unit)] += 1
@@ -110,10 +110,10 @@ def _goes_on(row: list[Operation], one: Operation) -> bool:
     )
 
 
-def _unit(row: list[Operation]) -> Unit:
+def _unit(row: list[Operation]) -> OperationUnit:
     weights = sum(one.weight_bytes for one in row)
     given = row[0].read_bytes - row[0].weight_bytes
-    return Unit(
+    return OperationUnit(
         tuple(one.tag for one in row),
         tuple(one.module for one in row),
         row[-1].outputs[0],
