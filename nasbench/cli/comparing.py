@@ -75,8 +75,9 @@ def compare(
 ) -> None:
     """Compare search strategies over many seeds; writes a page, figures, CSV and summary.json.
 
-    Run again with the same folder, it keeps the runs that are there. Over several tables each
-    has its own runs, and the page says which strategies are better over all of them.
+    Run again with the same folder, it keeps the runs that are there. Over several tables, also of
+    different spaces, each has its own runs, and the page says which strategies are better over all
+    of them; what cannot search one of them is left out there, with the reason.
 
     Example: `nasbench compare --table demo/table.h5 --strategies random_search,reinforce
     --budget-evaluations 30 --seeds 100 --out comparison`
@@ -124,8 +125,11 @@ def compare(
     )
     page = write_comparison(comparison, out, shared)
     several = comparison.tables.values() if isinstance(comparison, Comparisons) else [comparison]
-    goal = next(iter(several)).goal
-    said = f"goal: {goal.metric}, {'more' if goal.maximize else 'less'} is better"
+    goals = dict.fromkeys((of.goal.metric, bool(of.goal.maximize)) for of in several)
+    said = "\n".join(f"goal: {m}, {'more' if most else 'less'} is better" for m, most in goals)
+    if isinstance(comparison, Comparisons):
+        for table, refused in comparison.absent.items():
+            said += "".join(f"\nleft out on {table}: {n}: {why}" for n, why in refused.items())
     shown = comparison_table(comparison).plain()
     emit(comparison.summary(), as_json, f"{shown}\n{said}\n{page}")
     if comparison.broken:

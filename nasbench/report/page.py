@@ -312,6 +312,11 @@ def _over_tables_sections(found: Comparisons) -> list[Section]:
     n, k = len(found.tables), len(found.strategies)
     title = f"Over {n} tables"
     lead = f"Each table counts once, by the mean {found.scored} of each strategy's runs; n = {n}."
+    goals = {name: of.goal.metric for name, of in found.tables.items()}
+    if len(set(goals.values())) > 1:
+        lead += f" Searched for: {', '.join(f'{m} on {t}' for t, m in goals.items())}."
+    for table, refused in found.absent.items():
+        lead += "".join(f" Left out on {table}: {one}: {why}." for one, why in refused.items())
     if n < 2 or k < 2:
         return [Section(title, lead, tables=[over_tables(found)])]
     if n < FEW:

@@ -148,23 +148,30 @@ def _letters(found: Friedman, name: str) -> str:
 
 
 def over_tables(comparisons: Comparisons) -> TextTable:
-    """Mean score of each strategy on each table, and its mean rank, the best first."""
-    found = comparisons.ranks
+    """Mean score of each strategy on each table, and its mean rank, the best first.
+
+    Those that ran on some of the tables only come last, without a rank.
+    """
+    ranks = comparisons.ranks.ranks if comparisons.strategies else {}
     rows = []
-    for name, rank in found.ranks.items():
+    for name in (*ranks, *comparisons.partial):
         score = [
-            _mean_text(mean, table.scores[name])
-            for mean, table in zip(
-                comparisons.scores[name], comparisons.tables.values(), strict=True
-            )
+            _mean_text(mean, comparisons.scores_on(table).get(name, np.empty(0)))
+            for mean, table in zip(comparisons.means(name), comparisons.tables, strict=True)
         ]
-        rows.append((name, *score, f"{rank:.2f}", _letters(found, name)))
-    n = len(next(iter(next(iter(comparisons.tables.values())).traces.values())))
+        rank = (f"{ranks[name]:.2f}", _letters(comparisons.ranks, name)) if name in ranks else "––"
+        rows.append((name, *score, *rank))
+    n = max(len(runs) for of in comparisons.tables.values() for runs in of.traces.values())
     note = (
         f"Mean {comparisons.scored} over {counted(n, 'run')} of each strategy on each table; the "
         "mean rank is "
-        f"over tables, 1 the best. {_groups(found)}{_verdict(found)}"
+        "over tables, 1 the best. "
     )
+    if ranks:
+        note += f"{_groups(comparisons.ranks)}{_verdict(comparisons.ranks)}"
+    if comparisons.partial:
+        some = ", ".join(comparisons.partial)
+        note += f" Not ranked, since they did not run on every table: {some}."
     columns = ("strategy", *comparisons.tables, "mean rank", "group")
     title = f"{comparisons.scored.capitalize()} on each table"
     best = _with_the_best(found, len(columns) - 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._defaults import RUNS
+from nasbench._defaults import METRIC, RUNS
 from nasbench._processes import cores
 from nasbench._progress import shown, silent
 from nasbench._result import Result
-from nasbench.errors import BadValue, unknown
+from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
 from nasbench.search.comparing import Progress, compare_on
 from nasbench.search.comparison import Comparison
 from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import column_of
-from nasbench.search.protocol import ProtocolFields, SearchProtocol, protocol_with
-from nasbench.search.strategy import AnyStrategy
+from nasbench.search.protocol import (
+    ProtocolFields,
+    SearchProtocol,
+    protocol_with,
+)
+from nasbench.search.setting import Setting
+from nasbench.search.strategy import AnyStrategy, is_known, is_ours, names_of
 from nasbench.stats import Friedman, Pair, compare_pairs, friedman
 from nasbench.table import Table, load
 
@@ -42,9 +47,11 @@ class Comparisons(Result):
     Attributes:
         tables: for each table what was run on it, by the table's name, with the start of its
             hash where several have the name.
+        absent: for each table the strategies that cannot search it, and why, in a sentence.
     """
 
     tables: Mapping[str, Comparison]
+    absent: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         names = ", ".join(self.strategies)
@@ -65,6 +72,18 @@ class Comparisons(Result):
         return [name for name in first.traces if all(name in of.traces for of in others)]
 
     @property
+    def partial(self) -> list[str]:
+        """Those that ran on some of the tables only."""
+        every = dict.fromkeys(name for of in self.tables.values() for name in of.traces)
+        return [name for name in every if name not in self.strategies]
+
+    @property
+    def alike(self) -> bool:
+        """Whether one unit measures what is scored on all tables, as points of accuracy do."""
+        metrics = {(of.goal.metric, of.goal.targets) for of in self.tables.values()}
+        return len(metrics) == 1
+
+    @property
     def broken(self) -> dict[str, str]:
         """Strategies that do not keep their contract, and what each did last."""
         return {name: why for of in self.tables.values() for name, why in of.broken.items()}
@@ -72,20 +91,38 @@ class Comparisons(Result):
     @property
     def scored(self) -> str:
         """What strategies are told apart by."""
-        return next(iter(self.tables.values())).scored
+        scored = next(iter(self.tables.values())).scored
+        return scored if self.alike else f"{scored} in % of one random draw's"
 
-    @cached_property
-    def scores(self) -> dict[str, NDArray[np.float64]]:
-        """Mean score of each strategy on each table, `[tables]`; NaN where all runs failed.
+    def scores_on(self, name: str) -> dict[str, NDArray[np.float64]]:
+        """The scores of the runs on one of the tables, `[runs]` by strategy, the less the better.
+
+        Where not all tables are scored in one unit, regret is given as a share, in percent, of
+        what one architecture drawn at random is expected to have on that table.
+        """
+        table = self.tables[name]
+        if self.alike or table.fronts:
+            return table.scores
+        drawn = table.one_draw["regret"][0]
+        whole = 100 / drawn if drawn > 0 else np.nan
+        return {strategy: whole * scores for strategy, scores in table.scores.items()}
+
+    def means(self, strategy: str) -> NDArray[np.float64]:
+        """Mean score on each table, `[tables]`; NaN where all runs failed, or there are none.
 
         Runs that found nothing are left out of the mean.
         """
-        found = {}
-        for strategy in self.strategies:
-            finals = [table.scores[strategy] for table in self.tables.values()]
-            known = [scores[np.isfinite(scores)] for scores in finals]
-            found[strategy] = np.asarray([of.mean() if len(of) else np.nan for of in known])
-        return found
+        found = []
+        for name in self.tables:
+            scores = self.scores_on(name).get(strategy, np.empty(0))
+            known = scores[np.isfinite(scores)]
+            found.append(known.mean() if len(known) else np.nan)
+        return np.asarray(found)
+
+    @cached_property
+    def scores(self) -> dict[str, NDArray[np.float64]]:
+        """Mean score on each table of each strategy that ran on all of them, `[tables]`."""
+        return {strategy: self.means(strategy) for strategy in self.strategies}
 
     @cached_property
     def ranks(self) -> Friedman:
@@ -101,7 +138,8 @@ class Comparisons(Result):
         """What `summary.json` holds: of each table what it holds of one, and what is over them."""
         return {
             "tables": {name: table.summary() for name, table in self.tables.items()},
-            "ranks": self.ranks.describe(),
+            **({"absent": absent} if (absent := self._absent()) else {}),
+            "ranks": self.ranks.describe() if self.strategies else None,
             "pairs": [
                 {
                     "first": pair.first,
@@ -112,9 +150,12 @@ class Comparisons(Result):
                     "p_holm": pair.p_holm,
                     "note": pair.note,
                 }
-                for pair in self.pairs
+                for pair in (self.pairs if self.strategies else ())
             ],
         }
+
+    def _absent(self) -> dict[str, dict[str, str]]:
+        return {name: dict(why) for name, why in self.absent.items() if why}
 
 
 @overload
@@ -164,8 +205,11 @@ def compare(
             with `(space, goal, rng, **own parameters)`, which run under their own names. What no
             other process can import (a notebook's or a script's) runs in this one.
         table: to search on and to look incumbents up in; a name or path will do. Each table of
-            a list is searched in turn: a recipe that is named is that of the tables which have
-            it, and a table that has another one alone is searched and judged by that.
+            a list is searched in turn, and they may be of different spaces: a recipe that is
+            named is that of the tables which have it, and a table that has another one alone is
+            searched and judged by that; a table without validation accuracy is searched for
+            what it is primarily judged by, unless a metric is named. What cannot search a table,
+            by its own word, is left out there, and the others run.
         protocol: how the runs are made and judged; a budget at least is needed.
         seeds: of the runs.
         processes: that run side by side; a core each by default.
@@ -233,10 +277,18 @@ def _compare_tables(
     tables = list(map(load, sources))
     if len({table.sha256 for table in tables}) < len(tables):
         raise BadValue("a table is named twice: over tables each counts once")
+    first = tables[0].space.describe()
+    for given in ("start", "also"):
+        if getattr(protocol, given) and any(t.space.describe() != first for t in tables):
+            raise BadValue(f"{given} is of one space, and the tables are of several")
     protocols = [_protocol_of(table, protocol, tables) for table in tables]
     names = _labels([table.name for table in tables], tables)
     folders = _labels([_as_file(table.name) for table in tables], tables)
     numbers = list(seeds)
+    called = names_of(strategies)
+    # Where each has a process of its own, no stranger's code runs in this one to be asked.
+    asked = [one for one in called if is_known(one) and (is_ours(one) or not isolate)]
+    absent = _refusals(tables, asked, protocols, names)
     found = {}
     for place, table in enumerate(tables):
 
@@ -246,7 +298,7 @@ def _compare_tables(
 
         found[names[place]] = compare_on(
             table,
-            strategies,
+            [one for one in called if one not in absent[names[place]]],
             protocols[place],
             seeds=numbers,
             processes=processes,
@@ -254,7 +306,40 @@ def _compare_tables(
             out=None if out is None else out / "tables" / folders[place],
             progress=tell,
         )
-    return Comparisons(found)
+    return Comparisons(found, absent)
+
+
+def _refusals(
+    tables: Sequence[Table],
+    strategies: Sequence[str],
+    protocols: Sequence[SearchProtocol],
+    names: Sequence[str],
+) -> dict[str, dict[str, str]]:
+    """For each table which strategies refuse it, and why; not those that refuse all tables.
+
+    What a strategy refuses everywhere is no matter of a table: it is said where runs begin.
+
+    Raises:
+        NasbenchError: where nobody can search a table that others can.
+    """
+    found: dict[str, dict[str, str]] = {name: {} for name in names}
+    for table, protocol, name in zip(tables, protocols, names, strict=True):
+        setting = Setting.of(table, protocol)
+        oracle = setting.oracle(table)
+        for strategy in strategies:
+            try:
+                setting.spec(strategy, 0, oracle).begin(oracle)
+            except StrategyError:
+                continue  # it breaks its contract: that is found, and said, by its runs
+            except NasbenchError as error:
+                found[name][strategy] = str(error)
+                if len(found[name]) == len(strategies):
+                    raise
+    everywhere = {one for one in strategies if all(one in refused for refused in found.values())}
+    return {
+        name: {one: why for one, why in refused.items() if one not in everywhere}
+        for name, refused in found.items()
+    }
 
 
 def _protocol_of(table: Table, protocol: SearchProtocol, tables: Sequence[Table]) -> SearchProtocol:
@@ -267,6 +352,7 @@ def _protocol_of(table: Table, protocol: SearchProtocol, tables: Sequence[Table]
             raise unknown("recipe", name, [r for other in tables for r in other.recipes])
     own = replace(
         protocol,
+        metric=_metric(table, protocol),
         search_recipe=_recipe(table, protocol.search_recipe),
         report_recipe=_recipe(table, protocol.report_recipe),
         test_recipe=_recipe(table, protocol.test_recipe),
@@ -277,6 +363,19 @@ def _protocol_of(table: Table, protocol: SearchProtocol, tables: Sequence[Table]
     for limit in own.limits:
         column_of(table, limit.metric, lookup.search_recipe)
     return own
+
+
+def _metric(table: Table, protocol: SearchProtocol) -> str:
+    """What is searched for: where nothing is named, what a table without accuracy is judged by."""
+    named = protocol.metric != METRIC or protocol.maximize is not None
+    recipe = _recipe(table, protocol.search_recipe or protocol.report_recipe)
+    known = table.metrics.get(recipe, ()) if recipe else _every_metric(table)
+    primary = table.primary(recipe) if recipe else table.primary()
+    return protocol.metric if named or protocol.metric in known else primary or protocol.metric
+
+
+def _every_metric(table: Table) -> set[str]:
+    return {metric for of in table.metrics.values() for metric in of}
 
 
 def _recipe(table: Table, name: str | None) -> str | None:
