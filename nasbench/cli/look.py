@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -152,7 +152,7 @@ def info(table: TableArgument, as_json: Json = False) -> None:
     for recipe in opened.recipes:
         described = manifest["recipes"][recipe]
         seeds = ", ".join(map(str, described["seeds"]))
-        metrics = ", ".join(opened.metrics[recipe])
+        metrics = _listed(opened.metrics[recipe])
         shown.append(
             (
                 f"recipe {recipe}",
@@ -240,6 +240,16 @@ def verify(
     emit({**document, "retrained": found.describe()}, as_json, f"{text}\n{_comparison(found)}")
     if not found.agrees:
         raise typer.Exit(1)
+
+
+def _listed(metrics: Sequence[str]) -> str:
+    """The names of metrics; those that bound others are said in one word."""
+    bounds = {
+        f"{name}{end}" for name in metrics for end in ("_low", "_high") if f"{name}_low" in metrics
+    }
+    shown = ", ".join(name for name in metrics if name not in bounds)
+    bounded = len(bounds & set(metrics)) // 2
+    return f"{shown}; of {bounded} of them also _low and _high" if bounded else shown
 
 
 def _retrain(

@@ -10,6 +10,7 @@ from nasbench.search.comparisons import Comparisons, compare
 from nasbench.search.cost_model import CostModel
 from nasbench.search.isolation import Isolation
 from nasbench.search.loop import Evaluation
+from nasbench.search.measures import Novelty, Saving, Toll, novelty, time_to_adapt, toll
 from nasbench.search.oracle import Oracle, TableOracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run import Run, search
@@ -44,6 +45,7 @@ __all__ = [
     "Goal",
     "Isolation",
     "Limit",
+    "Novelty",
     "Objective",
     "OptunaObjective",
     "Oracle",
@@ -51,6 +53,7 @@ __all__ = [
     "Query",
     "Run",
     "RunSpec",
+    "Saving",
     "SearchProtocol",
     "SoftTarget",
     "Strategy",
@@ -58,16 +61,20 @@ __all__ = [
     "SurrogateOracle",
     "TableOracle",
     "Target",
+    "Toll",
     "Trace",
     "TrainerOracle",
     "compare",
     "make_env",
     "make_strategy",
+    "novelty",
     "search",
     "search_once",
     "strategy_class",
     "strategy_info",
     "strategy_names",
+    "time_to_adapt",
+    "toll",
 ]
 
 Target = SoftTarget

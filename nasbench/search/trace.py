@@ -70,13 +70,13 @@ class Trace:
             grid: ascending simulated seconds, or numbers of evaluations or epochs paid.
             axis: `seconds`, `evaluations` or `epochs`.
         """
-        return np.searchsorted(self._reached(axis), grid, side="right") - 1
+        return np.searchsorted(self.reached(axis), grid, side="right") - 1
 
     def end(self, axis: str) -> float:
         """Where the run ends on an axis."""
-        return float(self._reached(axis)[-1])
+        return float(self.reached(axis)[-1])
 
-    def _reached(self, axis: str) -> NDArray[np.float64]:
+    def reached(self, axis: str) -> NDArray[np.float64]:
         """Where each evaluation ends on an axis, `[n]`."""
         if axis == "seconds":
             return self.finished
