@@ -10,7 +10,7 @@ from nasbench.search.comparisons import Comparisons, compare
 from nasbench.search.cost_model import CostModel
 from nasbench.search.isolation import Isolation
 from nasbench.search.loop import Evaluation
-from nasbench.search.measures import Novelty, Saving, Toll, novelty, time_to_adapt, toll
+from nasbench.search.measures import Adaptation, Novelty, Toll, novelty, time_to_adapt, toll
 from nasbench.search.oracle import Oracle, TableOracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run import Run, search
@@ -34,6 +34,7 @@ from nasbench.search.trace import Trace
 from nasbench.search.trainer_oracle import TrainerOracle
 
 __all__ = [
+    "Adaptation",
     "Budget",
     "Clock",
     "Comparison",
@@ -53,7 +54,6 @@ __all__ = [
     "Query",
     "Run",
     "RunSpec",
-    "Saving",
     "SearchProtocol",
     "SoftTarget",
     "Strategy",

@@ -14,7 +14,7 @@ from nasbench.search.comparison import Comparison
 from nasbench.space import Space
 from nasbench.stats import Estimate, wilson_interval
 
-__all__ = ["Novelty", "Saving", "Toll", "novelty", "time_to_adapt", "toll"]
+__all__ = ["Adaptation", "Novelty", "Toll", "novelty", "time_to_adapt", "toll"]
 
 RESAMPLES = 1_000
 AXES = ("evaluations", "seconds")
@@ -58,7 +58,7 @@ class Novelty:
 
 
 @dataclass(frozen=True, slots=True)
-class Saving:
+class Adaptation:
     """What knowing earlier tasks saves on a new one.
 
     Attributes:
@@ -104,7 +104,9 @@ def toll(comparison: Comparison, strategy: str, within: float) -> Toll:
     return Toll(within, share, *expected)
 
 
-def time_to_adapt(without: Comparison, with_: Comparison, strategy: str, within: float) -> Saving:
+def time_to_adapt(
+    without: Comparison, with_: Comparison, strategy: str, within: float
+) -> Adaptation:
     """Simulated seconds to the same regret on a task, with what earlier tasks know and without.
 
     Args:
@@ -132,7 +134,7 @@ def time_to_adapt(without: Comparison, with_: Comparison, strategy: str, within:
     with np.errstate(invalid="ignore"):  # of resamples in which neither got there
         low, high = _ends(drawn[1] / drawn[0]) if known else (math.nan, math.nan)
     ratio = after / before if known else math.nan
-    return Saving(*tolls, Estimate(ratio, low, high, min(len(cold_there), len(warm_there))))
+    return Adaptation(*tolls, Estimate(ratio, low, high, min(len(cold_there), len(warm_there))))
 
 
 def novelty(space: Space, found: ArrayLike, known: ArrayLike) -> Novelty:
