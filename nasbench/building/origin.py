@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nasbench._python_file import HERE
+from nasbench._python_file import HERE, UserFunction
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.space import Space
@@ -22,13 +22,20 @@ from nasbench.train.reference import pick_hardware
 __all__ = ["built", "engine_of", "spec_of"]
 
 
-def spec_of(table: Table, task: Task | None, space: Space | None = None) -> BuildSpec:
+def spec_of(
+    table: Table,
+    task: Task | None,
+    space: Space | None = None,
+    recipes: Mapping[str, Recipe] | None = None,
+) -> BuildSpec:
     """What trained a table, as its manifest says, without its seeds and devices.
 
     Args:
         table: that `build` made, or that was merged of such.
         task: that it was trained on, where that is not a shipped one.
         space: of the file that builds its networks, where that is the user's.
+        recipes: by name, of the build recipe: a training loop or an evaluation of one's own is
+            theirs, for a table runs no code.
 
     Raises:
         NasbenchError: where the table was imported, or the task is not here or not the same.
@@ -69,10 +76,41 @@ def spec_of(table: Table, task: Task | None, space: Space | None = None) -> Buil
         task=task,
         seeds=(),
         recipes={
-            name: Recipe.from_dict(d) for name, d in zip(table.recipes, described, strict=True)
+            name: Recipe.from_dict(_with_functions(table, name, d, recipes or {}))
+            for name, d in zip(table.recipes, described, strict=True)
         },
         devices=(),
     )
+
+
+def _with_functions(
+    table: Table, name: str, described: Mapping[str, Any], recipes: Mapping[str, Recipe]
+) -> dict[str, Any]:
+    """What a table says of a recipe, with the functions that it names taken from the same recipe.
+
+    Raises:
+        NasbenchError: where that recipe is not given, or its functions say something else.
+    """
+    found = dict(described)
+    for key in ("train", "evaluate"):
+        said = described.get(key)
+        if not isinstance(said, Mapping):  # none, or evaluations by name
+            continue
+        function = getattr(recipes.get(name), key, None)
+        what = f"{said.get('function')} of {said.get('file')}"
+        if not isinstance(function, UserFunction):
+            raise Unsupported(
+                f"recipe {name} of {table.name} calls {what}, and a table runs no code: name the "
+                f"build recipe that has that function, with --recipe"
+            )
+        if function.describe() != said:
+            raise NasbenchError(
+                f"{function.name} of {function.file.name} is not what {table.name} was built with: "
+                f"its file has the hash {function.file.sha256[:12]}, that of the table "
+                f"{str(said.get('sha256'))[:12]}"
+            )
+        found[key] = function
+    return found
 
 
 def _own_space(table: Table, given: Space | None) -> Space:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from nasbench.table import Table, trained_values
 from nasbench.table.format import PREDICTED
 from nasbench.table.metrics import primary
 from nasbench.task import Task
+from nasbench.train.recipe import Recipe
 from nasbench.train.record import Record
 
 __all__ = ["Again", "Reproduction", "compare_record", "retrain"]
@@ -115,6 +116,7 @@ def retrain(
     seed: int = 0,
     task: Task | None = None,
     space: Space | None = None,
+    recipes: Mapping[str, Recipe] | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> Reproduction:
@@ -130,6 +132,7 @@ def retrain(
         seed: of the choice.
         task: that it was trained on, where that is not a shipped one.
         space: of the file that builds its networks, where that is the user's.
+        recipes: of the build recipe, by name, where one has a training loop of its own.
         processes: how many trainings run side by side; a core each by default.
         progress: called as trainings end.
 
@@ -142,7 +145,7 @@ def retrain(
             f"{table.name} holds predicted values, which no training gave: verify a table of what "
             f"was trained"
         )
-    spec = spec_of(table, task, space)
+    spec = spec_of(table, task, space, recipes)
     engine, hardware = engine_of(table, spec)
     members = _members(table)
     every = [
@@ -229,7 +232,7 @@ def _seed_differences(table: Table, rows: Sequence[Again]) -> NDArray[np.float64
     rng = np.random.default_rng(0)
     parts = []
     for name, of in Counter(again.recipe for again in rows).items():
-        last = _trained(table, "valid_accuracy", name)
+        last = _trained(table, str(table.primary(name)), name)
         whole = last[np.isfinite(last).all(1)]
         if not len(whole) or whole.shape[1] < 2:
             return np.empty((0, len(rows)))

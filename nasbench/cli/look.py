@@ -260,10 +260,17 @@ def _retrain(
     from nasbench.table import recipe_path
 
     spec = read_spec(recipe_path(recipe)) if recipe else None
-    task, space = (spec.task, spec.space) if spec else (None, None)
+    task, space, recipes = (spec.task, spec.space, spec.recipes) if spec else (None,) * 3
     with progress() as tell:
         return retrain(
-            table, n, seed=seed, task=task, space=space, processes=workers, progress=tell
+            table,
+            n,
+            seed=seed,
+            task=task,
+            space=space,
+            recipes=recipes,
+            processes=workers,
+            progress=tell,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 import nasbench as nb
 from nasbench._python_file import function_of
 from nasbench.building import build
+from nasbench.building.retrain import retrain
 from nasbench.building.spec import read_spec
 from nasbench.errors import NasbenchError
 from nasbench.table import Table
@@ -93,6 +95,20 @@ def test_the_same_seed_gives_the_same_bytes(table: Table, folder: Path) -> None:
     assert again.manifest["content_sha256"] == table.manifest["content_sha256"]
     seeds = table.curves("noise")
     assert len(np.unique(seeds)) == seeds.size
+
+
+def test_rows_are_trained_again_by_the_recipe_s_own_loop(table: Table, folder: Path) -> None:
+    spec = read_spec(folder / "recipe.toml")
+    known = {"task": spec.task, "space": spec.space, "processes": 1}
+    assert retrain(table, 2, recipes=spec.recipes, **known).identical == 2
+    with pytest.raises(NasbenchError, match=r"train of bandit\.py, and a table runs no code"):
+        retrain(table, 2, **known)
+    other = folder / "other.py"
+    other.write_text(SPACE + "\n")
+    changed = function_of("train", f"{other.name}:train", folder)
+    unlike = {"r": replace(spec.recipes["r"], train=changed)}
+    with pytest.raises(NasbenchError, match="is not what"):
+        retrain(table, 2, recipes=unlike, **known)
 
 
 def test_a_table_is_read_without_the_user_s_file(table: Table, tmp_path: Path) -> None:
