@@ -86,8 +86,16 @@ def test_spaces_and_tasks_of_ones_own(tmp_path: Path) -> None:
     assert read_spec(_write(tmp_path, text)).task.shape == (1, 8, 8)
 
 
+YOURS = {"mlp-adult": "adult.npz", "mbv2mini-cifar16": "cifar-10-batches-py"}
+"""What shipped recipes of users' own data need beside them."""
+
+
 @pytest.mark.parametrize("path", shipped_recipes().values(), ids=lambda path: path.stem)
 def test_shipped_recipes_can_be_read(path: Path) -> None:
+    if path.stem in YOURS:
+        with pytest.raises(NasbenchError, match=YOURS[path.stem]):
+            read_spec(path)  # all but the data is sound
+        return
     spec = read_spec(path)
     assert spec.space.unique * len(spec.seeds) >= 65
     assert path.stem in (spec.name, f"{spec.space.name}-{spec.task.name}")
