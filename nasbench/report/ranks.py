@@ -174,7 +174,7 @@ def over_tables(comparisons: Comparisons) -> TextTable:
         note += f" Not ranked, since they did not run on every table: {some}."
     columns = ("strategy", *comparisons.tables, "mean rank", "group")
     title = f"{comparisons.scored.capitalize()} on each table"
-    best = _with_the_best(found, len(columns) - 2)
+    best = _with_the_best(comparisons.ranks, len(columns) - 2) if ranks else frozenset()
     return TextTable(title, columns, rows, note, best=best)
 
 
