@@ -39,7 +39,7 @@ bench: install
 # The interface of Python, from docstrings, as pages.
 docs: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
-	$(BIN)/python document.py docs
+	$(BIN)/python -m nasbench._document docs
 	@echo "open docs/nasbench.html"
 
 # The pages of reports/, made anew in reports/made, with fewer runs where SEEDS and DRAWS say so.

@@ -16,7 +16,10 @@ ROOT = Path(nb.__file__).parents[1]
 def test_pages_show_every_public_name(tmp_path: Path) -> None:
     pytest.importorskip("pdoc")
     made = subprocess.run(
-        [sys.executable, "document.py", tmp_path], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "nasbench._document", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert (made.returncode, made.stderr) == (0, "")
     page = (tmp_path / "nasbench.html").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Writes the interface of Python as pages, from docstrings: python document.py FOLDER.
+"""Writes the interface of Python as pages, from docstrings: python -m nasbench._document FOLDER.
 
 Rooms load their names when they are first used, and pdoc reads a module as it lies there: so
 every name of `__all__` is put in its place before.
