@@ -218,8 +218,8 @@ def test_the_installed_command_prints_its_version():
 def test_a_query_says_why_a_value_is_missing(cli, table):
     shown = cli("query", table, 5).out
     told = json.loads(cli("query", table, 5, "--json").out)
-    (name,) = told["missing"]
-    assert name == "cpu-onnxruntime-b1/memory_mib"
+    name = "cpu-onnxruntime-b1/memory_mib"
+    assert all(told["missing"].values())  # what a machine does not count differs
     assert told["costs"][name] is None
     assert f"{name}  " in shown
     assert f"missing: {told['missing'][name]}" in shown

@@ -81,7 +81,8 @@ def test_scores_of_a_table_are_reported(cli: Cli, scored: Path, tmp_path: Path) 
     assert "Spearman's ρ with 2ep/test_accuracy" in done.out
     assert done.out.splitlines()[-1] == str(tmp_path / "r" / "index.html")
     written = {path.name for path in (tmp_path / "r").iterdir()}
-    assert written == {"figures", "index.html", "proxies.json", "report.md", "report.tex"}
+    pages = {"index.html", "report.md", "report.tex", "report.bib"}
+    assert written == {"figures", "tables", "proxies.json", *pages}
     found = json.loads((tmp_path / "r" / "proxies.json").read_text())
     assert list(found["metrics"]) == ["2ep/test_accuracy"]
     assert found["proxies"]["nwot"]["kind"] == "computed"
