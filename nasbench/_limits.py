@@ -8,6 +8,7 @@ from __future__ import annotations
 __all__ = [
     "LARGEST_SEED",
     "MOST_COUNTED",
+    "MOST_EPOCHS",
     "MOST_EVALUATIONS",
     "MOST_PROCESSES",
     "MOST_RUNS",
@@ -27,5 +28,7 @@ MOST_SECONDS = 10**12
 """Of a search, simulated: thirty thousand years."""
 MOST_WORKERS = 10_000
 """Of a search at a time, simulated: each holds a training."""
+MOST_EPOCHS = 100_000
+"""That weights are shared for."""
 MOST_RUNS = 1_000_000
 """Of a strategy, in a comparison."""

@@ -34,7 +34,11 @@ def choose(
     ] = None,
     within: Annotated[
         float | None,
-        typer.Option(help="In place of weights: the cheapest within so many points of the best."),
+        typer.Option(
+            min=0,
+            max=100,
+            help="In place of weights: the cheapest within so many points of the best.",
+        ),
     ] = None,
     least: Annotated[
         str | None, typer.Option(help="The cost of which --within takes the least.")

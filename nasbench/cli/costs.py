@@ -46,7 +46,7 @@ def predict(
     recipe: Annotated[
         str | None, typer.Option(help="Whose networks the tags are summed over.")
     ] = None,
-    level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.8,
+    level: Annotated[float, typer.Option(min=0.01, max=0.999, help="Of the intervals.")] = 0.8,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of folds and trees.")] = 0,
     out: Annotated[
         Path | None, file_option("A table of the estimates, .h5, to merge with others.")

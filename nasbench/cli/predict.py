@@ -221,10 +221,11 @@ def report(
         list[Path] | None, typer.Option("--compare", help="Folder of nasbench compare.")
     ] = None,
     figure_width: Annotated[
-        float, typer.Option(help="Inches of figures: 3.15 for a column, 6.75 for both.")
+        float,
+        typer.Option(min=1, max=20, help="Inches of figures: 3.15 for a column, 6.75 for both."),
     ] = 3.15,
     figure_font: Annotated[
-        float, typer.Option(help="Points of their letters, as the paper's.")
+        float, typer.Option(min=4, max=24, help="Points of their letters, as the paper's.")
     ] = 9,
     as_json: Json = False,
 ) -> None:

@@ -158,7 +158,7 @@ def inherited(
     ] = "fairnas10",
     seeds: Annotated[str, typer.Option(help="Supernets of each: how many, or which.")] = "1",
     images: Annotated[
-        int, typer.Option(min=0, help="Validation images of a score; 0: all.")
+        int, typer.Option(min=0, max=MOST_COUNTED, help="Validation images of a score; 0: all.")
     ] = 2000,
     norm: Annotated[
         str, typer.Option(help="BatchNorm of a score: batch, recalibrated or running.")

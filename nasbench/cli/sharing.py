@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nasbench._limits import MOST_PROCESSES
+from nasbench._limits import MOST_EPOCHS, MOST_PROCESSES
 from nasbench.cli.common import Json, emit, folder_option, parse_seeds, parse_settings
 from nasbench.cli.look import complete_table
 from nasbench.cli.make import RecipeArgument
@@ -42,7 +42,9 @@ def share(
             autocompletion=complete_table,
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Of the shared weights.")] = 10,
+    epochs: Annotated[
+        int, typer.Option(min=1, max=MOST_EPOCHS, help="Of the shared weights.")
+    ] = 10,
     seeds: Annotated[str, typer.Option(help="Runs: how many, or which, as 0-9 or 3,5,8.")] = "1",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE, the strategy's own.")

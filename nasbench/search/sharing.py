@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._limits import LARGEST_SEED, MOST_SECONDS
+from nasbench._limits import LARGEST_SEED, MOST_EPOCHS, MOST_SECONDS
 from nasbench._version import __version__
 from nasbench.errors import BadValue, NasbenchError, StrategyError, Unsupported, shown
 from nasbench.search.goal import Budget, Goal, Outcome, Query
@@ -43,7 +43,6 @@ JUDGED_IMAGES = 1000
 MOMENTS = 5
 """How often in a training they are."""
 
-MOST_EPOCHS = 100_000
 
 PATIENT = 2.0
 """Seconds of passes after which the weights are kept anew: so much is done again after a kill."""
