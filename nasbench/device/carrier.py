@@ -150,6 +150,8 @@ def _run(command: Sequence[str], given: bytes, seconds: float) -> tuple[int | No
             if status is None:
                 process.kill()
                 process.wait()
+        if max(out.seek(0, 2), err.seek(0, 2)) > MOST_ANSWER:  # it may have ended meanwhile
+            status = None
         out.seek(0)
         err.seek(0)
         return status, out.read(MOST_ANSWER), err.read(1 << 16)

@@ -107,7 +107,7 @@ def test_the_network_of_a_session_is_exported_with_it(by_file: Table, tmp_path: 
     with pytest.raises(Unsupported, match=r"hand it over again, as in nb\.export"):
         nb.export(built, row, tmp_path / "net.onnx")
     made = nb.export(built, row, tmp_path / "net.onnx", network=build, train=True)
-    assert made.valid_accuracy == built.values("valid_accuracy", row)
+    assert made.valid == built.values("valid_accuracy", row)
     with pytest.raises(NasbenchError, match=r"is not what .* was built with"):
         nb.export(built, row, tmp_path / "no.onnx", network=lambda choices, inputs, outputs: None)
     said = CliRunner().invoke(app, ["info", str(built.path)], catch_exceptions=False).stdout

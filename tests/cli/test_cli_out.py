@@ -37,7 +37,7 @@ def _writers(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]
 
 WRITERS = list(_writers(COMMANDS))
 FOLDERS = {("compare",), ("report",), ("demo",), ("surrogate", "score")}
-FOLDERS |= {("proxies", "report"), ("transfer", "evaluate")}
+FOLDERS |= {("proxies", "report"), ("transfer", "evaluate"), ("explore",), ("share",)}
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def places(tmp_path: Path) -> dict[str, str]:
 def test_every_command_judges_what_it_is_to_write(
     tmp_path, places: dict[str, str], words: tuple[str, ...]
 ) -> None:
-    folder = words[:-1] in FOLDERS
+    folder = words[:-1] in FOLDERS or words[-1] == "--folder"
     cannot = "cannot write to" if folder else "cannot write"
     told = {
         "": "a file or a folder has a name, got ''",

@@ -207,6 +207,7 @@ def test_names_complete():
         "reinforce,random_search",
         "reinforce,regularized_evolution",
         "reinforce,rnn_reinforce",
+        "reinforce,rsps",
     ]
 
 
