@@ -226,7 +226,7 @@ def report(
     ] = 3.15,
     figure_font: Annotated[
         float, typer.Option(min=4, max=24, help="Points of their letters, as the paper's.")
-    ] = 9,
+    ] = 9.0,
     as_json: Json = False,
 ) -> None:
     """Write one page of a table, a surrogate and comparisons, with Markdown, LaTeX and figures.

@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[Callable[..., Any], dict[str, str], set[str]]] = {
     "compare": (
         nb.compare,
         {"settings": "parameters", "tables": "table", **PROTOCOL},
-        {"in_proportion_to", "keep"},
+        {"in_proportion_to", "keep", "share"},
     ),
     "surrogate fit": (fit_table, {}, set()),
     "surrogate score": (score_any, {}, set()),
