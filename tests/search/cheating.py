@@ -313,7 +313,7 @@ class CollectsGarbage(LooksForTheTable):
 
     def table(self) -> Any:
         for value in gc.get_objects():
-            if type(value).__name__ == "Table" and value.path == self.file:
+            if type(value).__name__ == "Table" and getattr(value, "path", None) == self.file:
                 return value
         return super().table()
 
