@@ -146,19 +146,27 @@ def is_ours(name: str) -> bool:
     """Whether a registered strategy comes with this distribution: our tests hold it to the
     contract, and strangers' are looked at when they run."""
     dist = getattr(_point(name), "dist", None)
-    return dist is not None and dist.name.lower().replace("_", "-") == DISTRIBUTION
+    return dist is not None and str(dist.name).lower().replace("_", "-") == DISTRIBUTION
 
 
 def is_loaded(name: str) -> bool:
     """Whether a registered strategy's code has run in this process."""
     point = _point(name)
-    return not isinstance(point, EntryPoint) or point.module in sys.modules
+    return not _installed(point) or getattr(point, "module", "") in sys.modules
 
 
 def importable(name: str) -> bool:
     """Whether another process finds the strategy: it is installed, or a module has it."""
     point = _point(name)
-    return isinstance(point, EntryPoint) or bool(getattr(point, "place", ""))
+    return _installed(point) or bool(getattr(point, "place", ""))
+
+
+def _installed(point: object) -> bool:
+    """Whether it is an entry point: Python's own, or that of the package `importlib_metadata`.
+
+    Once any package loads that one, what is installed is found by it, too.
+    """
+    return hasattr(point, "group") and hasattr(point, "module")
 
 
 def strategy_class(name: str) -> type[Strategy]:

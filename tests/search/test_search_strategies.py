@@ -11,7 +11,7 @@ from made_up import MINI, spec
 
 from nasbench.errors import NasbenchError
 from nasbench.search import Strategy, make_strategy, strategy_class, strategy_names
-from nasbench.search.strategy import _registered
+from nasbench.search.strategy import _registered, importable, is_loaded
 from strategies.random_search import RandomSearch
 
 
@@ -81,3 +81,16 @@ def test_other_packages_plug_in() -> None:
     assert isinstance(_make("theirs", {"repeats": False}), RandomSearch)
     with pytest.raises(NasbenchError, match="strategy broken cannot be loaded: no such module"):
         _make("broken", {})
+
+
+def test_entry_points_of_another_package_are_importable_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`importlib_metadata` finds what is installed once anything has loaded it."""
+
+    class Backport:
+        name, group, module, value = "mine", "nasbench.strategies", "mine", "mine:Mine"
+
+    monkeypatch.setattr("nasbench.search.strategy._registered", lambda: {"mine": Backport()})
+    assert importable("mine")
+    assert not is_loaded("mine")
