@@ -102,7 +102,7 @@ class Watch:
     ) -> None:
         self._end_copy()
         self.since = math.inf
-        _watchdog.watched.discard(self)
+        _watchdog.end(self)
         if self._signal is not None:
             _signal.signal(self._signal, self._before)
         if isinstance(error, Overdue):  # it came as the call had just ended
@@ -245,9 +245,15 @@ class _Watchdog:
             elif self._between > PATIENCE / LOOKS:
                 self._wake.set()
 
+    def end(self, watch: Watch) -> None:
+        """Afterwards no signal is sent: it would meet whoever listens then, or end the process."""
+        with self._lock:
+            self.watched.discard(watch)
+
     def forget(self) -> None:
-        """In a copy of this process, where the thread is not."""
+        """In a copy of this process, where the thread is not, and may have held the lock."""
         self._thread = None
+        self._lock = threading.Lock()
 
     def _run(self) -> None:
         while True:
@@ -259,8 +265,9 @@ class _Watchdog:
             self._wake.wait(self._between)
             self._wake.clear()
             now = time.perf_counter()
-            for watch in tuple(self.watched):
-                watch.look(now)
+            with self._lock:
+                for watch in tuple(self.watched):
+                    watch.look(now)
 
 
 _watchdog = _Watchdog()
