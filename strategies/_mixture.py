@@ -15,7 +15,7 @@ from nasbench.space import Space
 
 from ._sharing import Planned, check_rates
 
-__all__ = ["Mixing"]
+__all__ = ["Mixing", "check_temperatures"]
 
 SPREAD = 1e-3
 """Deviation of the first logits, as in the release of DARTS."""
@@ -117,6 +117,15 @@ class Mixing(Planned):
     def slope_through(self, drawn: Floats, slope: Floats, tau: float) -> Floats:
         """The slope to the logits of what was `relaxed`, from the slope to that."""
         return softmax_slope(self.probabilities(), softmax_slope(drawn, slope) / tau, log=True)
+
+
+def check_temperatures(tau: float, least_tau: float) -> None:
+    """Refuse temperatures of draws that do not fall, from the first to the last."""
+    if not 0 < least_tau <= tau < math.inf:
+        raise BadValue(
+            f"temperatures are above 0, the last no higher than the first, got {tau!r} and "
+            f"{least_tau!r}"
+        )
 
 
 def softmax(logits: Floats) -> Floats:

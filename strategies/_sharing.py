@@ -123,9 +123,12 @@ class PathTraining(Planned):
         self._by = by
         self._train_best = train_best
 
-    @abstractmethod
     def draw(self, steps: int) -> Paths:
-        """Paths of so many training steps, `[steps, together, decisions]`."""
+        """Paths of so many training steps, `[steps, together, decisions]`.
+
+        One a step, uniform over the space.
+        """
+        return paths_of(self._space, self._space.sample(self._rng, steps))[:, None]
 
     def plan(self) -> Plan:
         """Train, score, and train the best alone."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from nasbench.errors import BadValue
 from nasbench.search import Goal
 from nasbench.search.step import Schedule, Step, one_hot
 from nasbench.space import Space
 
-from ._mixture import Mixing
+from ._mixture import Mixing, check_temperatures
 from ._sharing import Plan
 
 __all__ = ["Gdas"]
@@ -63,11 +62,7 @@ class Gdas(Mixing):
             logit_rate=logit_rate,
             logit_decay=logit_decay,
         )
-        if not 0 < least_tau <= tau < np.inf:
-            raise BadValue(
-                f"temperatures are above 0, the last no higher than the first, got {tau!r} and "
-                f"{least_tau!r}"
-            )
+        check_temperatures(tau, least_tau)
         self._taus = np.linspace(tau, least_tau, schedule.epochs)
 
     def plan(self) -> Plan:

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 
 from nasbench.search import Goal
-from nasbench.search.step import Paths, Schedule
+from nasbench.search.step import Schedule
 from nasbench.space import Space
 
-from ._sharing import PathTraining, paths_of
+from ._sharing import PathTraining
 
 __all__ = ["Rsps"]
 
@@ -61,7 +61,3 @@ class Rsps(PathTraining):
             by=by,
             train_best=train_best,
         )
-
-    def draw(self, steps: int) -> Paths:
-        """One path a step, uniform over the space."""
-        return paths_of(self._space, self._space.sample(self._rng, steps))[:, None]

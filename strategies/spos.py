@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from nasbench.errors import BadValue
 from nasbench.search import Goal
-from nasbench.search.step import Paths, Schedule
+from nasbench.search.step import Schedule
 from nasbench.space import Space
 
 from ._checks import check_counts
-from ._sharing import PathTraining, Plan, paths_of
+from ._sharing import PathTraining, Plan
 
 __all__ = ["Spos"]
 
@@ -78,10 +78,6 @@ class Spos(PathTraining):
         self._generations = generations
         self._parents = parents
         self._mutation_rate = mutation_rate
-
-    def draw(self, steps: int) -> Paths:
-        """One path a step, uniform over the space."""
-        return paths_of(self._space, self._space.sample(self._rng, steps))[:, None]
 
     def rank(self, ranked: list[int]) -> Plan:
         """Evolve, and append all that was scored, the best first."""

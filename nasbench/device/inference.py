@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nasbench.errors import NasbenchError
 from nasbench.network.cell import CellNetwork
 from nasbench.network.inputs import example_inputs
+from nasbench.network.tracing import evaluation_mode
 from nasbench.task import Signal
 
 __all__ = ["Images", "evaluating", "examples"]
@@ -44,11 +45,5 @@ def examples(network: nn.Module, inputs: Signal, batch_size: int) -> Images:
 @contextmanager
 def evaluating(network: nn.Module, images: Images) -> Iterator[Tensor]:
     """The images as a tensor beside the network, which is in evaluation mode meanwhile."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        with torch.inference_mode():
-            yield torch.from_numpy(images).to(next(network.parameters()).device)
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with evaluation_mode(network), torch.inference_mode():
+        yield torch.from_numpy(images).to(next(network.parameters()).device)

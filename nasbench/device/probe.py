@@ -209,11 +209,10 @@ def time_turn(
         repeats: see above.
         seconds: see above.
     """
-    turn = _one_turn(runs, board, clock, warm_up, repeats, seconds)
-    for _ in range(TRIES - 1):
+    for _ in range(TRIES):
+        turn = _one_turn(runs, board, clock, warm_up, repeats, seconds)
         if not turn.fault:
             break
-        turn = _one_turn(runs, board, clock, warm_up, repeats, seconds)
     return turn
 
 

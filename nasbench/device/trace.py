@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from nasbench.device.inference import Images, evaluating
+from nasbench.network.shapes import bytes_of, tensors_in
 
 __all__ = ["MemoryTrace", "trace"]
 
@@ -65,12 +64,12 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        written = [t for t in _tensors(result) if self._hold(t)]
+        written = [t for t in tensors_in(result) if self._hold(t)]
         if written:
             # The zeros of a `none` take the shape of their input but no value of it.
             zeros = func is torch.ops.aten.zeros_like.default
-            read = [] if zeros else _tensors((args, kwargs))
-            self.moved += sum(_distinct_bytes(t) for t in (*read, *written))
+            read = [] if zeros else tensors_in((args, kwargs))
+            self.moved += sum(bytes_of(t) for t in (*read, *written))
         return result
 
     def _hold(self, tensor: Tensor) -> bool:
@@ -89,13 +88,3 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _release(self, key: int, size: int) -> None:
         self._known.discard(key)
         self.live -= size
-
-
-def _tensors(values: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
-
-
-def _distinct_bytes(tensor: Tensor) -> int:
-    """The bytes of a tensor, those of an expanded dimension once."""
-    steps = zip(tensor.shape, tensor.stride(), strict=True)
-    return tensor.element_size() * math.prod(size for size, stride in steps if stride)

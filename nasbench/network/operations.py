@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from nasbench.network.shapes import Shape
+from nasbench.network.shapes import Shape, bytes_of
 
 __all__ = ["Graph", "How", "Liveness", "Operation", "Tag"]
 
@@ -106,7 +105,7 @@ class Liveness:
     def __init__(self, network: nn.Module, example: Tensor) -> None:
         self.operations: list[Operation] = []
         held = {id(one): one for one in (*network.parameters(), *network.buffers())}
-        self.held_bytes = sum(map(_bytes, held.values())) + _bytes(example)
+        self.held_bytes = sum(map(bytes_of, held.values())) + bytes_of(example)
         self.parameters = sum(one.numel() for one in network.parameters())
         self._made: dict[int, int] = {}  # the storage, and the operation that wrote it
         self._last: dict[int, int] = {}
@@ -127,7 +126,7 @@ class Liveness:
         new = [one for one in weights if id(one) not in self._weighed]
         self._weighed.update(map(id, new))
         learned = sum(one.numel() for one in new if isinstance(one, nn.Parameter))
-        return learned, sum(map(_bytes, new))
+        return learned, sum(map(bytes_of, new))
 
     def add(
         self,
@@ -150,12 +149,12 @@ class Liveness:
             self._kept.append(one)
             if key not in self._made and key not in read:
                 self._made[key] = place
-                self._sizes[key] = size = _bytes(one)
+                self._sizes[key] = size = bytes_of(one)
                 written += size
             self._last[key] = place
         weights = [*weights]
         learned, weighs = self.weigh(weights)
-        moved = sum(map(_bytes, (*given, *weights))) if written else 0
+        moved = sum(map(bytes_of, (*given, *weights))) if written else 0
         outputs = tuple(tuple(one.shape) for one in result)
         self.operations.append(
             Operation(tag, sources, outputs, module, learned, weighs, multiply_adds, moved, written)
@@ -178,9 +177,3 @@ class Liveness:
 
 def _storage(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
-
-
-def _bytes(tensor: Tensor) -> int:
-    """Of a tensor, those of an expanded dimension once."""
-    steps = zip(tensor.shape, tensor.stride(), strict=True)
-    return tensor.element_size() * math.prod(size for size, stride in steps if stride)

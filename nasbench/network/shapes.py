@@ -5,6 +5,7 @@ PyTorch takes some hundred microseconds to find the shape that a BatchNorm, say,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ __all__ = [
     "RULES",
     "Shape",
     "broadcast",
+    "bytes_of",
     "shapes_of",
     "tensors_in",
 ]
@@ -31,6 +33,12 @@ def tensors_in(values: Any) -> list[Tensor]:
     if isinstance(values, Tensor):
         return [values]
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+
+
+def bytes_of(tensor: Tensor) -> int:
+    """The bytes of a tensor, those of an expanded dimension once."""
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    return tensor.element_size() * math.prod(size for size, stride in steps if stride)
 
 
 def shapes_of(tensors: Iterable[Tensor]) -> tuple[Shape, ...]:

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_map_only
 
 from nasbench.network.shapes import ATEN, ELEMENTWISE, PRODUCTS, RULES, broadcast, tensors_in
 
-__all__ = ["META", "Products", "Seen", "ShapeRun", "run_shapes"]
+__all__ = ["META", "Products", "Seen", "ShapeRun", "evaluation_mode", "run_shapes"]
 
 META = torch.device("meta")
 """Where tensors have shapes and no numbers."""
@@ -125,7 +125,7 @@ def run_shapes(
     """
     before = set(vars(network))
     try:
-        with _evaluating(network), torch.no_grad():
+        with evaluation_mode(network), torch.no_grad():
             trace = fx.Tracer().trace(network)
             placeholders = [node for node in trace.nodes if node.op == "placeholder"]
             left_out = [node.args[0] for node in placeholders[1:]]  # and so at their defaults
@@ -171,16 +171,15 @@ class Products(TorchDispatchMode):
 
 
 @contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
+def evaluation_mode(network: nn.Module) -> Iterator[None]:
     """The network in evaluation mode; afterwards each module is as it was."""
-    training = [module for module in network.modules() if module.training]
-    for module in training:
-        module.training = False
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
     try:
         yield
     finally:
-        for module in training:
-            module.training = True
+        for module, mode in modes:
+            module.training = mode
 
 
 def _without_numbers(module: nn.Module, args: Any, kwargs: Any) -> Any:
