@@ -11,8 +11,9 @@ from typing import Any
 from nasbench._defaults import BATCH_SIZE, ENGINE, EXECUTOR, HARDWARE, STARTS
 from nasbench._progress import Progress, shown
 from nasbench.building.builder import build
+from nasbench.building.chosen import Chosen, choose_in_recipe, choose_in_table
 from nasbench.building.designs import Sampling
-from nasbench.building.exporting import Chosen, Exported, choose_in_recipe, choose_in_table, export
+from nasbench.building.exporting import Exported, export
 from nasbench.building.partial import build_sample, check_sample
 from nasbench.building.proxies import Scoring, score_table
 from nasbench.building.spec import BuildSpec, read_seeds, read_spec
@@ -201,6 +202,7 @@ def choose(
         seed=seed,
         task=None if beside is None else beside.task,
         space=beside.space if beside and space is None else space,
+        recipes=None if beside is None else beside.recipes,
         hardware=hardware,
     )
 

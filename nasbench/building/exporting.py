@@ -2,74 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from nasbench._progress import Progress, silent
+from nasbench.building.chosen import Chosen
 from nasbench.building.executor import Unit
-from nasbench.building.origin import built, engine_of, spec_of
-from nasbench.building.provenance import versions
+from nasbench.building.export_about import about_file, raw_of
+from nasbench.building.origin import built
 from nasbench.building.retrain import compare_record
-from nasbench.building.spec import BuildSpec
 from nasbench.device.commands import tensorrt_command
 from nasbench.device.export import answers_of, export_onnx
 from nasbench.device.onnx_graph import import_onnx
 from nasbench.device.onnx_runtime import import_runtime
-from nasbench.device.raw import Raw
-from nasbench.errors import BadValue, NasbenchError, Unsupported, unknown
+from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network import started
 from nasbench.network.cell import as_cell_network
-from nasbench.space import Space
 from nasbench.stats import wilson_interval
-from nasbench.table import Table
-from nasbench.task import Signal, Split, Task
-from nasbench.train import Recipe
-from nasbench.train.epoch import record_of
-from nasbench.train.feed import Standard, prepare, spread
+from nasbench.task import Split
+from nasbench.train.epoch import Epoch, record_of
+from nasbench.train.feed import prepare
 from nasbench.train.native import NativeTrainer
+from nasbench.train.own import own_training
 from nasbench.train.record import Record, tests_of
 from nasbench.train.reference import cpu_threads, pick_hardware, training
 
-__all__ = ["Chosen", "Exported", "Tested", "choose_in_recipe", "choose_in_table", "export"]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Chosen:
-    """What is exported, and how it would be trained.
-
-    Attributes:
-        spec: gives space, task and recipes.
-        architecture: of the space.
-        recipe_name: one of the spec's.
-        seed: of start and training.
-        engine: `native` or `reference`.
-        hardware: a torch device's name, or `auto`.
-        table: that has the architecture, if one is meant.
-    """
-
-    spec: BuildSpec
-    architecture: int
-    recipe_name: str
-    seed: int
-    engine: str
-    hardware: str
-    table: Table | None = None
-
-    @property
-    def recipe(self) -> Recipe:
-        """How it is trained."""
-        return self.spec.recipes[self.recipe_name]
-
-    @property
-    def canonical(self) -> int:
-        """The architecture that stands for its class, and is built and trained."""
-        return int(self.spec.space.canonical(self.architecture))
+__all__ = ["Exported", "Tested", "export"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +79,9 @@ class Exported:
         path: of the file.
         largest_difference: between ONNX Runtime and PyTorch, of the logits of a batch of noise.
         valid: the metric of `test` on the validation split after the last epoch, in PyTorch;
-            None where nothing was trained.
-        test: of the file; None where nothing was trained.
+            None where nothing was trained, and of a training by one's own loop.
+        test: of the file; None likewise, for only such a loop knows what its network takes.
+        shown: what one's own loop showed last, by metric; empty of any other training.
         identical: whether the training has all curves that the table has, bit for bit; None
             without a table, or where it has no such training.
         beside: how the training compares with the table's, in a sentence; may be empty.
@@ -125,17 +92,32 @@ class Exported:
     largest_difference: float
     valid: float | None = None
     test: Tested | None = None
+    shown: Mapping[str, float] = field(default_factory=dict)
     identical: bool | None = None
     beside: str = ""
 
     def __repr__(self) -> str:
         of = f"{self.chosen.architecture} of {self.chosen.spec.space.name}"
         trained = "untrained" if self.test is None else f"{self.test} on test"
+        if self.shown:
+            trained = ", ".join(f"{name} {value:.4g}" for name, value in self.shown.items())
         return f"<Exported {self.path}: {of}, {trained}>"
+
+    @property
+    def trained(self) -> bool:
+        """Whether its weights are those of a training."""
+        return self.test is not None or bool(self.shown)
+
+    @property
+    def takes(self) -> str:
+        """The type of what the file takes: what is stored, or what its network takes."""
+        if self.test is not None:
+            return raw_of(self.chosen).dtype
+        return "int64" if self.chosen.spec.task.signal.kind == "tokens" else "float32"
 
     def describe(self) -> dict[str, Any]:
         """The file, what is in it and what was tested; plain JSON values."""
-        chosen, trained = self.chosen, self.test is not None
+        chosen, trained = self.chosen, self.trained
         document: dict[str, Any] = {
             "onnx": str(self.path),
             "table": chosen.table.name if chosen.table else None,
@@ -149,84 +131,15 @@ class Exported:
             "largest_difference": self.largest_difference,
             "tensorrt": tensorrt_command(self.path, chosen.spec.task.signal.shape),
         }
+        if trained:
+            document |= {"input": self.takes}
+            document |= {"identical": self.identical, "beside": self.beside}
         if self.test is not None:
-            document |= {
-                "input": raw_of(chosen).dtype,
-                f"valid_{self.test.metric}": self.valid,
-                "test": self.test.describe(),
-                "identical": self.identical,
-                "beside": self.beside,
-            }
+            document |= {f"valid_{self.test.metric}": self.valid, "test": self.test.describe()}
+        if self.shown:
+            known = {n: None if math.isnan(v) else v for n, v in self.shown.items()}
+            document |= {"metrics": known, "test": None}
         return document
-
-
-def choose_in_table(
-    table: Table,
-    architecture: int,
-    *,
-    recipe: str | None = None,
-    seed: int | None = None,
-    task: Task | None = None,
-    space: Space | None = None,
-    hardware: str = "auto",
-) -> Chosen:
-    """An architecture as a table trained it: the same task, recipe, seed and engine.
-
-    Args:
-        table: that `build` made.
-        architecture: of its space.
-        recipe: where the table has several.
-        seed: the table's first by default.
-        task: that the table was trained on, where it is not a shipped one.
-        space: of the file that builds its networks, where that is the user's.
-        hardware: to train on by the reference engine; by default what the table was trained on.
-
-    Raises:
-        NasbenchError: where the table was imported, has several recipes and none is named, or the
-            task is not here or not the one that its manifest says.
-    """
-    spec = spec_of(table, task, space)
-    name = _recipe_name(spec, recipe)
-    engine, found = engine_of(table, spec)
-    if hardware != "auto" or engine == "fused":  # which gives no single networks
-        engine, found = "reference", hardware
-    seeds = table.seeds[name]
-    return Chosen(
-        spec, architecture, name, seeds[0] if seed is None else seed, engine, found, table
-    )
-
-
-def choose_in_recipe(
-    spec: BuildSpec,
-    architecture: int,
-    *,
-    recipe: str | None = None,
-    seed: int = 0,
-    hardware: str = "auto",
-) -> Chosen:
-    """An architecture as a build recipe describes it, trained by the reference engine.
-
-    Args:
-        spec: gives space and task.
-        architecture: of the space.
-        recipe: where the spec has several.
-        seed: of start and training.
-        hardware: a torch device's name, or `auto`.
-    """
-    return Chosen(spec, architecture, _recipe_name(spec, recipe), seed, "reference", hardware)
-
-
-def _recipe_name(spec: BuildSpec, name: str | None) -> str:
-    if name is None:
-        if len(spec.recipes) > 1:
-            raise BadValue(
-                f"{spec.name} has the recipes {', '.join(spec.recipes)}: name one with "
-                f"--recipe-name"
-            )
-        return next(iter(spec.recipes))
-    if name not in spec.recipes:
-        raise unknown("recipe", name, spec.recipes)
-    return name
 
 
 def export(
@@ -237,6 +150,8 @@ def export(
     A file that was trained takes what is stored, such as uint8 pixels, 0 to 255, as `[n, channels,
     height, width]`, and says of itself what it needs to be used: its classes, its input, and where
     it comes from. One that was not takes standardised inputs, as those that are only timed do.
+    One that a loop of one's own trained takes what that loop gives its network, which nobody else
+    knows: so it is not tested, and its metrics are what the loop showed last.
 
     Args:
         chosen: what.
@@ -254,35 +169,40 @@ def export(
     net = started(spec.space, chosen.canonical, spec.task, chosen.recipe, chosen.seed)
     if not train:
         return Exported(chosen, path, export_onnx(net, spec.task.signal, path))
-    if chosen.recipe.train is not None:
-        raise Unsupported(
-            f"{chosen.recipe_name} trains by a loop of its own, which yields numbers and keeps no "
-            f"network: leave --train out, and load the weights that your loop saved"
-        )
+    own = chosen.recipe.train is not None
+    before = [tensor.clone() for tensor in net.state_dict().values()] if own else []
     record = _train(chosen, net, tell)
     if record.diverged:
         raise NasbenchError(
             f"the training of architecture {chosen.architecture} diverged in epoch "
             f"{record.diverged}: nothing is written"
         )
+    identical, beside = _beside(chosen, record)
+    if own:
+        _check_trained(chosen, net, before)
+        shown = {name: float(curve[-1]) for name, curve in record.curves.items()}
+        shown |= record.tests
+        del shown["train_seconds"]
+        about = about_file(chosen, None) | {name: f"{value:.6g}" for name, value in shown.items()}
+        difference = export_onnx(net, spec.task.signal, path, about=about)
+        return Exported(chosen, path, difference, shown=shown, identical=identical, beside=beside)
     raw = raw_of(chosen)
     metric = "mae" if spec.task.target.kind == "number" else "accuracy"
     valid = float(record.curves[f"valid_{metric}"][-1])
-    about = _about(chosen, raw) | {f"valid_{metric}": f"{valid:.4f}"}
+    about = about_file(chosen, raw) | {f"valid_{metric}": f"{valid:.4f}"}
     difference = export_onnx(net, spec.task.signal, path, raw=raw, about=about)
     tested = _tested(metric, answers_of(path, spec.task.test, raw, tell), spec.task.test)
-    identical, beside = _beside(chosen, record)
-    return Exported(chosen, path, difference, valid, tested, identical, beside)
+    return Exported(chosen, path, difference, valid, tested, identical=identical, beside=beside)
 
 
-def raw_of(chosen: Chosen) -> Raw:
-    """What the file takes: the task's examples as they are stored."""
-    task = chosen.spec.task
-    train = task.train.first(chosen.recipe.train_images)
-    standard, (shift, scale) = Standard(task.signal, train), spread(task.target, train)
-    kind = "int64" if task.signal.kind == "tokens" else str(train.inputs.dtype)
-    missing = task.signal.kind == "features"
-    return Raw(kind, standard.mean, standard.std, missing, scale, shift)
+def _check_trained(chosen: Chosen, net: nn.Module, before: list[torch.Tensor]) -> None:
+    """Refuse what a loop left as it was: then it trained another network, a copy perhaps."""
+    loop = chosen.recipe.train
+    if loop and all(map(torch.equal, before, net.state_dict().values())):
+        raise Unsupported(
+            f"{loop.name} of {loop.file.name} left all weights of its network as they were: a "
+            f"trained file has those of the network that the loop is handed"
+        )
 
 
 def _tested(metric: str, answers: NDArray[np.float32], test: Split) -> Tested:
@@ -309,9 +229,7 @@ def _train(chosen: Chosen, net: nn.Module, tell: Progress) -> Record:
         tell("training", 1, 1)
         return record
     epochs = []
-    steps = training(
-        net, prepare(spec.task, recipe, pick_hardware(chosen.hardware)), recipe, chosen.seed
-    )
+    steps = _epochs(chosen, net)
     while True:
         with cpu_threads(1):  # as a build trains: another number may round otherwise
             epoch = next(steps, None)
@@ -320,65 +238,16 @@ def _train(chosen: Chosen, net: nn.Module, tell: Progress) -> Record:
         epochs.append(epoch)
         tell("training", len(epochs), recipe.epochs)
     net.cpu()
-    tests = tests_of(spec.task.target)
+    tests = () if recipe.train else tests_of(spec.task.target)
     return record_of(chosen.canonical, chosen.seed, epochs, recipe, tests)
 
 
-def _about(chosen: Chosen, raw: Raw) -> dict[str, str]:
-    """What the file says of itself: texts, and JSON where there is more than one value."""
-    spec, task, table = chosen.spec, chosen.spec.task, chosen.table
-    values = {
-        **_about_input(task.signal, raw),
-        **{name: json.dumps(given) for name, given in task.legend.items()},
-        **_about_output(task),
-        "task": task.name,
-        "task_hash": task.hash,
-        "task_about": json.dumps(task.about),
-        "space": spec.space.name,
-        "architecture": str(chosen.architecture),
-        "architecture_string": spec.space.string(chosen.architecture),
-        "recipe_name": chosen.recipe_name,
-        "recipe": json.dumps(chosen.recipe.describe()),
-        "seed": str(chosen.seed),
-        "engine": chosen.engine,
-        "versions": json.dumps(versions()),
-    }
-    if table is not None:
-        values["table"] = table.name
-        values["table_content_sha256"] = str(table.manifest["content_sha256"])
-    return values
-
-
-def _about_input(signal: Signal, raw: Raw) -> dict[str, str]:
-    said = {"input_shape": json.dumps(signal.shape)}
-    if raw.mean is not None and raw.deviation is not None:
-        said["mean"] = json.dumps(raw.mean.ravel().tolist())
-        said["deviation"] = json.dumps(raw.deviation.ravel().tolist())
-    if signal.kind == "image":
-        channels = {1: "grey", 3: "red, green, blue"}.get(signal.shape[0], "as in the task")
-        return {
-            "input": "images, uint8 [n, channels, height, width]; the graph standardises them",
-            "input_range": "0 to 255",
-            "input_layout": "NCHW",
-            "input_channels": channels,
-            **said,
-        }
-    if signal.kind == "tokens":
-        told = "ids of tokens, int64 [n, length], 0 behind the end of a text and 1 unknown words"
-        return {"input": told, "vocabulary": str(signal.vocabulary), **said}
-    if signal.kind == "features":
-        told = "columns, float32 [n, columns], NaN where missing; the graph standardises them"
-        return {"input": told, "categories": json.dumps(signal.categories), **said}
-    return {"input": f"{signal}, {raw.dtype}; the graph standardises them", **said}
-
-
-def _about_output(task: Task) -> dict[str, str]:
-    if task.target.kind == "number":
-        return {"output": "the number, float32 [n, 1], in the unit of the target"}
-    return {
-        "output": "logits, float32 [n, classes]; the largest is the answer",
-        "classes": json.dumps(task.classes),
-    }
+def _epochs(chosen: Chosen, net: nn.Module) -> Iterator[Epoch]:
+    """The training by the recipe's own loop where it names one, else by ours."""
+    spec, recipe, hardware = chosen.spec, chosen.recipe, pick_hardware(chosen.hardware)
+    if recipe.train is not None:
+        return own_training(net.to(hardware), chosen.canonical, spec.task, recipe, chosen.seed)
+    return training(net, prepare(spec.task, recipe, hardware), recipe, chosen.seed)
 
 
 def _beside(chosen: Chosen, record: Record) -> tuple[bool | None, str]:
@@ -395,7 +264,8 @@ def _beside(chosen: Chosen, record: Record) -> tuple[bool | None, str]:
     if again.stored != again.stored:
         return None, f"{table.name} has no training of it with seed {chosen.seed} to compare with"
     then = built(table)
-    accuracies = f"{again.stored:.2f} % in {table.name}, {again.retrained:.2f} % now"
+    unit = "" if chosen.recipe.train else " %"
+    accuracies = f"{again.stored:.2f}{unit} in {table.name}, {again.retrained:.2f}{unit} now"
     was = then.get("engine")
     if was != chosen.engine:
         return False, f"{accuracies}: the {was} engine trained it then, {chosen.engine} now"

@@ -61,7 +61,7 @@ def spec_of(
     name, expected = str(described_task.get("name")), described_task.get("hash")
     if task is None and name not in task_names():
         raise NasbenchError(
-            f"the images of task {name} do not come with the package: name the build recipe that "
+            f"the examples of task {name} do not come with the package: name the build recipe that "
             f"says where they are, with --recipe"
         )
     task = task or get_task(name)

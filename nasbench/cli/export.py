@@ -15,7 +15,8 @@ from nasbench.cli.make import Hardware, complete_recipe
 from nasbench.errors import BadValue
 
 if TYPE_CHECKING:
-    from nasbench.building.exporting import Chosen, Exported
+    from nasbench.building.chosen import Chosen
+    from nasbench.building.exporting import Exported
 
 __all__ = ["register"]
 
@@ -90,41 +91,50 @@ def _shown(chosen: Chosen, onnx: Path, made: Exported) -> list[tuple[str, object
 
     signal = chosen.spec.task.signal
     shape = ", ".join(map(str, signal.shape))
-    untrained = "int64" if signal.kind == "tokens" else "float32"
     shown: list[tuple[str, object]] = [
         ("file", onnx),
         ("network", f"{chosen.architecture} of {chosen.spec.space.name}"),
     ]
-    if made.test is None:
+    if made.trained:
+        shown += _shown_trained(chosen, made, f"{made.takes} [n, {shape}]")
+    else:
+        standard = ", standardised" * (made.takes == "float32")
         shown += [
             ("trained", "no: its weights are those of a start, for timing; --train trains it"),
-            ("input", f"{untrained} [n, {shape}]" + ", standardised" * (untrained == "float32")),
-        ]
-    else:
-        test = made.test
-        stored = made.describe()["input"]
-        image = signal.kind == "image"
-        meaning = ", 0 to 255" if image else ", as stored"
-        shown += [
-            (
-                "trained",
-                f"on {chosen.spec.task.name} by {chosen.recipe_name}, seed {chosen.seed}, "
-                f"{chosen.engine} engine",
-            ),
-            ("valid", f"{made.valid:.4g}{test.unit}"),
-            *([("table", made.beside)] if made.beside else []),
-            (
-                "test",
-                f"{test} of {counted(test.n, 'image' if image else 'example')}, "
-                f"by the file in ONNX Runtime; 95 % interval",
-            ),
-            ("input", f"{stored} [n, {shape}]{meaning}; classes are in the file's metadata"),
+            ("input", f"{made.takes} [n, {shape}]{standard}"),
         ]
     shown.append(
         ("checked", f"ONNX Runtime and PyTorch differ by {made.largest_difference:.1e} at most")
     )
     shown.append(("TensorRT", f"untested: {tensorrt_command(onnx, signal.shape)}"))
     return shown
+
+
+def _shown_trained(chosen: Chosen, made: Exported, takes: str) -> list[tuple[str, object]]:
+    """What a training showed, and what the file takes."""
+    image = chosen.spec.task.signal.kind == "image"
+    by, loop = f"{chosen.engine} engine", chosen.recipe.train
+    if loop:
+        by = f"{loop.name} of {loop.file.name}"
+    trained = f"on {chosen.spec.task.name} by {chosen.recipe_name}, seed {chosen.seed}, {by}"
+    beside = [("table", made.beside)] if made.beside else []
+    if made.test is None:
+        return [
+            ("trained", trained),
+            *((name, f"{value:.6g}") for name, value in made.shown.items()),
+            *beside,
+            ("test", "of the file: none, for only the loop knows how inputs are prepared"),
+            ("input", f"{takes}, as the loop gives it to its network"),
+        ]
+    meaning = ", 0 to 255" if image else ", as stored"
+    examples = counted(made.test.n, "image" if image else "example")
+    return [
+        ("trained", trained),
+        ("valid", f"{made.valid:.4g}{made.test.unit}"),
+        *beside,
+        ("test", f"{made.test} of {examples}, by the file in ONNX Runtime; 95 % interval"),
+        ("input", f"{takes}{meaning}; classes are in the file's metadata"),
+    ]
 
 
 def register(app: typer.Typer) -> None:

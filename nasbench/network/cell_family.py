@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from nasbench.errors import Unsupported
+from nasbench.network.blocks import image_channels
 from nasbench.network.cell import CellNetwork
 from nasbench.network.family import CELL, Size
 from nasbench.network.start import initialize
@@ -23,7 +24,7 @@ class CellFamily:
     """Every cell space's networks; the only family whose dead edges can be left out or built."""
 
     name = CELL
-    signals = frozenset({"image"})
+    signals = frozenset({"image", "audio"})
     sizes: Mapping[str, Size] = MappingProxyType({"channels": 16, "cells": 5})
 
     def build(
@@ -54,7 +55,7 @@ class CellFamily:
         """One set of weights for all cells of the space."""
         return CellSupernet(
             as_cells(space),
-            inputs=inputs.shape[0],
+            inputs=image_channels(inputs),
             classes=outputs,
             channels=int(sizes["channels"]),
             cells=int(sizes["cells"]),
@@ -85,7 +86,7 @@ def _cell_network(
 ) -> CellNetwork:
     return CellNetwork(
         graph,
-        inputs=inputs.shape[0],
+        inputs=image_channels(inputs),
         classes=outputs,
         channels=int(sizes["channels"]),
         cells=int(sizes["cells"]),

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.heavy
 SIGNALS = {"image": IMAGES, "audio": MELS, "tokens": TOKENS, "features": FEATURES}
 FAMILIES = [name for name in names() if not isinstance(nb.space(name), CellSpace)]
 TAKEN = [(name, kind) for name in FAMILIES for kind in sorted(family_of(nb.space(name)).signals)]
+TAKEN += [("nb201-mini", "audio")]
 SMALL = {"darts": {"channels": 4, "cells": 3}}
 
 

@@ -153,7 +153,7 @@ def test_parts_are_nearly_equal() -> None:
     [
         ("darts-mini", "digits", {"channels": 16, "cells": 5}, "no supernet is known for darts"),
         ("nb201-mini", "digits", {"optimizer": "adamw"}, "without optimizer"),
-        ("nb201-mini", "iris", {}, "take image"),
+        ("nb201-mini", "iris", {}, "take audio or image"),
     ],
 )
 def test_what_shares_no_weights_is_said(
