@@ -64,9 +64,9 @@ class Measurement:
     """What one architecture costs on one device, for one pass of a whole batch.
 
     Attributes:
-        latency_ms: the 0.1 quantile of the timed runs by the device's clock: what the network
-            takes when nothing else disturbs it.
-        latency_spread_ms: the 0.9 quantile of the timed runs less the 0.1 quantile.
+        latency_ms: the 0.1 quantile of the timed runs by the device's clock, or the fastest where
+            others interrupted most of them: what the network takes when nothing disturbs it.
+        latency_spread_ms: the 0.9 quantile of the timed runs less `latency_ms`.
         latency_n: how many runs were timed.
         latency_wall_ms: the same quantile by the wall clock, which on a busy machine also counts
             what others did meanwhile.

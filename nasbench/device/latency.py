@@ -63,6 +63,7 @@ def describe_latency(spec: DeviceSpec, in_turn: int) -> dict[str, Any]:
         "of": "a batch",
         "clock": spec.clock,
         "quantile": LOW,
+        "disturbed": "the fastest run, where others interrupted most runs of a turn",
         "spread": f"{HIGH} quantile less {LOW} quantile",
         "in_turn": in_turn,
         "runs": f"visits of {INNER} runs, the first of which is cold and counted apart",

@@ -48,7 +48,8 @@ LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
 """Quantiles of the runs: LOW is reported, HIGH - LOW is the spread.
 
 Others add to the wall clock; to the CPU's they add by taking caches and the other half of a core,
-which makes runs of two speeds. LOW is what the network takes without them.
+which makes runs of two speeds. LOW is what the network takes without them; where they interrupt
+most runs, so few are without them that the fastest run stands in its place.
 """
 
 INNER = 4
@@ -58,8 +59,8 @@ LEAST_VISITS = 8
 """Of each network: with fewer nothing is said about drift."""
 
 MORE = 3
-"""Times as many visits where others interrupt most runs: of more runs the fastest tenth is more
-often one that nobody disturbed."""
+"""Times as many visits where others interrupt most runs: of more runs the fastest is more often one
+that nobody disturbed."""
 
 MOST_DRIFT = 0.05
 """By which a turn's second half may differ from its first before the turn is repeated."""
@@ -94,7 +95,8 @@ FAULTS = {
 class Timing(NamedTuple):
     """What the runs of one network took, in ms; quantiles LOW, MIDDLE and HIGH of warm runs.
 
-    `cold` is the LOW quantile of cold runs, by wall and by CPU clock. `undisturbed` is the share
+    LOW gives way to the fastest run where others interrupted most of them. `cold` is likewise the
+    LOW quantile of cold runs, by wall and by CPU clock. `undisturbed` is the share
     of warm runs that no other process interrupted, NaN where the system does not say.
     """
 
@@ -122,11 +124,16 @@ class TimedTurn(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """Float64 `[networks, visits, INNER]`: ms by wall and CPU clock, involuntary switches."""
+    """Float64 `[networks, visits, INNER]`: ms by wall and CPU clock, involuntary switches.
+
+    `low` is the quantile that a network takes without others: LOW, or 0, the fastest run, where
+    more visits were made since others interrupted most runs.
+    """
 
     wall: Any
     cpu: Any
     switches: Any
+    low: float
 
 
 def time_in_turn(
@@ -159,13 +166,14 @@ def time_in_turn(
 
     while len(rounds) < most and (len(rounds) < LEAST_VISITS or time.perf_counter() < end):
         visit()
-    if len(rounds) >= LEAST_VISITS:
-        most = MORE * len(rounds)
+    calm = len(rounds)
+    if calm >= LEAST_VISITS:
+        most = MORE * calm
     while len(rounds) < most and _disturbed(rounds):
         visit()
     # [visits, networks, INNER, 3]
     taken = np.asarray(rounds, dtype=np.float64).transpose(3, 1, 0, 2)
-    return Samples(taken[0] / 1e6, taken[1] / 1e6, taken[2])
+    return Samples(taken[0] / 1e6, taken[1] / 1e6, taken[2], 0.0 if len(rounds) > calm else LOW)
 
 
 def _disturbed(rounds: Sequence[Any]) -> bool:
@@ -247,17 +255,19 @@ def drift_of(taken: Any) -> float:
 def sum_up(samples: Samples) -> list[Timing]:
     """The quantiles of each network's runs."""
     found = []
-    for wall, cpu, switches in zip(*samples):
+    low = samples.low
+    for wall, cpu, switches in zip(samples.wall, samples.cpu, samples.switches):
         calm = switches[:, 1:]
         undisturbed = math.nan if np.isnan(calm).any() else float((calm == 0).mean())
-        cold = (float(np.quantile(wall[:, 0], LOW)), float(np.quantile(cpu[:, 0], LOW)))
-        found.append(Timing(_quantiles(wall), _quantiles(cpu), cold, undisturbed, calm.size))
+        cold = (float(np.quantile(wall[:, 0], low)), float(np.quantile(cpu[:, 0], low)))
+        warm = (_quantiles(wall, low), _quantiles(cpu, low))
+        found.append(Timing(*warm, cold, undisturbed, calm.size))
     return found
 
 
-def _quantiles(taken: Any) -> tuple[float, float, float]:
-    low, middle, high = np.quantile(taken[:, 1:], (LOW, MIDDLE, HIGH)).tolist()
-    return low, middle, high
+def _quantiles(taken: Any, low: float) -> tuple[float, float, float]:
+    lowest, middle, high = np.quantile(taken[:, 1:], (low, MIDDLE, HIGH)).tolist()
+    return lowest, middle, high
 
 
 def onnxruntime_session(

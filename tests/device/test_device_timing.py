@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nasbench.device import probe
-from nasbench.device.probe import Board, State, time_in_turn, time_turn
+from nasbench.device.probe import Board, State, sum_up, time_in_turn, time_turn
 
 MS = 1_000_000
 
@@ -258,3 +258,12 @@ def test_where_others_interrupt_most_runs_more_are_made(
     run = clocks.run("a", lambda _: 1.0, lambda done: float(done % every == 0))
     samples = time_in_turn([run], warm_up=1, repeats=24, seconds=1e-9)
     assert samples.wall.shape == (1, visits, 4)
+
+
+@pytest.mark.parametrize("disturbed", [False, True])
+def test_the_fastest_run_counts_where_few_are_undisturbed(clocks: Clocks, disturbed: bool) -> None:
+    """Of a calm turn it is the fastest tenth, which one lucky run does not move."""
+    run = clocks.run("a", lambda done: 1.0 if done == 3 else 1.4, lambda _: float(disturbed))
+    (timing,) = sum_up(time_in_turn([run], warm_up=1, repeats=24, seconds=1e-9))
+    assert timing.cpu[0] == pytest.approx(1.0 if disturbed else 1.4)
+    assert timing.cpu[1:] == pytest.approx((1.4, 1.4))
