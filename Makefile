@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # One thread a process; and what one process has compiled, the others need not compile again.
 ONE := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+# A worker that dies ends the run, which names its test: one begun in its place may wait for ever.
+ALL := -n auto --dist loadfile --max-worker-restart 0
 
 .PHONY: install demo test quick test-slow lint bench docs reports clean
 
@@ -17,15 +19,15 @@ demo: install
 	$(BIN)/nasbench demo --out demo
 
 test: install
-	$(ONE) $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" --ignore tests/benchmarks --benchmark-disable
+	$(ONE) $(BIN)/python -m pytest $(ALL) -m "not slow" --ignore tests/benchmarks --benchmark-disable
 
 quick: install
-	$(ONE) $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not process and not heavy" --ignore tests/benchmarks --benchmark-disable
+	$(ONE) $(BIN)/python -m pytest $(ALL) -m "not slow and not process and not heavy" --ignore tests/benchmarks --benchmark-disable
 
 test-slow: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt ray
-	$(ONE) $(BIN)/python -m pytest -m slow --ignore tests/benchmarks --benchmark-disable
-	$(ONE) $(BIN)/python -m pytest tests/benchmarks --benchmark-disable
+	$(ONE) $(BIN)/python -m pytest -o faulthandler_timeout=7200 -m slow --ignore tests/benchmarks --benchmark-disable
+	$(ONE) $(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/benchmarks --benchmark-disable
 
 lint: install
 	$(BIN)/ruff check .
@@ -34,7 +36,7 @@ lint: install
 	$(BIN)/lint-imports
 
 bench: install
-	$(ONE) $(BIN)/python -m pytest tests/benchmarks --benchmark-only
+	$(ONE) $(BIN)/python -m pytest -o faulthandler_timeout=7200 tests/benchmarks --benchmark-only
 
 # The interface of Python, from docstrings, as pages.
 docs: install

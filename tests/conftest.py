@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from nasbench.surrogate.predictors import PREDICTORS
 # No test depends on how fast the machine is.
 settings.register_profile("nasbench", deadline=None, max_examples=60)
 settings.load_profile("nasbench")
+
+# A fork holds the pipes of whoever runs the tests, for whom they do not end before it does.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: signal.alarm(600))
 
 
 @pytest.fixture(scope="session", autouse=True)
