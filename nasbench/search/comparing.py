@@ -15,6 +15,7 @@ from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
 from nasbench.search.catalog import cautions
 from nasbench.search.comparison import Comparison
 from nasbench.search.given import given_strategy
+from nasbench.search.listening import listening
 from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import ListedOracle, Oracle
 from nasbench.search.protocol import SearchProtocol
@@ -92,11 +93,12 @@ def compare_on(
             done = place * len(numbers)
             traces[name] = []
             try:
-                for trace in _run_all(name, numbers, workers, kept.get(name)):
-                    traces[name].append(trace)
-                    done += 1
-                    if progress:
-                        progress(done, len(names) * len(numbers))
+                with listening():
+                    for trace in _run_all(name, numbers, workers, kept.get(name)):
+                        traces[name].append(trace)
+                        done += 1
+                        if progress:
+                            progress(done, len(names) * len(numbers))
                 if name in first:
                     check_same(name, first[name], workers.again(name))
             except StrategyError as error:

@@ -7,7 +7,6 @@ returns to Python, or code that ends the process, is out of its reach. See `isol
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
 import ctypes
 import importlib
 import math
@@ -17,19 +16,15 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from functools import cached_property
 from multiprocessing import parent_process
-from operator import is_
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, Self
-
-import numpy as np
+from types import TracebackType
+from typing import Self
 
 from nasbench.errors import NasbenchError, StrategyError
-from nasbench.space import Space
+from nasbench.search.listening import listener
 
-__all__ = ["Overdue", "Watch", "failed", "in_a_sentence", "place", "unchanged"]
+__all__ = ["Overdue", "Watch", "failed", "in_a_sentence", "place"]
 
 PATIENCE = 600.0
 """So many seconds of wall time in one call of a strategy end it."""
@@ -82,15 +77,15 @@ class Watch:
         self._process = os.getpid()
         self._late = 0
         self._thread = 0
-        self._signal: int | None = None
-        self._before: Any = None
+        self._hears = False
 
     def __enter__(self) -> Self:
         global _interrupted
         _interrupted = False
         self._thread = threading.get_ident()
-        if threading.current_thread() is threading.main_thread():
-            self._listen()
+        self._hears = listener.begin()
+        if self._hears:
+            listener.watches.append(self)
         _watchdog.add(self)
         return self
 
@@ -103,26 +98,11 @@ class Watch:
         self._end_copy()
         self.since = math.inf
         _watchdog.end(self)
-        if self._signal is not None:
-            _signal.signal(self._signal, self._before)
+        if self._hears:
+            listener.watches.remove(self)
+            listener.end()
         if isinstance(error, Overdue):  # it came as the call had just ended
             raise _overdue(self.name) from None
-
-    def _listen(self) -> None:
-        """Take over Ctrl-C, and where nobody listens to that, alarms; either interrupts a call.
-
-        By what `signal` itself calls: it looks for each handler among those that have a name,
-        and to fail at that takes as long as many evaluations.
-        """
-        before = _signal.getsignal(signal.SIGINT)
-        if callable(before):
-            self._signal = signal.SIGINT
-        elif hasattr(signal, "SIGALRM"):
-            before = _signal.getsignal(signal.SIGALRM)
-            self._signal = None if before is None else signal.SIGALRM
-        if self._signal is not None:
-            self._before = before
-            _signal.signal(self._signal, self._signalled)
 
     def settle(self) -> None:
         """Raise what a call of the strategy swallowed: Ctrl-C, or that it took too long.
@@ -154,75 +134,21 @@ class Watch:
         self.flagged = True
         if self._late > LOOKS and parent_process() is not None:
             os._exit(1)  # it swallows what interrupts it: who waits for this process notices
-        if self._late == 1 and self._signal is not None and hasattr(signal, "pthread_kill"):
-            signal.pthread_kill(self._thread, self._signal)
+        number = listener.number if self._hears else None
+        if self._late == 1 and number is not None and hasattr(signal, "pthread_kill"):
+            signal.pthread_kill(self._thread, number)
         else:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(self._thread), ctypes.py_object(Overdue)
             )
 
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
+    def heard(self, number: int) -> None:
+        """A signal came in: end the call that takes too long, or note that Ctrl-C is to end all."""
         global _interrupted
         if self._late and self.since < math.inf:
             raise Overdue
         if number == signal.SIGINT:
             _interrupted = self.flagged = True
-        if callable(self._before):
-            self._before(number, frame)
-
-
-class unchanged:  # noqa: N801 (reads as the function that it could be, and takes a third)
-    """Keep the space, which others search, too, as it is while a strategy has it.
-
-    Its arrays can be read alone. What the strategy put in place of something is put back; what a
-    space works out once and keeps is its own business.
-
-    Args:
-        name: of the strategy.
-        space: that it has.
-
-    Raises:
-        StrategyError: where the strategy changed the space.
-    """
-
-    def __init__(self, name: str, space: Space) -> None:
-        self._name = name
-        self._space = space
-        self._before: dict[str, Any] = {}
-
-    def __enter__(self) -> None:
-        self._before = vars(self._space).copy()
-        for value in self._before.values():
-            if type(value) is np.ndarray:
-                value.flags.writeable = False
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        changed = _put_back(self._space, self._before)
-        if changed and (error is None or isinstance(error, NasbenchError)):  # it may have led to it
-            raise StrategyError(
-                f"strategy {self._name} changed {changed[0]} of {type(self._space).__name__}, "
-                f"which others search"
-            ) from error
-
-
-def _put_back(space: Space, before: dict[str, Any]) -> list[str]:
-    """What of a space is not as it was before, and is now."""
-    now = vars(space)
-    if len(now) == len(before) and all(map(is_, now.values(), before.values())):
-        return []
-    changed = [key for key, value in before.items() if now.get(key) is not value is not None]
-    now.update({key: before[key] for key in changed})
-    for key in now.keys() - before.keys():
-        kept = getattr(type(space), key, None)
-        if kept is not None and not isinstance(kept, cached_property):  # it hides a method
-            changed.append(key)
-            del now[key]
-    return changed
 
 
 class _Watchdog:

@@ -15,7 +15,7 @@ from nasbench._result import Result
 from nasbench._words import counted
 from nasbench.errors import NasbenchError
 from nasbench.search.catalog import parameters_of
-from nasbench.search.guard import Watch, unchanged
+from nasbench.search.guard import Watch
 from nasbench.search.isolation import Isolated, Isolation
 from nasbench.search.journal import RunJournal
 from nasbench.search.loop import Evaluation, Loop
@@ -25,6 +25,7 @@ from nasbench.search.strategy import Strategy
 from nasbench.search.telling import document_of, frame_of
 from nasbench.search.trace import Trace
 from nasbench.search.trainer_oracle import TrainerOracle
+from nasbench.search.unchanged import unchanged
 from nasbench.stats import non_dominated
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from nasbench._processes import (
 from nasbench.errors import NasbenchError, StrategyError
 from nasbench.search.given import hear, spoken
 from nasbench.search.isolation import end_idle
+from nasbench.search.listening import listening
 from nasbench.search.oracle import Oracle
 from nasbench.search.repeating import short_run
 from nasbench.search.run import search
@@ -174,7 +175,8 @@ def _here() -> tuple[Setting, Oracle, bool]:
 
 def _run_chunk(strategy: str, seeds: Sequence[int]) -> list[Trace]:
     setting, oracle, isolate = _here()
-    return [_run_one(setting, strategy, seed, oracle, isolate) for seed in seeds]
+    with listening():
+        return [_run_one(setting, strategy, seed, oracle, isolate) for seed in seeds]
 
 
 def _run_short(strategy: str) -> bytes:
