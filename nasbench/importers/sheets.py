@@ -7,10 +7,12 @@ A row of the sheet is an architecture, or one of its trainings, or an epoch of o
   checked against it. Without any of them, a column for each of the space's decisions;
 - `recipe`, `seed`, `epoch`: which training the row is of, and after how many epochs;
 - metrics of a recipe, `valid_accuracy`, `train_seconds`, ... (see `quantities`): of the recipe
-  in the column `recipe` or of the option `recipe`. A whole name, `recipe/<recipe>/<metric>`,
-  says its recipe itself; beside a column `recipe` it is one number an architecture;
-- `parameters`, `flops`, `network/<metric>`, `device/<device>/<metric_unit>`, `proxy/<name>`:
-  one number an architecture, on one of its rows or the same on several.
+  in the column `recipe` or of the option `recipe`. A whole name, `<recipe>/<metric>`, says its
+  recipe itself; beside a column `recipe` it is one number an architecture;
+- `<device>/<metric_unit>`, `parameters`, `flops`, `proxy/<name>`: one number an architecture, on
+  one of its rows or the same on several. A plain `latency_ms` is of the option `device`.
+
+Names of data sets (`recipe/<recipe>/<metric>`, `device/<device>/<metric_unit>`) are read, too.
 
 A column `canonical`, as `nasbench dump` writes it, and the row numbers that pandas writes are not
 read. An empty cell is a missing value. Numbers become the float64 next to what is written.
@@ -60,6 +62,7 @@ class SheetOptions:
     Attributes:
         space: the name of the architectures' space.
         recipe: the recipe that the metrics are of, where no column says it.
+        device: the device that the costs are of, where their columns do not say it.
         epochs: after how many epochs the metrics were taken, where no column says it.
         columns: `OLD=NEW` takes the sheet's column OLD for NEW, `OLD=` leaves it out.
         task: what was trained on.
@@ -76,6 +79,7 @@ class SheetOptions:
 
     space: str
     recipe: str | None = None
+    device: str | None = None
     epochs: int | None = None
     columns: Sequence[str] = ()
     task: str | None = None
@@ -110,7 +114,7 @@ def read(source: Path, scratch: Scratch, progress: Progress, options: SheetOptio
     """
     of = get(options.space)
     sheet = open_sheet(source, separator=options.separator, decimal=options.decimal, na=options.na)
-    layout = lay_out(sheet, of, options.recipe, options.columns, options.factors)
+    layout = lay_out(sheet, of, options.columns, options.factors, options.recipe, options.device)
     architectures = SheetArchitectures(of, sheet, layout)
     groups = _groups(sheet, layout, architectures, progress)
     rows = architectures.rows()

@@ -108,6 +108,7 @@ class _Trained:
     ) -> None:
         self._sheet, self._layout, self._groups = sheet, layout, groups
         self._rows, self._arrays, self._average = rows, arrays, average
+        self._once = frozenset(layout.single.values())
         self._times = {
             recipe: np.zeros((len(rows), len(group.seeds), len(group.epochs)), dtype=np.int32)
             for recipe, group in groups.items()
@@ -134,7 +135,7 @@ class _Trained:
             for column, whole in layout.trained.items():
                 values = block[layout.old[column]][at] * layout.factors.get(column, 1.0)
                 name = whole or f"recipe/{recipe}/{column}"
-                if (recipe or whole) and name not in layout.single:
+                if (recipe or whole) and name not in self._once:
                     _add(self._arrays[name].reshape(-1), flat, values, new=~again)
                 elif not np.isnan(values).all():
                     first = int(at[np.argmin(np.isnan(values))])
@@ -154,7 +155,7 @@ class _Trained:
             several = (times > 1).any(axis=(1, 2))
             for column, whole in self._layout.trained.items():
                 name = whole or f"recipe/{recipe}/{column}"
-                if name in self._layout.single or not (recipe or whole):
+                if name in self._once or not (recipe or whole):
                     continue
                 values = self._arrays[name]
                 values /= np.maximum(times, 1).reshape(values.shape)

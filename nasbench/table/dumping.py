@@ -51,8 +51,8 @@ def dump(
     `csv` and `parquet` have a line for each architecture, seed and epoch, the recipes below one
     another, or for each architecture and seed at the recipe's last epoch, or for each
     architecture with the means over seeds at the last epoch. What there is once for an
-    architecture stands on each of its lines under its full name: `device/...`, `network/...`,
-    `proxy/...`, `recipe/<recipe>/<metric>`. CSV leaves what is missing empty and writes numbers
+    architecture stands on each of its lines under its full name: `<device>/<metric_unit>`, `flops`,
+    `proxy/<name>`, `<recipe>/<metric>`. CSV leaves what is missing empty and writes numbers
     so that they read back equal as float64; text that begins as a spreadsheet's formula does
     has an apostrophe before it, which the importer takes away again.
 

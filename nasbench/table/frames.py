@@ -145,7 +145,7 @@ def _per_architecture(
                 continue
             if seed is not None and not table.has_seeds(metric, recipe=name):
                 continue
-            columns[f"recipe/{name}/{metric}"] = table.values(
+            columns[f"{name}/{metric}"] = table.values(
                 metric, chosen, recipe=name, epoch=epoch, seed=seed
             )
     if epoch != -1 and len(columns) == 2:
@@ -154,11 +154,11 @@ def _per_architecture(
         room, _, rest = dataset.partition("/")
         if room == "device":
             device, _, metric = rest.rpartition("/")
-            columns[dataset] = table.cost(device, metric, chosen)
+            columns[rest] = table.cost(device, metric, chosen)
         elif room == "proxy":
             columns[dataset] = table.values(dataset, chosen)
         elif room == "network":
-            columns[dataset] = table.values(rest, chosen)
+            columns[rest] = table.values(rest, chosen)
     return columns
 
 

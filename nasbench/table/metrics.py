@@ -13,6 +13,7 @@ __all__ = [
     "Direction",
     "direction",
     "is_test",
+    "metric_name",
     "of_measuring",
     "primary",
     "primary_of",
@@ -95,6 +96,22 @@ def of_measuring(metric: str) -> bool:
         (True, False)
     """
     return metric.endswith(_OF_MEASURING)
+
+
+def metric_name(dataset: str) -> str:
+    """What a data set is called outside the file: in commands, frames and sheets.
+
+    Args:
+        dataset: its name in the file.
+
+    Example:
+        >>> metric_name("device/raspi4/latency_ms"), metric_name("recipe/12ep/valid_accuracy")
+        ('raspi4/latency_ms', '12ep/valid_accuracy')
+        >>> metric_name("network/flops"), metric_name("proxy/zen")
+        ('flops', 'proxy/zen')
+    """
+    room, _, rest = dataset.partition("/")
+    return rest if room in ("recipe", "device", "network") else dataset
 
 
 def is_test(metric: str) -> bool:

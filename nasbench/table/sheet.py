@@ -13,6 +13,7 @@ from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Architectures
 from nasbench.table.alignment import has_seeds, recipe_of, stored
 from nasbench.table.format import Dataset
+from nasbench.table.metrics import metric_name
 from nasbench.table.table import Table
 
 __all__ = ["PER", "Sheet", "check_single_numbers", "epochs_of", "spread"]
@@ -89,8 +90,7 @@ class Sheet:
             *(("canonical",) if self._canonical else ()),
             *(("recipe", "seed", "epoch") if self._spans else ()),
             *self._metrics,
-            *(() if self._spans else self._trained),
-            *self._once,
+            *map(metric_name, (*(() if self._spans else self._trained), *self._once)),
         )
 
     def columns(self, architectures: Architectures) -> list[NDArray[Any]]:

@@ -303,8 +303,8 @@ class Table(OpenTable, Result):
         """What the table holds as a frame, with `architecture` and `string` in its first columns.
 
         Args:
-            per: what a row stands for. `architecture`: the columns are called as the data sets
-                are, `recipe/<recipe>/<metric>`, `device/<device>/<metric>`, `network/<metric>`,
+            per: what a row stands for. `architecture`: the columns are called as everywhere,
+                `<recipe>/<metric>`, `<device>/<metric_unit>`, `parameters`, `flops`,
                 `proxy/<name>`. `seed` and `epoch`: `seed` and `epoch` follow, then the metrics
                 of one recipe that are kept for each seed.
             recipe: all of them where left out for `architecture`; else it may be left out where

@@ -302,3 +302,53 @@ def test_pandas_writes_what_is_read(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "p.csv")  # with the column of row numbers
     table = imported(tmp_path, (tmp_path / "p.csv").read_text())
     assert table.values("valid_accuracy", [0, 3]).tolist() == [91.5, 80]
+
+
+@pytest.mark.parametrize(
+    ("names", "options"),
+    [
+        (("r/valid_accuracy", "phone/latency_ms", "phone/energy_mj", "flops"), {}),
+        (("r/valid_accuracy", "latency_ms", "energy_mj", "flops"), {"device": "phone"}),
+        (
+            ("valid_accuracy", "ms", "phone/energy_mj", "network/flops"),
+            {"columns": ["ms=phone/latency_ms"]},
+        ),
+        (
+            (
+                "recipe/r/valid_accuracy",
+                "device/phone/latency_ms",
+                "device/phone/energy_mj",
+                "flops",
+            ),
+            {},
+        ),
+    ],
+)
+def test_a_metric_has_one_name_in_sheets_commands_and_frames(
+    tmp_path: Path, names: tuple[str, ...], options: dict[str, Any]
+) -> None:
+    recipe = "r" if names[0] == "valid_accuracy" else None
+    text = f"architecture,{','.join(names)}\n0,91.5,3.5,7,5\n3,80,2.5,6,4\n"
+    table = imported(tmp_path, text, recipe=recipe, **options)
+    frame = table.frame()
+    assert frame["r/valid_accuracy"].tolist() == [91.5, 80]
+    assert frame["phone/latency_ms"].tolist() == [3.5, 2.5]
+    assert frame["phone/energy_mj"].tolist() == [7, 6]
+    assert frame["flops"].tolist() == [5, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("latency_ms", {}, "latency_ms is of a device; name it with the option device, .*phone/"),
+        ("latency_ms", {"device": "a/b"}, "device/a/b/latency_ms"),
+        ("phone/latency_ms", {"device": "phone"}, "leave the option device out"),
+        ("phone/speed", {}, "'phone/speed' is no metric of a recipe or device"),
+        ("a/b/latency_ms", {}, "'a/b/latency_ms' is no metric of"),
+    ],
+)
+def test_a_cost_says_its_device_or_the_option_does(
+    tmp_path: Path, name: str, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(NasbenchError, match=said):
+        imported(tmp_path, f"architecture,{name}\n0,1\n", recipe=None, epochs=None, **options)

@@ -74,9 +74,9 @@ def test_a_line_a_seed_or_epoch_is_what_the_frames_say(
         for name in expected:
             np.testing.assert_array_equal(found[name], expected[name], err_msg=str(name))
         alone = table.values("test_accuracy", found["architecture"], recipe="long")
-        np.testing.assert_array_equal(found["recipe/long/test_accuracy"], alone)
+        np.testing.assert_array_equal(found["long/test_accuracy"], alone)
         cost = table.cost("cpu-onnx", "latency_ms", found["architecture"])
-        np.testing.assert_array_equal(found["device/cpu-onnx/latency_ms"], cost)
+        np.testing.assert_array_equal(found["cpu-onnx/latency_ms"], cost)
 
 
 def test_what_is_missing_is_an_empty_cell(tmp_path: Path) -> None:
