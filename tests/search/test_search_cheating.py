@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +20,7 @@ from nasbench.cli import app
 from nasbench.errors import StrategyError
 from nasbench.search import Budget, Goal, RunSpec, TableOracle, compare, guard, search, strategy
 from nasbench.search.arrival import NotAQuery, arrived
+from nasbench.search.listening import listening
 from nasbench.search.strategy import Query
 from nasbench.table import Table
 
@@ -238,5 +239,23 @@ def test_ctrl_c_ends_a_search_and_is_no_fault_of_the_strategy(
         with pytest.raises(KeyboardInterrupt):
             search(of, oracle, strategy=made)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_many_searches_listen_for_ctrl_c_once(
+    oracle: TableOracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = lambda number, frame: None  # noqa: E731 (anybody's handler)
+    before = signal.signal(signal.SIGINT, mine)
+    taken: list[Any] = []
+    take_over = signal.signal
+    try:
+        with monkeypatch.context() as patched, listening():
+            patched.setattr(signal, "signal", lambda *args: taken.append(args) or take_over(*args))
+            for seed in range(3):
+                assert search(replace(spec_of("Honest", oracle), seed=seed), oracle).evaluations
+            assert not taken
+        assert signal.getsignal(signal.SIGINT) is mine
     finally:
         signal.signal(signal.SIGINT, before)
