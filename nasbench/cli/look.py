@@ -72,6 +72,7 @@ def space(
     """
     from nasbench.cli.families import checked
     from nasbench.space import ChoiceSpace, get
+    from nasbench.space.drawing import drawn_in_words
     from nasbench.space.published import PublishedSpace
 
     if task is not None and not check:
@@ -106,6 +107,8 @@ def space(
         document["named"] = named
         shown += [(f"named {which}", string) for which, string in named.items()]
     shown.append(("example", f"{found.size // 2} = {example}"))
+    drawn = drawn_in_words(found, found.size // 2)
+    shown += [(f"  {title}", boxes) for title, boxes in drawn]
     if check:
         of = checked(found, task)
         document["check"] = of.describe()

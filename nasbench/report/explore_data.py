@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from nasbench._names import printable
 from nasbench.errors import BadValue
 from nasbench.report.judged import Judged
-from nasbench.space import CellSpace, ChoiceSpace
+from nasbench.space import CellSpace, ChoiceSpace, Space
+from nasbench.space.drawing import pieces_of
 from nasbench.stats import seed_noise
 from nasbench.table import Table, direction, trained_seeds
 from nasbench.validity.decisions import decision_effects
@@ -197,6 +198,7 @@ def _architectures(table: Table, rows: NDArray[np.intp]) -> dict[str, Any]:
         "ops": packed(ops.T),
         "counts": None if counts.all() else packed(counts.T.astype(np.uint8)),
         "cell": None,
+        "stages": _stages(space),
         "join": None,
         "strings": None,
         "row_of": _row_of(table, rows),
@@ -218,6 +220,29 @@ def _architectures(table: Table, rows: NDArray[np.intp]) -> dict[str, Any]:
     else:
         found["strings"] = [printable(space.string(number)) for number in numbers.tolist()]
     return found
+
+
+def _stages(space: Space) -> list[dict[str, Any]]:
+    """How the space says that its networks are drawn; decisions by their numbers."""
+    places = {name: place for place, name in enumerate(space.decisions)}
+
+    def pieces(text: str) -> list[str | int]:
+        return [
+            places[piece] if number % 2 else piece for number, piece in enumerate(pieces_of(text))
+        ]
+
+    return [
+        {
+            "title": pieces(stage.title),
+            "blocks": [
+                {"text": pieces(block.text), "colour": places.get(block.colour)}
+                for block in stage.blocks
+            ],
+            "times": places.get(stage.times),
+            "follows": stage.follows,
+        }
+        for stage in space.stages
+    ]
 
 
 def _row_of(table: Table, rows: NDArray[np.intp]) -> str | None:

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -17,8 +15,7 @@ from nasbench._words import counted
 from nasbench.report.clouds import MOST_POINTS, cloud
 from nasbench.report.judged import Judged
 from nasbench.report.text import first_words
-from nasbench.report.theme import COLOURS, FAINT, figure, styled
-from nasbench.space import SHIFT, CellGraph, CellSpace
+from nasbench.report.theme import COLOURS, figure, styled
 from nasbench.stats import pareto_front
 from nasbench.table import Table
 
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Drawing",
-    "best_cells",
     "cost_scatter",
     "histogram",
     "predictor_scatter",
@@ -193,78 +189,3 @@ def predictor_scatter(score: Score, table: Table) -> Drawing:
         f"fitted on shares a network with; mean over seeds."
     )
     return Drawing("predictor", "The predictor on unseen rows", caption, drawn, {"rows": tips})
-
-
-@styled
-def best_cells(judged: Judged, k: int = 3) -> Drawing | None:
-    """The best rows' cells as graphs; None for spaces that have no cells."""
-    table, space = judged.table, judged.table.space
-    if not isinstance(space, CellSpace):
-        return None
-    merit = np.nan_to_num(judged.sign * judged.column, nan=-np.inf)
-    k = min(k, int(np.isfinite(merit).sum()))
-    order = np.argsort(-merit, kind="stable")[:k]
-    width, pitch = 4.6, 1.45
-    x_range = (-0.25, max(space.nodes - 0.75, 3.25))
-    y_range = (pitch * (1 - k) - 0.5, 0.95)
-    scale = width / (x_range[1] - x_range[0])
-    drawn, axes = figure(width, scale * (y_range[1] - y_range[0]))
-    axes.set_axis_off()
-    axes.set_aspect("equal")  # arcs are bent in inches, their labels placed in nodes
-    axes.set_xlim(x_range)
-    axes.set_ylim(y_range)
-    for place, row in enumerate(order.tolist()):
-        graph = space.live_graph(int(table.rows[row]))
-        title = f"{place + 1}. {judged.text(judged.column[row])}, architecture {table.rows[row]}"
-        _draw_cell(axes, graph, -pitch * place, title)
-    caption = (
-        "Live edges only, from the cell's input (0) to its output; each node sums what enters it. "
-        "A shift is what is left of a convolution of zeros."
-    )
-    return Drawing("cells", "The best cells", caption, drawn)
-
-
-_SHORT = {
-    "nor_conv_1x1": ("conv 1×1", COLOURS[2]),
-    "nor_conv_3x3": ("conv 3×3", COLOURS[0]),
-    "avg_pool_3x3": ("pool", COLOURS[4]),
-    "skip_connect": ("skip", COLOURS[3]),
-    SHIFT: ("shift", COLOURS[5]),
-}
-
-
-def _draw_cell(axes: Axes, graph: CellGraph, y: float, title: str) -> None:
-    """Nodes on a line; an edge that passes nodes by is an arc, above or below."""
-    axes.text(-0.2, y + 0.78, title)
-    for node in range(graph.nodes):
-        axes.plot([node], [y], "o", markersize=13, color=FAINT)
-        axes.annotate(str(node), (node, y), ha="center", va="center", fontsize=8)
-    for edge in graph.edges:
-        label, colour = _SHORT[edge.operation]
-        length = edge.target - edge.source
-        # Two arcs of length 2 would cross: they go to different sides.
-        side = -1 if length == 2 and edge.source % 2 else 1
-        lift = 0.0 if length == 1 else side * (0.28 * length - 0.22)
-        arrow = FancyArrowPatch(
-            (edge.source, y),
-            (edge.target, y),
-            # The middle of an arc lies half of `rad` times its length off the line.
-            connectionstyle=f"arc3,rad={-2 * lift / length}",
-            arrowstyle="-|>",
-            mutation_scale=9,
-            shrinkA=8,
-            shrinkB=8,
-            color=colour,
-            linewidth=1.6,
-        )
-        axes.add_patch(arrow)
-        middle = (edge.source + edge.target) / 2
-        axes.text(
-            middle,
-            y + lift + (-0.04 if lift < 0 else 0.04),
-            label,
-            ha="center",
-            va="top" if lift < 0 else "bottom",
-            fontsize=7.5,
-            color=colour,
-        )

@@ -15,7 +15,6 @@ from nasbench.report.briefs import comparison_brief, report_brief
 from nasbench.report.checklist import checklist
 from nasbench.report.decisions import best_choices, decision_section
 from nasbench.report.figures import (
-    best_cells,
     cost_scatter,
     histogram,
     predictor_scatter,
@@ -24,6 +23,7 @@ from nasbench.report.fronts import front_curves, fronts_table, typical_fronts
 from nasbench.report.judged import Judged
 from nasbench.report.latency import spread_curves, trust_table
 from nasbench.report.paper import Paper
+from nasbench.report.pictures import best_networks
 from nasbench.report.ranks import critical_difference, over_tables, paired_table, ranks_table
 from nasbench.report.regret import reach_curves, regret_curves, threshold
 from nasbench.report.sections import Section, write_sections
@@ -184,9 +184,9 @@ def comparison_table(found: Comparison | Comparisons) -> TextTable:
 
 def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Section]:
     judged = Judged.of(table, recipe)
-    cells = best_cells(judged) if judged else None
+    networks = best_networks(judged) if judged else None
     drawings = [histogram(judged)] if judged else []
-    drawings += [cells] if cells else []
+    drawings += [networks] if networks else []
     best = best_choices(judged) if judged else None
     matter = decision_section(judged, of) if judged else None
     kinds = _kinds(table)

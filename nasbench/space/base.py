@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import BadValue, NasbenchError, Unsupported
+from nasbench.space.drawing import DrawnStage
 from nasbench.space.lifting import lifted
 from nasbench.space.rules import Value
 
@@ -79,9 +80,11 @@ class Space(ABC):
         size: how many architectures there are: a Python int without bound.
         ops_dtype: of decisions: uint8, or uint16 where one has more than 256 choices.
         source: the user's file that made the space; None for any other.
+        stages: how its networks are drawn; empty where pages list decisions instead.
     """
 
     source: PythonFile | None = None
+    stages: tuple[DrawnStage, ...] = ()
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nasbench.errors import BadValue, NasbenchError, shown, unknown
+from nasbench.space.drawing import DrawnBlock, DrawnStage
 from nasbench.space.published import PublishedSpace
 from nasbench.space.rules import Value
 
@@ -73,6 +74,18 @@ class DartsSpace(PublishedSpace):
                 decisions[f"{cell}.n{state}.second"] = self.operations
         self._genotypes = genotypes or {}
         super().__init__(name, decisions, {})
+        self.stages = tuple(
+            DrawnStage(
+                f"{cell}\nstate {state}\nof {{{cell}.n{state}.inputs}}",
+                tuple(
+                    DrawnBlock(f"{{{name}}}", name)
+                    for name in (f"{cell}.n{state}.first", f"{cell}.n{state}.second")
+                ),
+                follows=False,
+            )
+            for cell in CELLS
+            for state in range(2, nodes + 2)
+        )
 
     @cached_property
     def named(self) -> Mapping[str, int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from nasbench.space.base import Architectures
 from nasbench.space.choices import ChoiceSpace
+from nasbench.space.drawing import DrawnBlock, DrawnStage
 
 __all__ = ["NBMacro", "nats_size"]
 
@@ -23,7 +25,11 @@ def nats_size() -> ChoiceSpace:
     those of the first. The release numbers them in lexicographic order.
     """
     layers = ("cell1", "residual1", "cell2", "residual2", "cell3")
-    return ChoiceSpace("nats-size", dict.fromkeys(layers, range(8, 65, 8)))
+    space = ChoiceSpace("nats-size", dict.fromkeys(layers, range(8, 65, 8)))
+    space.stages = tuple(
+        DrawnStage(layer, (DrawnBlock(f"{{{layer}}}\nchannels", layer),)) for layer in layers
+    )
+    return space
 
 
 class NBMacro(ChoiceSpace):
@@ -43,6 +49,17 @@ class NBMacro(ChoiceSpace):
     def __init__(self) -> None:
         layers = [f"layer{number + 1}" for number in range(sum(self.STAGES))]
         super().__init__("nb-macro", dict.fromkeys(layers, range(3)), separator="")
+        numbers = iter(range(1, len(layers) + 1))
+        self.stages = tuple(
+            DrawnStage(
+                f"stage {stage}",
+                tuple(
+                    DrawnBlock(f"layer {n}\nblock {{layer{n}}}", f"layer{n}")
+                    for n in islice(numbers, of)
+                ),
+            )
+            for stage, of in enumerate(self.STAGES, 1)
+        )
 
     def describe(self) -> Mapping[str, Any]:
         return {**super().describe(), "operations": list(self.BLOCKS)}

@@ -8,6 +8,7 @@ import numpy as np
 
 from nasbench.space.base import Architectures
 from nasbench.space.choices import ChoiceSpace
+from nasbench.space.drawing import DrawnBlock, DrawnStage
 
 __all__ = ["MIXED_OPERATIONS", "Mixed"]
 
@@ -41,6 +42,18 @@ class Mixed(ChoiceSpace):
         places = {f"op{place}": MIXED_OPERATIONS for place in range(1, sum(self.STAGES) + 1)}
         heads = {"norm": ("batch", "layer"), "activation": ("relu", "gelu")}
         super().__init__("mixed", {**heads, **places})
+        first = [1 + sum(self.STAGES[:stage]) for stage in range(len(self.STAGES))]
+        self.stages = (
+            DrawnStage("{norm} norm\n{activation}", (DrawnBlock("stem"),)),
+            *(
+                DrawnStage(
+                    f"stage {stage}",
+                    tuple(DrawnBlock(f"{{op{op}}}", f"op{op}") for op in range(at, at + places)),
+                )
+                for stage, (at, places) in enumerate(zip(first, self.STAGES, strict=True), 1)
+            ),
+            DrawnStage("answer", (DrawnBlock("mean\nlinear"),)),
+        )
 
     @cached_property
     def classes(self) -> Architectures:

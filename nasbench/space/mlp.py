@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nasbench.space.choices import ChoiceSpace
+from nasbench.space.drawing import DrawnBlock, DrawnStage
 
 __all__ = ["mlp", "policy_mlp"]
 
@@ -12,7 +13,7 @@ def mlp() -> ChoiceSpace:
 
     `depth` counts the hidden layers between the first and the last.
     """
-    return ChoiceSpace(
+    space = ChoiceSpace(
         "mlp",
         {
             "depth": (1, 2, 3, 4),
@@ -23,6 +24,13 @@ def mlp() -> ChoiceSpace:
             "dropout": (0.0, 0.2),
         },
     )
+    hidden = DrawnBlock("norm {norm}\n{activation}\nlinear {width}", "activation")
+    space.stages = (
+        DrawnStage("columns", (DrawnBlock("linear {width}"),)),
+        DrawnStage("residual {residual}\ndropout {dropout}", (hidden,), "depth"),
+        DrawnStage("answer", (DrawnBlock("{activation}\nlinear"),)),
+    )
+    return space
 
 
 def policy_mlp() -> ChoiceSpace:
@@ -30,7 +38,7 @@ def policy_mlp() -> ChoiceSpace:
 
     `shared` says whether actions and value come from the same hidden layers.
     """
-    return ChoiceSpace(
+    space = ChoiceSpace(
         "policy-mlp",
         {
             "depth": (1, 2, 3),
@@ -40,3 +48,9 @@ def policy_mlp() -> ChoiceSpace:
             "shared": (True, False),
         },
     )
+    hidden = DrawnBlock("linear {width}\nnorm {norm}\n{activation}", "activation")
+    space.stages = (
+        DrawnStage("observation\nshared {shared}", (hidden,), "depth"),
+        DrawnStage("answer", (DrawnBlock("policy\nlinear"), DrawnBlock("value\nlinear"))),
+    )
+    return space

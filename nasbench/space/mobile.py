@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from nasbench.space.drawing import DrawnBlock, DrawnStage
 from nasbench.space.published import PublishedSpace
 from nasbench.space.rules import Value
 
@@ -24,6 +25,26 @@ def _stages(first: int, depths: Sequence[int]) -> dict[str, Value]:
     for stage, depth in enumerate(depths, first):
         stages |= {f"s{stage}.depth": depth, f"s{stage}.kernel": 3, f"s{stage}.expand": 6}
     return stages
+
+
+_STEM = DrawnStage("input", (DrawnBlock("conv 3×3"),))
+_HEAD = DrawnStage("answer", (DrawnBlock("conv 1×1\nmean\nlinear"),))
+
+
+def _residual(name: str) -> DrawnBlock:
+    """An inverted residual, whose kernel and expansion are decisions that begin so."""
+    return DrawnBlock(
+        f"{{{name}.kernel}}×{{{name}.kernel}}\nexpand {{{name}.expand}}", f"{name}.kernel"
+    )
+
+
+def _drawn(stages: Sequence[int]) -> tuple[DrawnStage, ...]:
+    """Stages whose blocks are all alike, as many as their depth."""
+    middle = (
+        DrawnStage(f"stage {stage}", (_residual(f"s{stage}"),), f"s{stage}.depth")
+        for stage in stages
+    )
+    return (_STEM._replace(title="width {width}"), *middle, _HEAD)
 
 
 def _proxyless(*stages: str) -> dict[str, Value]:
@@ -101,7 +122,11 @@ def mobilenetv2() -> PublishedSpace:
         decisions[f"s{stage}.depth"] = _DEPTHS
         decisions[f"s{stage}.kernel"] = (3, 5, 7)
         decisions[f"s{stage}.expand"] = _EXPANSIONS
-    return PublishedSpace("mobilenetv2", decisions, NAMED["mobilenetv2"])
+    first = DrawnStage("stage 1", (DrawnBlock("3×3\nexpand 1"),))
+    stem, *others = _drawn(range(2, 8))
+    return PublishedSpace(
+        "mobilenetv2", decisions, NAMED["mobilenetv2"], stages=(stem, first, *others)
+    )
 
 
 def proxyless() -> PublishedSpace:
@@ -124,7 +149,16 @@ def proxyless() -> PublishedSpace:
                 decisions[name] = choices
                 if block > 1:
                     only_if[name] = {f"s{stage}.depth": _DEPTHS[block - 1 :]}
-    return PublishedSpace("proxyless", decisions, NAMED["proxyless"], only_if=only_if)
+    first = DrawnStage("stage 1", (DrawnBlock("3×3\nexpand 1"),))
+    middle = (
+        DrawnStage(
+            f"stage {stage}",
+            tuple(_residual(f"s{stage}.b{block}") for block in range(1, 5 if stage < 7 else 2)),
+        )
+        for stage in range(2, 8)
+    )
+    drawn = (_STEM, first, *middle, _HEAD)
+    return PublishedSpace("proxyless", decisions, NAMED["proxyless"], only_if=only_if, stages=drawn)
 
 
 _MNASNET = (
@@ -163,7 +197,22 @@ def mnasnet() -> PublishedSpace:
         decisions[f"s{stage}.skip"] = ("identity", "pool", "none")
         if layers[0] == 1:
             only_if[f"s{stage}.skip"] = {f"s{stage}.layers": layers[1:]}
-    return PublishedSpace("mnasnet", decisions, NAMED["mnasnet"], only_if=only_if)
+    middle = (
+        DrawnStage(
+            f"stage {stage}\n{{s{stage}.channels}} wide\nskip {{s{stage}.skip}}",
+            (
+                DrawnBlock(
+                    f"{{s{stage}.operation}}\n{{s{stage}.kernel}}×{{s{stage}.kernel}}\n"
+                    f"squeeze {{s{stage}.squeeze}}",
+                    f"s{stage}.operation",
+                ),
+            ),
+            f"s{stage}.layers",
+        )
+        for stage in range(1, len(_MNASNET) + 1)
+    )
+    drawn = (_STEM, *middle, _HEAD)
+    return PublishedSpace("mnasnet", decisions, NAMED["mnasnet"], only_if=only_if, stages=drawn)
 
 
 def efficientnet() -> PublishedSpace:
@@ -190,4 +239,4 @@ def mbv2_mini() -> PublishedSpace:
         decisions[f"s{stage}.depth"] = (1, 2, 3)
         decisions[f"s{stage}.kernel"] = (3, 5)
         decisions[f"s{stage}.expand"] = _EXPANSIONS
-    return PublishedSpace("mbv2-mini", decisions, NAMED["mbv2-mini"])
+    return PublishedSpace("mbv2-mini", decisions, NAMED["mbv2-mini"], stages=_drawn(range(1, 4)))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from nasbench.space.choices import ChoiceSpace
+from nasbench.space.drawing import DrawnStage
 from nasbench.space.rules import Value
 
 __all__ = ["PublishedSpace"]
@@ -21,6 +22,7 @@ class PublishedSpace(ChoiceSpace):
         decisions: see `ChoiceSpace`.
         published: by name, the choices that make an architecture: those that count.
         only_if: see `ChoiceSpace`.
+        stages: how its networks are drawn, see `Space`.
 
     Example:
         >>> import nasbench as nb
@@ -38,8 +40,10 @@ class PublishedSpace(ChoiceSpace):
         published: Mapping[str, Mapping[str, Value]],
         *,
         only_if: Mapping[str, Mapping[str, Sequence[Value]]] | None = None,
+        stages: tuple[DrawnStage, ...] = (),
     ) -> None:
         super().__init__(name, decisions, only_if=only_if)
+        self.stages = stages
         self._published = published
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nasbench.space.choices import ChoiceSpace
+from nasbench.space.drawing import DrawnBlock, DrawnStage
 
 __all__ = ["transformer"]
 
@@ -14,7 +15,7 @@ def transformer() -> ChoiceSpace:
     `norm` stands before attention and feed-forward or behind; `position` says how a token's
     place is added to it.
     """
-    return ChoiceSpace(
+    space = ChoiceSpace(
         "transformer",
         {
             "layers": (1, 2, 3),
@@ -26,3 +27,11 @@ def transformer() -> ChoiceSpace:
             "position": ("none", "learned", "sinusoid"),
         },
     )
+    attention = DrawnBlock("attention\nheads {heads}", "heads")
+    fed = DrawnBlock("feed-forward\n{ffn} × {dim}\n{activation}", "activation")
+    space.stages = (
+        DrawnStage("tokens", (DrawnBlock("embedding\n{dim} wide\nposition {position}"),)),
+        DrawnStage("layers, {norm}-norm", (attention, fed), "layers"),
+        DrawnStage("answer", (DrawnBlock("mean\nlinear"),)),
+    )
+    return space

@@ -10,9 +10,10 @@ import pytest
 
 import nasbench as nb
 from nasbench.report import Report, comparison_table, write_comparison, write_report
-from nasbench.report.figures import best_cells, cost_scatter, histogram
+from nasbench.report.figures import cost_scatter, histogram
 from nasbench.report.judged import Judged
 from nasbench.report.latency import trust_table
+from nasbench.report.pictures import best_networks
 from nasbench.report.predictors import size_section
 from nasbench.report.sections import Section, write_sections
 from nasbench.report.text import amount_text, decimals, device_table, number_text
@@ -112,11 +113,11 @@ def test_figures_of_a_few_rows_hold_what_there_is(tmp_path: Path) -> None:
     table = write_small(tmp_path / "t.h5", 2)
     counted = histogram(Judged.of(table, "1ep")).figure.axes[0].get_yticks()
     assert (counted == np.round(counted)).all()
-    shown = best_cells(Judged.of(table, "1ep"))
+    shown = best_networks(Judged.of(table, "1ep"))
     assert shown is not None
     titles = [text.get_text() for text in shown.figure.axes[0].texts]
     assert [title[:2] for title in titles if "architecture" in title] == ["1.", "2."]
-    larger = best_cells(Judged.of(write_small(tmp_path / "u.h5", 9), "1ep"))
+    larger = best_networks(Judged.of(write_small(tmp_path / "u.h5", 9), "1ep"))
     assert larger is not None
     assert larger.figure.get_figheight() > shown.figure.get_figheight()
 

@@ -392,6 +392,30 @@ const cellPicture = (row, within) => {
     vector("text", svg, { x: 20 + 90 * node, y: line + 4, "text-anchor": "middle", "font-size": 11, fill: "var(--ink)" }, String(node));
   }
 };
+const stagePicture = (row, within) => {  // boxes in columns, as the space says
+  const written = pieces => pieces.map(one => typeof one === "number" ? (active(one, row) ? choice(one, row) : "–") : one).join("").split("\n");
+  const columns = data.stages.map(({ title, blocks, times, follows }) => {
+    const shown = blocks.filter(({ text }) => text.every(one => typeof one !== "number" || active(one, row)));
+    const boxes = shown.map(({ text, colour }) => ({ lines: written(text).map(line => line.replaceAll("_", " ")), colour }));
+    return { title: written(title), follows, boxes: Array.from({ length: times === null ? 1 : Number(choice(times, row)) }, () => boxes).flat() };
+  });
+  const tall = box => 11 * box.lines.length + 13, sum = boxes => boxes.reduce((all, box) => all + tall(box), 0);
+  const high = Math.max(...columns.map(({ boxes }) => sum(boxes))), below = Math.max(...columns.map(({ title }) => title.length));
+  const svg = vector("svg", within, { viewBox: `0 0 ${84 * columns.length} ${high + 11 * below + 8}`, class: "stages", style: `--columns: ${columns.length}`, role: "img", "aria-label": `The network ${string(row)}` });
+  const write = (lines, x, y, fill) => lines.forEach((line, at) => vector("text", svg, { x, y: y + 11 * at, "text-anchor": "middle", "font-size": 9, fill }, line));
+  columns.forEach(({ title, boxes, follows }, at) => {
+    const left = 84 * at;
+    if (at && follows) vector("path", svg, { d: `M${left - 5} ${high / 2}h9m-4 -3l4 3l-4 3`, fill: "none", stroke: "var(--soft)" });
+    let top = (high - sum(boxes)) / 2;
+    for (const box of boxes) {
+      const stroke = box.colour === null ? "var(--ink)" : `var(--series-${ops[box.colour * n + row] % 10})`;
+      vector("rect", svg, { x: left + 6, y: top + 2, width: 72, height: tall(box) - 4, fill: "none", stroke, "stroke-width": box.colour === null ? 1 : 2 });
+      write(box.lines, left + 42, top + 14.5, "var(--ink)");
+      top += tall(box);
+    }
+    write(title, left + 42, high + 12, "var(--soft)");
+  });
+};
 const curvePicture = (row, within, at, rows) => {  // of all rows on one scale
   const { epochs, low, step } = data.curves, of = row => epochs.map((_, at) => curves[at * n + row]);
   const known = rows.flatMap(of).filter(code => code < 255);
@@ -475,6 +499,7 @@ const showRows = () => {
   });
   line("string", (row, cell) => make("code", cell, {}, string(row)));
   if (data.cell) line("cell", cellPicture);
+  if (data.stages.length) line("network", stagePicture);
   line(`place by ${primary.name}`, (row, cell) => cell.append(rank(row)));
   if (curves) line(`${primary.name} over epochs`, (row, cell, at) => curvePicture(row, cell, at, rows));
   for (const axis of axes) line(axis.name, (row, cell, at) => {
