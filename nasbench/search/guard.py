@@ -78,6 +78,7 @@ class Watch:
         self._late = 0
         self._thread = 0
         self._hears = False
+        self._ended = False
 
     def __enter__(self) -> Self:
         global _interrupted
@@ -95,14 +96,25 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end_copy()
+        overdue = isinstance(error, Overdue)  # it came as the call had just ended
+        while not self._ended:
+            try:
+                self._end()
+            except Overdue:  # or just now; none comes once this is through
+                overdue = True
+        if overdue:
+            raise _overdue(self.name) from None
+
+    def _end(self) -> None:
         self.since = math.inf
+        self._end_copy()
         _watchdog.end(self)
+        self._interrupt(None)
         if self._hears:
+            self._hears = False
             listener.watches.remove(self)
             listener.end()
-        if isinstance(error, Overdue):  # it came as the call had just ended
-            raise _overdue(self.name) from None
+        self._ended = True
 
     def settle(self) -> None:
         """Raise what a call of the strategy swallowed: Ctrl-C, or that it took too long.
@@ -134,21 +146,22 @@ class Watch:
         self.flagged = True
         if self._late > LOOKS and parent_process() is not None:
             os._exit(1)  # it swallows what interrupts it: who waits for this process notices
-        number = listener.number if self._hears else None
-        if self._late == 1 and number is not None and hasattr(signal, "pthread_kill"):
-            signal.pthread_kill(self._thread, number)
-        else:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(self._thread), ctypes.py_object(Overdue)
-            )
+        if not (self._late == 1 and self._hears and listener.interrupt(self._thread)):
+            self._interrupt(Overdue)
 
-    def heard(self, number: int) -> None:
-        """A signal came in: end the call that takes too long, or note that Ctrl-C is to end all."""
+    def _interrupt(self, by: type[BaseException] | None) -> None:
+        """Have the thread raise that wherever it is; None takes back what it has not raised yet."""
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(self._thread), ctypes.py_object(by) if by else None
+        )
+
+    def heard(self, interrupted: bool) -> None:
+        """Ctrl-C came in, which is to end all; or what is to end the call that takes too long."""
         global _interrupted
-        if self._late and self.since < math.inf:
-            raise Overdue
-        if number == signal.SIGINT:
+        if interrupted:
             _interrupted = self.flagged = True
+        elif self._late and self.since < math.inf:
+            raise Overdue
 
 
 class _Watchdog:

@@ -13,8 +13,8 @@ __all__ = ["Listener", "listener", "listening"]
 class Hears(Protocol):
     """What is told of a signal."""
 
-    def heard(self, number: int) -> None:
-        """A signal of that number came in; called in the main thread."""
+    def heard(self, interrupted: bool) -> None:
+        """One came in, Ctrl-C or that of `interrupt`; called in the main thread."""
 
 
 class Listener:
@@ -24,14 +24,14 @@ class Listener:
     searches begin and end meanwhile, and passes on to that what it heard.
 
     Attributes:
-        number: of the signal that it hears; None where it hears none.
         watches: of the searches that it hears for, the innermost last.
     """
 
     def __init__(self) -> None:
-        self.number: int | None = None
         self.watches: list[Hears] = []
+        self._number: int | None = None  # of the signal that it hears
         self._before: Any = None
+        self._sent = False  # whether a signal of ours is on its way
         self._begun = 0
 
     def begin(self) -> bool:
@@ -46,9 +46,10 @@ class Listener:
     def end(self) -> None:
         """As often as it began, and at last whoever listened before does so again."""
         self._begun -= 1
-        if self._begun == 0 and self.number is not None:
-            signal.signal(self.number, self._before)
-            self.number = self._before = None
+        self._sent = False  # it was heard by now, or nobody lets it in
+        if self._begun == 0 and self._number is not None:
+            signal.signal(self._number, self._before)
+            self._number = self._before = None
 
     def _take_over(self) -> None:
         number: int = signal.SIGINT
@@ -59,13 +60,25 @@ class Listener:
         elif not callable(before):
             return
         if before is not None:  # else it is not Python's, and could not be put back
-            self.number, self._before = number, before
+            self._number, self._before = number, before
             signal.signal(number, self._hear)
 
+    def interrupt(self, thread: int) -> bool:
+        """Send the signal to that thread, whatever sleeps there; False where none is heard.
+
+        From another thread. One on its way is enough: those that come together are one.
+        """
+        if self._number is None or self._sent or not hasattr(signal, "pthread_kill"):
+            return False
+        self._sent = True
+        signal.pthread_kill(thread, self._number)
+        return True
+
     def _hear(self, number: int, frame: FrameType | None) -> None:
+        ours, self._sent = self._sent, False
         for watch in reversed(self.watches):
-            watch.heard(number)
-        if callable(self._before):
+            watch.heard(not ours and number == signal.SIGINT)
+        if not ours and callable(self._before):
             self._before(number, frame)
 
 

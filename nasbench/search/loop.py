@@ -144,6 +144,7 @@ class Loop:
         except NotAQuery as error:
             raise self._no_query(str(error)) from None
         except BaseException as error:  # a third party's code can fail in any way
+            watch.since = math.inf
             raise failed(self.spec.strategy, "ask", error) from error
         watch.since = math.inf
         self.thinking_seconds += time.perf_counter() - before
@@ -265,6 +266,7 @@ class Loop:
             # A copy that can be read: what was seen is the run's.
             self.strategy.tell(evaluation.query, Outcome(MappingProxyType({**values}), seconds))
         except BaseException as error:
+            watch.since = math.inf
             raise failed(self.spec.strategy, "tell", error) from error
         watch.since = math.inf
         self.thinking_seconds += time.perf_counter() - before

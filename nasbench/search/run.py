@@ -173,10 +173,10 @@ def search(
     trains = isinstance(oracle, TrainerOracle)
     limits = Isolation() if isolate is True else isolate
     with (
-        Watch(spec.strategy) as watch,
         Isolated(spec, oracle, limits)
         if limits
         else unchanged(spec.strategy, oracle.space) as isolated,
+        Watch(spec.strategy) as watch,  # within: what ends after it is interrupted no more
     ):
         if isolated:
             strategy = isolated

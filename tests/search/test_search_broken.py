@@ -106,7 +106,7 @@ SAYS = {
     Epochs: r"asked for Query\(.*epochs=\[1\], .*, which is no query of nb201-mini",
     Recipe: r"asked for \d epochs of recipe 'other': this search trains short for 1 to \d epochs",
     Silent: r"asked for nothing with seed 0",
-    Endless: r"gave no answer for 0.2 s",
+    Endless: r"gave no answer for 0.5 s",
 }
 
 
@@ -117,7 +117,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
         one.__name__: SimpleNamespace(load=lambda one=one: one) for one in (*SAYS, RandomSearch)
     }
     monkeypatch.setattr(strategy, "_registered", lambda: points)
-    monkeypatch.setattr(guard, "PATIENCE", 0.2)
+    monkeypatch.setattr(guard, "PATIENCE", 0.5)
 
 
 @pytest.mark.parametrize("broken", SAYS, ids=lambda broken: broken.__name__)

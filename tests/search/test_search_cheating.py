@@ -26,7 +26,7 @@ from nasbench.table import Table
 
 COMMON: dict[str, Any] = {"budget_evaluations": 8, "seeds": range(3), "search_recipe": "short"}
 HERE = r" \(cheating.py, line \d+\)"
-LATE = "gave no answer for 0.1 s"
+LATE = "gave no answer for 0.5 s"
 SAYS = {
     cheating.ExitsInInit: "failed in its __init__: SystemExit: 0" + HERE,
     cheating.ExitsInAsk: "failed in ask: SystemExit: 0" + HERE,
@@ -49,7 +49,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     classes = [one for one in vars(cheating).values() if isinstance(one, type)]
     points = {one.__name__: SimpleNamespace(load=lambda one=one: one) for one in classes}
     monkeypatch.setattr(strategy, "_registered", lambda: points)
-    monkeypatch.setattr(guard, "PATIENCE", 0.1)
+    monkeypatch.setattr(guard, "PATIENCE", 0.5)
 
 
 @pytest.fixture

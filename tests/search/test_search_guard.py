@@ -1,0 +1,71 @@
+"""What interrupts a call that takes too long, and that nothing of it comes afterwards."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from nasbench.errors import StrategyError
+from nasbench.search import guard
+from nasbench.search.guard import Watch, failed
+
+
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["heard", "ignored"])
+def ctrl_c(request: pytest.FixtureRequest) -> Iterator[object]:
+    """Who listens to Ctrl-C; what runs in the background of a shell ignores it."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield request.param
+    signal.signal(signal.SIGINT, before)
+
+
+def _take(seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+
+
+def test_calls_that_end_as_they_become_late_are_told_or_done(
+    ctrl_c: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No signal and no exception comes later, where nobody knows what it is."""
+    monkeypatch.setattr(guard, "PATIENCE", 0.002)
+    rng = np.random.default_rng(0)
+    told = 0
+    for seconds in rng.uniform(0.0018, 0.0028, 60):
+        try:
+            with Watch("mine") as watch:
+                watch.since = time.perf_counter()
+                try:
+                    _take(seconds)
+                except BaseException as error:
+                    watch.since = math.inf
+                    raise failed("mine", "ask", error) from error
+                watch.since = math.inf
+                if watch.flagged:
+                    watch.settle()
+        except StrategyError as error:
+            told += str(error) == "strategy mine gave no answer for 0.002 s"
+        assert signal.getsignal(signal.SIGINT) is ctrl_c
+        assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    assert told > 0
+
+
+def test_ctrl_c_as_a_call_is_late_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "PATIENCE", 60.0)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), Watch("mine") as watch:  # noqa: PT012
+            watch.since = time.perf_counter()
+            with suppress(KeyboardInterrupt):  # as a strategy may
+                signal.raise_signal(signal.SIGINT)
+            watch.since = math.inf
+            assert watch.flagged
+            watch.settle()
+    finally:
+        signal.signal(signal.SIGINT, before)
