@@ -14,7 +14,15 @@ from nasbench.task import Signal
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["CELL", "SIGNALS", "Family", "FunctionFamily", "Size", "check_sizes"]
+__all__ = [
+    "CELL",
+    "SIGNALS",
+    "Family",
+    "FunctionFamily",
+    "SharingFunctionFamily",
+    "Size",
+    "check_sizes",
+]
 
 Size = int | float | str | bool
 """Of a family's own parameters: a width, a dropout, the name of an activation."""
@@ -127,11 +135,48 @@ class FunctionFamily:
         return {"name": self.name, **self._said}
 
 
-def _sizes(name: str, build: Build) -> dict[str, Size]:
+class SharingFunctionFamily(FunctionFamily):
+    """A family whose weights all architectures can share: `build`, and a function `supernet`.
+
+    `supernet(space, inputs, outputs, **sizes)` takes the sizes of `build`, by name alone, and
+    returns what `nasbench.network.capability.SharesWeights` says of one.
+
+    Args:
+        family: with the function that builds single networks.
+        supernet: the function.
+
+    Raises:
+        Unsupported: where the function cannot be called so.
+    """
+
+    def __init__(self, family: FunctionFamily, supernet: Build) -> None:
+        super().__init__(family.name, family._build, family.signals, family._said)
+        form = "supernet(space, inputs, outputs, *, width=16)"
+        sizes = _sizes(self.name, supernet, "supernet", form)
+        if sizes != dict(self.sizes):
+            raise Unsupported(
+                f"supernet of {self.name} has the sizes {sizes}, and build {dict(self.sizes)}: "
+                f"they are of one network, so give both the same"
+            )
+        self._supernet = supernet
+
+    def supernet(
+        self, space: Space, inputs: Signal, outputs: int, sizes: Mapping[str, Size]
+    ) -> nn.Module:
+        """See `nasbench.network.capability.SharesWeights`."""
+        return self._supernet(space, inputs, outputs, **sizes)
+
+
+def _sizes(
+    name: str,
+    build: Build,
+    what: str = "build",
+    form: str = "build(choices, inputs, outputs, *, width=16)",
+) -> dict[str, Size]:
     """The parameters of a function that are sizes, with their defaults."""
-    form = "build(choices, inputs, outputs, *, width=16): sizes by name alone, with defaults"
+    form = f"{form}: sizes by name alone, with defaults"
     if not callable(build):
-        raise Unsupported(f"build of {name} is a {type(build).__name__}, no function {form}")
+        raise Unsupported(f"{what} of {name} is a {type(build).__name__}, no function {form}")
     given = list(inspect.signature(build).parameters.values())
     by_place = [one for one in given if one.kind is not inspect.Parameter.KEYWORD_ONLY]
     three = len(by_place) == 3 and not any(
@@ -139,7 +184,7 @@ def _sizes(name: str, build: Build) -> dict[str, Size]:
         for one in by_place
     )
     if not three:
-        raise Unsupported(f"build of {name} takes {', '.join(map(str, given))}, and not {form}")
+        raise Unsupported(f"{what} of {name} takes {', '.join(map(str, given))}, and not {form}")
     sizes: dict[str, Size] = {}
     for one in given[3:]:
         if not isinstance(one.default, int | float | str):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -17,12 +18,14 @@ from nasbench.network.blocks import (
     activation_of,
     image_channels,
 )
+from nasbench.network.elastic import Choose, Supernet
 from nasbench.space.mixed import MIXED_OPERATIONS
 
 if TYPE_CHECKING:
+    from nasbench.space import Space
     from nasbench.task import Signal
 
-__all__ = ["NORMS", "SIGNALS", "ImageAttention", "build"]
+__all__ = ["NORMS", "SIGNALS", "ImageAttention", "build", "supernet"]
 
 SIGNALS = frozenset({"image", "audio"})
 
@@ -70,22 +73,96 @@ def build(
     """
     activation = activation_of(choices["activation"])
     norm = NORMS[choices["norm"]]
+    sizes = _Sizes(channels, stride, kernel, depthwise_kernel, heads, dropout)
+
+    def place(number: int, channels: int) -> nn.Module:
+        return _operation(choices[f"op{number}"], channels, sizes, norm, activation)
+
     places = sum(name.startswith("op") for name in choices)
+    return _network(inputs, outputs, sizes, norm, activation, [place] * places)
+
+
+def supernet(
+    space: Space,
+    inputs: Signal,
+    outputs: int,
+    *,
+    channels: int = 16,
+    stride: int = 2,
+    kernel: int = 3,
+    depthwise_kernel: int = 5,
+    heads: int = 2,
+    dropout: float = 0.0,
+) -> nn.Module:
+    """All networks of the space: at each place every operation, with every norm before it.
+
+    Sizes are as for `build`.
+    """
+    options = space.decisions
+    sizes = _Sizes(channels, stride, kernel, depthwise_kernel, heads, dropout)
+
+    def activation() -> nn.Module:
+        return Choose("activation", [activation_of(name)() for name in options["activation"]])
+
+    def norm(channels: int) -> nn.Module:
+        return Choose("norm", [NORMS[name](channels) for name in options["norm"]])
+
+    def place(number: int, channels: int) -> nn.Module:
+        decision = f"op{number}"
+        modules = [
+            _operation(name, channels, sizes, norm, activation) for name in options[decision]
+        ]
+        return Choose(decision, modules)
+
+    places = sum(name.startswith("op") for name in options)
+    return Supernet(space, _network(inputs, outputs, sizes, norm, activation, [place] * places))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """As `build` has them."""
+
+    channels: int
+    stride: int
+    kernel: int
+    depthwise_kernel: int
+    heads: int
+    dropout: float
+
+
+def _network(
+    inputs: Signal,
+    outputs: int,
+    sizes: _Sizes,
+    norm: Callable[[int], nn.Module],
+    activation: Activation,
+    places: Sequence[Callable[[int, int], nn.Module]],
+) -> nn.Module:
+    """A stem, what stands at each place, and a head; `places` make it by number and channels."""
+    channels, stride = sizes.channels, sizes.stride
     layers: list[nn.Module] = [nn.Conv2d(image_channels(inputs), channels, stride, stride)]
-    for place in range(1, places + 1):
-        if place == places // 2 + 1:
+    for number, place in enumerate(places, 1):
+        if number == len(places) // 2 + 1:
             layers.append(nn.Conv2d(channels, 2 * channels, 2, 2))
             channels *= 2
-        operation = choices[f"op{place}"]
-        if operation == "identity":
-            layers.append(nn.Identity())
-            continue
-        size = depthwise_kernel if operation == "dw_conv" else kernel
-        body = _body(operation, channels, size, heads, activation)
-        layers.append(Residual(nn.Sequential(norm(channels), *body)))
-    return nn.Sequential(
-        *layers, norm(channels), activation(), ImageHead(channels, outputs, dropout)
-    )
+        layers.append(place(number, channels))
+    head = ImageHead(channels, outputs, sizes.dropout)
+    return nn.Sequential(*layers, norm(channels), activation(), head)
+
+
+def _operation(
+    operation: str,
+    channels: int,
+    sizes: _Sizes,
+    norm: Callable[[int], nn.Module],
+    activation: Activation,
+) -> nn.Module:
+    """What stands at a place."""
+    if operation == "identity":
+        return nn.Identity()
+    kernel = sizes.depthwise_kernel if operation == "dw_conv" else sizes.kernel
+    body = _body(operation, channels, kernel, sizes.heads, activation)
+    return Residual(nn.Sequential(norm(channels), *body))
 
 
 def _body(

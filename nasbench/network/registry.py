@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nasbench import _python_file
 from nasbench._python_file import PythonFile
 from nasbench.errors import NasbenchError, Unsupported
-from nasbench.network.family import CELL, Family, FunctionFamily
+from nasbench.network.family import CELL, Family, FunctionFamily, SharingFunctionFamily
 from nasbench.space import CellSpace, Space
 from nasbench.space import get as get_space
 from nasbench.space import names as space_names
@@ -18,10 +18,13 @@ from nasbench.space import names as space_names
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["family_of", "names"]
+__all__ = ["SUPERNETS", "family_of", "names"]
 
 GROUP = "nasbench.families"
 """Entry points of other packages: a space's name, and a family or a `build` function for it."""
+
+_OWN = "supernet"
+"""What a user's file calls the function that makes the one network of all architectures."""
 
 _SHIPPED: Mapping[str, str] = {
     "nats-size": "layers:nats_size",
@@ -39,6 +42,13 @@ _SHIPPED: Mapping[str, str] = {
     "policy-mlp": "mlp:policy_mlp",
 }
 """By the name of a space that ships: the module here, and its function that builds networks."""
+
+SUPERNETS: Mapping[str, str] = {
+    "mixed": "mixed:supernet",
+    "mbv2-mini": "elastic_mobile:mbv2_mini",
+    "nb-macro": "elastic_mobile:nb_macro",
+}
+"""Likewise, of those that have one, the function that makes the supernet."""
 
 
 @cache
@@ -101,16 +111,27 @@ def _shipped(name: str) -> Family:
         return CellFamily()
     module_name, function = _SHIPPED[name].split(":")
     module = import_module(f"nasbench.network.{module_name}")
-    return FunctionFamily(name, getattr(module, function), module.SIGNALS)
+    family = FunctionFamily(name, getattr(module, function), module.SIGNALS)
+    if name not in SUPERNETS:
+        return family
+    module_name, function = SUPERNETS[name].split(":")
+    supernet = getattr(import_module(f"nasbench.network.{module_name}"), function)
+    return SharingFunctionFamily(family, supernet)
 
 
 @cache
 def _of_file(file: PythonFile) -> Family | None:
     """The family that a user's file has, where it has one."""
-    build = _python_file.member(_python_file.load(file), file.build)
+    module = _python_file.load(file)
+    build = _python_file.member(module, file.build)
     if build is None:
         return None
-    return FunctionFamily(file.name, build, said={"sha256": file.sha256, "text": file.text})
+    said = {"sha256": file.sha256, "text": file.text}
+    family = FunctionFamily(file.name, build, said=said)
+    # Beside the function, or in the class, that builds single networks.
+    beside = (*file.build.split(".")[:-1], _OWN)
+    supernet = _python_file.member(module, ".".join(beside))
+    return family if supernet is None else SharingFunctionFamily(family, supernet)
 
 
 @cache

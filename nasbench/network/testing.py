@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from nasbench._python_file import FAILURES, where
 from nasbench.errors import NasbenchError, Unsupported
+from nasbench.network.capability import SharesWeights
 from nasbench.network.draws import generator_kept, reseed
 from nasbench.network.family import Size
 from nasbench.network.inputs import answer_of, example_inputs
 from nasbench.network.making import Sized, network, started
 from nasbench.network.registry import family_of
+from nasbench.network.sharing_check import check_supernet
 from nasbench.space import Space
 from nasbench.task import Signal
 
@@ -92,7 +94,8 @@ def check_family(
         sizes: of the networks; the family's own where left out.
 
     Raises:
-        NasbenchError: where a network cannot be built or run, or gives something of another shape.
+        NasbenchError: where a network cannot be built or run, or gives something of another shape,
+            or where a user's supernet is not the network of a path.
 
     Example:
         >>> import nasbench as nb
@@ -105,6 +108,8 @@ def check_family(
     sampled = _sampled(space, rng, min(SAMPLES, max(2, PAIRS // len(space.choices))))
     for architecture in sampled:
         check.train(architecture)
+    if space.source is not None and isinstance(family_of(space), SharesWeights):
+        check_supernet(space, check.asked, given)
     findings = [*check.findings, *check.idle_decisions(sampled, rng)]
     sizes_seen = [seen.parameters for seen in check.seen.values()]
     return FamilyCheck(

@@ -28,7 +28,7 @@ from nasbench.search.sharing import ShareSetting
 from nasbench.search.step import Step
 from nasbench.table import Dataset, Table, write_table
 
-__all__ = ["Inheriting", "Supernet", "inherited_table", "parse_supernets"]
+__all__ = ["Inheriting", "TrainedSupernet", "inherited_table", "parse_supernets"]
 
 TOGETHER = 128
 """Architectures that are scored and journaled together."""
@@ -40,7 +40,7 @@ _KIND = Kind(
 )
 
 
-class Supernet(NamedTuple):
+class TrainedSupernet(NamedTuple):
     """How the weights of a column are trained: a strategy's own way, for so many epochs."""
 
     strategy: str
@@ -52,7 +52,7 @@ class Supernet(NamedTuple):
         return f"{self.strategy}{self.epochs}"
 
 
-def parse_supernets(text: str, epochs: int = 10) -> list[Supernet]:
+def parse_supernets(text: str, epochs: int = 10) -> list[TrainedSupernet]:
     """Names with commas between, each with its epochs behind it where they are others.
 
     Example:
@@ -64,7 +64,7 @@ def parse_supernets(text: str, epochs: int = 10) -> list[Supernet]:
         match = re.fullmatch(r"(.*?[^0-9])([0-9]{0,6})", part)
         if match is None:
             raise BadValue(f"a supernet is a strategy and epochs, as fairnas10, got {part[:40]!r}")
-        found.append(Supernet(match[1], int(match[2] or epochs)))
+        found.append(TrainedSupernet(match[1], int(match[2] or epochs)))
     if not found:
         raise BadValue("name the strategies that train supernets, as fairnas10,spos50")
     return list(dict.fromkeys(found))
@@ -83,7 +83,7 @@ class Inheriting:
     """
 
     setting: ShareSetting
-    supernets: tuple[Supernet, ...]
+    supernets: tuple[TrainedSupernet, ...]
     seeds: tuple[int, ...]
     images: int = 2000
 
@@ -98,16 +98,16 @@ class Inheriting:
                 raise BadValue(f"a column's name is {KEYS}, not {supernet.name[:40]!r}")
             self.of(supernet)
 
-    def of(self, supernet: Supernet) -> ShareSetting:
+    def of(self, supernet: TrainedSupernet) -> ShareSetting:
         """What a run of this supernet would be."""
         return replace(self.setting, strategy=supernet.strategy, epochs=supernet.epochs)
 
     @property
-    def columns(self) -> list[tuple[Supernet, int]]:
+    def columns(self) -> list[tuple[TrainedSupernet, int]]:
         """Every supernet with every seed."""
         return [(supernet, seed) for supernet in self.supernets for seed in self.seeds]
 
-    def describe(self, supernet: Supernet, seed: int) -> dict[str, Any]:
+    def describe(self, supernet: TrainedSupernet, seed: int) -> dict[str, Any]:
         """What a column is a function of; plain JSON values."""
         setting = self.of(supernet)
         oracle, _ = setting.make(seed)
@@ -195,13 +195,13 @@ def inherited_table(
     return Table(out)
 
 
-def _journal_path(folder: Path, supernet: Supernet, seed: int) -> Path:
+def _journal_path(folder: Path, supernet: TrainedSupernet, seed: int) -> Path:
     return folder / f"{supernet.name}_s{seed}.jsonl"
 
 
 def _columns(
     asked: Inheriting, folder: Path, processes: int, progress: Progress
-) -> Iterator[tuple[tuple[Supernet, int], InheritedScores]]:
+) -> Iterator[tuple[tuple[TrainedSupernet, int], InheritedScores]]:
     jobs = asked.columns
     n = len(asked.setting.space.representatives)
     if processes == 1 or len(jobs) == 1:
@@ -241,7 +241,7 @@ def _open(asked: Inheriting, folder: Path) -> None:
     _opened = asked, folder
 
 
-def _column_there(supernet: Supernet, seed: int) -> InheritedScores:
+def _column_there(supernet: TrainedSupernet, seed: int) -> InheritedScores:
     if _opened is None:
         raise RuntimeError("the worker was not opened")
     asked, folder = _opened
@@ -250,7 +250,7 @@ def _column_there(supernet: Supernet, seed: int) -> InheritedScores:
 
 def _column(
     asked: Inheriting,
-    supernet: Supernet,
+    supernet: TrainedSupernet,
     seed: int,
     path: Path,
     tell: Callable[[int], None],

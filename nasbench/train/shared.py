@@ -16,14 +16,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from nasbench.errors import Unsupported, unknown
+from nasbench._python_file import FAILURES, where
+from nasbench.errors import NasbenchError, Unsupported, unknown
 from nasbench.network import family_of
-from nasbench.network.capability import SharesWeights
+from nasbench.network.capability import SharesWeights, Starts
 from nasbench.network.cell import Cell
 from nasbench.network.draws import generator_kept, reseed
 from nasbench.network.making import check_signal, sizes_of
-from nasbench.network.start import initialize
+from nasbench.network.registry import SUPERNETS
+from nasbench.network.sharing_check import check_supernet, norms_of
+from nasbench.network.supernet import CellSupernet
 from nasbench.space import Space
 from nasbench.task import Task
 from nasbench.train.feed import prepare
@@ -84,7 +88,7 @@ class SharedWeights:
 
     Args:
         space: of the architectures; its family has a supernet.
-        task: images in classes.
+        task: examples in classes.
         recipe: gives batches, momentum, weight decay, label smoothing, crops and flips. The
             learning rate is that of each step.
         seed: of the weights and of the order of the examples.
@@ -118,6 +122,7 @@ class SharedWeights:
         self.recipe = recipe
         self.sharing = sharing or Sharing()
         self.seconds = 0.0
+        self._seed = seed
         self.feed = SharedFeed(prepare(task, recipe, torch.device("cpu")), recipe, seed)
         self.net = _started(space, task, recipe, seed)
         self.parameters, self.statistics = _flatten(self.net)
@@ -271,7 +276,8 @@ class SharedWeights:
             to.append(weights.requires_grad_())
         x, y = batch
         self.net.train()
-        loss = self._objective.loss(self.net(x, weights, path), y)
+        with self._drawing():
+            loss = self._objective.loss(self.net(x, weights, path), y)
         grads = torch.autograd.grad(loss, to, allow_unused=True)
         slope = None
         if gradient:
@@ -300,7 +306,8 @@ class SharedWeights:
         here = self.parameters.copy()
         alpha = torch.from_numpy(mixture.astype(np.float32)).requires_grad_()
         self.net.train()
-        before = self._objective.loss(self.net(x, alpha), y)
+        with self._drawing():
+            before = self._objective.loss(self.net(x, alpha), y)
         slopes = torch.autograd.grad(before, self._weights, create_graph=True, allow_unused=True)
         held = [slope for slope in slopes if slope is not None]
         step = _flat([None if s is None else s.detach() for s in slopes], self._weights)
@@ -339,21 +346,34 @@ class SharedWeights:
 
         Without a path it goes by the scored examples.
         """
-        norms = [m for m in self.net.modules() if isinstance(m, nn.BatchNorm2d)]
+        norms = norms_of(self.net)
         kept = self.statistics.copy()
         try:
             norm_by = "batch" if path is None else self.sharing.norm
+            self.net.eval()
             if norm_by == "recalibrated":
                 for norm in norms:
                     norm.momentum = 1.0
-                self.net.train()
+                    norm.train()
                 self.net(self.feed.take("train", self.feed.fitted())[0], None, path)
-            self.net.train(norm_by == "batch")
+            for norm in norms:  # dropout has no part in a score
+                norm.train(norm_by == "batch")
             yield
         finally:
             for norm in norms:
                 norm.momentum = 0.1
             self.statistics[:] = kept
+
+    @contextmanager
+    def _drawing(self) -> Iterator[None]:
+        """What layers draw, such as dropout, follows from the seed and the batches so far."""
+        if isinstance(self.net, CellSupernet):  # draws nothing
+            yield
+            return
+        key = (self._seed, self.feed.trained, self.feed.looked)
+        with generator_kept():
+            reseed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+            yield
 
     def _check_norm(self) -> None:
         if self.sharing.norm == "running":
@@ -380,8 +400,8 @@ def check_shareable(space: Space, task: Task, recipe: Recipe) -> None:
     family = family_of(space)
     if not isinstance(family, SharesWeights):
         raise Unsupported(
-            f"no supernet is known for {space.name}: weights are shared by spaces of cells, such "
-            f"as nb201, and by families that have a supernet"
+            f"no supernet is known for {space.name}: weights are shared by spaces of cells, by "
+            f"{', '.join(SUPERNETS)}, and by files that have a function supernet beside build"
         )
     check_signal(space, family, task.signal)
     if task.target.kind != "classes":
@@ -400,10 +420,37 @@ def _started(space: Space, task: Task, recipe: Recipe, seed: int) -> nn.Module:
     assert isinstance(family, SharesWeights)
     with generator_kept():
         reseed(seed)
-        net = family.supernet(space, task.signal, task.outputs, sizes_of(family, recipe))
-    # The number of no architecture: these weights are those of none alone.
-    initialize(net, seed, space.size)
+        try:
+            net = family.supernet(space, task.signal, task.outputs, sizes_of(family, recipe))
+        except NasbenchError:
+            raise
+        except FAILURES as error:  # a user's function can fail in any way
+            raise NasbenchError(
+                f"building the supernet of {space.name} failed: {where(error, space.source)}"
+            ) from error
+    _check_net(family.name, net)
+    if space.source is not None:
+        check_supernet(space, task, recipe)
+    if isinstance(family, Starts):
+        # The number of no architecture: these weights are those of none alone.
+        family.start(net, seed, space.size)
     return net
+
+
+def _check_net(name: str, net: object) -> None:
+    """Refuse what holds no weights that a checkpoint keeps."""
+    if not isinstance(net, nn.Module):
+        raise Unsupported(
+            f"supernet of {name} returned a {type(net).__name__}, not a torch.nn.Module"
+        )
+    if any(map(is_lazy, net.parameters())):
+        raise Unsupported(f"the supernet of {name} has lazy layers: give them their shapes")
+    for norm in norms_of(net):
+        if norm.weight is None or norm.running_mean is None:
+            raise Unsupported(
+                f"the supernet of {name} has a {type(norm).__name__} without scales or running "
+                f"statistics: leave affine and track_running_stats as they are"
+            )
 
 
 def _flatten(net: nn.Module) -> tuple[Floats, Floats]:
@@ -416,9 +463,9 @@ def _flatten(net: nn.Module) -> tuple[Floats, Floats]:
         seen.copy_(of.detach())
         return seen
 
-    at = 0
+    at, norms = 0, set(norms_of(net))
     for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if module in norms:
             assert module.running_mean is not None
             assert module.running_var is not None
             module.running_mean = view(module.running_mean, statistics, at)

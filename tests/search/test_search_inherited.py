@@ -11,7 +11,7 @@ import pytest
 import nasbench as nb
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.search import inherited
-from nasbench.search.inherited import Inheriting, Supernet, inherited_table, parse_supernets
+from nasbench.search.inherited import Inheriting, TrainedSupernet, inherited_table, parse_supernets
 from nasbench.search.sharing import ShareSetting
 from nasbench.search.step import Step
 
@@ -22,13 +22,13 @@ SETTING = ShareSetting("fairnas", MINI, nb.task("digits"), "r", RECIPE)
 
 def asked(**changed: Any) -> Inheriting:
     fields: dict[str, Any] = {"images": 30, "seeds": (0, 1), **changed}
-    return Inheriting(SETTING, (Supernet("fairnas", 1),), **fields)
+    return Inheriting(SETTING, (TrainedSupernet("fairnas", 1),), **fields)
 
 
 def test_columns_are_the_scores_of_a_supernet_that_its_strategy_trained(tmp_path: Path) -> None:
     table = inherited_table(asked(), tmp_path / "t.h5", name="t", about={})
     assert (table.rows == MINI.representatives).all()
-    setting = asked().of(Supernet("fairnas", 1))
+    setting = asked().of(TrainedSupernet("fairnas", 1))
     oracle, goal = setting.make(1)
     strategy = setting.begin(1, oracle, goal)
     while isinstance(request := strategy.ask(), Step) and request.rates is not None:
@@ -70,8 +70,11 @@ def test_a_scoring_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_supernets_by_name() -> None:
-    assert parse_supernets("fairnas10, spos50") == [Supernet("fairnas", 10), Supernet("spos", 50)]
-    assert parse_supernets("fairnas,fairnas10") == [Supernet("fairnas", 10)]
+    assert parse_supernets("fairnas10, spos50") == [
+        TrainedSupernet("fairnas", 10),
+        TrainedSupernet("spos", 50),
+    ]
+    assert parse_supernets("fairnas,fairnas10") == [TrainedSupernet("fairnas", 10)]
     for text in ("", "10", " , "):
         with pytest.raises(BadValue, match="supernet"):
             parse_supernets(text)
@@ -80,10 +83,10 @@ def test_supernets_by_name() -> None:
 @pytest.mark.parametrize(
     ("supernet", "said"),
     [
-        (Supernet("random_search", 3), "random_search shares no weights"),
-        (Supernet("fairnas", 0), "1 to 100,000 epochs"),
+        (TrainedSupernet("random_search", 3), "random_search shares no weights"),
+        (TrainedSupernet("fairnas", 0), "1 to 100,000 epochs"),
     ],
 )
-def test_what_trains_no_supernet(supernet: Supernet, said: str) -> None:
+def test_what_trains_no_supernet(supernet: TrainedSupernet, said: str) -> None:
     with pytest.raises(BadValue, match=said):
         Inheriting(SETTING, (supernet,), (0,))

@@ -1,0 +1,191 @@
+"""Supernets of slices and choices: along a path they are the single network, by exact weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import nasbench as nb
+from nasbench.errors import NasbenchError
+from nasbench.network import family_of
+from nasbench.network.capability import SharesWeights
+from nasbench.network.elastic import (
+    Channels,
+    Choose,
+    Depth,
+    ElasticConv,
+    ElasticLinear,
+    ElasticNorm,
+    Kernel,
+    Supernet,
+)
+from nasbench.network.sharing_check import check_supernet
+from nasbench.space import ChoiceSpace
+from nasbench.task import Signal
+from nasbench.train.shared import SharedWeights
+
+SMALL = ChoiceSpace(
+    "small", {"width": [2, 3], "kernel": [1, 3, 5], "depth": [1, 2], "act": ["tanh", "sin"]}
+)
+
+
+class Asked:
+    """All that a network asks of a task."""
+
+    signal = Signal("image", (2, 8, 8), "uint8")
+    outputs = 3
+
+
+class Sine(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sin()
+
+
+def small(**_: Any) -> Supernet:
+    """Of each part one, in float64."""
+    width = Channels.of(SMALL, lambda width: 2 * width, "width")
+    kernel = Kernel.of(SMALL, int, "kernel")
+
+    def block(inputs: Channels, *, depthwise: bool = False) -> nn.Module:
+        conv = ElasticConv(inputs, width, kernel, depthwise=depthwise)
+        return nn.Sequential(conv, ElasticNorm(width), Choose("act", [nn.Tanh(), Sine()]))
+
+    blocks = [block(Channels(2)), block(width, depthwise=True)]
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), ElasticLinear(width.most, 3)]
+    return Supernet(SMALL, nn.Sequential(Depth("depth", [1, 2], blocks), *head)).double()
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "paths"),
+    [("mixed", {"channels": 4}, 4), ("mbv2-mini", {}, 3), ("nb-macro", {}, 1)],
+)
+def test_a_path_is_the_network_of_its_architecture(
+    name: str, sizes: dict[str, int], paths: int
+) -> None:
+    check_supernet(nb.space(name), Asked(), sizes, paths)
+
+
+def test_every_choice_of_a_mixture_has_its_slope() -> None:
+    """Against finite differences, as outputs and weights; alone and along a path."""
+    net = small()
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.normal(size=(3, 2, 4, 4)))
+    mixture = torch.from_numpy(rng.random((4, 3))).requires_grad_()
+    assert torch.autograd.gradcheck(lambda m: net(x, m), mixture, eps=1e-6, atol=1e-5)
+    net(x, mixture).square().sum().backward()
+    assert mixture.grad is not None
+    there = torch.arange(3) < torch.tensor(SMALL.choices)[:, None]
+    assert (mixture.grad[there] != 0).all()
+    assert (mixture.grad[~there] == 0).all()
+
+
+def test_what_is_off_a_path_has_no_slope() -> None:
+    """A smaller network reads its slices alone."""
+    net = small()
+    net(torch.ones(2, 2, 4, 4).double().cumsum(3), path=[0, 1, 0, 0]).square().sum().backward()
+    first = next(m for m in net.modules() if isinstance(m, ElasticConv))
+    assert first.weight.grad is not None
+    used = first.weight.grad != 0
+    assert used[:4, :, 1:4, 1:4].all()
+    assert not used[4:].any()
+    assert not used[:, :, 0].any()
+    assert not used[:, :, :, 4].any()
+
+
+def test_a_part_names_a_decision_that_is_not_there() -> None:
+    net = Supernet(SMALL, Choose("acts", [nn.Tanh(), nn.ReLU()]))
+    with pytest.raises(NasbenchError, match=r"decision of small 'acts'.*act"):
+        net(torch.ones(1), path=[0, 0, 0, 0])
+    with pytest.raises(NasbenchError, match="is a part of a Supernet, and stands in none"):
+        Choose("act", [nn.Tanh()])(torch.ones(1))
+
+
+RECIPE = nb.Recipe(epochs=1, train_images=12, valid_images=12, batch_size=6)
+
+
+def test_weights_of_slices_are_trained_scored_and_kept() -> None:
+    """Steps along paths and by mixtures of `mbv2-mini`; a state goes on to the same bits."""
+    space = nb.space("mbv2-mini")
+    shared = SharedWeights(space, nb.task("digits"), RECIPE, 0)
+    paths = space.ops(np.asarray([0, space.size - 1])).astype(np.int64)
+    rates = np.full(1, 0.05, dtype=np.float32)
+    kept = shared.state()
+
+    def run() -> list[Any]:
+        losses = shared.train(paths[None], rates)
+        slope = shared.slope(np.full((10, 3), 1 / 3, dtype=np.float32))[1]
+        return [losses, slope, *shared.score(paths, 9), shared.parameters.copy()]
+
+    first = run()
+    shared.restore(kept)
+    for one, again in zip(first, run(), strict=True):
+        np.testing.assert_array_equal(one, again)
+    assert (first[-1] != kept.parameters).mean() > 0.9
+
+
+OWN = """
+from torch import nn
+from nasbench.network.elastic import Choose, Supernet
+from nasbench.space import ChoiceSpace
+
+space = ChoiceSpace("own", {"hidden": [3, 5], "act": ["relu", "tanh"]})
+ACTS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+def block(hidden, act, features, outputs, dropout):
+    return nn.Sequential(nn.Flatten(), nn.Linear(features, hidden), act, nn.Dropout(dropout),
+                         nn.Linear(hidden, outputs))
+
+def build(choices, inputs, outputs, *, dropout=0.0):
+    act = ACTS[choices["act"]]()
+    return block(choices["hidden"], act, inputs.shape[1] ** 2, outputs, dropout)
+
+def supernet(space, inputs, outputs, *, dropout=0.0):
+    def act():
+        return Choose("act", [ACTS[name]() for name in space.decisions["act"]])
+    widths = space.values["hidden"]
+    blocks = [block(hidden, act(), inputs.shape[1] ** 2, outputs, dropout) for hidden in widths]
+    return Supernet(space, Choose("hidden", blocks))
+"""
+
+
+def own(tmp_path: Path, text: str = OWN) -> Any:
+    (tmp_path / "own.py").write_text(text)
+    return nb.space(str(tmp_path / "own.py"))
+
+
+def test_a_file_of_ones_own_has_a_supernet(tmp_path: Path) -> None:
+    """Its dropout draws from the seed: a state goes on to the same bits."""
+    space = own(tmp_path)
+    assert isinstance(family_of(space), SharesWeights)
+    recipe = nb.Recipe(**{**RECIPE.describe(), "network": {"dropout": 0.5}})
+    shared = SharedWeights(space, nb.task("digits"), recipe, 0)
+    kept = shared.state()
+    rates = np.full(1, 0.05, dtype=np.float32)
+    losses = []
+    for _ in range(2):
+        shared.restore(kept)
+        torch.rand(3)
+        losses.append(float(shared.train(np.asarray([[[1, 0]]]), rates)[0, 0]))
+    assert losses[0] == losses[1] != float(shared.score(np.asarray([[1, 0]]))[0][0])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('Choose("hidden", blocks)', "blocks[0]", "a Linear with weight .3, 64. runs where"),
+        ("ACTS[name]()", "nn.ReLU()", "is not the network of"),
+        ("*, dropout=0.0):\n    def", "*, drop=0.0):\n    def", "supernet of own.py has the sizes"),
+        ("return Supernet", "return 1 or Supernet", "returned a int, not a torch.nn.Module"),
+        ("    widths =", "    1 / 0\n    widths =", "building the supernet of own failed"),
+    ],
+)
+def test_what_is_wrong_with_ones_own_is_said(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = OWN.replace(old, new)
+    assert text != OWN
+    with pytest.raises(NasbenchError, match=said):
+        SharedWeights(own(tmp_path, text), nb.task("digits"), RECIPE, 0)
