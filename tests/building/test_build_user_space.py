@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import zygote
 from user_space import MY_SPACE, RECIPE, written
 
 import nasbench as nb
@@ -77,21 +78,24 @@ def test_shards_make_the_same_table(table: Table, tmp_path: Path) -> None:
     assert assembled.manifest["content_sha256"] == table.manifest["content_sha256"]
 
 
-@pytest.mark.process
-@pytest.mark.heavy
-def test_processes_train_it_and_a_kill_loses_nothing(table: Table, tmp_path: Path) -> None:
-    spec, out = read_spec(written(tmp_path)), tmp_path / "T.h5"
+def killed(space: Path, out: Path) -> None:
+    """A build that ends itself after its third training; in a process of its own."""
 
     def die(what: str, done: int, total: int) -> None:
         if done == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
+            signal.raise_signal(signal.SIGKILL)
 
-    child = os.fork()
-    if not child:
-        build(spec, out, processes=1, progress=die)
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == signal.SIGKILL
-    finished = build(spec, out, processes=2)
+    build(read_spec(space), out, processes=1, progress=die)
+
+
+@pytest.mark.process
+@pytest.mark.heavy
+def test_processes_train_it_and_a_kill_loses_nothing(table: Table, tmp_path: Path) -> None:
+    recipe, out = written(tmp_path), tmp_path / "T.h5"
+    with zygote.begun(killed, recipe, out) as (ended, _):
+        ended.join(60)
+    assert ended.exitcode == -signal.SIGKILL
+    finished = build(read_spec(recipe), out, processes=2)
     assert finished.manifest["content_sha256"] == table.manifest["content_sha256"]
 
 
