@@ -141,6 +141,8 @@ def export_network(
     recipe: BuildSpec | str | Path | None = None,
     network: Function | None = None,
     train: bool = False,
+    int8: bool = False,
+    verify: Sequence[str] = (),
     recipe_name: str | None = None,
     seed: int | None = None,
     hardware: str = HARDWARE,
@@ -158,6 +160,8 @@ def export_network(
         recipe: a build recipe: in place of a table, or beside it where it has one's own task.
         network: the function that built the table's networks, where it is no file's.
         train: train the network first.
+        int8: write convolutions and matrix products in int8, calibrated on training examples.
+        verify: runtimes in which the trained file answers the whole test split, beside float32.
         recipe_name: where the table or the build recipe has several.
         seed: of start and training; the table's first, or 0.
         hardware: to train on: a torch device's name, or `auto`.
@@ -172,7 +176,7 @@ def export_network(
     """
     chosen = choose(table, architecture, recipe, recipe_name, seed, hardware, network)
     with shown(progress) as tell:
-        return export(chosen, Path(onnx), train=train, progress=tell)
+        return export(chosen, Path(onnx), train=train, int8=int8, verify=verify, progress=tell)
 
 
 def choose(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,17 @@ from nasbench.building.executor import Unit
 from nasbench.building.export_about import about_file, raw_of
 from nasbench.building.origin import built
 from nasbench.building.retrain import compare_record
+from nasbench.building.tested import Tested, Verified, verified, worth_of
 from nasbench.device.commands import tensorrt_command
 from nasbench.device.export import answers_of, export_onnx
-from nasbench.device.onnx_graph import import_onnx
+from nasbench.device.onnx_graph import import_onnx, to_onnx
 from nasbench.device.onnx_runtime import import_runtime
-from nasbench.errors import NasbenchError, Unsupported
+from nasbench.device.probe import LOADERS
+from nasbench.device.quantise import CALIBRATION_IMAGES
+from nasbench.device.raw import Raw
+from nasbench.errors import BadValue, NasbenchError, Unsupported, unknown
 from nasbench.network import started
 from nasbench.network.cell import as_cell_network
-from nasbench.stats import wilson_interval
-from nasbench.task import Split
 from nasbench.train.epoch import Epoch, record_of
 from nasbench.train.feed import prepare
 from nasbench.train.native import NativeTrainer
@@ -36,38 +38,6 @@ from nasbench.train.record import Record, tests_of
 from nasbench.train.reference import cpu_threads, pick_hardware, training
 
 __all__ = ["Exported", "Tested", "export"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """What a file is worth on the whole test split.
-
-    Attributes:
-        metric: `accuracy`, the percentage of examples whose largest logit is that of their
-            label, or of numbers `mae`, the mean absolute error in the unit of the target.
-        value: of the metric.
-        low: end of its 95 % interval (Wilson, 1927; of an error by the normal approximation).
-        high: the other end.
-        n: examples.
-    """
-
-    metric: str
-    value: float
-    low: float
-    high: float
-    n: int
-
-    def describe(self) -> dict[str, float]:
-        """Plain JSON values."""
-        return {self.metric: self.value, "low": self.low, "high": self.high, "n": self.n}
-
-    @property
-    def unit(self) -> str:
-        """What stands behind a value."""
-        return " %" if self.metric == "accuracy" else f" {self.metric}"
-
-    def __str__(self) -> str:
-        return f"{self.value:.4g}{self.unit} [{self.low:.4g}, {self.high:.4g}]"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -85,6 +55,7 @@ class Exported:
         identical: whether the training has all curves that the table has, bit for bit; None
             without a table, or where it has no such training.
         beside: how the training compares with the table's, in a sentence; may be empty.
+        verified: the file in each runtime that was asked for, beside float32.
     """
 
     chosen: Chosen
@@ -95,6 +66,7 @@ class Exported:
     shown: Mapping[str, float] = field(default_factory=dict)
     identical: bool | None = None
     beside: str = ""
+    verified: tuple[Verified, ...] = ()
 
     def __repr__(self) -> str:
         of = f"{self.chosen.architecture} of {self.chosen.spec.space.name}"
@@ -136,6 +108,8 @@ class Exported:
             document |= {"identical": self.identical, "beside": self.beside}
         if self.test is not None:
             document |= {f"valid_{self.test.metric}": self.valid, "test": self.test.describe()}
+        if self.verified:
+            document["verified"] = [one.describe() for one in self.verified]
         if self.shown:
             known = {n: None if math.isnan(v) else v for n, v in self.shown.items()}
             document |= {"metrics": known, "test": None}
@@ -143,7 +117,13 @@ class Exported:
 
 
 def export(
-    chosen: Chosen, path: Path, *, train: bool, progress: Progress | None = None
+    chosen: Chosen,
+    path: Path,
+    *,
+    train: bool,
+    int8: bool = False,
+    verify: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Exported:
     """Write an ONNX file; trained, one that takes what the user has, and test it.
 
@@ -157,6 +137,9 @@ def export(
         chosen: what.
         path: of the file, which appears whole.
         train: train the network first.
+        int8: write convolutions and matrix products in int8, calibrated on training examples.
+        verify: runtimes in which the file answers the whole test split, beside float32; ONNX
+            Runtime is among those of an int8 file.
         progress: called with how far training and testing are.
 
     Raises:
@@ -166,6 +149,7 @@ def export(
     spec, tell = chosen.spec, progress or silent
     import_onnx()  # what is missing is said before the training
     import_runtime()
+    runtimes = _runtimes(chosen, train, int8, verify)
     net = started(spec.space, chosen.canonical, spec.task, chosen.recipe, chosen.seed)
     if not train:
         return Exported(chosen, path, export_onnx(net, spec.task.signal, path))
@@ -190,9 +174,55 @@ def export(
     metric = "mae" if spec.task.target.kind == "number" else "accuracy"
     valid = float(record.curves[f"valid_{metric}"][-1])
     about = about_file(chosen, raw) | {f"valid_{metric}": f"{valid:.4f}"}
-    difference = export_onnx(net, spec.task.signal, path, raw=raw, about=about)
-    tested = _tested(metric, answers_of(path, spec.task.test, raw, tell), spec.task.test)
-    return Exported(chosen, path, difference, valid, tested, identical=identical, beside=beside)
+    some = _calibration(chosen, raw) if int8 else None
+    difference = export_onnx(net, spec.task.signal, path, raw=raw, about=about, calibration=some)
+    test, content = spec.task.test, path.read_bytes()
+    answers = answers_of(content, test, raw, progress=tell)
+    checked: tuple[Verified, ...] = ()
+    if runtimes:
+        float32 = to_onnx(net, spec.task.signal, raw).SerializeToString() if int8 else content
+        wanted = answers_of(float32, test, raw, progress=tell) if int8 else answers
+        others = {r: answers_of(content, test, raw, r, progress=tell) for r in runtimes[1:]}
+        checked = verified(metric, {runtimes[0]: answers, **others}, wanted, test)
+    return Exported(
+        chosen,
+        path,
+        difference,
+        valid,
+        worth_of(metric, answers, test),
+        identical=identical,
+        beside=beside,
+        verified=checked,
+    )
+
+
+def _runtimes(chosen: Chosen, train: bool, int8: bool, verify: Sequence[str]) -> list[str]:
+    """In which a file is verified, ONNX Runtime first; none where nothing asks for it.
+
+    Raises:
+        NasbenchError: where one is unknown or not here, or there are no answers to compare.
+    """
+    for runtime in verify:
+        if runtime not in LOADERS:
+            raise unknown("runtime to verify in", runtime, LOADERS)
+        import_runtime(runtime)
+    if not int8 and not verify:
+        return []
+    if not train:
+        raise BadValue("int8 and verify are of a trained file: add --train")
+    if chosen.recipe.train is not None:
+        raise Unsupported(
+            f"{chosen.recipe_name} trains by a loop of one's own, which alone knows what its "
+            f"network takes: such a file is neither calibrated nor verified"
+        )
+    return list(dict.fromkeys(["onnxruntime", *verify]))
+
+
+def _calibration(chosen: Chosen, raw: Raw) -> NDArray[Any]:
+    """Training examples as they are stored."""
+    train = chosen.spec.task.train.first(chosen.recipe.train_images)
+    inputs = train.first(min(CALIBRATION_IMAGES, len(train))).inputs
+    return np.ascontiguousarray(inputs, dtype=raw.dtype)
 
 
 def _check_trained(chosen: Chosen, net: nn.Module, before: list[torch.Tensor]) -> None:
@@ -203,17 +233,6 @@ def _check_trained(chosen: Chosen, net: nn.Module, before: list[torch.Tensor]) -
             f"{loop.name} of {loop.file.name} left all weights of its network as they were: a "
             f"trained file has those of the network that the loop is handed"
         )
-
-
-def _tested(metric: str, answers: NDArray[np.float32], test: Split) -> Tested:
-    n = len(test)
-    if metric == "mae":
-        errors = np.abs(answers[:, 0].astype(np.float64) - test.targets)
-        mean, half = float(errors.mean()), float(1.96 * errors.std(ddof=1) / n**0.5)
-        return Tested(metric, mean, mean - half, mean + half, n)
-    right = int((answers.argmax(1) == test.labels).sum())
-    low, high = wilson_interval(right / n, n)
-    return Tested(metric, 100 * right / n, 100 * float(low), 100 * float(high), n)
 
 
 def _train(chosen: Chosen, net: nn.Module, tell: Progress) -> Record:

@@ -43,6 +43,13 @@ def export(
         ),
     ] = None,
     train: Annotated[bool, typer.Option("--train", help="Train the network first.")] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Convolutions and matrix products in int8.")
+    ] = False,
+    verify: Annotated[
+        str | None,
+        typer.Option(metavar="RUNTIMES", help="Test the file in onnxruntime, openvino, by commas."),
+    ] = None,
     recipe_name: Annotated[
         str | None, typer.Option(help="Where the table or the build recipe has several.")
     ] = None,
@@ -59,6 +66,7 @@ def export(
 
     A trained file takes uint8 pixels, 0 to 255, and is tested on the whole test split. With a
     table it is trained as the table says, to the same bits where engine and machine allow.
+    `--verify` says in each runtime what the file is worth, and how many answers are not float32's.
 
     Examples: `nasbench export nb201-fashion16 1462 --onnx best.onnx --train`, and without a table
     `nasbench export 62 --recipe nb201-mini-fashion16 --onnx best.onnx --train`
@@ -67,7 +75,14 @@ def export(
 
     chosen = _chosen(words, recipe, recipe_name, seed, hardware)
     with progress() as tell:
-        made = run_export(chosen, onnx, train=train, progress=tell)
+        made = run_export(
+            chosen,
+            onnx,
+            train=train,
+            int8=int8,
+            verify=[name.strip() for name in (verify or "").split(",") if name.strip()],
+            progress=tell,
+        )
     emit(made.describe(), as_json, rows(_shown(chosen, onnx, made)))
 
 
@@ -134,6 +149,7 @@ def _shown_trained(chosen: Chosen, made: Exported, takes: str) -> list[tuple[str
         *beside,
         ("test", f"{made.test} of {examples}, by the file in ONNX Runtime; 95 % interval"),
         ("input", f"{takes}{meaning}; classes are in the file's metadata"),
+        *((f"in {one.runtime}", one) for one in made.verified),
     ]
 
 

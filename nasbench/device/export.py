@@ -15,7 +15,8 @@ from nasbench._progress import Progress, silent
 from nasbench.device.equal import allowed, difference
 from nasbench.device.inference import evaluating, examples
 from nasbench.device.onnx_graph import INPUT, OUTPUT, Raw, import_onnx, to_onnx
-from nasbench.device.onnx_runtime import open_session
+from nasbench.device.onnx_runtime import any_batch, open_session
+from nasbench.device.quantise import quantised
 from nasbench.errors import NasbenchError
 from nasbench.network.inputs import answer_of
 from nasbench.task import Signal, Split
@@ -33,6 +34,7 @@ def export_onnx(
     *,
     raw: Raw | None = None,
     about: Mapping[str, str] | None = None,
+    calibration: NDArray[Any] | None = None,
 ) -> float:
     """Write the network, in evaluation mode, as an ONNX file of any batch size.
 
@@ -46,17 +48,16 @@ def export_onnx(
         raw: have the graph take what is stored, and standardise it so; else it takes inputs that
             are standardised.
         about: what the file says of itself, its `metadata_props`.
+        calibration: training examples, as the file takes them, on which it is made int8.
 
     Returns:
-        The largest absolute difference between the two on a batch of noise.
+        The largest absolute difference between the two on a batch of noise, in float32.
 
     Raises:
         NasbenchError: where they differ by more than is `allowed` or the file cannot be written.
     """
     onnx = import_onnx()
     model = to_onnx(network, inputs, raw)
-    if about:
-        onnx.helper.set_model_props(model, dict(about))
     onnx.checker.check_model(model, full_check=True)
     standard: NDArray[Any] = examples(network, inputs, _CHECK_BATCH)
     fed = standard
@@ -77,28 +78,38 @@ def export_onnx(
             f"{path} is not written: ONNX Runtime and PyTorch differ by {found:.2g} on this "
             f"network, {most:.2g} is allowed; does it hold values that are not finite?"
         )
+    if calibration is not None:
+        model = quantised(model, calibration)
+        about = {**(about or {}), "precision": "int8: convolutions and matrix products"}
+    if about:
+        onnx.helper.set_model_props(model, dict(about))
     with atomic_path(Path(path)) as partial:
         partial.write_bytes(model.SerializeToString())
     return found
 
 
 def answers_of(
-    path: str | Path, split: Split, raw: Raw, progress: Progress | None = None
+    content: bytes,
+    split: Split,
+    raw: Raw,
+    runtime: str = "onnxruntime",
+    *,
+    progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """What a file answers to all examples of a split, float32 `[n, outputs]`.
 
     Args:
-        path: of a file that takes what is stored; ONNX Runtime runs it, one thread.
+        content: of a file that takes what is stored.
         split: examples as they are stored.
         raw: as the file was written with.
+        runtime: that runs it, on one thread: `onnxruntime` or `openvino`.
         progress: called with how many examples are done.
     """
-    session = open_session(Path(path).read_bytes(), threads=1)
+    run = any_batch(content, runtime)
     tell = progress or silent
     found = []
     for start in range(0, len(split), _BATCH):
         inputs = np.ascontiguousarray(split.inputs[start : start + _BATCH], dtype=raw.dtype)
-        (answers,) = session.run([OUTPUT], {INPUT: inputs})
-        found.append(answers)
-        tell("testing the file", start + len(inputs), len(split))
+        found.append(run(inputs))
+        tell(f"testing the file in {runtime}", start + len(inputs), len(split))
     return np.concatenate(found)

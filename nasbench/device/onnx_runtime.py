@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from nasbench._quiet import import_onnxruntime, import_openvino
 from nasbench.device.base import DeviceSpec, Reading
 from nasbench.device.equal import check_answers
 from nasbench.device.inference import Images
-from nasbench.device.onnx_graph import import_onnx, onnx_of
+from nasbench.device.onnx_graph import INPUT, OUTPUT, import_onnx, onnx_of
 from nasbench.device.probe import LOADERS, onnxruntime_session
 from nasbench.device.quantise import quantised
 from nasbench.errors import BadValue, NasbenchError
 
-__all__ = ["OnnxFileRuntime", "import_runtime", "open_session"]
+__all__ = ["OnnxFileRuntime", "any_batch", "import_runtime", "open_session"]
 
 _NAMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 _CHECKED = 32
@@ -48,6 +49,19 @@ def open_session(model: Any, *, threads: int, batch_size: int | None = None) -> 
     """
     content = model if isinstance(model, bytes) else model.SerializeToString()
     return onnxruntime_session(import_runtime(), content, threads=threads, batch=batch_size)
+
+
+def any_batch(content: bytes, runtime: str = "onnxruntime") -> Callable[[Images], Any]:
+    """An ONNX file's bytes as a function from inputs of any batch to answers, on one thread."""
+    package = import_runtime(runtime)
+    if runtime == "openvino":
+        core = package.Core()
+        # float32 is bfloat16 by default where the processor has it.
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}
+        compiled = core.compile_model(core.read_model(content), "CPU", settings)
+        return lambda inputs: np.array(compiled(inputs)[0])
+    session = open_session(content, threads=1)
+    return lambda inputs: session.run([OUTPUT], {INPUT: inputs})[0]
 
 
 class OnnxFileRuntime:

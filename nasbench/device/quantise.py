@@ -28,8 +28,8 @@ def quantised(model: Any, images: Images) -> Any:
     images. BatchNorm becomes a part of the convolution before it, where there is one.
 
     Args:
-        model: of `to_onnx`, with float32 images as input; it stays as it is.
-        images: standardised training images `[n, channels, height, width]`.
+        model: of `to_onnx`; it stays as it is.
+        images: training examples `[n, ...]`, as the model takes them.
     """
     onnx, quantization = import_onnx(), import_quantization()
     with TemporaryDirectory() as folder, without_remarks():

@@ -149,6 +149,8 @@ def measure_tags(
         name: (times[name], skeleton + sums[name])
         for name in whole
         if name in times and name != base and skeleton + sums[name] > 0
+        # What is folded to a constant says nothing of sums.
+        if _hears(networks[name], inputs)
     }
     about = {"description": device.describe(), "looked_at": len(networks), "skeleton": base}
     return Tags(device.spec.name, about, roofline, tags, skeleton, checked)

@@ -62,6 +62,8 @@ class OperationUnit:
 def units_of(graph: Graph) -> Counter[OperationUnit]:
     """How often each unit runs; two that differ in their paths alone are counted as one.
 
+    What does not depend on the input is none: a runtime folds it to a constant.
+
     Example:
         >>> from torch import nn
         >>> from nasbench.network.graph import graph_of
@@ -76,8 +78,11 @@ def units_of(graph: Graph) -> Counter[OperationUnit]:
     readers = Counter(source for one in operations for source in one.sources)
     rows: list[list[Operation]] = []
     ends: dict[int, list[Operation]] = {}  # by the place of a row's last operation
+    hears = {-1}  # places of operations that depend on the input
     for place, one in enumerate(operations):
-        if not one.written_bytes:
+        if hears.intersection(one.sources):
+            hears.add(place)
+        if not one.written_bytes or place not in hears:
             continue
         row = ends.pop(one.sources[0], None) if len(one.sources) == 1 else None
         alone = len(one.sources) == 1 and readers[one.sources[0]] == 1

@@ -264,3 +264,29 @@ def test_a_text_goes_in_as_ids_whose_words_the_file_holds(tmp_path):
     answer = logits_of(file, np.asarray(ids, np.int64))
     assert json.loads(props(file)["classes"])[int(answer.argmax())] == "bye"
     assert told["test"]["accuracy"] == 100
+
+
+def test_an_int8_file_is_verified_beside_float32(exported, table, tmp_path):
+    """The answers counted here by hand, on files of the same training."""
+    path = tmp_path / "int8.onnx"
+    words = ["export", str(table), str(ARCHITECTURE), "--train", "--int8", "--onnx", str(path)]
+    said = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    kinds = [node.op_type for node in onnx.load(path).graph.node]
+    assert kinds.count("QuantizeLinear") >= kinds.count("Conv") > 0
+    assert props(path)["precision"].startswith("int8")
+    assert props(path)["classes"] == props(exported[0])["classes"]
+    test = nb.task("digits").test
+    right, wrong = (logits_of(one, test.images).argmax(1) for one in (path, exported[0]))
+    [verified] = said["verified"]
+    assert (verified["runtime"], verified["unlike"]) == ("onnxruntime", {})
+    assert verified["changed"] == (right != wrong).sum()
+    assert said["test"]["accuracy"] == pytest.approx(100 * (right == test.labels).mean())
+    lost = 100 * ((wrong == test.labels).mean() - (right == test.labels).mean())
+    assert verified["lost"]["value"] == pytest.approx(lost)
+
+
+def test_what_cannot_be_verified_is_said_before_the_training(refused, cli, table, tmp_path):
+    assert "onnxruntime, openvino" in refused(table, "5", "--verify", "tensorrt")
+    done = cli("export", table, "5", "--int8", "--onnx", tmp_path / "n.onnx")
+    assert done.status == 2
+    assert "add --train" in done.err

@@ -91,7 +91,7 @@ def test_pixels_are_standardised_in_the_graph(nb201: CellSpace, tmp_path: Path) 
     [said] = onnx.load(path).metadata_props
     assert (said.key, said.value) == ("classes", '["ü"]')
     split = Split(images, wanted.argmax(1))
-    answers = answers_of(path, split, raw)
+    answers = answers_of(path.read_bytes(), split, raw)
     assert (answers.argmax(1) == split.labels).sum() == 5
 
 

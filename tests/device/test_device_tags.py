@@ -148,6 +148,20 @@ def test_a_row_has_one_product_and_what_is_folded_into_it() -> None:
     assert row.moved_bytes == 2 * image + weights
 
 
+def test_what_does_not_hear_the_input_is_no_unit() -> None:
+    class Constant(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Conv2d(4, 4, 3, padding=1)
+            self.second = nn.Conv2d(4, 4, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.first(x) + self.second(self.first.bias[:, None, None].expand_as(x))
+
+    units = units_of(graph_of(Constant(), Signal("image", (4, 6, 6), "uint8")))
+    assert [unit.name for unit in units] == ["conv2d", "add"]
+
+
 def test_what_a_roofline_says_of_an_unknown_unit(tags: Tags) -> None:
     net = nn.Sequential(nn.Conv2d(3, 64, 5, padding=2))
     units = units_of(graph_of(net, Signal("image", (3, 8, 8), "uint8")))
