@@ -61,6 +61,36 @@ class Repeated(nn.Module):
         return whole
 
 
+class Shaped(nn.Module):
+    """A network that takes two or three dimensions, on an image of as many numbers."""
+
+    def __init__(self, network: nn.Module, dimensions: int) -> None:
+        super().__init__()
+        self.network = network
+        self.last = 5 - dimensions
+
+    def forward(self, x: Tensor) -> Tensor:
+        answer: Tensor = self.network(x.flatten(1, self.last))
+        return answer
+
+
+class Attended(nn.Module):
+    """Attention `[batch, heads, length, width]` of an input to itself, over and over."""
+
+    mask: Tensor | None
+
+    def __init__(self, times: int, mask: tuple[int, ...] | None) -> None:
+        super().__init__()
+        self.times = times
+        self.unused = nn.Parameter(torch.zeros(1))
+        self.register_buffer("mask", torch.ones(mask, dtype=torch.bool) if mask else None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(self.times):
+            x = nn.functional.scaled_dot_product_attention(x, x, x, self.mask)
+        return x
+
+
 class Added(nn.Module):
     """An input, added up."""
 
@@ -87,7 +117,7 @@ def measure_tags(
 
     A unit is measured as the difference between eight and two copies of it in a row; side by
     side, less the additions that it takes, where its output is no input of it. Functions but
-    additions, and units whose input is no image, are estimated by the roofline, and said to be.
+    additions and attention, and units of tokens, are estimated by the roofline and said to be.
     One network is measured whole, the skeleton: the one with the fewest multiply-adds whose
     answer hears of its input. What it takes beside its units every other takes, too.
 
@@ -113,10 +143,10 @@ def measure_tags(
     shapes = {
         shape for unit, _ in seen.values() for shape in (unit.outputs, unit.tags[0].inputs[0])
     }
-    shapes = {shape for shape in shapes if _is_image(shape)}
+    shapes = {shape for shape in shapes if _is_taken(shape, batch)}
     channels, side = PEAK
-    top = (batch, channels, side, side)
-    shapes.add(top)
+    top, least = (batch, channels, side, side), (batch, 1, 1, 1)
+    shapes |= {top, least}
     added = {shape: _pair(device, Added(FEW), Added(MANY), shape) for shape in sorted(shapes)}
     conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
     peak = _repeated(device, conv, top, in_a_row=True)
@@ -125,8 +155,11 @@ def measure_tags(
         raise BadValue(f"{device.spec.name} measures no convolution: no tags can be made")
     products = batch * channels * channels * 9 * side * side
     moved = 3 * 4 * math.prod(top)
+    launch = added[least]
     roofline = Roofline(
-        1e-6 * products / max(peak.latency, SHORTEST), 1e-6 * moved / max(move.latency, SHORTEST)
+        1e-6 * products / max(peak.latency, SHORTEST),
+        1e-6 * moved / max(move.latency, SHORTEST),
+        launch.latency if launch else 0.0,
     )
     tags = {}
     for done, (key, (unit, network)) in enumerate(seen.items(), 1):
@@ -177,12 +210,15 @@ def _known(measured: Measurement) -> bool:
 
 
 def _pair(device: Device, few: nn.Module, many: nn.Module, shape: tuple[int, ...]) -> _Cost | None:
-    """What one more copy takes on inputs of a shape `(batch, channels, height, width)`.
+    """What one more copy takes on inputs of a shape of two to four dimensions, a batch first.
 
     On a busy machine a turn may not keep its speed: then it is taken again.
     """
+    if len(shape) < 4:
+        few, many = Shaped(few, len(shape)), Shaped(many, len(shape))
+    image = Signal("image", (*(1,) * (4 - len(shape)), *shape[1:]), "uint8")
     for _ in range(TRIES):
-        first, second = device.measure([few, many], Signal("image", shape[1:], "uint8"))
+        first, second = device.measure([few, many], image)
         if _known(first) and _known(second):
             return _Cost(first, second, MANY - FEW)
     return None
@@ -204,12 +240,23 @@ def _tag_of(
 ) -> OperationTag:
     found: _Cost | None = None
     net = 0.0
-    if _is_addition(unit):
-        found = added[unit.tags[0].inputs[0]]
+    first, *others = unit.tags[0].inputs
+    batch = device.spec.batch_size
+    taken = _is_taken(first, batch) and _is_taken(unit.outputs, batch)
+    if _is_addition(unit) and taken:
+        found = added[first]
         net = found.latency if found else 0.0
-    elif all(unit.modules) and _is_image(unit.tags[0].inputs[0]) and _is_image(unit.outputs):
+    elif _is_attention(unit) and taken:
+        mask = next(iter(others[2:]), None)
+        found = _pair(device, Attended(FEW, mask), Attended(MANY, mask), first)
+        net = found.latency if found else 0.0
+    elif (
+        all(unit.modules)
+        and taken
+        and not isinstance(network.get_submodule(unit.modules[0]), nn.Embedding)
+    ):
         row = nn.Sequential(*(network.get_submodule(path) for path in unit.modules))
-        shape = unit.tags[0].inputs[0]
+        shape = first
         in_a_row = shape == unit.outputs
         found = _repeated(device, row, shape, in_a_row=in_a_row)
         joined = [] if in_a_row else [added[shape], added[unit.outputs]]
@@ -217,7 +264,7 @@ def _tag_of(
         net = max(found.latency - spent, 0.0) if found else 0.0
     kind = MEASURED if found else ESTIMATED
     if found is None:
-        net = max(roofline.bounds_ms(unit.multiply_adds, unit.moved_bytes))
+        net = roofline.estimate_ms(unit)
     energy = found.energy if found else math.nan
     return OperationTag(
         unit.key,
@@ -232,12 +279,20 @@ def _tag_of(
     )
 
 
-def _is_image(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 4
+def _is_taken(shape: tuple[int, ...], batch: int) -> bool:
+    """Whether something of this shape can be the input of what is measured."""
+    return 2 <= len(shape) <= 4 and shape[0] == batch
 
 
 def _is_addition(unit: OperationUnit) -> bool:
-    """Two images of one shape, added."""
+    """Two of one shape, added."""
     (first, *_) = unit.tags
     alike = len(first.inputs) == 2 and first.inputs[0] == first.inputs[1]
-    return first.kind in ("add", "iadd") and alike and _is_image(first.inputs[0])
+    return first.kind in ("add", "iadd") and alike
+
+
+def _is_attention(unit: OperationUnit) -> bool:
+    """Queries, keys and values of one shape."""
+    (first, *_) = unit.tags
+    alike = len(first.inputs) >= 3 and len(set(first.inputs[:3])) == 1
+    return first.kind == "scaled_dot_product_attention" and alike

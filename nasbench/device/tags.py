@@ -56,10 +56,12 @@ class Roofline:
     Attributes:
         giga_multiply_adds: a second, of the unit of which it does most.
         gigabytes: a second, that the additions of which it moves most read and write.
+        launch_ms: what an operation takes that has nothing to compute.
     """
 
     giga_multiply_adds: float
     gigabytes: float
+    launch_ms: float = 0.0
 
     def bounds_ms(self, multiply_adds: int, moved_bytes: int) -> tuple[float, float]:
         """The least time that arithmetic takes, and that moving the data takes.
@@ -69,6 +71,10 @@ class Roofline:
             (1.0, 2.0)
         """
         return 1e-6 * multiply_adds / self.giga_multiply_adds, 1e-6 * moved_bytes / self.gigabytes
+
+    def estimate_ms(self, unit: OperationUnit) -> float:
+        """What a unit takes that was not measured: the larger bound, and its launch."""
+        return self.launch_ms + max(self.bounds_ms(unit.multiply_adds, unit.moved_bytes))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -96,7 +102,7 @@ class Tags:
         """The sum over a network's units, and what every run takes.
 
         What was not measured, since no network that was looked at has it, is estimated by the
-        roofline: the larger of its two bounds.
+        roofline.
         """
         return self.base_ms + sum(n * self._of(unit) for unit, n in units.items())
 
@@ -118,7 +124,7 @@ class Tags:
         tag = self.operations.get(unit.key)
         if tag is not None:
             return tag.latency_ms
-        return max(self.roofline.bounds_ms(unit.multiply_adds, unit.moved_bytes))
+        return self.roofline.estimate_ms(unit)
 
     @property
     def scale(self) -> float:
@@ -171,6 +177,7 @@ class Tags:
             roofline = Roofline(
                 _positive(said["roofline"]["giga_multiply_adds"]),
                 _positive(said["roofline"]["gigabytes"]),
+                _launch(said["roofline"].get("launch_ms", 0.0)),
             )
             tags = {one["key"]: _tag(one) for one in said["operations"]}
             whole = {
@@ -201,6 +208,10 @@ def _tag(said: Mapping[str, Any]) -> OperationTag:
         None if energy is None else _positive(energy),
         *(int(said[name]) for name in ("weight_bytes", "moved_bytes", "multiply_adds")),
     )
+
+
+def _launch(value: Any) -> float:
+    return _positive(value) if value else 0.0
 
 
 def _positive(value: Any) -> float:

@@ -116,13 +116,15 @@ def _goes_on(row: list[Operation], one: Operation) -> bool:
 
 
 def _unit(row: list[Operation]) -> OperationUnit:
-    weights = sum(one.weight_bytes for one in row)
+    weights, written = sum(one.weight_bytes for one in row), row[-1].written_bytes
     given = row[0].read_bytes - row[0].weight_bytes
+    # Of an embedding's rows only those are read that come out.
+    read = min(weights, written) if row[0].tag.kind == "embedding" else weights
     return OperationUnit(
         tuple(one.tag for one in row),
         tuple(one.module for one in row),
         row[-1].outputs[0],
         weights,
         sum(one.multiply_adds for one in row),
-        max(given, 0) + weights + row[-1].written_bytes,
+        max(given, 0) + read + written,
     )

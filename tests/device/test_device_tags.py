@@ -148,6 +148,38 @@ def test_a_row_has_one_product_and_what_is_folded_into_it() -> None:
     assert row.moved_bytes == 2 * image + weights
 
 
+def test_attention_linear_layers_and_sums_of_tokens_are_measured() -> None:
+    class Layer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(50, 8)
+            self.linear = nn.Linear(8, 8)
+
+        def forward(self, ids: Tensor) -> Tensor:
+            x = self.embedding(ids)
+            heads = self.linear(x).unflatten(2, (2, 4)).transpose(1, 2)
+            seen = nn.functional.scaled_dot_product_attention(heads, heads, heads)
+            return (x + seen.transpose(1, 2).flatten(2)).mean(1)
+
+    class CountingDevice(KnownDevice):
+        def _latency(self, network: nn.Module, inputs: Signal) -> float:
+            graph = graph_of(network, inputs)
+            return OVERHEAD + 1e-9 * graph.multiply_adds + 1e-9 * graph.moved_bytes
+
+    tokens = Signal("tokens", (6,), "int64", 50)
+    found = measure_tags(CountingDevice(), {"one": Layer()}, tokens, [], silent)
+    kinds = {tag.name: tag.kind for tag in found.operations.values()}
+    measured = {name for name, kind in kinds.items() if kind == "measured"}
+    assert {"linear", "add", "scaled_dot_product_attention"} <= measured
+    assert kinds["embedding"] == "estimated"
+    work = {tag.name: tag.multiply_adds for tag in found.operations.values()}
+    (linear,) = [tag for tag in found.operations.values() if tag.name == "linear"]
+    assert work["scaled_dot_product_attention"] == 2 * 6 * 6 * 8
+    moved = 2 * 4 * 6 * 8 + linear.weight_bytes
+    assert linear.latency_ms == pytest.approx(1e-9 * (6 * 8 * 8 + moved), rel=1e-6)
+    assert found.roofline.launch_ms > 0
+
+
 def test_what_does_not_hear_the_input_is_no_unit() -> None:
     class Constant(nn.Module):
         def __init__(self) -> None:
