@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nasbench.building.entries import COUNTS
 from nasbench.building.executor import Unit
 from nasbench.building.spec import BuildSpec
+from nasbench.building.sums import about_tags, sum_tags, summed_columns
 from nasbench.device.base import METRICS
 from nasbench.table import Dataset, Table, write_table
 from nasbench.train import Record
@@ -58,6 +59,9 @@ def assemble(
         datasets |= columns
         missing += reasons
         devices[device.name] = about["device_descriptions"][device.name]
+    for tags in spec.tags:
+        datasets |= summed_columns(tags, sum_tags(spec, tags, rows.tolist()))
+        devices[tags.device] = {"tags": about_tags(tags)}
     return write_table(
         out,
         name=spec.name,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nasbench._files import local, utf8
 from nasbench._limits import LARGEST_SEED
@@ -25,6 +25,9 @@ from nasbench.space.registry import from_description
 from nasbench.task import Task
 from nasbench.task import from_spec as task_from_spec
 from nasbench.train import Recipe
+
+if TYPE_CHECKING:
+    from nasbench.device.tags import Tags
 
 __all__ = ["BuildSpec", "check_table_name", "read_seeds", "read_spec"]
 
@@ -48,6 +51,8 @@ class BuildSpec:
         recipes: by name; each is trained with every seed. Networks are measured in the sizes
             of the first. All sizes of the family stand in them once the spec is made.
         devices: to measure on.
+        tags: of operations on further devices, which are not here: what networks cost there is
+            their sums, and estimated.
     """
 
     name: str
@@ -56,9 +61,12 @@ class BuildSpec:
     seeds: tuple[int, ...]
     recipes: Mapping[str, Recipe]
     devices: tuple[DeviceSpec, ...]
+    tags: tuple[Tags, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_names(self.name, self.recipes, self.devices)
+        _check_names(self.name, self.recipes, self._device_names)
+        for one in self.tags:
+            one.check_space(self.space)
         check_signal(self.space, self.family, self.task.signal)
         settled = {name: _settled(name, of, self.family) for name, of in self.recipes.items()}
         object.__setattr__(self, "recipes", settled)
@@ -77,6 +85,10 @@ class BuildSpec:
                     f"of {self.task.name} have pixels: {' x '.join(map(str, sides)) or 'none'}"
                 )
         check_sizes(self)
+
+    @property
+    def _device_names(self) -> list[str]:
+        return [*(one.name for one in self.devices), *(one.device for one in self.tags)]
 
     @property
     def family(self) -> Family:
@@ -110,6 +122,7 @@ class BuildSpec:
 
     def describe(self) -> dict[str, Any]:
         """All of it by name; plain JSON values."""
+        tags = [{"device": one.device, "sha256": one.sha256} for one in self.tags]
         return {
             "name": self.name,
             "space": dict(self.space.describe()),
@@ -118,6 +131,7 @@ class BuildSpec:
             "seeds": list(self.seeds),
             "recipes": {name: recipe.describe() for name, recipe in self.recipes.items()},
             "devices": [spec.describe() for spec in self.devices],
+            **({"tags": tags} if tags else {}),
         }
 
 
@@ -140,12 +154,11 @@ def check_table_name(name: str) -> None:
         )
 
 
-def _check_names(name: str, recipes: Iterable[str], devices: Sequence[DeviceSpec]) -> None:
+def _check_names(name: str, recipes: Iterable[str], taken: Sequence[str]) -> None:
     """Refuse names before they stand in data sets, files and pages, side by side."""
     check_table_name(name)
-    taken = [device.name for device in devices]
     if len(set(taken)) < len(taken):
-        raise BadValue(f"two devices are called {max(taken, key=taken.count)}")
+        raise BadValue(f"two devices are called {max(taken, key=list(taken).count)}")
     for recipe in recipes:
         if len(recipe) > MOST_RECIPE_NAME:
             raise BadValue(
@@ -192,12 +205,13 @@ def _parse(values: Mapping[str, Any], path: Path) -> BuildSpec:
                 f"recipes are tables: [recipe.NAME], got recipe.{called} = {shown(given)}"
             )
         recipes[called] = Recipe.from_dict(_with_functions(called, given, path.parent))
-    devices = _devices(values.get("device", []))
-    _check_names(name, recipes, devices)  # before images are read, which can take minutes
+    devices, tags = _devices(values.get("device", []), path.parent)
+    names = [*(one.name for one in devices), *(one.device for one in tags)]
+    _check_names(name, recipes, names)  # before images are read, which can take minutes
     seeds = read_seeds(values.get("seeds", 1))
     space = _space(values["space"], path.parent)
     task = task_from_spec(values["task"], path.parent)
-    return BuildSpec(name, space, task, seeds, recipes, devices)
+    return BuildSpec(name, space, task, seeds, recipes, devices, tags)
 
 
 def _with_functions(recipe: str, given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -226,10 +240,23 @@ def _space(given: object, folder: Path) -> Space:
     return space
 
 
-def _devices(given: object) -> tuple[DeviceSpec, ...]:
+def _devices(given: object, folder: Path) -> tuple[tuple[DeviceSpec, ...], tuple[Tags, ...]]:
+    """What is measured on, and what stands for a device in a file of tags."""
     if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
         raise BadValue(f"devices are a list of tables: [[device]], got {shown(given)}")
-    return tuple(DeviceSpec.from_dict(one) for one in given)
+    measured = tuple(DeviceSpec.from_dict(one) for one in given if "tags" not in one)
+    return measured, tuple(_tags(one, folder) for one in given if "tags" in one)
+
+
+def _tags(given: Mapping[str, Any], folder: Path) -> Tags:
+    from nasbench.device.tags import Tags
+
+    if len(given) > 1:
+        other = next(key for key in given if key != "tags")
+        raise BadValue(f"a device of tags is what their file says: leave out {other}")
+    if not isinstance(given["tags"], str):
+        raise BadValue(f"tags of a device are a file's path, got {shown(given['tags'])}")
+    return Tags.load(folder / local(given["tags"]))
 
 
 def read_seeds(given: object) -> tuple[int, ...]:

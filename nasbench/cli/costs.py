@@ -174,7 +174,7 @@ def _sum_tags(table: str, path: Path, recipe: str, out: Path | None, as_json: bo
     import numpy as np
 
     from nasbench.building import spec_from
-    from nasbench.building.tagging import sum_tags, write_sums
+    from nasbench.building.sums import sum_tags, write_sums
     from nasbench.device.tags import Tags
     from nasbench.table import load
 
@@ -183,6 +183,7 @@ def _sum_tags(table: str, path: Path, recipe: str, out: Path | None, as_json: bo
         raise BadValue(
             f"{opened.name} is of {opened.space.name}, the recipe's networks of {spec.space.name}"
         )
+    found.check_space(spec.space)
     new = out is not None and not out.exists()
     with progress() as tell:
         sums = sum_tags(spec, found, opened.rows.tolist(), tell)

@@ -47,6 +47,10 @@ def search(
     ] = None,
     out: Annotated[Path | None, file_option("Journal; resumes what it holds.")] = None,
     isolate: Isolate = False,
+    tags: Annotated[
+        Path | None,
+        typer.Option(help="Of nasbench device tags: estimated costs as metrics of the search."),
+    ] = None,
     as_json: Json = False,
     *,
     options: ProtocolOptions,
@@ -58,10 +62,11 @@ def search(
     For several ends: `--limit 'raspi4/latency_ms<=5'` must be kept; `--objective
     raspi4/latency_ms:min` is for strategies of several objectives (nsga2, mo_rea), which find a
     front; `--soft 'raspi4/latency_ms<=5'` weighs the metric by MnasNet's (latency / target)^-0.07.
+    With `--tags` such metrics are estimated for networks that nobody measured.
     """
     say_reach(isolate)
     own = parse_settings(settings or ())
-    given = strategy, (table, surrogate, train), seed, own, out, isolate, options
+    given = strategy, (table, surrogate, train, tags), seed, own, out, isolate, options
     document, shown = _search_apart(*given) if _ends_alone(strategy, isolate) else _search(*given)
     emit(document, as_json, rows(shown))
 
@@ -87,7 +92,7 @@ Found = tuple[dict[str, Any], list[tuple[str, str]]]
 
 def _search(
     strategy: str,
-    sources: tuple[str | None, Path | None, str | None],
+    sources: tuple[str | None, Path | None, str | None, Path | None],
     seed: int,
     own: dict[str, Any],
     out: Path | None,
@@ -98,7 +103,7 @@ def _search(
     from nasbench.search.telling import rows_of
 
     listen()  # this may be a process of its own
-    table, surrogate, train = sources
+    table, surrogate, train, tags = sources
     source = open_source(table, surrogate, train)
     if train is not None:
         say_engine("auto")
@@ -112,6 +117,7 @@ def _search(
         seed=seed,
         out=out,
         isolate=isolate,
+        tags=tags,
     )
     return run.describe(), rows_of(run)
 

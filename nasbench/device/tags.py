@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,10 +19,14 @@ from nasbench.device.base import ESTIMATED, MEASURED
 from nasbench.device.units import OperationUnit
 from nasbench.errors import BadValue, DamagedFile
 
+if TYPE_CHECKING:
+    from nasbench.space import Space
+
 __all__ = ["OperationTag", "Roofline", "Tags"]
 
 FORMAT = 1
-MOST_TAGS = 100_000
+MOST_TAGS, MOST_BATCH = 100_000, 65_536
+_DEVICE = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +90,8 @@ class Tags:
 
     Attributes:
         device: its name.
-        about: the device's description, the sizes and the signal of the networks, how many
-            architectures were looked at to find the units.
+        about: the device's description, the space of the networks, how many of them were looked
+            at to find the units, and which was the skeleton.
         roofline: of the device.
         operations: by key.
         base_ms: what a run takes beside its units: the skeleton's latency less its units'.
@@ -97,6 +104,20 @@ class Tags:
     operations: Mapping[str, OperationTag]
     base_ms: float
     whole: Mapping[str, tuple[float, float]]
+
+    def check_space(self, space: Space) -> None:
+        """Refuse tags of another space, of whose operations none would be known."""
+        said = self.about.get("space")
+        if said is not None and said != dict(space.describe()):
+            raise BadValue(
+                f"the tags of {self.device} are of another space than {space.name}: make them "
+                f"with nasbench device tags"
+            )
+
+    @property
+    def batch_size(self) -> int:
+        """Examples of a run."""
+        return int(self.about["description"].get("batch_size", 1))
 
     def latency_ms(self, units: Counter[OperationUnit]) -> float:
         """The sum over a network's units, and what every run takes.
@@ -148,20 +169,27 @@ class Tags:
         without = (logs.sum() - logs) / (len(logs) - 1)
         return plain, float(np.mean(np.abs(summed * np.exp(without) / measured - 1)))
 
+    def describe(self) -> dict[str, Any]:
+        """All of it; plain JSON values, as a file and a table's manifest hold them."""
+        return {
+            "nasbench_tags": FORMAT,
+            "device": self.device,
+            "about": dict(self.about),
+            "roofline": asdict(self.roofline),
+            "base_ms": self.base_ms,
+            "whole": {name: list(pair) for name, pair in self.whole.items()},
+            "operations": [asdict(tag) for tag in self.operations.values()],
+        }
+
+    @property
+    def sha256(self) -> str:
+        """Of what `describe` says."""
+        text = json.dumps(self.describe(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        write_json(
-            path,
-            {
-                "nasbench_tags": FORMAT,
-                "device": self.device,
-                "about": self.about,
-                "roofline": asdict(self.roofline),
-                "base_ms": self.base_ms,
-                "whole": {name: list(pair) for name, pair in self.whole.items()},
-                "operations": [asdict(tag) for tag in self.operations.values()],
-            },
-        )
+        write_json(path, self.describe())
 
     @classmethod
     def load(cls, path: Path) -> Tags:
@@ -185,9 +213,12 @@ class Tags:
                 for name, pair in said["whole"].items()
             }
             base, about = float(said["base_ms"]), dict(said["about"])
-            if not math.isfinite(base):
+            if not 1 <= int(dict(about["description"]).get("batch_size", 1)) <= MOST_BATCH:
                 raise ValueError
-            return cls(str(said["device"]), about, roofline, tags, base, whole)
+            device = said["device"]
+            if not math.isfinite(base) or not _DEVICE.fullmatch(device):
+                raise ValueError
+            return cls(device, about, roofline, tags, base, whole)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as e:
             raise DamagedFile(
                 f"{path} holds no operation tags: make them with nasbench device tags"

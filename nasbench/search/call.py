@@ -12,7 +12,7 @@ from nasbench._progress import Progress, shown
 from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.search.catalog import cautions
 from nasbench.search.isolation import Isolation
-from nasbench.search.oracle import Oracle, TableOracle
+from nasbench.search.oracle import Estimates, Oracle, TableOracle
 from nasbench.search.protocol import SearchFields, SearchProtocol, protocol_with
 from nasbench.search.run import Run, search
 from nasbench.search.setting import directed
@@ -41,6 +41,7 @@ def search_once(
     parameters: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
     isolate: Isolation | bool = False,
+    tags: str | Path | None = None,
     progress: Progress | bool = True,
     **fields: Unpack[SearchFields],
 ) -> Run:
@@ -57,6 +58,8 @@ def search_once(
         parameters: the strategy's own.
         out: a journal, which keeps every evaluation; what it holds already is not trained again.
         isolate: run the strategy in a process of its own, see `nasbench guide isolation`.
+        tags: a file of `nasbench device tags`: what networks cost on its device, estimated by the
+            sums of their operations, are metrics of the search, as `DEVICE/latency_ms`.
         progress: shown in a terminal or notebook by a bar; False for none, or a function of one's
             own, called with what is done, how much of it, and how much there is.
         fields: fields of the protocol by name, in place of the protocol or of its own.
@@ -83,7 +86,7 @@ def search_once(
         asked = protocol_with(asked, parameters={name: parameters})
     if isinstance(source, Table):
         asked = directed(asked, source)
-    oracle = _oracle(source, asked)
+    oracle = _oracle(source, asked, _estimates(source, asked, tags))
     spec = asked.spec(name, seed, oracle)
     if instance is None and spec.goal.objectives:
         for caution in cautions([name], spec.goal):
@@ -129,7 +132,41 @@ def open_source(
     return spec
 
 
-def _oracle(source: Table | Surrogate | BuildSpec, protocol: SearchProtocol) -> Oracle:
+def _estimates(
+    source: Table | Surrogate | BuildSpec, protocol: SearchProtocol, tags: str | Path | None
+) -> Estimates | None:
+    """What tags say of a source's networks.
+
+    Raises:
+        BadValue: where it has no networks, or has measured what they estimate, or nothing of the
+            goal is theirs.
+    """
+    from nasbench.surrogate import Surrogate
+
+    if tags is None:
+        return None
+    if isinstance(source, Surrogate):
+        raise BadValue(
+            "tags are summed over networks, and a surrogate has none: search its --table, or "
+            "--train a recipe"
+        )
+    found: Estimates = import_module("nasbench.building.sums").estimates_of(source, Path(tags))
+    asked = protocol.goal().metrics
+    measured = source.manifest["datasets"] if isinstance(source, Table) else {}
+    for metric in found.metrics:
+        if metric in asked and f"device/{metric}" in measured:
+            raise BadValue(f"{source.name} has {metric}: leave out --tags, which estimate it")
+    if not set(found.metrics) & set(asked):
+        raise BadValue(
+            f"nothing that is asked for is of these tags: name {', '.join(found.metrics)} as a "
+            f"limit, an objective or a soft target"
+        )
+    return found
+
+
+def _oracle(
+    source: Table | Surrogate | BuildSpec, protocol: SearchProtocol, estimates: Estimates | None
+) -> Oracle:
     from nasbench.surrogate import Surrogate
 
     if isinstance(source, Table):
@@ -139,6 +176,7 @@ def _oracle(source: Table | Surrogate | BuildSpec, protocol: SearchProtocol) -> 
             costs=protocol.goal().metrics,
             training_seed=protocol.training_seed,
             cost_model=protocol.cost_model,
+            estimates=estimates,
         )
     if protocol.cost_model:
         raise BadValue("--seconds-per-epoch is for a search on a --table")
@@ -148,4 +186,6 @@ def _oracle(source: Table | Surrogate | BuildSpec, protocol: SearchProtocol) -> 
     if name not in source.recipes:
         raise unknown("recipe", name, source.recipes)
     seeds = source.seeds if protocol.training_seed is None else (protocol.training_seed,)
-    return TrainerOracle(source.space, source.task, name, source.recipes[name], seeds=seeds)
+    return TrainerOracle(
+        source.space, source.task, name, source.recipes[name], seeds=seeds, estimates=estimates
+    )

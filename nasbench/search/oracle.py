@@ -22,6 +22,7 @@ from nasbench.table.metrics import COSTS_ALONE, is_test
 
 __all__ = [
     "COSTS_ALONE",
+    "Estimates",
     "ListedOracle",
     "Oracle",
     "TableOracle",
@@ -49,6 +50,20 @@ class Oracle(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """What it is, with the hash of what it reads; plain JSON values."""
+
+
+class Estimates(Protocol):
+    """Costs that nobody measured: sums of tags, see `nasbench.building.sums.TagSums`."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """As `<device>/<metric_unit>`."""
+
+    def of(self, architecture: int) -> Mapping[str, float]:
+        """The estimates of an architecture, by metric."""
+
+    def describe(self) -> dict[str, Any]:
+        """Where they come from, and that they are estimated; plain JSON values."""
 
 
 class ListedOracle(ABC):
@@ -108,6 +123,7 @@ class TableOracle(ListedOracle):
         training_seed: which training a query shows; None is the mean over the seeds that
             exist, at the mean price of one.
         cost_model: what training takes, in place of what the table says.
+        estimates: of costs that the table does not have, such as sums of tags.
     """
 
     def __init__(
@@ -118,6 +134,7 @@ class TableOracle(ListedOracle):
         costs: Sequence[str] = (),
         training_seed: int | None = None,
         cost_model: CostModel | None = None,
+        estimates: Estimates | None = None,
     ) -> None:
         super().__init__()
         self.table = table
@@ -131,8 +148,13 @@ class TableOracle(ListedOracle):
         self._size = self.space.size
         self._row = table.row_finder()
         self._costs: dict[str, list[float]] = {}
+        self._estimates = estimates
+        known = estimates.metrics if estimates else ()
         for cost in costs:
-            if cost not in table.metrics.get(name, ()):
+            if estimates and cost in known:
+                rows = table.rows.tolist()
+                self._costs[cost] = [estimates.of(row)[cost] for row in rows]
+            elif cost not in table.metrics.get(name, ()):
                 self._costs[cost] = column_of(table, cost, name).tolist()
         self._shown: dict[int, _Shown] = {}
 
@@ -149,6 +171,7 @@ class TableOracle(ListedOracle):
             "recipe": self.fidelities[0].recipe,
             "training_seed": self._seed,
             "cost_model": asdict(self._cost_model) if self._cost_model else None,
+            **({"tags": self._estimates.describe()} if self._estimates else {}),
         }
 
     def evaluate(self, query: Query) -> Outcome:

@@ -12,6 +12,7 @@ import numpy as np
 from nasbench._words import counted
 from nasbench.errors import NasbenchError
 from nasbench.search.goal import Fidelity, Outcome, Query
+from nasbench.search.oracle import Estimates
 from nasbench.space import Space
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class TrainerOracle:
             as a table of these seeds does.
         engine: one of `nasbench.train.engine.ENGINES`, or `auto` for the fastest that is here.
         hardware: a torch device's name, or `auto`.
+        estimates: of costs, which outcomes show beside what trainings tell.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class TrainerOracle:
         seeds: Sequence[int] = (0,),
         engine: str = "auto",
         hardware: str = "auto",
+        estimates: Estimates | None = None,
     ) -> None:
         from nasbench.train.engine import make_trainer, pick_engine
         from nasbench.train.feed import prepare
@@ -58,6 +61,7 @@ class TrainerOracle:
         self._trainer = make_trainer(pick_engine(engine, hardware, space, task, [recipe]), hardware)
         self._data = prepare(task, recipe, self._trainer.hardware)
         self._aside: dict[tuple[int, int], _Aside] = {}
+        self._estimates = estimates
 
     def key(self, architecture: int) -> int:
         return int(self.space.canonical(architecture))
@@ -71,6 +75,7 @@ class TrainerOracle:
             "recipe": self.fidelities[0].recipe,
             "recipe_values": self._recipe.describe(),
             "seeds": list(self._seeds),
+            **({"tags": self._estimates.describe()} if self._estimates else {}),
         }
 
     def evaluate(self, query: Query) -> Outcome:
@@ -87,6 +92,8 @@ class TrainerOracle:
             metric: _mean([epoch.metrics[metric] for epoch in results])
             for metric in results[0].metrics
         }
+        if self._estimates:
+            shown |= self._estimates.of(key)
         return Outcome(shown, float(np.mean([epoch.train_seconds for epoch in results])))
 
     def _train(self, architecture: int, seed: int, query: Query) -> Epoch:

@@ -1,5 +1,6 @@
 """What is predicted: XGBoost models of a table, and how far they can be trusted."""
 
+from nasbench.surrogate.choice_costs import ChoiceCosts
 from nasbench.surrogate.completed import write_completed
 from nasbench.surrogate.cost import CostPrediction, predict_costs
 from nasbench.surrogate.cost_features import CostFeatures
@@ -12,6 +13,7 @@ from nasbench.surrogate.surrogate import Surrogate
 
 __all__ = [
     "PREDICTORS",
+    "ChoiceCosts",
     "CostFeatures",
     "CostPrediction",
     "Features",

@@ -17,7 +17,8 @@ import nasbench as nb
 from nasbench._progress import silent
 from nasbench.building import read_spec
 from nasbench.building.measuring import timed_network
-from nasbench.building.tagging import sum_tags, tag_operations
+from nasbench.building.sums import sum_tags
+from nasbench.building.tagging import tag_operations
 from nasbench.cli import app
 from nasbench.device import DeviceSpec, Measurement
 from nasbench.device.base import METRICS
