@@ -101,5 +101,5 @@ def _one_hot(space: Space, architectures: NDArray[np.int64]) -> Floats:
 def _fitted(seen: Floats, values: Floats) -> tuple[float, Floats]:
     """The shortest of the least-squares solutions: choices that nobody has seen add nothing."""
     weighed = np.column_stack([np.ones(len(values)), seen]) / values[:, None]
-    solution: Floats = np.linalg.lstsq(weighed, np.ones(len(values)), rcond=None)[0]
+    solution = np.linalg.lstsq(weighed, np.ones(len(values)), rcond=None)[0].astype(np.float64)
     return float(solution[0]), solution[1:]
