@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from nasbench.device.base import LATENCIES, MEASURED, DeviceSpec, Reading
-from nasbench.device.probe import FAULTS, HIGH, INNER, LOW, MOST_DRIFT, TRIES, TimedTurn, Timing
+from nasbench.device.probe import (
+    COOL_SECONDS,
+    FAULTS,
+    HIGH,
+    INNER,
+    LOW,
+    MOST_DRIFT,
+    TRIES,
+    TimedTurn,
+    Timing,
+)
 
 __all__ = ["describe_latency", "latencies_of"]
 
@@ -69,4 +79,5 @@ def describe_latency(spec: DeviceSpec, in_turn: int) -> dict[str, Any]:
         "runs": f"visits of {INNER} runs, the first of which is cold and counted apart",
         "most_drift": MOST_DRIFT,
         "tries": TRIES,
+        "throttled": f"a pause of {COOL_SECONDS:g} s at most before the next try",
     }

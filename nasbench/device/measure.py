@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import platform
 import subprocess
@@ -24,6 +25,8 @@ from nasbench.device.reference import reference_of
 from nasbench.device.torch_runtime import TorchRuntime
 from nasbench.task import Signal
 from nasbench.train.reference import cpu_threads
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Runtime", "RuntimeDevice", "hardware_model"]
 
@@ -92,6 +95,12 @@ class RuntimeDevice:
         reference, images = reference_of(inputs, self.spec.batch_size)
         beside = self._runtime.load(reference, images)
         turn = self._time([*runs.values(), beside])
+        if turn.paused:
+            logger.warning(
+                "%s: the processor was throttled, %.0f s of pause to cool down",
+                self.spec.name,
+                turn.paused,
+            )
         self._meter.rest()
         timings = dict(zip(runs, turn.timings[:-1], strict=True))
         for place, (network, images) in enumerate(zip(networks, batches, strict=True)):

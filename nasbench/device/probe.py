@@ -67,6 +67,9 @@ MOST_DRIFT = 0.05
 
 TRIES = 3
 
+COOL_SECONDS = 60.0
+"""The longest pause before a turn is tried again in which heat or a weak supply slowed it."""
+
 ENERGY_SECONDS = 1.0
 """Of a loop between two readings: RAPL counts every 1 ms, INA sensors every 2 to 300 ms."""
 
@@ -113,7 +116,7 @@ class TimedTurn(NamedTuple):
     `drift` is how much slower (or, below 0, faster) the second half was by the clock that
     counts, a share; NaN after few visits. `throttled` is None where the system does not say.
     `frequency_mhz` is the mean over cores and NaN where it is unknown. `fault` is one of `FAULTS`,
-    and empty where the timings can be used.
+    and empty where the timings can be used. `paused` are seconds in which the board cooled down.
     """
 
     timings: list[Timing]
@@ -121,6 +124,7 @@ class TimedTurn(NamedTuple):
     throttled: bool | None
     frequency_mhz: float
     fault: str
+    paused: float = 0.0
 
 
 class Samples(NamedTuple):
@@ -209,6 +213,8 @@ def time_turn(
 ) -> TimedTurn:
     """Time networks in turn, again where the machine did not keep its speed meanwhile.
 
+    After a turn that was throttled it is left to cool down, `COOL_SECONDS` at most.
+
     Args:
         runs: see `time_in_turn`, as `warm_up`, `repeats` and `seconds`.
         board: that is asked for throttling and frequency.
@@ -217,11 +223,29 @@ def time_turn(
         repeats: see above.
         seconds: see above.
     """
-    for _ in range(TRIES):
+    paused = 0.0
+    for left in reversed(range(TRIES)):
+        before = board.state()
         turn = _one_turn(runs, board, clock, warm_up, repeats, seconds)
         if not turn.fault:
             break
-    return turn
+        if turn.throttled and left:
+            paused += cool_down(board, before)
+    return turn._replace(paused=paused)
+
+
+def cool_down(board: Board, before: State) -> float:
+    """Wait until the processor is slowed no more than it was before; the seconds that it took."""
+    start = time.perf_counter()
+    last = board.state()
+    while time.perf_counter() - start < COOL_SECONDS:
+        time.sleep(1.0)
+        now = board.state()
+        # Throttles are counted for ever: it is cool once a second adds none.
+        if not now.throttled_since(before._replace(throttles=last.throttles)):
+            break
+        last = now
+    return time.perf_counter() - start
 
 
 def _one_turn(

@@ -23,10 +23,18 @@ class Clocks:
         self.wall = self.cpu = 0
         self.switched = 0
         self.order: list[str] = []
+        self.slept = 0.0
+        self.asleep: Callable[[], object] = lambda: None
         monkeypatch.setattr(probe.time, "perf_counter", lambda: self.wall / 1e9)
         monkeypatch.setattr(probe.time, "perf_counter_ns", lambda: self.wall)
         monkeypatch.setattr(probe.time, "process_time_ns", lambda: self.cpu)
         monkeypatch.setattr(probe, "_switches", lambda: self.switched)
+        monkeypatch.setattr(probe.time, "sleep", self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.wall += int(seconds * 1e9)
+        self.slept += seconds
+        self.asleep()
 
     def run(
         self,
@@ -240,6 +248,22 @@ def test_a_throttled_turn_is_missing(clocks: Clocks, tmp_path: Path) -> None:
     assert turn.throttled
     assert turn.fault == "throttled"
     assert len(clocks.order) == 3 * (1 + 4)
+    assert turn.paused == 2 * probe.COOL_SECONDS  # it never cools, and is not waited for at last
+
+
+def test_a_board_that_cools_down_is_measured_again(clocks: Clocks, tmp_path: Path) -> None:
+    found = machine(tmp_path)
+    cooling = "sys/class/thermal/cooling_device0/cur_state"
+
+    def heat() -> None:
+        clocks.wall += MS
+        clocks.order.append("a")
+        if len(clocks.order) == 3:
+            write(tmp_path, **{cooling: "2"})
+
+    clocks.asleep = lambda: clocks.slept == 4 and write(tmp_path, **{cooling: "0"})
+    turn = time_turn([heat], found, clock="wall", warm_up=1, repeats=3, seconds=1e-9)
+    assert (turn.fault, turn.throttled, turn.paused) == ("", False, 4)
 
 
 def test_the_probe_is_python_of_boards_and_stands_alone() -> None:
