@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import drawing
 import numpy as np
 import pytest
 import zygote
 from hypothesis import settings
-from matplotlib.figure import Figure
 from quick_models import QUICK, REAL
 
 import nasbench as nb
@@ -45,6 +45,17 @@ def _in_one_process_and_silent() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    drawing.begin(item)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _drawn_as_marked() -> Iterator[None]:
+    with drawing.by_marks():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _real_models(request: pytest.FixtureRequest) -> Iterator[None]:
     """The predictor as users have it, for tests that ask whether it learns."""
@@ -59,21 +70,6 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers are forks of a process that has imported all, where how they begin is not asked."""
     for room in ("building.executor", "search.workers"):
         monkeypatch.setattr(f"nasbench.{room}.fresh_context", lambda: zygote.CONTEXT)
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are made and not drawn, which is most of what a page takes."""
-
-    def save(figure: Figure, file: Any, *, format: str = "", **given: Any) -> None:
-        named = {artist.get_gid() for artist in figure.findobj()} - {None}
-        marks = "".join(f'<g id="{name}"><use /></g>\n' for name in sorted(named))
-        svg = f'<svg width="1pt" height="1pt" viewBox="0 0 1 1">\n{marks}</svg>'
-        text = svg if format == "svg" else "%PDF-"
-        place = Path(file) if isinstance(file, str) else file
-        _ = place.write_text(text, "utf-8") if isinstance(place, Path) else place.write(text)
-
-    monkeypatch.setattr(Figure, "savefig", save)
 
 
 @pytest.fixture(scope="session")

@@ -82,7 +82,7 @@ SMALLER = {
 }
 """What stands for what in a page's blocks, so that they take a second or two."""
 
-pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("undrawn")]
+pytestmark = pytest.mark.heavy
 
 
 @pytest.fixture(scope="module")

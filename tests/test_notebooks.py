@@ -45,7 +45,6 @@ def run(notebook: Path, smaller: dict[str, str]) -> list[Any]:
 
 
 @pytest.mark.heavy
-@pytest.mark.usefixtures("undrawn")
 def test_the_notebook_runs_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

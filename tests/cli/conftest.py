@@ -46,12 +46,6 @@ class Finished:
 Cli = Callable[..., Finished]
 
 
-@pytest.fixture(autouse=True)
-def _undrawn(request: pytest.FixtureRequest) -> None:
-    if not request.node.get_closest_marker("drawn"):
-        request.getfixturevalue("undrawn")
-
-
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Runs `nasbench` with these words."""

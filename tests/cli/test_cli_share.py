@@ -28,7 +28,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_runs_are_kept_judged_and_shown(cli, recipe, tmp_path, undrawn):
+def test_runs_are_kept_judged_and_shown(cli, recipe, tmp_path):
     words = ("share", "fairnas", recipe, "--table", "nb201-fashion16", *FEW, "--out", tmp_path)
     done = cli(*words, "--seeds", 2)
     assert done.status == 0, done.err
@@ -45,7 +45,7 @@ def test_runs_are_kept_judged_and_shown(cli, recipe, tmp_path, undrawn):
     assert "by the statistics of the scored examples themselves" in page
 
 
-def test_without_a_table_seconds_are_measured(cli, recipe, tmp_path, undrawn):
+def test_without_a_table_seconds_are_measured(cli, recipe, tmp_path):
     done = cli("share", "rsps", recipe, "--table", "none", *FEW, "--out", tmp_path, "--json")
     assert done.status == 0, done.err
     found = json.loads(done.out)
@@ -98,7 +98,7 @@ def test_inherited_scores_become_columns(cli, recipe, tmp_path):
     assert "random_search shares no weights" in refused.err
 
 
-def test_shared_weights_stand_beside_searches(cli, recipe, tmp_path, undrawn):
+def test_shared_weights_stand_beside_searches(cli, recipe, tmp_path):
     shared, out = tmp_path / "shared", tmp_path / "out"
     words = ("--table", "nb201-fashion16")
     assert not cli("share", "fairnas", recipe, *words, *FEW, "--out", shared).status

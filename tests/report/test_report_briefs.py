@@ -124,7 +124,6 @@ def test_seeds_are_written_as_they_are_read(seeds: list[int], text: str) -> None
     assert parse_seeds(text) == seeds
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_page_begins_with_its_answers(found: Comparison, tmp_path: Path) -> None:
     page = write_comparison(found, tmp_path).read_text(encoding="utf-8")
     head = page.partition("<section")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import drawing
 import pytest
 from browser import run_in_page
 from matplotlib.figure import Figure
@@ -93,10 +94,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     table = TextTable(
         "T", ("name", "value"), [*rows, ("drawn", "9")], "N", reference=frozenset({16})
     )
-    drawing = Drawing("d", "D", "short", _drawn(), {"points": ["right\n1", "left\n2"]}, "long")
-    sections = [Section("A", "a", [drawing], [table]), Section("B", "b", folded=True)]
+    shown = Drawing("d", "D", "short", _drawn(), {"points": ["right\n1", "left\n2"]}, "long")
+    sections = [Section("A", "a", [shown], [table]), Section("B", "b", folded=True)]
     brief = Brief([("A", "x" * 200)], ["nasbench " + "y" * 200])
-    page = write_sections(sections, tmp_path_factory.mktemp("page"), "Title", brief)
+    with drawing.drawn():
+        page = write_sections(sections, tmp_path_factory.mktemp("page"), "Title", brief)
     return run_in_page(page, SCRIPT, "--window-size=500,900")
 
 

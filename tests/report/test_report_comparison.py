@@ -216,7 +216,11 @@ def test_words_of_a_latex_table_are_broken_into_lines(comparison: Comparison) ->
 # Pages.
 
 
-def test_one_table_s_page_says_what_its_tests_speak_of(folder: Path) -> None:
+@pytest.mark.drawn("pdf")
+def test_one_table_s_page_says_what_its_tests_speak_of(
+    comparison: Comparison, tmp_path: Path
+) -> None:
+    write_comparison(comparison, folder := tmp_path)
     page = (folder / "index.html").read_text()
     assert "these tests speak of made &amp; &lt;up&gt; only" in page
     for title in ("Critical-difference diagram", "Best-practice checklist", "How soon it is found"):
@@ -232,6 +236,7 @@ def no_nan(out: Path) -> None:
         assert not re.search(r"\bnan\b", (out / name).read_text(), re.IGNORECASE), name
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize(
     "given",
     [
@@ -253,7 +258,6 @@ def test_odd_comparisons_have_pages_too(table: Table, tmp_path: Path, given: Any
     assert told == (found.summary()["failed"] == dict.fromkeys(found.traces, 4))
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_several_tables_share_a_page(
     table: Table, other_table: Callable[[int], Table], tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from nasbench.report import Report, write_report
 from nasbench.report.decisions import MOST_DECISIONS
@@ -33,6 +34,7 @@ def _page(folder: Path, space: ChoiceSpace, n: int = 40) -> str:
     return (folder / "page" / "report.md").read_text("utf-8")
 
 
+@pytest.mark.drawn
 def test_a_page_says_what_matters_and_lists_what_the_best_chose(tmp_path: Path) -> None:
     space = ChoiceSpace(
         "mine",

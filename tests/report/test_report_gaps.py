@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import nasbench as nb
 from nasbench.report import comparison_table, write_comparison
@@ -58,7 +57,6 @@ def page_of(found: Comparison, folder: Path) -> str:
     return text
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_what_is_not_looked_up_is_counted_and_named(tmp_path: Path) -> None:
     found = compared(table_without(tmp_path, 4))
     page = page_of(found, tmp_path)
@@ -75,7 +73,6 @@ def test_what_is_not_looked_up_is_counted_and_named(tmp_path: Path) -> None:
     assert f"Mean over 6 runs, {caption}" in page
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_page_without_a_judged_run_does_not_say_that_nothing_was_found(tmp_path: Path) -> None:
     found = compared(table_without(tmp_path, 60), budget_evaluations=60)
     page = page_of(found, tmp_path)
@@ -84,14 +81,12 @@ def test_a_page_without_a_judged_run_does_not_say_that_nothing_was_found(tmp_pat
     assert "No run can be judged: the table lacks what they found." in page
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_runs_that_all_failed_found_nothing(tmp_path: Path) -> None:
     page = page_of(compared(table_without(tmp_path, 1), failures=0.9999), tmp_path)
     assert "Nothing was found: every training diverged or every architecture broke" in page
     assert "not looked up)" not in page
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_one_strategy_that_cannot_be_judged_leaves_the_page_whole(tmp_path: Path) -> None:
     """Of the other every run is known: nothing is told apart, and nothing breaks."""
     table = table_without(tmp_path, 3)
@@ -101,14 +96,12 @@ def test_one_strategy_that_cannot_be_judged_leaves_the_page_whole(tmp_path: Path
     page_of(found, tmp_path)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_recipe_of_the_tests_is_named(tmp_path: Path) -> None:
     found = compared(table_without(tmp_path, 0), report_recipe="cheap", test_recipe="full")
     page = page_of(found, tmp_path)
     assert "test looked up after the search at the end of full" in re.sub(r"\s+", " ", page)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_without_the_goal_there_is_no_column_of_regret(tmp_path: Path) -> None:
     found = compared(table_without(tmp_path, 0, goal=False))
     table = comparison_table(found)

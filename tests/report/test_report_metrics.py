@@ -73,6 +73,7 @@ def test_what_is_judged_by(metrics: str, expected: str | None) -> None:
     assert primary(metrics.split()) == expected
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_best_is_found_everywhere(make: MakeTable, tmp_path: Path, metric: str) -> None:
     table = make(metric, METRICS[metric])
@@ -120,7 +121,6 @@ def test_predictors_are_compared_by_it(make: MakeTable) -> None:
     assert found.summary(found.series[0], 20, "all", "kendall").mean > 0.3
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_searches_for_it_make_a_page(make: MakeTable, tmp_path: Path) -> None:
     found = nb.compare(
         ["random_search"],
@@ -133,6 +133,7 @@ def test_searches_for_it_make_a_page(make: MakeTable, tmp_path: Path) -> None:
     assert "Error of the space" in page
 
 
+@pytest.mark.drawn
 def test_a_table_of_costs_alone(make: MakeTable, tmp_path: Path) -> None:
     table = make(None)
     assert table.primary() == "npu/latency_ms"
@@ -187,7 +188,6 @@ def test_what_is_predicted_is_no_feature_and_what_is_none_is_refused(make: MakeT
         write_completed(table, whole, table.path.with_name("whole.h5"))
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_test_metrics_alone_are_shown_and_never_learnt(make: MakeTable, tmp_path: Path) -> None:
     table = make("test_accuracy", 10.0)
     assert table.primary() is None
@@ -199,6 +199,7 @@ def test_test_metrics_alone_are_shown_and_never_learnt(make: MakeTable, tmp_path
         table.top(1)
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("value", [0.0, 0.5, 1e20])
 def test_values_that_are_all_equal_draw_without_a_warning(tmp_path: Path, value: float) -> None:
     space = nb.space("nb201-mini")

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
+import drawing
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -92,7 +93,8 @@ def comparison(table: Table) -> Comparison:
 @pytest.fixture(scope="module")
 def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("page")
-    write_comparison(comparison, out)
+    with drawing.drawn():
+        write_comparison(comparison, out)
     return out
 
 
@@ -170,6 +172,7 @@ def test_a_report_and_its_figures_are_files_of_its_folder(table: Table, tmp_path
     assert len(list((tmp_path / "page" / "figures").iterdir())) == 8
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("text", ["$", "$x$", "a $ b $ c", "\\$", "^_{}", "10 $ < 20 $"])
 def test_a_dollar_sign_is_drawn(text: str) -> None:
     @styled

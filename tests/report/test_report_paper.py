@@ -8,6 +8,7 @@ import subprocess
 import zlib
 from pathlib import Path
 
+import drawing
 import pytest
 
 import nasbench as nb
@@ -43,7 +44,8 @@ def found(table: Table) -> Comparison:
 @pytest.fixture(scope="module")
 def folder(found: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("paper")
-    write_comparison(found, out)
+    with drawing.drawn("pdf"):
+        write_comparison(found, out)
     return out
 
 
@@ -75,6 +77,7 @@ def test_figures_embed_truetype_letters(folder: Path) -> None:
                 assert line.split()[-5:-3] == ["yes", "yes"]  # embedded, of the letters used
 
 
+@pytest.mark.drawn("pdf")
 @pytest.mark.parametrize(("width", "font"), [(3.15, 9.0), (6.75, 10.0)])
 def test_figures_have_the_paper_s_measures(
     table: Table, tmp_path: Path, width: float, font: float

@@ -46,6 +46,7 @@ def made_up_sample(rng: np.random.Generator, n: int) -> Sample:
     )
 
 
+@pytest.mark.drawn
 def test_every_figure_stands_under_its_head() -> None:
     found = judge(made_up_sample(np.random.default_rng(0), 40))
     costs, *scopes = pilot_tables(found)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import drawing
 import numpy as np
 import pytest
 import scipy.stats
@@ -73,7 +74,8 @@ def found(table: Table) -> Judgement:
 
 @pytest.fixture(scope="module")
 def page(found: Judgement, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_proxies(found, tmp_path_factory.mktemp("page"))
+    with drawing.drawn("pdf"):
+        return write_proxies(found, tmp_path_factory.mktemp("page"))
 
 
 def test_every_figure_is_in_the_json(table: Table, page: Path) -> None:
@@ -130,6 +132,7 @@ def test_the_page_shows_names_as_they_are_and_nothing_twice(table: Table, page: 
     assert len(list((page.parent / "figures").glob("*.pdf"))) == 4
 
 
+@pytest.mark.drawn("pdf")
 def test_the_same_judgement_gives_the_same_bytes(
     found: Judgement, page: Path, tmp_path: Path
 ) -> None:

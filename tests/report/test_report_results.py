@@ -25,7 +25,6 @@ def comparison(table: Table) -> Comparison:
     return nb.compare(NAMES, table, **COMMON)
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_python_writes_what_the_command_line_writes(table: Table, tmp_path: Path) -> None:
     words = ["compare", "--table", str(table.path), "--strategies", ",".join(NAMES)]
     words += ["--budget-seconds", "40", "--seeds", "5", "--out", str(tmp_path / "cli")]
@@ -39,7 +38,6 @@ def test_python_writes_what_the_command_line_writes(table: Table, tmp_path: Path
         assert runs[0].read_bytes() == runs[1].read_bytes()
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_a_page_takes_comparisons_and_folders(comparison: Comparison, tmp_path: Path) -> None:
     page = nb.report(comparison.table, tmp_path, compare={"Who won": comparison})
     assert "Who won" in page.read_text(encoding="utf-8")
@@ -91,7 +89,6 @@ def test_a_figure_shows_itself_and_is_saved_the_same_each_time(
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_every_kind_of_result_has_its_own(table: Table, tmp_path: Path) -> None:
     run = nb.search("random_search", table, budget_evaluations=5)
     fitted = nb.fit(table, train=20)

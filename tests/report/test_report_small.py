@@ -95,6 +95,7 @@ def test_an_estimate_is_not_shown_as_if_runtimes_differed(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize(("n", "seeds"), [(1, 1), (3, 1), (3, 0)])
 def test_a_page_of_a_few_rows(n: int, seeds: int, tmp_path: Path) -> None:
     table = write_small(tmp_path / "t.h5", n, seeds=seeds)
@@ -134,6 +135,7 @@ def test_an_accuracy_axis_ends_at_the_best_and_its_legend_hides_no_point(tmp_pat
     assert not legend.get_window_extent().overlaps(drawn.axes[0].get_window_extent())
 
 
+@pytest.mark.drawn
 def test_a_page_of_many_points_stays_small(tmp_path: Path) -> None:
     """They are counted in bins, which say how many they hold; the front's points stand alone."""
     space, rng = nb.space("nb201"), np.random.default_rng(0)

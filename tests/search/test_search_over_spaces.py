@@ -88,7 +88,6 @@ def test_unlike_units_are_shares_of_one_draw_s_regret(found: Comparisons, played
     assert "%" in found.scored
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_who_refuses_a_space_is_left_out_of_its_block(found: Comparisons, tmp_path: Path) -> None:
     ((table, refused),) = [(name, why) for name, why in found.absent.items() if why]
     assert (table, refused) == ("played", {"OfCells": "it draws cells, and players has none"})

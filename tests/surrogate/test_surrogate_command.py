@@ -68,6 +68,7 @@ def test_half_is_fitted_on_and_the_rest_scored(run: Run, table: Path, tmp_path: 
     assert 0 <= found["coverage"] <= 1
 
 
+@pytest.mark.drawn
 def test_predictors_by_size_make_a_page(run: Run, table: Path, tmp_path: Path) -> None:
     out = tmp_path / "page"
     words = ("--sizes", "8,16", "--draws", 2, "--predictors", "ridge,linear", "--out", out)

@@ -102,6 +102,7 @@ def test_a_description_beside_a_table_tells_more_of_it(nasbench: Nasbench, earli
     assert [of["task"] for of in json.loads(out)["similar"]] == ["near"]
 
 
+@pytest.mark.drawn
 def test_evaluate_writes_a_page_and_prints_what_is_saved(
     nasbench: Nasbench, earlier: Path, tmp_path: Path
 ) -> None:
