@@ -8,6 +8,8 @@ __all__ = [
     "ENGINE",
     "EXECUTOR",
     "FAILURES",
+    "FIGURE_FONT",
+    "FIGURE_WIDTH",
     "HARDWARE",
     "METRIC",
     "PREDICTORS",
@@ -51,3 +53,8 @@ STARTS = 1
 """Starts and batches that a proxy is averaged over."""
 BATCH_SIZE = 64
 """Images that a proxy sees."""
+
+FIGURE_WIDTH = 3.15
+"""Inches of the files of figures: a column of LaTeX's own two, and of most conferences'."""
+FIGURE_FONT = 9.0
+"""Points of their letters, and of those on a page."""

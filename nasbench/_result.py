@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nasbench._defaults import FIGURE_FONT, FIGURE_WIDTH
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -37,16 +39,32 @@ class Result:
         figure: Figure = _results().figure_of(self, what)
         return figure
 
-    def to_latex(self, path: str | Path | None = None) -> str:
-        """Its first table in LaTeX (package booktabs); written to a file where one is named."""
-        return str(_results().latex_of(self, path))
+    def to_latex(self, path: str | Path | None = None, *, label: str = "") -> str:
+        """Its first table in LaTeX (package booktabs).
 
-    def report(self, out: str | Path) -> Path:
+        Args:
+            path: a file to write it to as well.
+            label: of `\\ref`; the title's words by default.
+        """
+        return str(_results().latex_of(self, path, label))
+
+    def report(
+        self,
+        out: str | Path,
+        *,
+        figure_width: float = FIGURE_WIDTH,
+        figure_font: float = FIGURE_FONT,
+    ) -> Path:
         """Write its page, with figures, Markdown and LaTeX, into a folder; gives the page's path.
 
         Of a comparison that is what `nasbench compare` writes, with `summary.json`.
+
+        Args:
+            out: the folder, which is made.
+            figure_width: of the files in `figures/`, in inches: a column's, or a whole page's.
+            figure_font: their letters, in points, as the paper's.
         """
-        page: Path = _results().page_of(self, Path(out))
+        page: Path = _results().page_of(self, Path(out), figure_width, figure_font)
         return page
 
 

@@ -14,7 +14,7 @@ from nasbench.building.builder import build
 from nasbench.building.chosen import Chosen, choose_in_recipe, choose_in_table
 from nasbench.building.designs import Sampling
 from nasbench.building.exporting import Exported, export
-from nasbench.building.partial import build_sample, check_sample
+from nasbench.building.partial import PartlyTrained, build_sample, check_sample
 from nasbench.building.proxies import Scoring, score_table
 from nasbench.building.spec import BuildSpec, read_seeds, read_spec
 from nasbench.device import DeviceSpec
@@ -27,7 +27,15 @@ from nasbench.table import Table, load, recipe_path
 from nasbench.task import Task, from_spec
 from nasbench.train import Recipe
 
-__all__ = ["build_table", "choose", "export_network", "sampling_of", "score_proxies", "spec_from"]
+__all__ = [
+    "build_or_sample",
+    "build_table",
+    "choose",
+    "export_network",
+    "sampling_of",
+    "score_proxies",
+    "spec_from",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -109,28 +117,54 @@ def build_table(
     spec = _spec(recipe, path, {**beside, **functions})
     sampling = sampling_of(spec, sample, complete, design, by, seed)
     with shown(progress) as tell:
-        if sampling is not None:
-            made = build_sample(
-                spec,
-                path,
-                sampling,
-                complete=complete,
-                processes=workers,
-                engine=engine,
-                hardware=hardware,
-                executor=executor,
-                progress=tell,
-            )
-            return made.table
-        return build(
+        made = build_or_sample(
             spec,
             path,
+            sampling,
+            complete=complete,
             processes=workers,
             engine=engine,
             hardware=hardware,
             executor=executor,
             progress=tell,
         )
+    return made if isinstance(made, Table) else made.table
+
+
+def build_or_sample(
+    spec: BuildSpec,
+    out: Path,
+    sampling: Sampling | None,
+    *,
+    complete: bool,
+    processes: int | None,
+    engine: str,
+    hardware: str,
+    executor: str,
+    progress: Progress,
+) -> Table | PartlyTrained:
+    """Build all of a spec; or a sample of it, with what became of the sampling."""
+    if sampling is None:
+        return build(
+            spec,
+            out,
+            processes=processes,
+            engine=engine,
+            hardware=hardware,
+            executor=executor,
+            progress=progress,
+        )
+    return build_sample(
+        spec,
+        out,
+        sampling,
+        complete=complete,
+        processes=processes,
+        engine=engine,
+        hardware=hardware,
+        executor=executor,
+        progress=progress,
+    )
 
 
 def export_network(

@@ -20,6 +20,8 @@ from nasbench._progress import shown as progress
 from nasbench.errors import BadValue, NasbenchError
 
 __all__ = [
+    "FigureFont",
+    "FigureWidth",
     "Json",
     "complete_proxy",
     "emit",
@@ -36,6 +38,13 @@ __all__ = [
 
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+FigureWidth = Annotated[
+    float,
+    typer.Option(min=1, max=20, help="Inches of figures: 3.15 for a column, 6.75 for both."),
+]
+FigureFont = Annotated[
+    float, typer.Option(min=4, max=24, help="Points of their letters, as the paper's.")
+]
 
 
 class _OnStderr(logging.Handler):

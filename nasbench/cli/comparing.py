@@ -8,9 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from nasbench._defaults import RUNS
+from nasbench._defaults import FIGURE_FONT, FIGURE_WIDTH, RUNS
 from nasbench._limits import MOST_PROCESSES
-from nasbench.cli.common import Json, emit, folder_option, parse_seeds, parse_settings
+from nasbench.cli.common import (
+    FigureFont,
+    FigureWidth,
+    Json,
+    emit,
+    folder_option,
+    parse_seeds,
+    parse_settings,
+)
 from nasbench.cli.look import complete_table
 from nasbench.cli.protocol import (
     Isolate,
@@ -20,7 +28,7 @@ from nasbench.cli.protocol import (
     with_protocol,
 )
 from nasbench.cli.strategies import complete_strategies
-from nasbench.errors import BadValue, NasbenchError, unknown
+from nasbench.errors import NasbenchError, unknown
 
 __all__ = ["register"]
 
@@ -69,6 +77,8 @@ def compare(
         typer.Option(min=1, max=MOST_PROCESSES, help="Side by side; a core each by default."),
     ] = None,
     isolate: Isolate = False,
+    figure_width: FigureWidth = FIGURE_WIDTH,
+    figure_font: FigureFont = FIGURE_FONT,
     as_json: Json = False,
     *,
     options: ProtocolOptions,
@@ -85,11 +95,9 @@ def compare(
     For several objectives: `--strategies nsga2,mo_rea --objective raspi4/latency_ms:min`; bounds
     are `--limit 'raspi4/latency_ms<=5'`, and soft ones `--soft 'raspi4/latency_ms<=5'`.
     """
-    from nasbench.report import comparison_table, write_comparison
-    from nasbench.report.shared_beside import check_beside
-    from nasbench.search import Comparisons
+    from nasbench.report import comparison_table
+    from nasbench.search import Comparison, Comparisons
     from nasbench.search import compare as run_compare
-    from nasbench.search.shares import read_shares
     from nasbench.table import load
 
     say_reach(isolate)
@@ -110,20 +118,18 @@ def compare(
         surrogate=surrogate,
         also=also or (),
     )
-    if share and len(tables) > 1:
-        raise BadValue("runs that share weights stand beside searches on one table: name one")
-    shared = [read_shares(folder, load(tables[0])) for folder in share or ()]
-    check_beside(load(tables[0]), shared)
-    comparison = run_compare(
+    one_or_several: Any = tables[0] if len(tables) == 1 else tables
+    comparison: Comparison | Comparisons = run_compare(
         names,
-        tables[0] if len(tables) == 1 else tables,
+        one_or_several,
         protocol,
         seeds=numbers,
         processes=processes,
         isolate=isolate,
+        share=share or (),
         out=out,
     )
-    page = write_comparison(comparison, out, shared)
+    page = comparison.report(out, figure_width=figure_width, figure_font=figure_font)
     several = comparison.tables.values() if isinstance(comparison, Comparisons) else [comparison]
     goals = dict.fromkeys((of.goal.metric, bool(of.goal.maximize)) for of in several)
     said = "\n".join(f"goal: {m}, {'more' if most else 'less'} is better" for m, most in goals)

@@ -82,9 +82,9 @@ def build(
     Examples: `nasbench build nb201-mini-fashion16 --out mini.h5`, and with a part of the
     trainings `nasbench build nb201-mini-fashion16 --out mini.h5 --sample 30 --complete`
     """
-    from nasbench.building import Shard, build_sample, spec_from, train_shard
-    from nasbench.building import build as run_build
-    from nasbench.building.call import sampling_of
+    from nasbench.building import Shard, spec_from, train_shard
+    from nasbench.building.call import build_or_sample, sampling_of
+    from nasbench.table import Table
 
     part = None if shard is None else Shard.parse(shard)
     spec = spec_from(recipe)
@@ -97,9 +97,9 @@ def build(
             raise NasbenchError("--dry-run is of a whole build on this machine: no --shard or ray")
         _estimate(spec, out, workers, engine, hardware, sampling, complete, as_json)
         return
-    if sampling is not None:
+    if part is None:
         with progress() as tell:
-            made = build_sample(
+            made = build_or_sample(
                 spec,
                 out,
                 sampling,
@@ -110,20 +110,10 @@ def build(
                 executor=executor,
                 progress=tell,
             )
-        emit_sample(made, recipe, as_json)
-        return
-    if part is None:
-        with progress() as tell:
-            table = run_build(
-                spec,
-                out,
-                processes=workers,
-                engine=engine,
-                hardware=hardware,
-                executor=executor,
-                progress=tell,
-            )
-        _emit_table(table, recipe, as_json)
+        if isinstance(made, Table):
+            _emit_table(made, recipe, as_json)
+        else:
+            emit_sample(made, recipe, as_json)
         return
     with progress() as tell:
         trainings = train_shard(

@@ -7,10 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from nasbench._defaults import DRAWS, PREDICTORS
+from nasbench._defaults import DRAWS, FIGURE_FONT, FIGURE_WIDTH, PREDICTORS
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
 from nasbench._words import counted
-from nasbench.cli.common import Json, emit, file_option, folder_option, progress
+from nasbench.cli.common import (
+    FigureFont,
+    FigureWidth,
+    Json,
+    emit,
+    file_option,
+    folder_option,
+    progress,
+)
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.errors import NasbenchError
 
@@ -220,13 +228,8 @@ def report(
     comparisons: Annotated[
         list[Path] | None, typer.Option("--compare", help="Folder of nasbench compare.")
     ] = None,
-    figure_width: Annotated[
-        float,
-        typer.Option(min=1, max=20, help="Inches of figures: 3.15 for a column, 6.75 for both."),
-    ] = 3.15,
-    figure_font: Annotated[
-        float, typer.Option(min=4, max=24, help="Points of their letters, as the paper's.")
-    ] = 9.0,
+    figure_width: FigureWidth = FIGURE_WIDTH,
+    figure_font: FigureFont = FIGURE_FONT,
     as_json: Json = False,
 ) -> None:
     """Write one page of a table, a surrogate and comparisons, with Markdown, LaTeX and figures.

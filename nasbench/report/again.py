@@ -29,7 +29,9 @@ def compare_command(found: Comparison | Comparisons, out: str = "DIR") -> str:
     for comparison in tables:
         words += ["--table", table_name(comparison.table)]
     words += ["--strategies", ",".join(first.traces)]
-    words += [*_options(first.protocol, first.table), "--seeds", seeds_text(seeds), "--out", out]
+    words += [*_options(first.protocol, first.table), "--seeds", seeds_text(seeds)]
+    words += [word for name in _shared(first) for word in ("--share", name)]
+    words += ["--out", out]
     return _line(words)
 
 
@@ -46,9 +48,16 @@ def _call(comparisons: Sequence[Comparison], out: str) -> str:
     usual["budget_epochs"] = None
     said = {name: value for name, value in said.items() if value != usual[name]}
     options = ", ".join(f"{name}={value!r}" for name, value in said.items())
+    if first.shared:
+        options += f", share={_shared(first)!r}"
     on = repr(tables[0] if len(tables) == 1 else tables)
     runs = f"range({len(seeds)})" if seeds == list(range(len(seeds))) else repr(seeds)
     return printable(f"nb.compare([{names}], {on}, {options}, seeds={runs}).report({out!r})")
+
+
+def _shared(comparison: Comparison) -> list[str]:
+    """The folders of runs that share weights, in capitals: the reader must name them."""
+    return [f"SHARED{place}" for place in range(1, len(comparison.shared) + 1)]
 
 
 def report_commands(

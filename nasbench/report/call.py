@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nasbench._defaults import FIGURE_FONT, FIGURE_WIDTH
 from nasbench._files import check_folder
 from nasbench.report.page import Report, write_report
-from nasbench.report.paper import WIDTH, Paper
-from nasbench.report.theme import FONT
+from nasbench.report.paper import Paper
 from nasbench.search import Comparison
 from nasbench.surrogate import Surrogate, score
 from nasbench.table import Table, load
@@ -26,8 +26,8 @@ def report_on(
     recipe: str | None = None,
     surrogate: Surrogate | str | Path | None = None,
     compare: Found | Sequence[Found] | Mapping[str, Found] = (),
-    figure_width: float = WIDTH,
-    figure_font: float = FONT,
+    figure_width: float = FIGURE_WIDTH,
+    figure_font: float = FIGURE_FONT,
 ) -> Path:
     """Write one page of a table, a surrogate and comparisons, with Markdown, LaTeX and figures.
 

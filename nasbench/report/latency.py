@@ -13,6 +13,9 @@ from nasbench.table import LatencyTrust, Table
 
 __all__ = ["spread_curves", "trust_table"]
 
+STEPS = 200
+"""Of a curve over shares of rows: more of them no figure tells apart."""
+
 
 def trust_table(table: Table) -> TextTable | None:
     """What is known of each device's latencies; None where no device measured any."""
@@ -49,19 +52,19 @@ def _percent(share: float) -> str:
 def spread_curves(table: Table, devices: Sequence[str]) -> Drawing | None:
     """The spread of each row's runs, as shares of rows; None where nobody kept it."""
     drawn, axes = figure()
-    shown = 0
+    shown, shares = 0, np.linspace(0, 1, STEPS + 1)[1:]
     for device in devices:
         if "latency_spread_ms" not in table.manifest["devices"][device]["kinds"]:
             continue
         latency = table.device_column(device, "latency_ms")
         known = np.isfinite(latency) & (latency > 0)
         spread = table.device_column(device, "latency_spread_ms")[known] / latency[known]
-        spread = 100 * np.sort(spread[np.isfinite(spread)])
+        spread = 100 * spread[np.isfinite(spread)]
         if not len(spread):
             continue
-        shares = 100 * np.arange(1, len(spread) + 1) / len(spread)
+        spread = np.quantile(spread, shares, method="higher")
         colour = COLOURS[shown % len(COLOURS)]
-        axes.step(spread, shares, where="post", color=colour, linewidth=1.2, label=device)
+        axes.step(spread, 100 * shares, where="post", color=colour, linewidth=1.2, label=device)
         shown += 1
     if not shown:
         return None

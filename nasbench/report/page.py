@@ -27,7 +27,7 @@ from nasbench.report.pictures import best_networks
 from nasbench.report.ranks import critical_difference, over_tables, paired_table, ranks_table
 from nasbench.report.regret import reach_curves, regret_curves, threshold
 from nasbench.report.sections import Section, write_sections
-from nasbench.report.shared_beside import shared_section, shared_summary
+from nasbench.report.shared_beside import shared_section
 from nasbench.report.sheets import write_sheets
 from nasbench.report.strategies import (
     elsewhere_table,
@@ -44,7 +44,6 @@ from nasbench.report.text import (
 )
 from nasbench.search import Comparison, Comparisons
 from nasbench.search.fronts import Fronts
-from nasbench.search.shares import Shares
 from nasbench.table import Table
 
 if TYPE_CHECKING:
@@ -130,12 +129,9 @@ def write_report(report: Report, out: Path, title: str, paper: Paper | None = No
 def write_comparison(
     found: Comparison | Comparisons,
     out: Path,
-    shared: Sequence[Shares] = (),
     paper: Paper | None = None,
 ) -> Path:
     """Write what strategies found on one table, or on several, into a folder.
-
-    Runs that share weights stand beside those on one table.
 
     It gets the page with its figures and tables, `summary.json`, `runs.csv`, `curves.csv` and
     `thinking.csv`.
@@ -143,7 +139,6 @@ def write_comparison(
     Args:
         found: by `compare`.
         out: the folder.
-        shared: runs that share weights.
         paper: the measures of the files of figures.
 
     Returns:
@@ -156,7 +151,7 @@ def write_comparison(
     within = _within(list(tables.values()))
     for name, comparison in tables.items():
         sections += _comparison_sections(f"Search strategies on {name}", comparison, within)
-        sections += [shared_section(comparison, shared)] if shared else []
+        sections += [shared_section(comparison)] if comparison.shared else []
     sections += _checklist_sections(list(tables.values()))
     for name, comparison in tables.items():
         of = f": {name}" if several else ""
@@ -166,10 +161,7 @@ def write_comparison(
     title = f"Search strategies on {over}"
     page = write_sections(sections, out, title, comparison_brief(found), beside, paper)
     write_sheets(tables, out)
-    summary = found.summary()
-    if shared:
-        summary["shared"] = shared_summary(shared)
-    text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+    text = json.dumps(found.summary(), indent=2, allow_nan=False) + "\n"
     with atomic_path(out / "summary.json") as partial:
         write_text(partial, text)
     return page

@@ -11,15 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
+from nasbench._defaults import FIGURE_FONT, FIGURE_WIDTH
 from nasbench._files import write_text
 from nasbench.errors import BadValue
 from nasbench.report.latex import readable
-from nasbench.report.theme import FONT, save_pdf, styled, to_svg
+from nasbench.report.theme import save_pdf, styled, to_svg
 
-__all__ = ["WIDTH", "Paper", "save_for_paper"]
+__all__ = ["Paper", "save_for_paper"]
 
-WIDTH = 3.15
-"""Inches: a column of LaTeX's own two, and of most conferences'."""
 COLUMN = 3.6
 """Inches; a wider figure goes across both columns."""
 PAGE = 7.0
@@ -46,8 +45,8 @@ class Paper:
         True
     """
 
-    width: float = WIDTH
-    font: float = FONT
+    width: float = FIGURE_WIDTH
+    font: float = FIGURE_FONT
 
     def __post_init__(self) -> None:
         if not _LEAST <= self.width <= _MOST:
@@ -79,7 +78,7 @@ def save_for_paper(drawn: Figure, paper: Paper, file: Path) -> bool:
     """
     width, height = drawn.get_size_inches()
     laid_out = _can_be_laid_out(drawn)
-    scale = paper.font / FONT if laid_out else min(paper.font / FONT, PAGE / width)
+    scale = paper.font / FIGURE_FONT if laid_out else min(paper.font / FIGURE_FONT, PAGE / width)
     ticks: set[Text] = set()
     for axis in (axis for axes in drawn.axes for axis in (axes.xaxis, axes.yaxis)):
         labels: list[Any] = axis.get_ticklabels()

@@ -6,20 +6,25 @@ from collections import Counter
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nasbench.report.figures import Drawing
 from nasbench.report.sections import Section
 from nasbench.report.text import TextTable, number_text
-from nasbench.report.theme import FAINT, figure, series, styled
+from nasbench.report.theme import COLOURS, FAINT, figure, series, styled
 from nasbench.stats import Summary
 from nasbench.table import direction
 
 if TYPE_CHECKING:
-    from nasbench.surrogate import SizeScores
+    from nasbench.surrogate import SizeScores, Surrogate
 
-__all__ = ["size_section", "size_table", "size_tables"]
+__all__ = ["prediction_curve", "size_section", "size_table", "size_tables"]
 
 FEWEST = 10
 """Draws; of fewer a bootstrap interval says little."""
+
+MOST_PLACES = 400
+"""Places in the order of predictions that a curve shows: more of them no figure tells apart."""
 
 WIDEST = 48
 """Characters of a name of which two stand side by side in a legend."""
@@ -179,3 +184,33 @@ def _usual(scores: SizeScores) -> str:
 def _told(features: str) -> str:
     """Features as people read them; a table that is named by its path by the file's name."""
     return ", ".join(PurePath(f).stem if f.startswith("table:") else f for f in features.split(","))
+
+
+@styled
+def prediction_curve(fitted: Surrogate, metric: str) -> Drawing:
+    """What a surrogate predicts, from the best to the worst, with where trainings would lie.
+
+    Of the whole space where it can be listed, else of what it was fitted on.
+    """
+    space = fitted.space
+    chosen = space.representatives if fitted.listable else fitted.trained_on
+    predicted = fitted.predict(metric, chosen)
+    order = np.argsort(predicted if direction(metric) == "min" else -predicted, kind="stable")
+    places = np.unique(np.linspace(0, len(order) - 1, MOST_PLACES).astype(np.int64))
+    shown = chosen[order[places]]
+    low, high = fitted.interval(metric, shown)
+    drawn, axes = figure()
+    ranks = places + 1
+    axes.fill_between(
+        ranks, low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label="90 % of trainings"
+    )
+    axes.plot(ranks, predicted[order[places]], color=COLOURS[0], label="predicted mean")
+    axes.set_xlabel("place by prediction")
+    axes.set_ylabel(f"{metric}, %" if metric.endswith("accuracy") else metric)
+    drawn.legend(loc="outside lower left", ncols=2)
+    of = f"All of {space.name}" if fitted.listable else "What it was fitted on"
+    caption = (
+        f"{of}, {len(order):,} architectures, best first; the band has nine in ten trainings with "
+        f"a new seed, calibrated on rows that were left out of the fit."
+    )
+    return Drawing(f"predicted-{metric}", f"Predicted: {metric}", caption, drawn)

@@ -17,6 +17,7 @@ from scipy.stats import rankdata
 from nasbench._files import atomic_path, write_text
 from nasbench.report.clouds import shades
 from nasbench.report.figures import Drawing
+from nasbench.report.paper import Paper
 from nasbench.report.ranking_briefs import proxies_brief
 from nasbench.report.sections import Section, write_sections
 from nasbench.report.text import TextTable, estimate_text, number_text
@@ -43,7 +44,7 @@ COLUMNS = 3
 """Of scatters side by side."""
 
 
-def write_proxies(found: Judgement, out: Path) -> Path:
+def write_proxies(found: Judgement, out: Path, paper: Paper | None = None) -> Path:
     """Write the page with its figures and tables, and `proxies.json` with every figure.
 
     The same judgement gives the same bytes.
@@ -53,8 +54,8 @@ def write_proxies(found: Judgement, out: Path) -> Path:
     """
     title = f"Zero-cost proxies on {found.table.name}"
     beside = {"proxies.json": "proxies.json"}
-    page = write_sections(_sections(found), out, title, proxies_brief(found), beside)
-    text = json.dumps(found.describe(), indent=1, allow_nan=False) + "\n"
+    page = write_sections(_sections(found), out, title, proxies_brief(found), beside, paper)
+    text = json.dumps(found.describe(), allow_nan=False) + "\n"
     with atomic_path(out / "proxies.json") as partial:
         write_text(partial, text)
     return page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, singledispatch
 from html import escape
@@ -11,27 +12,34 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from nasbench._files import check_folder, write_json, write_text
-from nasbench.errors import Unsupported, unknown
+from nasbench.errors import BadValue, Unsupported, unknown
+from nasbench.report.choice import choice_scatter, choice_table
 from nasbench.report.decisions import best_choices
 from nasbench.report.figures import Drawing, cost_scatter, histogram, predictor_scatter
 from nasbench.report.fronts import front_curves, typical_fronts
 from nasbench.report.judged import Judged
 from nasbench.report.page import Report, comparison_table, write_comparison, write_report
-from nasbench.report.predictors import size_section, size_table
+from nasbench.report.paper import Paper
+from nasbench.report.predictors import prediction_curve, size_section, size_table
 from nasbench.report.proxies import proxy_figures, proxy_tables, write_proxies
 from nasbench.report.ranking_briefs import sizes_brief
 from nasbench.report.ranks import critical_difference
 from nasbench.report.regret import reach_curves, regret_curves
 from nasbench.report.runs import incumbent_curve, run_table
 from nasbench.report.sections import Section, write_sections
+from nasbench.report.sharing import share_figures, share_tables, write_shares
 from nasbench.report.text import TextTable, build_facts, predictor_table
 from nasbench.report.theme import styled, to_svg
 from nasbench.search import Comparison, Comparisons, Run
+from nasbench.search.choosing import ChosenArchitecture
+from nasbench.search.shares import Shares
 from nasbench.surrogate import Score, SizeScores, Surrogate
 from nasbench.table import Table
 from nasbench.validity.judgement import Judgement
 
 __all__ = ["figure_of", "html_of", "latex_of", "page_of", "table_of"]
+
+_NO_LABEL = re.compile(r"[\s,{}\\%#~^$&]")
 
 Figures = Mapping[str, Callable[[], Drawing | None]]
 """What can be drawn, by name: the first is drawn where none is named."""
@@ -79,9 +87,11 @@ def html_of(result: Any) -> str:
     return f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>{note}"
 
 
-def latex_of(result: Any, path: str | Path | None) -> str:
+def latex_of(result: Any, path: str | Path | None, label: str = "") -> str:
     """The first table in LaTeX; written where a file is named."""
-    text = table_of(result).latex()
+    if _NO_LABEL.search(label):
+        raise BadValue(f"a label of LaTeX has no spaces, commas, braces or signs, got {label!r}")
+    text = table_of(result).latex(label)
     if path is not None:
         write_text(Path(path), text)
     return text
@@ -106,19 +116,22 @@ def _sections(result: Any) -> tuple[str, list[Section]]:
     return table.title, [Section(table.title, repr(result), drawn, [table])]
 
 
-def page_of(result: Any, out: Path) -> Path:
-    """Write the page of a result into a folder, which is made."""
+def page_of(result: Any, out: Path, figure_width: float, figure_font: float) -> Path:
+    """Write the page of a result into a folder, which is made; figures at a paper's measures."""
+    paper = Paper(figure_width, figure_font)
     check_folder(out, "out")
     if isinstance(result, Comparison | Comparisons):
-        return write_comparison(result, out)
+        return write_comparison(result, out, paper)
     if isinstance(result, Judgement):
-        return write_proxies(result, out)
+        return write_proxies(result, out, paper)
+    if isinstance(result, Shares):
+        return write_shares(result, out, paper)
     if isinstance(result, Table):
         recipe = result.recipe(None) if result.recipes else None
-        return write_report(Report(result, recipe), out, result.name)
+        return write_report(Report(result, recipe), out, result.name, paper)
     title, sections = _sections(result)
     brief = sizes_brief(result) if isinstance(result, SizeScores) else None
-    page = write_sections(sections, out, title, brief)
+    page = write_sections(sections, out, title, brief, paper=paper)
     if isinstance(result, SizeScores):
         write_json(out / "scores.json", result.describe())
     return page
@@ -152,6 +165,16 @@ def _(result: Score) -> TextTable:
 @table_of.register
 def _(result: SizeScores) -> TextTable:
     return size_table(result, next(iter(result.ceilings)))
+
+
+@table_of.register
+def _(result: Shares) -> TextTable:
+    return share_tables(result)[0]
+
+
+@table_of.register
+def _(result: ChosenArchitecture) -> TextTable:
+    return choice_table(result)
 
 
 @table_of.register
@@ -217,6 +240,21 @@ def _(result: Run) -> Figures:
 @_figures.register
 def _(result: Score) -> Figures:
     return {"predicted": partial(predictor_scatter, result, result.table)}
+
+
+@_figures.register
+def _(result: Shares) -> Figures:
+    return share_figures(result)
+
+
+@_figures.register
+def _(result: ChosenArchitecture) -> Figures:
+    return {"front": partial(choice_scatter, result)} if len(result.among.weighed) > 1 else {}
+
+
+@_figures.register
+def _(result: Surrogate) -> Figures:
+    return {metric: partial(prediction_curve, result, metric) for metric in result.metrics}
 
 
 @_figures.register

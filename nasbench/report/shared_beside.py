@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import BadValue
 from nasbench.report.figures import Drawing
 from nasbench.report.regret import legend
 from nasbench.report.sections import Section
@@ -17,54 +15,23 @@ from nasbench.report.text import TextTable, estimate_text, number_text
 from nasbench.report.theme import FAINT, figure, label, series, styled
 from nasbench.search.comparison import Comparison
 from nasbench.search.curves import POINTS, Curves
-from nasbench.search.shares import BETTER, Shares
-from nasbench.table import Table
+from nasbench.search.shares import BETTER, Shares, names_of_shares
 
-__all__ = ["check_beside", "shared_section", "shared_summary"]
+__all__ = ["shared_section"]
 
 MOST_SEARCHES = 6
 """Black-box strategies that a figure has room for: random search, and the best at its end."""
 
 
-def shared_section(comparison: Comparison, shared: Sequence[Shares]) -> Section:
+def shared_section(comparison: Comparison) -> Section:
     """What shared weights find for the same seconds as searches do."""
+    shared = comparison.shared
     lead = (
         "Strategies that share weights pay for training and scoring them in the seconds of the "
         "same table. Lines end where runs do. " + " ".join(filter(None, map(collapse, shared)))
     )
     drawings = [_curves(comparison, shared)] if "seconds" in comparison.curves else []
     return Section("Shared weights beside searches", lead, drawings, [_table(comparison, shared)])
-
-
-def shared_summary(shared: Sequence[Shares]) -> dict[str, Any]:
-    """What `summary.json` of a comparison holds of each."""
-    return {name: of.summary() for name, of in zip(names_of_shares(shared), shared, strict=True)}
-
-
-def check_beside(table: Table, shared: Sequence[Shares]) -> None:
-    """Refuse runs whose seconds are not those of a table.
-
-    Raises:
-        BadValue: naming the strategy.
-    """
-    for of in shared:
-        for run in of.runs.values():
-            queries = run.spec["queries"]
-            if run.spec["prices"]["kind"] != "table" or queries.get("sha256") != table.sha256:
-                by = "the clock" if run.spec["prices"]["kind"] != "table" else queries.get("name")
-                raise BadValue(
-                    f"runs of {of.strategy} are priced by {by}, and this comparison by "
-                    f"{table.name}: share them anew with --table {table.name}"
-                )
-
-
-def names_of_shares(shared: Sequence[Shares]) -> list[str]:
-    """A name for each: the strategy's, with its epochs where several have it."""
-    names = [of.strategy for of in shared]
-    return [
-        name if names.count(name) == 1 else f"{name}, {of.spec['schedule']['epochs']} epochs"
-        for name, of in zip(names, shared, strict=True)
-    ]
 
 
 def _regret(shares: Shares, grid: NDArray[np.float64]) -> NDArray[np.float64]:

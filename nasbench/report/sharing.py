@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from nasbench._files import write_json
 from nasbench._words import counted
 from nasbench.report.figures import Drawing
+from nasbench.report.paper import Paper
 from nasbench.report.sections import Section, write_sections
 from nasbench.report.text import TextTable, estimate_text, number_text
 from nasbench.report.theme import COLOURS, FAINT, figure, series, styled
@@ -17,7 +20,7 @@ from nasbench.search.sharing import JUDGED_IMAGES
 from nasbench.stats import seed_agreement
 from nasbench.table import trained_seeds
 
-__all__ = ["share_tables", "write_shares"]
+__all__ = ["share_figures", "share_tables", "write_shares"]
 
 
 def share_tables(shares: Shares) -> list[TextTable]:
@@ -25,20 +28,26 @@ def share_tables(shares: Shares) -> list[TextTable]:
     return [_choices(shares), *([_ranks(shares)] if _judged(shares) else [])]
 
 
-def write_shares(shares: Shares, out: Path) -> Path:
+def share_figures(shares: Shares) -> dict[str, Callable[[], Drawing]]:
+    """What can be drawn of runs, by name; nothing where no moment was judged."""
+    drawn: dict[str, Callable[[], Drawing]] = {}
+    if _judged(shares):
+        drawn["ranks"] = partial(_over_epochs, shares)
+    if any(m.probabilities is not None for of in shares.moments.values() for m in of):
+        drawn["probabilities"] = partial(_probabilities, shares)
+    return drawn
+
+
+def write_shares(shares: Shares, out: Path, paper: Paper | None = None) -> Path:
     """Write `index.html`, `report.md`, `report.tex`, `summary.json` and figures; gives the page."""
     write_json(out / "summary.json", shares.summary())
-    drawings = []
-    if _judged(shares):
-        drawings.append(_over_epochs(shares))
-    if any(m.probabilities is not None for of in shares.moments.values() for m in of):
-        drawings.append(_probabilities(shares))
+    drawings = [draw() for draw in share_figures(shares).values()]
     tables = share_tables(shares)
     sections = [Section(f"{shares.strategy}, {shares.space.name}", _lead(shares), (), tables[:1])]
     if drawings:
         sections.append(Section("Over the training", _LEAD_RANKS, drawings, tables[1:]))
     sections.append(Section("What was run", _protocol(shares)))
-    return write_sections(sections, out, f"Shared weights: {shares.strategy}")
+    return write_sections(sections, out, f"Shared weights: {shares.strategy}", paper=paper)
 
 
 _LEAD_RANKS = (

@@ -18,10 +18,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from nasbench._defaults import FIGURE_FONT
+
 __all__ = [
     "COLOURS",
     "FAINT",
-    "FONT",
     "INK",
     "figure",
     "inline_svg",
@@ -43,9 +44,6 @@ COLOURS = (
 _NAMES = tuple(f"series-{i}" for i in range(len(COLOURS)))
 DASHES = ("-", "--", "-.", ":")
 
-FONT = 9.0
-"""Points of the letters of a page's figures."""
-
 # Stand for the page's own colours, which follow the reader's light or dark setting.
 INK, FAINT = "#010203", "#a1a2a3"
 _STYLE: Any = {
@@ -57,7 +55,7 @@ _STYLE: Any = {
     "axes.titlesize": 10,
     "figure.dpi": 100,
     "font.family": "sans-serif",
-    "font.size": FONT,
+    "font.size": FIGURE_FONT,
     "legend.frameon": False,
     # TrueType letters: what checks papers before they are printed refuses Type 3.
     "pdf.fonttype": 42,
@@ -140,7 +138,7 @@ def inline_svg(svg: str, label: str, tips: Mapping[str, Sequence[str]]) -> str:
         label: what a screen reader says of it; different for each figure of a page.
         tips: for the artists with these gids, what hovering over each of their points shows.
     """
-    svg = page_colours(svg[svg.index("<svg") :])
+    svg = page_colours(_short(svg[svg.index("<svg") :]))
     # Its own ids must not meet those of another figure on the page.
     prefix = prefix_of(label)
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
@@ -148,6 +146,19 @@ def inline_svg(svg: str, label: str, tips: Mapping[str, Sequence[str]]) -> str:
         svg = _with_tips(svg, f"{prefix}-{gid}", texts)
     attributes = f'class="figure" role="img" aria-label="{escape(label, quote=True)}"'
     return svg.replace("<svg ", f"<svg {attributes} ", 1)
+
+
+def _short(svg: str) -> str:
+    """The same figure in half of the bytes: hundredths of a point, short ids, the page's fonts."""
+    for place, found in enumerate(dict.fromkeys(re.findall(r'id="(\w*[0-9a-f]{10})"', svg))):
+        svg = svg.replace(found, f"{place}")
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"font-family: [^;\"]*(; )?", "", svg)
+
+    def tag(match: re.Match[str]) -> str:
+        return re.sub(r"(\.\d\d)\d+", r"\1", match.group())
+
+    return re.sub(r"\n\s*<", "\n<", re.sub(r"<[^>]*>", tag, svg))
 
 
 def _with_tips(svg: str, gid: str, texts: Sequence[str]) -> str:
@@ -167,4 +178,14 @@ def _with_tips(svg: str, gid: str, texts: Sequence[str]) -> str:
 
     # Each mark has a frame of its own to be cut by, which none that is shown reaches.
     group = re.sub(r'<g clip-path="[^"]*">\s*(<use [^>]*/>)\s*</g>', r"\1", svg[start:at])
-    return svg[:start] + re.sub(r"<use ", mark, group) + svg[at:]
+    group = _with_one_fill(re.sub(r"<use ", mark, group))
+    return svg[:start] + group + svg[at:]
+
+
+def _with_one_fill(group: str) -> str:
+    """A group of marks, which says once the colour that all of them have."""
+    fills = set(re.findall(r'<use data-tip[^>]* style="fill: ([^;"]*)', group))
+    if len(fills) != 1:
+        return group
+    group = re.sub(r'(<use data-tip[^>]* style=")fill: [^;"]*(; )?', r"\1", group)
+    return group.replace("<g ", f'<g style="fill: {fills.pop()}" ', 1)

@@ -6,16 +6,20 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._result import Result
 from nasbench.errors import BadValue
 from nasbench.search.candidates import Candidates
 from nasbench.search.goal import Limit
 from nasbench.stats import choose, gains, knee, non_dominated
 from nasbench.table import Table, load
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["ChosenArchitecture", "choose_from"]
 
@@ -23,8 +27,8 @@ Floats = NDArray[np.float64]
 Limits = Mapping[str, tuple[float | None, float | None]] | Iterable[Limit]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ChosenArchitecture:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class ChosenArchitecture(Result):
     """What was chosen, beside what it is compared with.
 
     Attributes:
@@ -43,6 +47,7 @@ class ChosenArchitecture:
         over_seeds: by architecture, how often it is picked where one seed stands for each; empty
             where no metric has seeds.
         over_weights: likewise where weights are drawn around those given; empty by `within`.
+        among: what was chosen from.
     """
 
     architecture: int
@@ -59,10 +64,40 @@ class ChosenArchitecture:
     knee: int
     over_seeds: Mapping[int, float]
     over_weights: Mapping[int, float]
+    among: Candidates
+
+    def __repr__(self) -> str:
+        values = ", ".join(
+            f"{name} {value:.6g} (reference {self.reference_values[name]:.6g})"
+            for name, value in self.values.items()
+        )
+        of = f"{self.architecture} of {self.among.table.name}"
+        return f"<ChosenArchitecture {of}: {values}; {self.kept:,} rows keep the limits>"
+
+    def frame(self) -> pd.DataFrame:
+        """A row each for the pick, the reference and the second opinions, with their metrics."""
+        import pandas as pd
+
+        roles = {"pick": self.architecture, "reference": self.reference}
+        roles |= (
+            {"knee": self.knee}
+            if self.topsis is None
+            else {
+                "topsis": self.topsis,
+                "knee": self.knee,
+            }
+        )
+        space, among = self.among.table.space, self.among
+        rows = [
+            {"role": role, "architecture": one, "string": space.string(one)}
+            | among.values(among.place(one))
+            for role, one in roles.items()
+        ]
+        return pd.DataFrame(rows)
 
     def describe(self) -> dict[str, Any]:
-        """Everything by name; plain JSON values."""
-        found = {name: getattr(self, name) for name in self.__slots__}
+        """Everything by name but what was chosen from; plain JSON values."""
+        found = {name: getattr(self, name) for name in self.__slots__ if name != "among"}
         for name in ("over_seeds", "over_weights"):
             found[name] = {str(one): share for one, share in found[name].items()}
         return {**found, "front": list(self.front), "score": _number(self.score)}
@@ -204,6 +239,7 @@ def _chosen(among: Candidates, places: tuple[int, int], **said: Any) -> ChosenAr
         listed=len(among.listed),
         kept=int(among.kept.sum()),
         missing=len(among.table.rows) - len(among.listed),
+        among=among,
         **said,
     )
 

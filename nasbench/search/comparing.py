@@ -21,6 +21,7 @@ from nasbench.search.oracle import ListedOracle, Oracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.repeating import check_same, fresh_run
 from nasbench.search.setting import Setting, header_of
+from nasbench.search.shares import Shares
 from nasbench.search.strategy import (
     AnyStrategy,
     check_name,
@@ -52,6 +53,7 @@ def compare_on(
     isolate: bool = False,
     out: Path | None = None,
     progress: Progress | None = None,
+    shared: Sequence[Shares] = (),
 ) -> Comparison:
     """Run every strategy with every seed on one table; see `compare`.
 
@@ -120,7 +122,7 @@ def compare_on(
             **({"given": classes} if classes else {}),
         }
         write_json(out / "comparison.json", described)
-    return Comparison(table, setting, traces, broken, oracle, classes)
+    return Comparison(table, setting, traces, broken, oracle, classes, shared)
 
 
 def _check_runs(

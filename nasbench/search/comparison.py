@@ -24,6 +24,7 @@ from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import Oracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.setting import Setting, header_of
+from nasbench.search.shares import Shares, names_of_shares
 from nasbench.search.strategy import is_known
 from nasbench.search.summary import frame_of, summary_of
 from nasbench.search.trace import Trace, read_traces
@@ -68,6 +69,7 @@ class Comparison(Result):
             each did, in a sentence.
         given: strategies that were given as classes or functions, and whether other processes
             can import each.
+        shared: runs that share weights, priced by the table, which stand beside.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class Comparison(Result):
         broken: Mapping[str, str] | None = None,
         oracle: Oracle | None = None,
         given: Mapping[str, bool] | None = None,
+        shared: Sequence[Shares] = (),
     ) -> None:
+        self.shared = shared
         self.given = given or {}
         self.broken = broken or {}
         self._opened = oracle
@@ -392,7 +396,12 @@ class Comparison(Result):
     @cached_property
     def _summary(self) -> dict[str, Any]:
         """The summary, with its bootstraps: pages and tables ask for it several times."""
-        return summary_of(self)
+        found = summary_of(self)
+        if self.shared:
+            names = names_of_shares(self.shared)
+            shared = zip(names, self.shared, strict=True)
+            found["shared"] = {name: of.summary() for name, of in shared}
+        return found
 
 
 def _mean(scores: NDArray[np.float64]) -> float:

@@ -28,6 +28,7 @@ from nasbench.search.protocol import (
     protocol_with,
 )
 from nasbench.search.setting import Setting
+from nasbench.search.shares import Shares, shares_beside
 from nasbench.search.strategy import AnyStrategy, is_known, is_ours, names_of
 from nasbench.stats import Friedman, Pair, compare_pairs, friedman
 from nasbench.table import Table, load
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Comparisons", "compare"]
 
 Source = Table | str | Path
+Shared = Shares | str | Path | Sequence[Shares | str | Path]
+"""Runs that share weights, or the folders that keep them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -167,6 +170,7 @@ def compare(
     seeds: Iterable[int] = range(RUNS),
     processes: int | None = None,
     isolate: bool = False,
+    share: Shared = (),
     out: str | Path | None = None,
     progress: Progress | bool = True,
     **fields: Unpack[ProtocolFields],
@@ -192,6 +196,7 @@ def compare(
     seeds: Iterable[int] = range(RUNS),
     processes: int | None = None,
     isolate: bool = False,
+    share: Shared = (),
     out: str | Path | None = None,
     progress: Progress | bool = True,
     **fields: Unpack[ProtocolFields],
@@ -215,6 +220,8 @@ def compare(
         processes: that run side by side; a core each by default.
         isolate: give each strategy a process of its own, without the table, see `nasbench guide
             isolation`; the outcome is the same.
+        share: runs that share weights, by `nb.share`, or their folders, to stand beside the
+            searches on the page and in the summary; priced by the one table.
         out: a folder that keeps the runs as they finish; what it has is not run again. Runs on
             a list of tables go into a folder for each, `out/tables/NAME`.
         progress: called after each run with the runs that are done and the runs in all; True
@@ -244,9 +251,14 @@ def compare(
 
         told = count if isinstance(progress, bool) else progress
         if isinstance(table, list | tuple):
+            if share:
+                raise BadValue(
+                    "runs that share weights stand beside searches on one table: name one"
+                )
             return _compare_tables(table, strategies, asked, seeds, beside, isolate, folder, told)
+        opened = load(table)
         return compare_on(
-            load(table),
+            opened,
             strategies,
             asked,
             seeds=seeds,
@@ -254,6 +266,7 @@ def compare(
             isolate=isolate,
             out=folder,
             progress=told,
+            shared=shares_beside(opened, share),
         )
 
 

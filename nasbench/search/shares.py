@@ -9,13 +9,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._limits import MOST_PROCESSES
 from nasbench._processes import deaf_to_ctrl_c, end_on_ctrl_c, leave_with_parent
+from nasbench._result import Result
+from nasbench._words import counted
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
 from nasbench.search.lookup import LookUp
 from nasbench.search.protocol import SearchProtocol
@@ -25,7 +27,10 @@ from nasbench.space import Space, from_description
 from nasbench.stats import Estimate, bootstrap_estimate, spearman
 from nasbench.table import Table
 
-__all__ = ["Moment", "Shares", "read_shares", "share_seeds"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Moment", "Shares", "names_of_shares", "read_shares", "share_seeds", "shares_beside"]
 
 BETTER = (("all", 1.0), ("better half", 0.5), ("best tenth", 0.1))
 """The scopes of rank correlations, and the share of the judged architectures in each."""
@@ -49,8 +54,8 @@ class Moment(NamedTuple):
     probabilities: NDArray[np.float32] | None
 
 
-@dataclass(frozen=True, eq=False)
-class Shares:
+@dataclass(frozen=True, eq=False, repr=False)
+class Shares(Result):
     """Runs of one strategy that shares weights.
 
     Attributes:
@@ -62,6 +67,20 @@ class Shares:
     space: Space
     table: Table | None
     runs: Mapping[int, SharedRun]
+
+    def __repr__(self) -> str:
+        chosen = ", ".join("none" if one < 0 else str(one) for one in self.choices.tolist())
+        judged = "" if self.lookup is None else f"; mean regret {self.mean_regret.value:.4g}"
+        return f"<Shares {self.strategy}, {counted(len(self.runs), 'run')}: {chosen}{judged}>"
+
+    def frame(self) -> pd.DataFrame:
+        """A row a run: its seed, what it chose, and what the table says of that."""
+        import pandas as pd
+
+        runs = self.summary()["runs"]
+        return pd.DataFrame(
+            [{key: of for key, of in run.items() if key != "moments"} for run in runs]
+        )
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -282,6 +301,39 @@ def share_seeds(
             if progress:
                 progress(len(runs), len(jobs))
     return Shares(setting.space, setting.table, {seed: runs[seed] for seed in numbers})
+
+
+def shares_beside(
+    table: Table, given: Shares | str | Path | Sequence[Shares | str | Path]
+) -> tuple[Shares, ...]:
+    """Runs that share weights, or the folders that keep them, to stand beside searches on a table.
+
+    Raises:
+        NasbenchError: for a folder without runs, and for runs whose seconds are not the table's.
+    """
+    several = [given] if isinstance(given, Shares | str | Path) else given
+    found = []
+    for one in several:
+        shares = one if isinstance(one, Shares) else read_shares(Path(one), table)
+        for run in shares.runs.values():
+            queries, priced = run.spec["queries"], run.spec["prices"]["kind"] == "table"
+            if not priced or queries.get("sha256") != table.sha256:
+                by = queries.get("name") if priced else "the clock"
+                raise BadValue(
+                    f"runs of {shares.strategy} are priced by {by}, and this comparison by "
+                    f"{table.name}: share them anew with --table {table.name}"
+                )
+        found.append(shares)
+    return tuple(found)
+
+
+def names_of_shares(shared: Sequence[Shares]) -> list[str]:
+    """A name for each: the strategy's, with its epochs where several have it."""
+    names = [of.strategy for of in shared]
+    return [
+        name if names.count(name) == 1 else f"{name}, {of.spec['schedule']['epochs']} epochs"
+        for name, of in zip(names, shared, strict=True)
+    ]
 
 
 def _side_by_side(

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 import nasbench as nb
+from nasbench._result import Result
 from nasbench.building.call import build_table, export_network, score_proxies
 from nasbench.cli import app
 from nasbench.report.call import report_on
@@ -22,13 +23,16 @@ from nasbench.validity.call import judge_proxies
 PROTOCOL = {"soft": "targets", "seconds_per_epoch": "cost_model", "proxy": "prior"}
 """Options that say what fields of the protocol of other names do."""
 
+FIGURES = {"figure_width", "figure_font"}
+"""Of the page, which in Python is another call than the runs: `Result.report`."""
+
 COMMANDS: dict[str, tuple[Callable[..., Any], dict[str, str], set[str]]] = {
     "build": (build_table, {}, {"shard", "dry_run"}),
     "search": (search_once, {"settings": "parameters", **PROTOCOL}, {"in_proportion_to", "keep"}),
     "compare": (
         nb.compare,
         {"settings": "parameters", "tables": "table", **PROTOCOL},
-        {"in_proportion_to", "keep", "share"},
+        {"in_proportion_to", "keep", *FIGURES},
     ),
     "surrogate fit": (fit_table, {}, set()),
     "surrogate score": (score_any, {}, set()),
@@ -81,3 +85,10 @@ def test_every_default_is_the_same(command: str) -> None:
             continue
         own = meant(known[renamed.get(name, name)])
         assert (type(own), own) == (type(meant(default)), meant(default)), name
+
+
+def test_pages_of_results_have_the_figures_of_commands() -> None:
+    known = arguments(Result.report)
+    for command in ("compare", "report"):
+        asked = options(command)
+        assert {name: asked[name] for name in FIGURES} == {name: known[name] for name in FIGURES}

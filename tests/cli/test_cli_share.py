@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+import nasbench as nb
+from nasbench.errors import BadValue
+from nasbench.search.shares import read_shares
 
 RECIPE = """space = "nb201"
 task = "digits"
@@ -107,7 +112,19 @@ def test_shared_weights_stand_beside_searches(cli, recipe, tmp_path):
     assert done.status == 0, done.err
     found = json.loads((out / "summary.json").read_text())
     assert found["shared"]["fairnas"]["n"] == 1
-    assert "Shared weights beside searches" in (out / "index.html").read_text()
+    page = (out / "index.html").read_text()
+    assert "Shared weights beside searches" in page
+    assert "--share SHARED1" in page  # the command that makes it again
+    shares = read_shares(shared, nb.load("nb201-fashion16"))
+    said: dict[str, Any] = {"budget_seconds": 20, "seeds": range(2), "processes": 1}
+    for share in (shares, [shared]):
+        one = nb.compare(["random_search"], "nb201-fashion16", share=share, **said)
+        assert one.summary() == found
+    assert shares.frame()["architecture"].tolist() == shares.choices.tolist()
+    assert "What fairnas chose" in shares._repr_html_()
+    assert repr(shares).startswith("<Shares fairnas, 1 run: ")
+    with pytest.raises(BadValue, match="searches on one table"):
+        nb.compare(["random_search"], ["nb201-fashion16"], share=shared, **said)
     measured = tmp_path / "measured"
     assert not cli("share", "rsps", recipe, "--table", "none", *FEW, "--out", measured).status
     for folder, said in ((measured, "are priced by the clock"), (out, "holds no runs that share")):

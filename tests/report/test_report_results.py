@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import nasbench as nb
 from nasbench.cli import app
-from nasbench.errors import NasbenchError, UnknownName, Unsupported
+from nasbench.errors import BadValue, NasbenchError, UnknownName, Unsupported
 from nasbench.search import Comparison
 from nasbench.table import Table
 
@@ -68,6 +68,9 @@ def test_latex_is_given_and_written(comparison: Comparison, tmp_path: Path) -> N
     text = comparison.to_latex(tmp_path / "table.tex")
     assert text == (tmp_path / "table.tex").read_text(encoding="utf-8")
     assert r"Random search~\cite{bergstra2012random}" in text
+    assert r"\label{tab:mine}" in comparison.to_latex(label="tab:mine")
+    with pytest.raises(BadValue, match="a label of LaTeX"):
+        comparison.to_latex(label="tab}mine")
 
 
 def test_figures_are_those_of_pages(comparison: Comparison) -> None:
@@ -95,7 +98,8 @@ def test_every_kind_of_result_has_its_own(table: Table, tmp_path: Path) -> None:
     scored = nb.score(fitted, table)
     sizes = nb.score(table, sizes=[10], draws=1, predictors=["ridge"])
     both = nb.compare(NAMES[:1], [table], budget_evaluations=3, seeds=[0])
-    for number, result in enumerate((run, scored, sizes, table)):
+    chosen = nb.choose(table, within=2, least="toy/latency_ms")
+    for number, result in enumerate((run, scored, sizes, table, fitted, chosen)):
         assert result._repr_html_().startswith("<table>")
         assert r"\begin{tabular}" in result.to_latex()
         assert isinstance(result.plot(), Figure)
@@ -107,5 +111,29 @@ def test_every_kind_of_result_has_its_own(table: Table, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "2" / "scores.json").read_text())["sizes"] == [10]
     line = run.plot("best").axes[0].lines[0].get_ydata()
     assert line[-1] == run.values["valid_accuracy"]
+    band = fitted.plot().axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() < fitted.frame()["valid_accuracy"].min()
+    assert band.max() > fitted.frame()["valid_accuracy"].max()
+    roles = chosen.frame().set_index("role")
+    assert roles.loc["pick", "architecture"] == chosen.architecture
+    assert roles.loc["reference", "toy/latency_ms"] == chosen.reference_values["toy/latency_ms"]
+    (at,) = chosen.plot().axes[0].collections[-1].get_offsets().tolist()
+    assert at == [chosen.values["toy/latency_ms"], chosen.values["valid_accuracy"]]
+    assert "among" not in json.dumps(chosen.describe())
+
+
+def test_what_has_no_figure_says_so(table: Table) -> None:
+    alone = nb.choose(table, weights={"valid_accuracy": 1}, reference=int(table.rows[0]))
     with pytest.raises(Unsupported, match="there is no figure"):
-        fitted.plot()
+        alone.plot()
+
+
+@pytest.mark.drawn
+def test_figures_are_as_wide_as_asked(table: Table, tmp_path: Path) -> None:
+    """As the command line does, of any result."""
+    run = nb.search("random_search", table, budget_evaluations=3)
+    run.report(tmp_path, figure_width=5, figure_font=8)
+    (svg,) = (tmp_path / "figures").glob("*.svg")
+    assert f'width="{72 * 5}pt"' in svg.read_text(encoding="utf-8")
+    with pytest.raises(BadValue, match="inches wide"):
+        run.report(tmp_path, figure_width=0.1)
