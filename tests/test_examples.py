@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import nasbench
 
 ROOT = Path(nasbench.__file__).parents[1]
+ROOMS = sorted((ROOT / "nasbench").glob("[a-z]*/__init__.py"))
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for room in ("nasbench", "strategies")
@@ -17,8 +19,28 @@ MODULES = sorted(
 )
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_show_what_comes_out(name: str) -> None:
     found = doctest.testmod(importlib.import_module(name))
     assert found.attempted > 0
     assert found.failed == 0
+
+
+def test_every_public_name_has_an_example() -> None:
+    """Of a function or a class; of a class, one of its methods may have it."""
+    rooms = ["nasbench", *(f"nasbench.{path.parent.name}" for path in ROOMS)]
+    rooms.remove("nasbench.cli")  # the program: its help has examples, which the guide's test runs
+    lacking, seen = set(), 0
+    for room in rooms:
+        module = importlib.import_module(room)
+        for public in getattr(module, "__all__", ()):
+            found = getattr(module, public)
+            if not (inspect.isclass(found) or inspect.isfunction(found)):
+                continue
+            seen += 1
+            methods = vars(found).values() if inspect.isclass(found) else ()
+            if not any(">>> " in (one.__doc__ or "") for one in (found, *methods)):
+                lacking.add(f"{room}.{public}")
+    assert seen > 200
+    assert lacking == set()

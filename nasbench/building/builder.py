@@ -74,6 +74,19 @@ def build(
         executor: `local` trains on this machine, `ray` on the CPUs of a Ray cluster. Devices
             are measured on this machine.
         progress: called as the build goes on.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from nasbench.space import CellSpace
+        >>> from nasbench.task import get
+        >>> from nasbench.train import Recipe
+        >>> space = CellSpace("tiny", 2, ("skip_connect", "nor_conv_1x1"))
+        >>> recipe = Recipe(epochs=1, train_images=20, valid_images=20, channels=2, cells=1)
+        >>> spec = BuildSpec("tiny", space, get("digits"), (0,), {"1ep": recipe}, ())
+        >>> with TemporaryDirectory() as folder:
+        ...     table = build(spec, Path(folder) / "tiny.h5", processes=1, engine="reference")
+        ...     print(table.rows.tolist(), table.recipes)
+        [0, 1] ('1ep',)
     """
     crew = Crew.of(spec, processes, engine, hardware, executor)
     plan = plan_of(spec, crew.engine)
@@ -112,6 +125,20 @@ def train_shard(
 
     Returns:
         How many trainings the shard has.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from nasbench.building import Shard
+        >>> from nasbench.space import CellSpace
+        >>> from nasbench.task import get
+        >>> from nasbench.train import Recipe
+        >>> space = CellSpace("tiny", 2, ("skip_connect", "nor_conv_1x1"))
+        >>> recipe = Recipe(epochs=1, train_images=20, valid_images=20, channels=2, cells=1)
+        >>> spec = BuildSpec("tiny", space, get("digits"), (0,), {"1ep": recipe}, ())
+        >>> with TemporaryDirectory() as folder:
+        ...     out = Path(folder) / "tiny.h5"
+        ...     train_shard(spec, out, Shard.parse("2/2"), processes=1, engine="reference")
+        1
     """
     crew = Crew.of(spec, processes, engine, hardware, executor)
     check_out(out, new=True)
@@ -134,6 +161,21 @@ def assemble_shards(spec: BuildSpec, out: Path, *, progress: Progress | None = N
 
     Raises:
         NasbenchError: where trainings are missing; it names their shards.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from nasbench.building import Shard
+        >>> from nasbench.space import CellSpace
+        >>> from nasbench.task import get
+        >>> from nasbench.train import Recipe
+        >>> space = CellSpace("tiny", 2, ("skip_connect", "nor_conv_1x1"))
+        >>> recipe = Recipe(epochs=1, train_images=20, valid_images=20, channels=2, cells=1)
+        >>> spec = BuildSpec("tiny", space, get("digits"), (0,), {"1ep": recipe}, ())
+        >>> with TemporaryDirectory() as folder:
+        ...     out = Path(folder) / "tiny.h5"
+        ...     _ = train_shard(spec, out, Shard.parse("1/1"), processes=1, engine="reference")
+        ...     print(len(assemble_shards(spec, out).rows))
+        2
     """
     if check_out(out):
         return _tidy_up(spec, out)

@@ -305,7 +305,13 @@ def score_proxies(
 
 
 def spec_from(recipe: BuildSpec | str | Path) -> BuildSpec:
-    """A build recipe, by its file or name; what of its task was not read is logged, once."""
+    """A build recipe, by its file or name; what of its task was not read is logged, once.
+
+    Example:
+        >>> spec = spec_from("nb201-mini-fashion16")
+        >>> spec.space.name, spec.task.name, spec.distinct
+        ('nb201-mini', 'fashion16', 65)
+    """
     if isinstance(recipe, BuildSpec):
         return recipe
     spec = read_spec(recipe_path(str(recipe)))

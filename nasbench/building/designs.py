@@ -73,6 +73,12 @@ class Sampling:
         seed: of the order, the scores, the spread, the models and their questions; 0 or more.
         by: the proxy of `stratified`, one of `nasbench.proxy.names`; FLOPs where left out. None
             of the other designs.
+
+    Example:
+        >>> Sampling(30, "random").size
+        30
+        >>> Sampling(30, "stratified", by="synflow").by
+        'synflow'
     """
 
     size: int

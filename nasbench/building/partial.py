@@ -54,6 +54,20 @@ class PartlyTrained:
     Attributes:
         table: of the sample, or of the space with what was not trained predicted.
         outcome: what was trained, in which rounds, and how well the models did.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from nasbench.space import CellSpace
+        >>> from nasbench.task import get
+        >>> from nasbench.train import Recipe
+        >>> recipe = Recipe(epochs=1, train_images=20, valid_images=20, channels=2, cells=1)
+        >>> space = CellSpace("tiny", 2)
+        >>> spec = BuildSpec("tiny", space, get("digits"), (0,), {"1ep": recipe}, ())
+        >>> with TemporaryDirectory() as folder:
+        ...     out = Path(folder) / "tiny.h5"
+        ...     made = build_sample(spec, out, Sampling(2, "random"), processes=1)
+        ...     print(len(made.table.rows), "of", spec.distinct)
+        2 of 5
     """
 
     table: Table
@@ -92,6 +106,20 @@ def build_sample(
         hardware: to train on.
         executor: who trains. Networks are scored on this machine, side by side as in training.
         progress: called as it goes on, and after each round.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from nasbench.space import CellSpace
+        >>> from nasbench.task import get
+        >>> from nasbench.train import Recipe
+        >>> recipe = Recipe(epochs=1, train_images=20, valid_images=20, channels=2, cells=1)
+        >>> space = CellSpace("tiny", 2)
+        >>> spec = BuildSpec("tiny", space, get("digits"), (0,), {"1ep": recipe}, ())
+        >>> with TemporaryDirectory() as folder:
+        ...     out = Path(folder) / "tiny.h5"
+        ...     made = build_sample(spec, out, Sampling(2, "random"), processes=1)
+        ...     print(made.table)
+        <Table tiny-sample: 2 rows of tiny, recipes ('1ep',)>
     """
     check_sample(spec, sampling, complete)
     crew = Crew.of(spec, processes, engine, hardware, executor)

@@ -14,7 +14,14 @@ __all__ = ["Shard", "divide", "shards_in"]
 
 
 class Shard(NamedTuple):
-    """Part `number`, counted from 1, of `of` parts of a build's trainings."""
+    """Part `number`, counted from 1, of `of` parts of a build's trainings.
+
+    Example:
+        >>> Shard.parse("3/64")
+        Shard(number=3, of=64)
+        >>> str(Shard(3, 64))
+        '3/64'
+    """
 
     number: int
     of: int

@@ -53,6 +53,14 @@ class BuildSpec:
         devices: to measure on.
         tags: of operations on further devices, which are not here: what networks cost there is
             their sums, and estimated.
+
+    Example:
+        >>> from nasbench.space import get
+        >>> from nasbench.task import get as task
+        >>> recipe = Recipe(epochs=5, channels=4, cells=1)
+        >>> spec = BuildSpec("mine", get("nb201-mini"), task("digits"), (0, 1), {"5ep": recipe}, ())
+        >>> spec.distinct * len(spec.seeds)  # trainings
+        130
     """
 
     name: str
@@ -178,7 +186,14 @@ def _check_names(name: str, recipes: Iterable[str], taken: Sequence[str]) -> Non
 
 
 def read_spec(path: Path) -> BuildSpec:
-    """Read a build recipe; an unknown key, name or value is an error that names it."""
+    """Read a build recipe; an unknown key, name or value is an error that names it.
+
+    Example:
+        >>> from nasbench.table import recipe_path
+        >>> spec = read_spec(recipe_path("nb201-mini-fashion16"))
+        >>> list(spec.recipes), spec.seeds
+        (['5ep'], (0, 1, 2))
+    """
     values = read_toml(path, "recipe")
     try:
         return _parse(values, path)

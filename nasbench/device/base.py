@@ -85,6 +85,13 @@ class Measurement:
         memory_mib: peak of a run, in MiB: weights, images and activations.
         kind: for each metric that has a value, `measured`, `estimated` or `imported`.
         reasons: for each metric that is NaN, why.
+
+    Example:
+        >>> import math
+        >>> from dataclasses import fields
+        >>> unknown = {field.name: math.nan for field in fields(Measurement)}
+        >>> Measurement(**{**unknown, "latency_ms": 1.5}).latency_ms
+        1.5
     """
 
     latency_ms: float
@@ -137,6 +144,12 @@ class DeviceSpec:
         precision: `float32`, or `int8` for convolutions and matrix products, not in torch.
         host: that ssh reaches, where the device is elsewhere; it is written nowhere.
         label: what the device's name begins with in place of its hardware; needed with a host.
+
+    Example:
+        >>> DeviceSpec("onnxruntime", batch_size=8).name
+        'cpu-onnxruntime-b8'
+        >>> DeviceSpec.from_dict({"runtime": "torch", "repeats": 10}).repeats
+        10
     """
 
     runtime: str = "torch"
@@ -235,7 +248,13 @@ class DeviceSpec:
 
 
 class Device(Protocol):
-    """Hardware and a runtime on which networks are measured."""
+    """Hardware and a runtime on which networks are measured.
+
+    Example:
+        >>> device = make_device(DeviceSpec("torch"))
+        >>> device.spec.name, "runtime" in device.describe()
+        ('cpu-torch-b1', True)
+    """
 
     @property
     def spec(self) -> DeviceSpec:
@@ -271,6 +290,10 @@ def make_device(
 
     Raises:
         NasbenchError: where the hardware or the runtime is not here.
+
+    Example:
+        >>> make_device(DeviceSpec("torch", batch_size=4)).spec.name
+        'cpu-torch-b4'
     """
     from nasbench.device.carrier import ssh_carrier
     from nasbench.device.measure import RuntimeDevice

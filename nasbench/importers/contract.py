@@ -39,6 +39,18 @@ class Contents:
         citation: what to cite.
         notes: sentences about the source, each under a short key.
         said: sentences on how the source was read, and what of it was not.
+
+    Example:
+        >>> import nasbench as nb
+        >>> import numpy as np
+        >>> space = nb.space("nb201-mini")
+        >>> latency = Dataset(np.asarray([1.5, 2.5]), {"kind": "imported"})
+        >>> found = Contents(
+        ...     "toy", space, [0, 1], {}, {"device/npu/latency_ms": latency}, "CC0", "none",
+        ...     devices={"npu": {"kinds": {"latency_ms": "imported"}}},
+        ... )
+        >>> found.name, len(found.rows)
+        ('toy', 2)
     """
 
     name: str

@@ -35,7 +35,12 @@ KINDS: Mapping[str, str] = {
 
 
 def options_of(kind: str) -> dict[str, bool]:
-    """The options that a kind takes: name to whether it must be given."""
+    """The options that a kind takes: name to whether it must be given.
+
+    Example:
+        >>> options_of("csv")["space"]
+        True
+    """
     if (options := _options(kind)) is not None:
         return {f.name: f.default is MISSING for f in fields(options)}
     parameters = inspect.signature(_reader(kind)).parameters.values()
@@ -68,6 +73,16 @@ def import_table(
 
     Raises:
         NasbenchError: for an unknown kind or option, and for a source that is not of its kind.
+
+    Example:
+        >>> import pandas as pd, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sheet = Path(folder) / "mine.csv"
+        ...     measured = {"architecture": [0, 1], "npu/latency_ms": [1.5, 2.5]}
+        ...     pd.DataFrame(measured).to_csv(sheet, index=False)
+        ...     table = import_table("csv", sheet, Path(folder) / "T.h5", space="nb201-mini")
+        ...     print(table.cost("npu", "latency_ms", [0, 1]))
+        [1.5 2.5]
     """
     read = _reader(kind)
     known = options_of(kind)

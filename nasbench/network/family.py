@@ -47,6 +47,13 @@ class Family(Protocol):
         name: the family's name, as manifests say it.
         signals: the kinds of what can go into its networks, of `SIGNALS`.
         sizes: its own parameters with their defaults.
+
+    Example:
+        >>> from nasbench.network import family_of
+        >>> from nasbench.space import get
+        >>> family = family_of(get("nb201-mini"))
+        >>> isinstance(family, Family), family.name
+        (True, 'cell')
     """
 
     name: str

@@ -60,7 +60,12 @@ def _registered() -> dict[str, EntryPoint]:
 
 
 def names() -> tuple[str, ...]:
-    """The spaces, by name, whose networks can be built; every space of cells is besides."""
+    """The spaces, by name, whose networks can be built; every space of cells is besides.
+
+    Example:
+        >>> "mbv2-mini" in names()
+        True
+    """
     cells = (name for name in space_names() if isinstance(get_space(name), CellSpace))
     return tuple(dict.fromkeys((*cells, *_SHIPPED, *sorted(_registered()))))
 

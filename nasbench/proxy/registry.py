@@ -41,6 +41,11 @@ class Proxy:
         function: `(network, images, labels) -> float`, called network by network; or, of this
             package's own, where to find `(probe) -> [networks]`, as `module:function`.
         cells: why it is of networks of cells alone; empty where any network has it.
+
+    Example:
+        >>> synflow = get("synflow")
+        >>> synflow.name, synflow.better, synflow.random
+        ('synflow', 'high', True)
     """
 
     name: str
@@ -210,6 +215,13 @@ def proxy(
         paper: who proposed it.
         about: what a reader should know: BatchNorm's mode, the dtype.
         random: False where neither start nor batch matters.
+
+    Example:
+        >>> @proxy(better="low", about="how many modules there are", random=False)
+        ... def modules(network, images, labels):
+        ...     return float(len(list(network.modules())))
+        >>> modules.name, modules.better
+        ('modules', 'low')
     """
     if better not in ("high", "low"):
         raise NasbenchError(f"better is 'high' or 'low', got {better!r}")
@@ -274,12 +286,22 @@ def _registered() -> Mapping[str, EntryPoint]:
 
 
 def names() -> tuple[str, ...]:
-    """The names that `get` knows: this package's, other packages', those decorated here."""
+    """The names that `get` knows: this package's, other packages', those decorated here.
+
+    Example:
+        >>> {"flops", "synflow", "nwot"} <= set(names())
+        True
+    """
     return tuple(dict.fromkeys((*OWN, *_registered(), *_decorated)))
 
 
 def get(name: str) -> Proxy:
-    """The proxy of that name."""
+    """The proxy of that name.
+
+    Example:
+        >>> get("zen").better
+        'high'
+    """
     if name in OWN:
         return OWN[name]
     if name in _decorated:

@@ -45,6 +45,14 @@ class Scores:
         reasons: why there is none: proxy, place of the architecture, draw and a sentence's part.
         seconds: by proxy, for one network and draw. The making of a network, and the passes
             that any proxy may use, are `shared`: they are paid once, however many proxies ask.
+
+    Example:
+        >>> from nasbench.space import get as space
+        >>> from nasbench.task import get as task
+        >>> recipe = Recipe(epochs=1, channels=2, cells=1)
+        >>> found = score(space("nb201-mini"), [5, 6], task("digits"), recipe, ["flops"])
+        >>> found.values["flops"].shape, found.reasons
+        ((2, 1), [])
     """
 
     values: dict[str, NDArray[np.float64]]
@@ -93,6 +101,14 @@ def score(
     Raises:
         Unsupported: for a proxy that networks of the space do not have, and for a task of
             another signal.
+
+    Example:
+        >>> from nasbench.space import get as space
+        >>> from nasbench.task import get as task
+        >>> recipe = Recipe(epochs=1, channels=2, cells=1)
+        >>> found = score(space("nb201-mini"), [5, 6], task("digits"), recipe, ["params"])
+        >>> found.values["params"].ravel().tolist()
+        [1296.0, 1296.0]
     """
     chosen = check_proxies(space, proxies)
     for what, number, least, most in (

@@ -84,6 +84,12 @@ class Report:
         comparisons: by title, in the order of the page.
         score: of a predictor on the table.
         extra: further sections, for what only the caller knows.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> report = Report(load("nb201-fashion16"), "10ep")
+        >>> [section.title for section in report.sections()][0]
+        'The table'
     """
 
     table: Table
@@ -121,6 +127,16 @@ def write_report(report: Report, out: Path, title: str, paper: Paper | None = No
 
     Returns:
         The path of the page.
+
+    Example:
+        >>> import tempfile
+        >>> from nasbench.report import Section
+        >>> from nasbench.table import load
+        >>> table = load("nb201-fashion16-proxies")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page = write_report(Report(table, None), Path(folder), "Mine")
+        ...     print(page.name, (Path(folder) / "report.md").read_text().splitlines()[0])
+        index.html # Mine
     """
     brief = report_brief(report.table, report.recipe, report.comparisons, report.score)
     return write_sections(report.sections(), out, title, brief, paper=paper)
@@ -143,6 +159,17 @@ def write_comparison(
 
     Returns:
         The path of the page.
+
+    Example:
+        >>> import nasbench as nb, tempfile
+        >>> table = nb.load("policy-cartpole")
+        >>> found = nb.compare(
+        ...     ["random_search"], table, metric="return", budget_evaluations=3, seeds=[0]
+        ... )
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page = write_comparison(found, Path(folder))
+        ...     print(sorted(path.name for path in Path(folder).glob("*.csv")))
+        ['curves.csv', 'runs.csv', 'thinking.csv']
     """
     several = isinstance(found, Comparisons)
     tables = found.tables if isinstance(found, Comparisons) else {found.table.name: found}
@@ -168,7 +195,15 @@ def write_comparison(
 
 
 def comparison_table(found: Comparison | Comparisons) -> TextTable:
-    """The first table to look at: what was found on one table, or regret on each of several."""
+    """The first table to look at: what was found on one table, or regret on each of several.
+
+    Example:
+        >>> import nasbench as nb
+        >>> table = nb.load("nb201-fashion16")
+        >>> found = nb.compare(["random_search"], table, budget_evaluations=3, seeds=range(2))
+        >>> comparison_table(found).columns[:2]
+        ('strategy', 'n')
+    """
     if isinstance(found, Comparisons):
         return over_tables(found)
     return strategy_table(found, "Search strategies", thinking=True)

@@ -62,6 +62,10 @@ class Section:
         drawings: its figures.
         tables: below them.
         folded: whether a reader must open it first.
+
+    Example:
+        >>> Section("Notes", "What only the caller knows.", folded=True).folded
+        True
     """
 
     title: str

@@ -76,6 +76,11 @@ class TextTable:
         reference: rows that stand for comparison, below all others in any order.
 
     Names and words may be a stranger's: each is put on one line of printable letters.
+
+    Example:
+        >>> table = TextTable("Found", ("name", "points"), [("mine", "1.5")], "One run.")
+        >>> table.markdown().splitlines()[2:5]
+        ['| name | points |', '| --- | ---: |', '| mine | 1.5 |']
     """
 
     title: str

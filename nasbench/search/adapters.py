@@ -41,6 +41,18 @@ class OptunaObjective:
     Args:
         oracle: what is searched: a table, a surrogate or the trainer.
         goal: what is better; the study needs a direction for each of its objectives.
+
+    Example:
+        >>> import optuna
+        >>> from nasbench.search import Budget, TableOracle
+        >>> from nasbench.table import load
+        >>> oracle = TableOracle(load("nb201-fashion16"))
+        >>> goal = Goal("valid_accuracy", Budget(evaluations=3), oracle.fidelities)
+        >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
+        >>> study = optuna.create_study(direction="maximize")
+        >>> study.optimize(OptunaObjective(oracle, goal), n_trials=3)
+        >>> len(study.trials)
+        3
     """
 
     def __init__(self, oracle: Oracle, goal: Goal) -> None:
@@ -169,6 +181,16 @@ def make_env(oracle: Oracle, goal: Goal, *, failed_reward: float | None = None) 
 
     Raises:
         NasbenchError: without gymnasium, or for a goal that has no such reward.
+
+    Example:
+        >>> from nasbench.search import Budget, TableOracle
+        >>> from nasbench.table import load
+        >>> oracle = TableOracle(load("nb201-fashion16"))
+        >>> env = make_env(oracle, Goal("valid_accuracy", Budget(evaluations=3), oracle.fidelities))
+        >>> _ = env.reset(seed=0)
+        >>> steps = [env.step(3) for _ in range(6)]  # the same operation on every edge
+        >>> round(steps[-1][1], 2), steps[-1][2]
+        (86.43, True)
     """
     if goal.objectives:
         raise NasbenchError("an episode has one reward: give a goal of one objective")

@@ -40,6 +40,12 @@ class StrategyInfo:
         multi_fidelity: whether it asks for parts of trainings.
         several_objectives: whether it searches for a front; others see the goal's metric alone.
         shares_weights: whether it trains one set of weights: `nasbench share` runs it.
+
+    Example:
+        >>> from nasbench.search.catalog import strategy_info
+        >>> info = strategy_info("hyperband")
+        >>> info.multi_fidelity, info.parameters["eta"]
+        (True, 3)
     """
 
     name: str

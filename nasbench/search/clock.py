@@ -24,6 +24,13 @@ class Clock(Generic[Job]):
         now: simulated seconds since the start.
         idle: workers that have no job.
         running: the jobs that have not ended, as a heap: when each ends, and its place among all.
+
+    Example:
+        >>> clock = Clock(workers=2)
+        >>> clock.start("long", 5.0)
+        >>> clock.start("short", 2.0)
+        >>> clock.next(), clock.now
+        ('short', 2.0)
     """
 
     def __init__(self, workers: int = 1) -> None:

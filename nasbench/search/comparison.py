@@ -70,6 +70,13 @@ class Comparison(Result):
         given: strategies that were given as classes or functions, and whether other processes
             can import each.
         shared: runs that share weights, priced by the table, which stand beside.
+
+    Example:
+        >>> import nasbench as nb
+        >>> table = nb.load("nb201-fashion16")
+        >>> found = nb.compare(["random_search"], table, budget_evaluations=3, seeds=range(2))
+        >>> found.last["random_search"].shape, list(found.curves)
+        ((2,), ['seconds', 'evaluations'])
     """
 
     def __init__(

@@ -51,6 +51,13 @@ class Comparisons(Result):
         tables: for each table what was run on it, by the table's name, with the start of its
             hash where several have the name.
         absent: for each table the strategies that cannot search it, and why, in a sentence.
+
+    Example:
+        >>> import nasbench as nb
+        >>> table = nb.load("nb201-fashion16")
+        >>> found = nb.compare(["random_search"], [table], budget_evaluations=3, seeds=[0])
+        >>> list(found.tables), found.strategies
+        (['nb201-fashion16'], ['random_search'])
     """
 
     tables: Mapping[str, Comparison]

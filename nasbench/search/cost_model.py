@@ -25,6 +25,12 @@ class CostModel:
         in_proportion_to: what an architecture's seconds are in proportion to: a metric of the
             network (`flops`, `parameters`) or a cost as `<device>/<metric_unit>`; None where
             an epoch takes the same of all.
+
+    Example:
+        >>> CostModel(0.5).seconds_per_epoch
+        0.5
+        >>> CostModel(0.5, "flops").in_proportion_to
+        'flops'
     """
 
     seconds_per_epoch: float

@@ -50,6 +50,10 @@ class Query(NamedTuple):
         resume: continue what an earlier query of this architecture and recipe left, and pay
             the difference. Otherwise, and where that one went further than `epochs`, the
             training starts anew and is paid in full.
+
+    Example:
+        >>> Query(7, "12ep", 3)._replace(epochs=12, resume=True)
+        Query(architecture=7, recipe='12ep', epochs=12, resume=True)
     """
 
     architecture: int
@@ -62,6 +66,10 @@ class Outcome(NamedTuple):
     """What a query showed: values by metric, never of the test split, and seconds paid.
 
     NaN stands for a training that diverged.
+
+    Example:
+        >>> Outcome({"valid_accuracy": 91.5}, seconds=60.0).values["valid_accuracy"]
+        91.5
     """
 
     values: Mapping[str, float]
@@ -85,6 +93,10 @@ class Budget:
         epochs: epochs of training, all that were paid together: those of a training that goes
             on count once. A recipe of 12 epochs and 360 epochs make 30 whole trainings, whatever
             the parts.
+
+    Example:
+        >>> Budget(evaluations=50)
+        Budget(evaluations=50, seconds=None, epochs=None)
     """
 
     evaluations: int | None = None
@@ -118,6 +130,10 @@ class Fidelity:
         epochs: how many it has.
         shown: after how many epochs a training shows anything, ascending, where that is not
             after each of them: tables may hold few, or the last alone.
+
+    Example:
+        >>> Fidelity("12ep", 12).epochs
+        12
     """
 
     recipe: str
@@ -133,7 +149,13 @@ class Fidelity:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Bounds that an architecture must keep, ends included: at most, at least, or both."""
+    """Bounds that an architecture must keep, ends included: at most, at least, or both.
+
+    Example:
+        >>> limit = Limit("raspi4/latency_ms", at_most=5)
+        >>> str(limit), limit.kept(4.5)
+        ('raspi4/latency_ms <= 5', True)
+    """
 
     metric: str
     at_most: float | None = None
@@ -174,6 +196,10 @@ class Objective:
     Attributes:
         metric: its name.
         maximize: whether more of it is better; where it is left out, what the name says.
+
+    Example:
+        >>> Objective("raspi4/latency_ms").maximize, Objective("valid_accuracy").maximize
+        (False, True)
     """
 
     metric: str
@@ -203,6 +229,10 @@ class SoftTarget:
         at: the target, in the cost's unit.
         within: alpha, 0 or less.
         beyond: beta, 0 or less.
+
+    Example:
+        >>> str(SoftTarget("raspi4/latency_ms", at=5))
+        '(raspi4/latency_ms / 5)^-0.07'
     """
 
     metric: str
@@ -248,6 +278,13 @@ class Goal:
         limits: bounds that the architecture must keep.
         objectives: what to optimise beside the metric.
         targets: soft bounds, by which `reward` is multiplied.
+
+    Example:
+        >>> goal = Goal("valid_accuracy", Budget(evaluations=50), (Fidelity("12ep", 12),))
+        >>> goal.query(7)
+        Query(architecture=7, recipe='12ep', epochs=12, resume=False)
+        >>> goal.reward(Outcome({"valid_accuracy": 91.5}, 60.0))
+        91.5
     """
 
     metric: str

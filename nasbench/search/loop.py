@@ -39,6 +39,13 @@ class Evaluation(NamedTuple):
         repeat: an architecture that was trained this far before in the run.
         trained: epochs that were trained for it: fewer than the query's where a training went
             on, 0 where nothing was trained.
+
+    Example:
+        >>> import nasbench as nb
+        >>> run = nb.search("random_search", "nb201-fashion16", budget_evaluations=3)
+        >>> first = run.evaluations[0]
+        >>> first.ask, first.query.architecture, first.repeat
+        (0, 405, False)
     """
 
     ask: int

@@ -31,6 +31,14 @@ class Toll:
             all that the runs spent before, divided by those that came near. Infinite where none
             did; the bootstrap interval over runs (95 %).
         seconds: likewise, in simulated seconds.
+
+    Example:
+        >>> import nasbench as nb
+        >>> from nasbench.search.measures import toll
+        >>> table = nb.load("nb201-fashion16")
+        >>> found = nb.compare(["random_search"], table, budget_evaluations=30, seeds=range(3))
+        >>> toll(found, "random_search", within=2).share.value
+        1.0
     """
 
     within: float
@@ -50,6 +58,11 @@ class Novelty:
             of -log2 of the share that has the same choices in two decisions, over all pairs of
             decisions. One bit more is half as frequent.
         usual: the mean rarity of the known ones themselves.
+
+    Example:
+        >>> found = Novelty(np.asarray([0, 2]), np.asarray([1.0, 0.25]), usual=1.5)
+        >>> found.distance.tolist()
+        [0, 2]
     """
 
     distance: NDArray[np.int64]
@@ -66,6 +79,13 @@ class Adaptation:
         with_: what it takes with.
         seconds: the time to adapt with, as a share of that without; below 1 transfer saves. The
             bootstrap interval (95 %) is over the runs of both; NaN where either never got there.
+
+    Example:
+        >>> from nasbench.stats import Estimate
+        >>> whole = Estimate(1.0, 0.9, 1.0, 50)
+        >>> took = [Toll(0.5, whole, whole, Estimate(s, s, s, 50)) for s in (600.0, 200.0)]
+        >>> Adaptation(*took, Estimate(200 / 600, 0.3, 0.4, 50)).seconds.n
+        50
     """
 
     without: Toll
@@ -118,6 +138,14 @@ def time_to_adapt(
 
     Raises:
         NasbenchError: for comparisons on two tables.
+
+    Example:
+        >>> import nasbench as nb
+        >>> same = {"budget_evaluations": 30, "seeds": range(3)}
+        >>> without = nb.compare(["random_search"], "nb201-fashion16", **same)
+        >>> begun = nb.compare(["random_search"], "nb201-fashion16", start=[435], **same)
+        >>> time_to_adapt(without, begun, "random_search", within=0.5).with_.evaluations.value
+        1.0
     """
     if without.table.sha256 != with_.table.sha256:
         raise BadValue("time to adapt is of one task: both comparisons must be on one table")

@@ -37,6 +37,14 @@ class Oracle(Protocol):
 
     The seconds of an answer are those of the training from its start to the query's epoch;
     the run charges a resumed query the difference to what was paid before.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> def best(oracle: Oracle) -> float:
+        ...     found = [oracle.evaluate(Query(one, "10ep", 10)) for one in range(5)]
+        ...     return max(outcome.values["valid_accuracy"] for outcome in found)
+        >>> round(best(TableOracle(load("nb201-fashion16"))), 2)
+        86.47
     """
 
     space: Space
@@ -124,6 +132,13 @@ class TableOracle(ListedOracle):
             exist, at the mean price of one.
         cost_model: what training takes, in place of what the table says.
         estimates: of costs that the table does not have, such as sums of tags.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> oracle = TableOracle(load("nb201-fashion16"))
+        >>> found = oracle.evaluate(Query(435, "10ep", 10))
+        >>> round(found.values["valid_accuracy"], 2), found.seconds > 0
+        (87.25, True)
     """
 
     def __init__(

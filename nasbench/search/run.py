@@ -44,6 +44,13 @@ class Run(Result):
         ended: why it ended, in a phrase.
         thinking_seconds: wall time in the strategy's ask and tell.
         oracle: that answered.
+
+    Example:
+        >>> import nasbench as nb
+        >>> run = nb.search("random_search", "nb201-fashion16", budget_evaluations=3)
+        >>> shown = [one.outcome.values["valid_accuracy"] for one in run.evaluations]
+        >>> run.values["valid_accuracy"] == max(shown), run.ended
+        (True, 'evaluations')
     """
 
     spec: RunSpec
@@ -162,6 +169,14 @@ def search(
     Raises:
         NasbenchError: also, before anything is asked, for limits that nothing of an oracle
             which knows all its answers can keep.
+
+    Example:
+        >>> from nasbench.search import Budget, Goal, RunSpec, TableOracle
+        >>> from nasbench.table import load
+        >>> oracle = TableOracle(load("nb201-fashion16"))
+        >>> goal = Goal("valid_accuracy", Budget(evaluations=3), oracle.fidelities)
+        >>> len(search(RunSpec("random_search", goal, seed=0), oracle).evaluations)
+        3
     """
     if isinstance(oracle, ListedOracle):
         oracle.check(spec.goal)

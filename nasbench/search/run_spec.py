@@ -48,6 +48,12 @@ class RunSpec:
         prior: a proxy's scores, for strategies that take them, and as a filter for all.
         among_rows: whether the search is among the architectures that the table has, see
             `nasbench.search.among`; else it is of the whole space.
+
+    Example:
+        >>> from nasbench.search import Budget, Fidelity
+        >>> goal = Goal("valid_accuracy", Budget(evaluations=3), (Fidelity("12ep", 12),))
+        >>> RunSpec("regularized_evolution", goal, 0, {"population_size": 10}).parameters
+        {'population_size': 10}
     """
 
     strategy: str

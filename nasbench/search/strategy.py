@@ -62,6 +62,20 @@ class Strategy(Protocol):
     asks for parts of trainings, `several_objectives = True` where it searches for a front,
     `shares_weights = True` where it asks for steps of a supernet, see
     `nasbench.search.step.SharingStrategy`.
+
+    Example:
+        >>> from nasbench.search import Budget, Fidelity
+        >>> from nasbench.space import get
+        >>> class First:
+        ...     def __init__(self, space, goal, rng):
+        ...         self.goal = goal
+        ...     def ask(self):
+        ...         return self.goal.query(0)
+        ...     def tell(self, query, outcome):
+        ...         pass
+        >>> goal = Goal("valid_accuracy", Budget(evaluations=3), (Fidelity("12ep", 12),))
+        >>> First(get("nb201"), goal, np.random.default_rng(0)).ask().architecture
+        0
     """
 
     def __init__(self, space: Space, goal: Goal, rng: np.random.Generator) -> None: ...
@@ -89,7 +103,12 @@ _loaded: dict[str, tuple[object, type[Strategy]]] = {}
 
 
 def strategy_names() -> tuple[str, ...]:
-    """Every registered strategy: packages name theirs in the entry point group."""
+    """Every registered strategy: packages name theirs in the entry point group.
+
+    Example:
+        >>> "hybrid" in strategy_names()
+        True
+    """
     return tuple(sorted(_registered()))
 
 
@@ -170,7 +189,12 @@ def _installed(point: object) -> bool:
 
 
 def strategy_class(name: str) -> type[Strategy]:
-    """The registered strategy of that name."""
+    """The registered strategy of that name.
+
+    Example:
+        >>> strategy_class("random_search").__name__
+        'RandomSearch'
+    """
     point = _point(name)
     known = _loaded.get(name)
     if known and known[0] is point:
@@ -193,7 +217,16 @@ def make_strategy(
     rng: np.random.Generator,
     parameters: Mapping[str, Any] | None = None,
 ) -> Strategy:
-    """The strategy of that name with these parameters of its own; unknown ones are refused."""
+    """The strategy of that name with these parameters of its own; unknown ones are refused.
+
+    Example:
+        >>> from nasbench.search import Budget, Fidelity
+        >>> from nasbench.space import get
+        >>> goal = Goal("valid_accuracy", Budget(evaluations=3), (Fidelity("12ep", 12),))
+        >>> made = make_strategy("random_search", get("nb201"), goal, np.random.default_rng(0))
+        >>> made.ask().recipe
+        '12ep'
+    """
     cls = strategy_class(name)
     if getattr(cls, "shares_weights", False) and "schedule" not in (parameters or {}):
         raise Unsupported(

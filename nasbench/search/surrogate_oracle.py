@@ -34,6 +34,13 @@ class SurrogateOracle(ListedOracle):
         table: to look up what is not predicted, since no training tells it: costs of devices
             and of the network. Architectures without a row have NaN.
         costs: such costs, as `TableOracle` takes them; what trainings tell is left out.
+
+    Example:
+        >>> import nasbench as nb
+        >>> from nasbench.search import Query
+        >>> oracle = SurrogateOracle(nb.fit("nb201-fashion16", train=20, metric="parameters"))
+        >>> oracle.fidelities[0].recipe
+        '10ep'
     """
 
     def __init__(

@@ -46,6 +46,12 @@ class Trace:
         free: whether repeats were free.
         thinking_seconds: wall time in the strategy's ask and tell; NaN where it is not known.
             It is no part of what a run is: it stands in the notes beside the runs.
+
+    Example:
+        >>> import nasbench as nb
+        >>> trace = nb.search("random_search", "nb201-fashion16", budget_evaluations=3).trace()
+        >>> trace.architectures.shape, trace.incumbents().shape
+        ((3,), (3,))
     """
 
     seed: int

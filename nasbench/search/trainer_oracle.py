@@ -36,6 +36,15 @@ class TrainerOracle:
         engine: one of `nasbench.train.engine.ENGINES`, or `auto` for the fastest that is here.
         hardware: a torch device's name, or `auto`.
         estimates: of costs, which outcomes show beside what trainings tell.
+
+    Example:
+        >>> from nasbench.space import get as space
+        >>> from nasbench.task import get as task
+        >>> from nasbench.train import Recipe
+        >>> recipe = Recipe(epochs=1, train_images=20, valid_images=20, channels=2, cells=1)
+        >>> oracle = TrainerOracle(space("nb201-mini"), task("digits"), "1ep", recipe)
+        >>> sorted(oracle.evaluate(Query(5, "1ep", 1)).values)
+        ['train_accuracy', 'train_loss', 'valid_accuracy', 'valid_loss']
     """
 
     def __init__(

@@ -81,6 +81,12 @@ class Space(ABC):
         ops_dtype: of decisions: uint8, or uint16 where one has more than 256 choices.
         source: the user's file that made the space; None for any other.
         stages: how its networks are drawn; empty where pages list decisions instead.
+
+    Example:
+        >>> from nasbench.space import ChoiceSpace
+        >>> space = ChoiceSpace("widths", {"depth": [1, 2], "width": [8, 16, 32]})
+        >>> space.size, space.ops(4).tolist(), sorted(map(int, space.neighbors(4)))
+        (6, [1, 1], [1, 3, 5])
     """
 
     source: PythonFile | None = None

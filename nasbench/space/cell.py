@@ -39,7 +39,12 @@ ENUMERABLE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An operation from node `source` to node `target`."""
+    """An operation from node `source` to node `target`.
+
+    Example:
+        >>> Edge(0, 1, "nor_conv_3x3").operation
+        'nor_conv_3x3'
+    """
 
     source: int
     target: int
@@ -48,7 +53,13 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class CellGraph:
-    """The edges of a cell with `nodes` nodes, in the order in which its string names them."""
+    """The edges of a cell with `nodes` nodes, in the order in which its string names them.
+
+    Example:
+        >>> graph = CellSpace("two", 2).live_graph(1)
+        >>> graph.nodes, len(graph.edges)
+        (2, 1)
+    """
 
     nodes: int
     edges: tuple[Edge, ...]
@@ -65,6 +76,11 @@ class CellSpace(Space):
         nodes: nodes of the cell, its input and its output among them; 2 or more.
         operations: the operations an edge chooses from, distinct, out of `OPERATIONS`.
         order: see `Space`.
+
+    Example:
+        >>> space = CellSpace("small", 3, ("none", "skip_connect", "nor_conv_3x3"))
+        >>> space.size, space.string(5)
+        (27, '|none~0|+|skip_connect~0|nor_conv_3x3~1|')
     """
 
     def __init__(

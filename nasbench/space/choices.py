@@ -30,6 +30,13 @@ class Choices(dict[str, Value]):
 
     Reading another raises KeyError, which says that it does not count here: a network that reads
     it would be another one where the space says that they are the same.
+
+    Example:
+        >>> from nasbench.space import ChoiceSpace
+        >>> decisions = {"depth": [1, 2], "kernel": [3, 5]}
+        >>> space = ChoiceSpace("w", decisions, only_if={"kernel": {"depth": [2]}})
+        >>> dict(space.choices_of(0)), dict(space.choices_of(3))
+        ({'depth': 1}, {'depth': 2, 'kernel': 5})
     """
 
     def __missing__(self, name: str) -> Value:

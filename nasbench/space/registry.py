@@ -89,7 +89,12 @@ def _registered() -> dict[str, EntryPoint]:
 
 
 def names() -> tuple[str, ...]:
-    """The names that `get` knows: those of this package, then those of others."""
+    """The names that `get` knows: those of this package, then those of others.
+
+    Example:
+        >>> "nb201" in names()
+        True
+    """
     return (*_SPACES, *_registered())
 
 
@@ -229,6 +234,11 @@ def from_description(description: Mapping[str, Any]) -> Space:
     It is one known by name, or a plain `CellSpace` or `ChoiceSpace`. A description comes from
     a file that anyone may have written: it can name a space of an installed package, and no
     other code.
+
+    Example:
+        >>> space = get("nb201-mini")
+        >>> from_description(space.describe()).size == space.size
+        True
     """
     name = description.get("name")
     if not isinstance(name, str) or len(name) > LONGEST or not name.isprintable():

@@ -43,6 +43,12 @@ def draw_truths(
 
     Returns:
         `[..., n, 10]`, drawn the same way each time.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> seeds = rng.normal(size=(50, 1)) + rng.normal(scale=0.5, size=(50, 3))
+        >>> draw_truths(seeds.mean(1), seeds, 0.8).shape[-1]
+        10
     """
     mean, values = np.asarray(means, np.float64), np.asarray(of_seeds, np.float64)
     k = values.shape[-1]
@@ -74,6 +80,13 @@ def best_ceiling(values: ArrayLike, share: float) -> NDArray[np.float64]:
     Returns:
         `[...]`, at least 0, and 0 where the seeds of all n do not agree; NaN where a seed's values
         are all equal, or one alone is chosen.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> truth = rng.normal(size=(100, 1))
+        >>> seeds = truth + rng.normal(scale=0.5, size=(100, 3))
+        >>> 0 < float(best_ceiling(seeds, 0.5)) < 1
+        True
     """
     every = np.asarray(values, np.float64)
     n, k = every.shape[-2:]

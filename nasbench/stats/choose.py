@@ -38,6 +38,13 @@ class WeightedChoice:
         knee: the position of the front's knee.
         over_weights: by position, how often it is picked where weights are drawn around those
             given; the most frequent first.
+
+    Example:
+        >>> values = [[90.0, 20.0], [91.0, 60.0], [89.0, 25.0]]
+        >>> rng = np.random.default_rng(0)
+        >>> found = choose(values, [True, False], [10, 1], [91.0, 60.0], rng=rng)
+        >>> found.pick, found.knee
+        (0, 0)
     """
 
     pick: int
@@ -113,6 +120,10 @@ def gains(values: ArrayLike, maximize: Sequence[bool], reference: ArrayLike) -> 
         values: `[n, k]`.
         maximize: whether more of a column is better, `[k]`.
         reference: above 0, `[k]`.
+
+    Example:
+        >>> gains([[91.0, 30.0]], [True, False], [91.0, 60.0]).tolist()
+        [[0.0, 0.5]]
     """
     base = np.asarray(reference, dtype=np.float64)
     if not (np.isfinite(base) & (base > 0)).all():
@@ -131,6 +142,10 @@ def topsis(gained: Floats, weights: Floats) -> int:
     Args:
         gained: `[n, k]`, more is better.
         weights: `[k]`.
+
+    Example:
+        >>> topsis(np.asarray([[0.0, 1.0], [0.8, 0.9], [1.0, 0.0]]), np.asarray([1.0, 1.0]))
+        1
     """
     weighted = gained * weights
     to_best = np.linalg.norm(weighted.max(0) - weighted, axis=1)
@@ -147,6 +162,10 @@ def knee(front: Floats) -> int:
 
     Args:
         front: `[n, k]`, more is better.
+
+    Example:
+        >>> knee(np.asarray([[0.0, 1.0], [0.8, 0.9], [1.0, 0.0]]))
+        1
     """
     spread = np.ptp(front, axis=0)
     return int(np.argmax(((front - front.min(0)) / np.where(spread > 0, spread, 1.0)).sum(1)))

@@ -52,6 +52,11 @@ class Friedman:
             of the ranks: the bars of the critical-difference diagram.
         blocks: tables.
         note: why there is no p, or why it decides nothing; else empty.
+
+    Example:
+        >>> found = friedman({"a": [1, 2, 1, 2, 1], "b": [3, 4, 3, 4, 3], "c": [5, 6, 5, 6, 5]})
+        >>> found.ranks, found.blocks
+        ({'a': 1.0, 'b': 2.0, 'c': 3.0}, 5)
     """
 
     ranks: dict[str, float]
@@ -90,6 +95,11 @@ def friedman(scores: Mapping[str, ArrayLike]) -> Friedman:
 
     Raises:
         NasbenchError: no strategy, no block, or not one number of each strategy in each block.
+
+    Example:
+        >>> found = friedman({"a": [1, 2, 1, 2, 1], "b": [3, 4, 3, 4, 3], "c": [5, 6, 5, 6, 5]})
+        >>> found.groups, round(found.p, 3)
+        ((('a', 'b'), ('b', 'c')), 0.001)
     """
     columns = np.stack(_columns(scores, equally_long=True), axis=1)
     n, k = columns.shape
@@ -132,6 +142,10 @@ def nemenyi_difference(strategies: int, blocks: int, alpha: float = SIGNIFICANT)
 
     Nemenyi, 1963; Demšar, 2006, section 3.2.2: q sqrt(k (k + 1) / (6 N)) for k strategies over N
     blocks, q the quantile of the studentized range divided by sqrt(2).
+
+    Example:
+        >>> round(nemenyi_difference(strategies=5, blocks=30), 3)
+        1.114
     """
     q = float(scipy.stats.studentized_range.ppf(1 - alpha, strategies, math.inf)) / math.sqrt(2)
     return q * math.sqrt(strategies * (strategies + 1) / (6 * blocks))
@@ -165,6 +179,11 @@ class Pair:
         p: of the rank test, two-sided.
         p_holm: the same after Holm's correction for all pairs.
         note: why p says nothing or could not have been small; else empty.
+
+    Example:
+        >>> (pair,) = compare_pairs({"a": [1, 2, 3, 4], "b": [2, 3, 4, 6]}, paired=True)
+        >>> pair.first, pair.second, pair.difference.value
+        ('a', 'b', -1.25)
     """
 
     first: str
@@ -208,6 +227,12 @@ def compare_pairs(samples: Mapping[str, ArrayLike], *, paired: bool) -> list[Pai
 
     Raises:
         NasbenchError: an empty sample, or samples of several lengths that are to be paired.
+
+    Example:
+        >>> samples = {"a": range(10), "b": range(5, 15), "c": range(9, 19)}
+        >>> found = compare_pairs(samples, paired=False)
+        >>> [(pair.first, pair.second, pair.p_holm < 0.05) for pair in found]
+        [('a', 'b', True), ('a', 'c', True), ('b', 'c', True)]
     """
     columns = _columns(samples, equally_long=paired)
     rng = np.random.default_rng(0)  # one strategy's resamples are independent of another's
@@ -244,6 +269,10 @@ def holm(p: Sequence[float]) -> list[float]:
 
     The smallest of m is multiplied by m, the next by m - 1 and so on; none comes out below one
     that was smaller, nor above 1.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
     """
     order = np.argsort(p, kind="stable")
     corrected = np.empty(len(p))

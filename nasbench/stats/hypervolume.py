@@ -29,6 +29,10 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
 
     Raises:
         NasbenchError: shapes do not fit, or moocore is needed and not installed.
+
+    Example:
+        >>> hypervolume([[1, 3], [2, 2]], [4, 4])
+        5.0
     """
     every, corner = _checked(points, reference)
     inside = every[_counts(every, corner)]
@@ -41,7 +45,12 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
 
 
 def hypervolume_over_time(points: ArrayLike, reference: ArrayLike) -> NDArray[np.float64]:
-    """The hypervolume of the first 1, 2, ... n points, `[n]`; arguments as of `hypervolume`."""
+    """The hypervolume of the first 1, 2, ... n points, `[n]`; arguments as of `hypervolume`.
+
+    Example:
+        >>> hypervolume_over_time([[1, 3], [2, 2]], [4, 4]).tolist()
+        [3.0, 5.0]
+    """
     every, corner = _checked(points, reference)
     volumes = np.zeros(len(every))
     front = every[:0]

@@ -40,6 +40,10 @@ class Summary:
         high: likewise.
         q25: the lower quartile, interpolated linearly.
         q75: the upper quartile.
+
+    Example:
+        >>> summarize([1.0, 2.0, 3.0, 6.0]).median
+        2.5
     """
 
     mean: float
@@ -57,7 +61,13 @@ class Summary:
 
 
 def summarize(values: ArrayLike) -> Summary:
-    """Mean, spread, quartiles and the bootstrap interval of the mean of `[n]` values."""
+    """Mean, spread, quartiles and the bootstrap interval of the mean of `[n]` values.
+
+    Example:
+        >>> found = summarize([1.0, 2.0, 3.0, 6.0])
+        >>> found.mean, found.q25, found.q75
+        (3.0, 1.75, 3.75)
+    """
     sample = np.asarray(values, dtype=np.float64)
     low, high = bootstrap_interval(sample)
     quartiles = np.quantile(sample, (0.25, 0.75))
@@ -80,6 +90,11 @@ def bootstrap_interval(
 
     Returns:
         Its lower and its upper ends, `[...]`; the mean itself where n is 1.
+
+    Example:
+        >>> low, high = bootstrap_interval(np.arange(100.0))
+        >>> float(low) < 49.5 < float(high)
+        True
     """
     sample = np.asarray(values, dtype=np.float64)
     if len(sample) == 1:
@@ -117,6 +132,11 @@ def wilson_interval(share: ArrayLike, n: int) -> tuple[NDArray[np.float64], NDAr
 
     Returns:
         Its lower and its upper ends, `[...]`; NaN of no trials.
+
+    Example:
+        >>> low, high = wilson_interval(0.5, 10)
+        >>> round(float(low), 3), round(float(high), 3)
+        (0.237, 0.763)
     """
     p = np.asarray(share, dtype=np.float64)
     if n == 0:
@@ -129,7 +149,12 @@ def wilson_interval(share: ArrayLike, n: int) -> tuple[NDArray[np.float64], NDAr
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure of a sample of n; `low` and `high` bound it (95 %), NaN where n is too small."""
+    """A figure of a sample of n; `low` and `high` bound it (95 %), NaN where n is too small.
+
+    Example:
+        >>> Estimate(0.5, 0.4, 0.6, n=100).describe()
+        {'value': 0.5, 'low': 0.4, 'high': 0.6, 'n': 100}
+    """
 
     value: float
     low: float
@@ -154,6 +179,11 @@ def bootstrap_estimate(
         statistic: of arrays `[..., n]` or `[..., n, k]`, one for each sample, to `[...]`.
         samples: `[n]` or `[n, k]`, resampled together along n.
         resamples: how many; those for which the statistic is NaN are left out.
+
+    Example:
+        >>> found = bootstrap_estimate(lambda sample: sample.mean(-1), np.arange(100.0))
+        >>> found.value, found.low < found.value < found.high
+        (49.5, True)
     """
     n = len(samples[0])
     if n == 0:

@@ -19,6 +19,10 @@ def pareto_front(cost: ArrayLike, value: ArrayLike) -> NDArray[np.int64]:
 
     Returns:
         Positions by ascending cost; of equals the first.
+
+    Example:
+        >>> pareto_front(cost=[5.0, 3.0, 9.0], value=[90.0, 85.0, 88.0]).tolist()
+        [1, 0]
     """
     costs = np.asarray(cost, dtype=np.float64)
     values = np.asarray(value, dtype=np.float64)
@@ -37,6 +41,10 @@ def non_dominated(values: ArrayLike) -> NDArray[np.int64]:
 
     Returns:
         Positions, ascending; of equal points the first.
+
+    Example:
+        >>> non_dominated([[90, 1], [91, 3], [89, 1]]).tolist()
+        [1]
     """
     points = np.asarray(values, dtype=np.float64)
     known = np.flatnonzero(np.isfinite(points).all(1))
@@ -59,6 +67,10 @@ def pareto_rank(values: ArrayLike) -> NDArray[np.int64]:
 
     Args:
         values: to keep high, `[n, objectives]`; -inf is the worst, NaN is refused.
+
+    Example:
+        >>> pareto_rank([[2, 2], [1, 1], [3, 0]]).tolist()
+        [0, 1, 0]
     """
     points = np.asarray(values, dtype=np.float64)
     if np.isnan(points).any():
@@ -84,6 +96,11 @@ def crowding_distance(values: ArrayLike, ranks: ArrayLike) -> NDArray[np.float64
     Args:
         values: `[n, objectives]`; on one front all finite, or all the same.
         ranks: the front of each, from 0, `[n]`.
+
+    Example:
+        >>> points = [[0, 2], [1, 1], [2, 0]]
+        >>> crowding_distance(points, pareto_rank(points)).tolist()
+        [inf, 2.0, inf]
     """
     points = np.asarray(values, dtype=np.float64)
     fronts = np.asarray(ranks)

@@ -39,6 +39,10 @@ class Agreement:
         spearman: rank correlation.
         mae: mean absolute error, in the unit of the metric.
         n: architectures compared.
+
+    Example:
+        >>> agreement([1.0, 2.0, 3.0], [1.0, 2.0, 4.0]).n
+        3
     """
 
     r2: float
@@ -62,6 +66,12 @@ class Ceiling:
         spearman: from the agreement of the seeds' ranks, as for a bivariate normal.
         kendall: likewise.
         seeds: k.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> values = rng.normal(size=(100, 1)) + rng.normal(scale=0.5, size=(100, 3))
+        >>> noise_ceiling(values).seeds
+        3
     """
 
     reliability: float
@@ -79,6 +89,11 @@ def agreement(measured: ArrayLike, predicted: ArrayLike) -> Agreement:
     """R2, Kendall's tau-b, Spearman's rho and mean absolute error of `[n]` predictions.
 
     A constant has no rank correlation with anything: NaN.
+
+    Example:
+        >>> found = agreement([1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 2.0, 4.0])
+        >>> found.mae, round(found.kendall, 3), round(found.spearman, 3)
+        (0.5, 0.667, 0.8)
     """
     truth = np.asarray(measured, dtype=np.float64)
     guess = np.asarray(predicted, dtype=np.float64)
@@ -98,6 +113,10 @@ def spearman(x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
 
     Ties share their mean rank; a constant correlates with nothing: NaN. Many samples at once,
     as a bootstrap has them, cost one call.
+
+    Example:
+        >>> float(spearman([1, 2, 3, 4], [10, 20, 40, 30]))
+        0.8
     """
     return _correlation(_ranks(x), _ranks(y))
 
@@ -114,6 +133,13 @@ def partial_spearman(x: ArrayLike, y: ArrayLike, given: ArrayLike) -> NDArray[np
 
     Returns:
         `[...]`; NaN where the others leave nothing of x or of y.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> size = np.arange(50.0)
+        >>> x, y = size + rng.normal(size=50), size + rng.normal(size=50)
+        >>> float(spearman(x, y)) > 0.9, abs(float(partial_spearman(x, y, size[:, None]))) < 0.3
+        (True, True)
     """
     others = np.swapaxes(_ranks(np.swapaxes(given, -1, -2)), -1, -2)
     inverse = np.linalg.pinv(others)
@@ -128,7 +154,12 @@ def partial_spearman(x: ArrayLike, y: ArrayLike, given: ArrayLike) -> NDArray[np
 
 
 def seed_agreement(values: ArrayLike) -> NDArray[np.float64]:
-    """Rank correlation between two seeds, the mean over all pairs: `[..., n, seeds]` to `[...]`."""
+    """Rank correlation between two seeds, the mean over all pairs: `[..., n, seeds]` to `[...]`.
+
+    Example:
+        >>> float(seed_agreement([[1.0, 10.0], [2.0, 30.0], [3.0, 20.0]]))
+        0.5
+    """
     columns = _ranks(np.swapaxes(values, -1, -2))
     pairs = np.triu_indices(columns.shape[-2], 1)
     found = _correlation(columns[..., pairs[0], :], columns[..., pairs[1], :])
@@ -158,6 +189,13 @@ def bootstrap_agreement(
     """The percentile bootstrap interval (95 %) of each measure of `agreement`.
 
     Architectures are resampled in pairs of measured and predicted, the same way each time.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> truth = rng.normal(size=100)
+        >>> low, high = bootstrap_agreement(truth, truth + rng.normal(size=100))["spearman"]
+        >>> low < high
+        True
     """
     truth, guess = np.asarray(measured), np.asarray(predicted)
     rng = np.random.default_rng(0)
@@ -172,7 +210,12 @@ def bootstrap_agreement(
 
 
 def spearman_brown(reliability_of_one: _Number, k: float) -> _Number:
-    """Reliability of the mean of k parallel measurements (Spearman, 1910; Brown, 1910)."""
+    """Reliability of the mean of k parallel measurements (Spearman, 1910; Brown, 1910).
+
+    Example:
+        >>> spearman_brown(0.5, 3)
+        0.75
+    """
     return k * reliability_of_one / (1 + (k - 1) * reliability_of_one)
 
 
@@ -181,6 +224,10 @@ def reliability_of_mean(agreement_of_ranks: ArrayLike, k: float) -> NDArray[np.f
 
     See `noise_ceiling`; the agreement of single seeds' ranks, `[...]`, counts as 0 where it is
     below.
+
+    Example:
+        >>> float(reliability_of_mean(0.6, 1)) < float(reliability_of_mean(0.6, 3)) < 1
+        True
     """
     single = 2 * np.sin(np.pi * np.maximum(agreement_of_ranks, 0.0) / 6)
     return spearman_brown(single, k)
@@ -197,6 +244,10 @@ def reliability(values: ArrayLike) -> float:
 
     Returns:
         At most 1; NaN with fewer than two whole rows or two seeds.
+
+    Example:
+        >>> reliability([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
+        1.0
     """
     whole = _whole(values)
     n, k = whole.shape
@@ -217,6 +268,13 @@ def noise_ceiling(values: ArrayLike) -> Ceiling:
     of all others as noisy as it is. The ranks' agreement is that of a bivariate normal with
     correlation r = 2 sin(pi rho / 6) (Pearson, 1907); the k-seed mean correlates with the truth
     by the square root of r's Spearman-Brown.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> values = rng.normal(size=(200, 1)) + rng.normal(scale=0.5, size=(200, 3))
+        >>> found = noise_ceiling(values)
+        >>> 0.8 < found.reliability < found.spearman < 1
+        True
     """
     whole = _whole(values)
     k = np.asarray(values).shape[1]
@@ -230,13 +288,22 @@ def spearman_ceiling(agreement_of_ranks: float, k: float) -> float:
     """What a perfect prediction of the true means could reach against the k-seed mean.
 
     See `noise_ceiling`; the agreement of single seeds' ranks counts as 0 where it is below.
+
+    Example:
+        >>> spearman_ceiling(0.6, 3) > spearman_ceiling(0.6, 1)
+        True
     """
     root = math.sqrt(reliability_of_mean(agreement_of_ranks, k))
     return float(6 / np.pi * np.arcsin(root / 2))
 
 
 def kendall_ceiling(correlation: float) -> float:
-    """Kendall's tau of a bivariate normal with this correlation: 2/pi asin(r) (Greiner, 1909)."""
+    """Kendall's tau of a bivariate normal with this correlation: 2/pi asin(r) (Greiner, 1909).
+
+    Example:
+        >>> round(kendall_ceiling(0.9), 3)
+        0.713
+    """
     return float(2 / np.pi * np.arcsin(correlation))
 
 

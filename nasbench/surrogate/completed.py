@@ -59,6 +59,15 @@ def write_completed(
             a training got lost, where left out.
         about: further entries of the manifest.
         new: nothing was at `path` when the work on it began: see `nasbench.table.write_table`.
+
+    Example:
+        >>> import nasbench as nb, tempfile
+        >>> table = nb.load("policy-cartpole")
+        >>> fitted = nb.fit(table, train=20)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     completed = write_completed(table, fitted, Path(folder) / "whole.h5")
+        ...     print(len(completed.rows), int(completed.predicted("return").sum()))
+        180 160
     """
     if surrogate.document["table"]["sha256"] != table.sha256:
         raise NasbenchError(

@@ -46,6 +46,15 @@ class CostPrediction:
         samples: how many were measured.
         error: cross-validated median of |estimated / measured - 1|.
         spearman: cross-validated rank correlation.
+
+    Example:
+        >>> from nasbench.surrogate.cost_features import CostFeatures
+        >>> counts = {"written": np.asarray([[1.0, n] for n in range(1, 21)])}
+        >>> decisions = np.zeros((20, 1), np.float32)
+        >>> features = CostFeatures(np.arange(20), counts, {}, decisions, {})
+        >>> found = predict_costs(features, range(0, 20, 2), np.arange(1.5, 11.5))
+        >>> found.samples, found.values.shape
+        (10, (20,))
     """
 
     architectures: Architectures

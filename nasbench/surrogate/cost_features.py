@@ -27,6 +27,12 @@ class CostFeatures:
         sources: by name, what other devices say, above 0, `[n]`; NaN is missing.
         decisions: the choices, one-hot, `[n, choices]`.
         unused: sources that cannot be used, and why.
+
+    Example:
+        >>> counts = {"written": np.asarray([[1.0, 2.0], [1.0, 3.0]])}
+        >>> decisions = np.zeros((2, 1), np.float32)
+        >>> CostFeatures(np.asarray([0, 1]), counts, {}, decisions, {}).architectures.tolist()
+        [0, 1]
     """
 
     architectures: Architectures

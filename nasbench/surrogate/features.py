@@ -179,6 +179,12 @@ class Features:
         known: the architectures that a table knows something of, each standing for its class,
             `[m]`, ascending.
         values: what it knows, float32 `[m, columns]`; NaN is missing.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> features = Features.make(load("nb201-fashion16"), ("one_hot",))
+        >>> features.of([435]).shape
+        (1, 30)
     """
 
     space: Space

@@ -41,6 +41,13 @@ class Score(Result):
         ceiling: what seed noise leaves to be reached; None where seeds are not known.
         trained_on: how many rows the surrogate was fitted on.
         table: that has what was measured.
+
+    Example:
+        >>> import nasbench as nb
+        >>> table = nb.load("policy-cartpole")
+        >>> found = score(nb.fit(table, train=20, metric="parameters"), table)
+        >>> found.metric, found.trained_on, found.agreement.n
+        ('parameters', 20, 160)
     """
 
     metric: str
@@ -94,6 +101,12 @@ def score(surrogate: Surrogate, table: Table, metric: str | None = None) -> Scor
         surrogate: fitted on a table of the same space.
         table: of measured values.
         metric: that it predicts; its primary one where left out.
+
+    Example:
+        >>> import nasbench as nb
+        >>> table = nb.load("policy-cartpole")
+        >>> score(nb.fit(table, train=90, metric="parameters"), table).agreement.n
+        90
     """
     metric = metric or surrogate.primary
     if surrogate.space.describe() != table.space.describe():

@@ -49,6 +49,14 @@ class SizeScores(Result):
             better): plain JSON values.
         ceilings: by region, what seed noise leaves to be reached; None where not known.
         trials: every fit.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> found = score_sizes(
+        ...     load("nb201-fashion16"), [10], draws=2, predictors=("ridge",), metric="parameters"
+        ... )
+        >>> found.summary(found.series[0], 10, "all", "kendall").mean > 0.5
+        True
     """
 
     about: dict[str, Any]
@@ -158,6 +166,14 @@ def score_sizes(
         seed: of the orders, folds and models; 0 or more.
         journal: a file that keeps trials as they are done; what it has is not done again.
         progress: called after each trial with how many are done, and of how many.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> found = score_sizes(
+        ...     load("nb201-fashion16"), [10], draws=1, predictors=("ridge",), metric="parameters"
+        ... )
+        >>> found.about["sizes"], len(found.trials)
+        ([10], 1)
     """
     named = metric
     recipe, metric = target_of(table, recipe, named)

@@ -50,6 +50,13 @@ class Surrogate(Result):
 
     Raises:
         ValueError: naming what is not sound: a document may come from anyone.
+
+    Example:
+        >>> import nasbench as nb
+        >>> fitted = nb.fit("policy-cartpole", train=20, metric="parameters")
+        >>> low, high = fitted.interval("parameters", [5])
+        >>> bool(low <= fitted.predict("parameters", [5]) <= high)
+        True
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:

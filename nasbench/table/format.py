@@ -66,6 +66,10 @@ class Dataset:
         about: what the manifest says of it beside shape, dtype, place and hash: `unit`,
             `kind` (trained, measured, estimated, computed, derived, imported,
             predicted), `epochs`.
+
+    Example:
+        >>> Dataset(np.asarray([1.5, 2.5]), {"kind": "imported"}).values.shape
+        (2,)
     """
 
     values: NDArray[Any]

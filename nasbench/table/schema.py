@@ -208,7 +208,13 @@ def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None])
 
 
 def manifests(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """A table's manifest, and what is kept in it of those that it was merged of, and they of."""
+    """A table's manifest, and what is kept in it of those that it was merged of, and they of.
+
+    Example:
+        >>> import nasbench as nb
+        >>> len(list(manifests(nb.load("nb201-fashion16").manifest)))
+        1
+    """
     waiting = deque([manifest])
     while waiting:
         yield (one := waiting.popleft())
@@ -216,12 +222,24 @@ def manifests(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def origins(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What was imported into a table, or into those that it was merged of: their `source`s."""
+    """What was imported into a table, or into those that it was merged of: their `source`s.
+
+    Example:
+        >>> import nasbench as nb
+        >>> origins(nb.load("nb201-fashion16").manifest)
+        []
+    """
     return _told(manifest, "source")
 
 
 def predictions(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What was predicted in a table, or in those that it was merged of, and is there still."""
+    """What was predicted in a table, or in those that it was merged of, and is there still.
+
+    Example:
+        >>> import nasbench as nb
+        >>> predictions(nb.load("nb201-fashion16").manifest)
+        []
+    """
     return [
         said
         for said in _told(manifest, "predicted")

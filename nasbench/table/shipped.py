@@ -20,7 +20,12 @@ def _folder() -> Path:
 
 
 def shipped_tables() -> dict[str, Path]:
-    """The newest file of each shipped table; files are called `<name>-v<number>.h5`."""
+    """The newest file of each shipped table; files are called `<name>-v<number>.h5`.
+
+    Example:
+        >>> "nb201-fashion16" in shipped_tables()
+        True
+    """
     newest: dict[str, tuple[int, Path]] = {}
     for path in _folder().glob("*.h5"):
         match = re.fullmatch(r"(.+)-v(\d+)\.h5", path.name)
@@ -31,12 +36,22 @@ def shipped_tables() -> dict[str, Path]:
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """The build recipes that come with the package, by name."""
+    """The build recipes that come with the package, by name.
+
+    Example:
+        >>> "nb201-mini-fashion16" in shipped_recipes()
+        True
+    """
     return {path.stem: path for path in _folder().glob("*.toml")}
 
 
 def recipe_path(name: str) -> Path:
-    """The build recipe of that path, else the shipped one of that name."""
+    """The build recipe of that path, else the shipped one of that name.
+
+    Example:
+        >>> recipe_path("nb201-mini-fashion16").name
+        'nb201-mini-fashion16.toml'
+    """
     return _find("recipe", name, ".toml", shipped_recipes())
 
 

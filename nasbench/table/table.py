@@ -38,6 +38,15 @@ class Table(OpenTable, Result):
         path: of the file.
         manifest: what the table says of itself: space, task with its hash, recipes, versions,
             hardware, who trained what and when, data sets with their units and hashes.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> table = load("nb201-fashion16")
+        >>> table.values("valid_accuracy", [435]).round(2).tolist()
+        [87.25]
+        >>> table.cost("cpu-torch-b1", "latency_ms", [435]).shape
+        (1,)
+        >>> table.top(3).index.name
     """
 
     # Rows.

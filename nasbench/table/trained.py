@@ -26,6 +26,11 @@ def trained_column(
             the network, `<device>/<metric_unit>` or `proxy/<name>`.
         recipe: may be left out where the table has one, or the metric is of none.
         epoch: of a recipe's metric, after how many; -1 is the last.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> trained_column(load("nb201-fashion16"), "valid_accuracy").shape
+        (5234,)
     """
     alone = _alone(table, metric)
     if alone is not None:
@@ -38,6 +43,11 @@ def trained_seeds(table: Table, metric: str, *, recipe: str | None = None) -> Fl
     """Each training's value at the recipe's end: float64 `[rows, seeds]`.
 
     A metric that is kept as one number, or that no training tells, is one column.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> trained_seeds(load("nb201-fashion16"), "valid_accuracy").shape
+        (5234, 3)
     """
     alone = _alone(table, metric)
     if alone is not None:
@@ -53,7 +63,13 @@ def trained_seeds(table: Table, metric: str, *, recipe: str | None = None) -> Fl
 def trained_values(
     table: Table, metric: str, architectures: ArrayLike, *, recipe: str | None = None
 ) -> Floats:
-    """`trained_seeds` of architectures: float64 `[n, seeds]`; NaN of those without a row."""
+    """`trained_seeds` of architectures: float64 `[n, seeds]`; NaN of those without a row.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> trained_values(load("nb201-fashion16"), "valid_accuracy", [435]).round(2).tolist()
+        [[86.86, 87.56, 87.32]]
+    """
     found = trained_seeds(table, metric, recipe=recipe)
     rows = table.row(architectures)
     return np.where((rows >= 0)[:, None], found[rows], np.nan)
@@ -62,7 +78,13 @@ def trained_values(
 def trained_means(
     table: Table, metric: str, architectures: ArrayLike, *, recipe: str | None = None
 ) -> Floats:
-    """`trained_column` of architectures: float64 `[n]`; NaN of those without a row."""
+    """`trained_column` of architectures: float64 `[n]`; NaN of those without a row.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> trained_means(load("nb201-fashion16"), "valid_accuracy", [435, 5]).round(2).tolist()
+        [87.25, 85.41]
+    """
     found = trained_column(table, metric, recipe=recipe)
     rows = table.row(architectures)
     return np.where(rows >= 0, found[rows], np.nan)

@@ -42,6 +42,11 @@ class LatencyTrust:
             0.9 quantile over rows above its 0.1 quantile, a share. NaN where there is none.
         disturbed: rows of which others interrupted more than half of the runs, so that their
             latency by the wall clock is not to be trusted; None where nobody counted.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> LatencyTrust.of(load("nb201-fashion16"), "cpu-torch-b1").clock
+        'wall'
     """
 
     clock: str

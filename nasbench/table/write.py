@@ -68,6 +68,23 @@ def write_table(
             than `nasbench.table.metrics.primary_of` says.
         new: nothing was at `path` when the work on it began; what appeared since stays, and is
             said.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from nasbench.space import get
+        >>> accuracy = Dataset(np.asarray([[[50.0, 60.0]]]), {"kind": "trained", "epochs": [1, 2]})
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table = write_table(
+        ...         Path(folder) / "T.h5",
+        ...         name="toy",
+        ...         space=get("nb201-mini"),
+        ...         rows=[7],
+        ...         sharing="none",
+        ...         recipes={"2ep": {"epochs": 2, "seeds": [0]}},
+        ...         datasets={"recipe/2ep/valid_accuracy": accuracy},
+        ...     )
+        ...     print(table.values("valid_accuracy", [7]))
+        [60.]
     """
     for named, names in (
         ("table", [name]),
@@ -196,6 +213,12 @@ def content_hash(rows: ArrayLike, datasets: Mapping[str, Dataset]) -> str:
     """SHA-256 over rows and data sets, less what was clocked or estimated: hex digits.
 
     Two builds of one recipe on one machine have the same.
+
+    Example:
+        >>> import numpy as np
+        >>> latency = {"device/npu/latency_ms": Dataset(np.asarray([1.5]), {"kind": "measured"})}
+        >>> content_hash([0], latency) == content_hash([0], {})
+        True
     """
     numbers = np.asarray(rows)
     digest = hashlib.sha256()

@@ -47,7 +47,12 @@ def check_memory(n: int, channels: int, size: int) -> None:
 
 
 def mean_pool(images: Images, size: int) -> Images:
-    """Square images of `size`: zero-padded to a multiple of it, then mean-pooled, rounded."""
+    """Square images of `size`: zero-padded to a multiple of it, then mean-pooled, rounded.
+
+    Example:
+        >>> mean_pool(np.full((1, 1, 28, 28), 8, np.uint8), 14).shape
+        (1, 1, 14, 14)
+    """
     check_size(size)
     n, channels, height, width = images.shape
     check_memory(n, channels, size)

@@ -81,6 +81,11 @@ class Recipe:
             function likewise.
         network: sizes of the family that builds the networks, by name; those left out are as the
             family has them. `channels` and `cells` are the sizes of cells.
+
+    Example:
+        >>> recipe = Recipe(epochs=20, train_images=5000, channels=8, cells=2)
+        >>> recipe.batch_size, recipe.learning_rate
+        (256, 0.1)
     """
 
     epochs: int

@@ -54,6 +54,11 @@ class Record:
             evaluation found; NaN where the training diverged.
         evaluation_seconds: what evaluation took beside the training.
         diverged: the epoch, from 1, in which the loss stopped being finite; 0 if none.
+
+    Example:
+        >>> curve = {"valid_accuracy": np.asarray([50.0, 60.0], np.float32)}
+        >>> Record(7, 0, curve, {"test_accuracy": 58.0}, 0.1).curves["valid_accuracy"].tolist()
+        [50.0, 60.0]
     """
 
     architecture: int

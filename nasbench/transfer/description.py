@@ -49,6 +49,10 @@ class Description:
         hash: of the task's images and labels; None where they are not at hand.
         space: of the landmarks; None without any.
         landmarks: validation accuracy of architectures by number, percent.
+
+    Example:
+        >>> Description("mine", {"classes": 10.0}).features
+        {'classes': 10.0}
     """
 
     name: str
@@ -134,6 +138,11 @@ def image_features(task: Task) -> dict[str, float]:
     """Every meta-feature of a task whose examples are at hand, by name: see `FEATURES`.
 
     What is of images is not there for other signals, and what is of classes not for numbers.
+
+    Example:
+        >>> from nasbench.task import get
+        >>> image_features(get("digits"))["classes"]
+        10
     """
     about = task.describe()
     found = manifest_features(about)

@@ -36,6 +36,13 @@ class Held:
         starts: by variant, what its searches begin with; those that are good at random are
             drawn anew for each seed.
         comparisons: for each strategy its runs, by variant.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> from nasbench.transfer import describe
+        >>> left_out = EarlierTask(load("nb201-fashion16"), describe("nb201-fashion16"))
+        >>> Held(left_out, [], (435, 5), {}, {}, {}, {}).landmarks
+        (435, 5)
     """
 
     task: EarlierTask
@@ -84,6 +91,14 @@ class TransferEvaluation:
         budget: of each search.
         seeds: of the searches.
         top: how many winners a start has.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> from nasbench.transfer import EarlierTask, describe
+        >>> one = EarlierTask(load("nb201-fashion16"), describe("nb201-fashion16"))
+        >>> earlier = Repository([one])
+        >>> TransferEvaluation(earlier, {}, Budget(evaluations=10), (0,), top=3).budget.evaluations
+        10
     """
 
     repository: Repository

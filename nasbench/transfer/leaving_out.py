@@ -69,6 +69,36 @@ def evaluate_transfer(
         landmarks: that are trained.
         out: a folder that keeps the runs as they finish; what it has is not run again.
         progress: called after each search with the searches done and in all.
+
+    Example:
+        >>> import numpy as np
+        >>> from tempfile import TemporaryDirectory
+        >>> from nasbench.space import get
+        >>> from nasbench.table import Dataset, write_table
+        >>> from nasbench.transfer import Description, EarlierTask
+        >>> space = get("nb201-mini")
+        >>> def task(folder, name, values):
+        ...     curve = Dataset(values[:, None, None], {"kind": "trained", "epochs": [1]})
+        ...     table = write_table(
+        ...         Path(folder) / f"{name}.h5",
+        ...         name=name,
+        ...         space=space,
+        ...         rows=space.representatives,
+        ...         sharing="canonical",
+        ...         recipes={"1ep": {"epochs": 1, "seeds": [0]}},
+        ...         datasets={f"recipe/1ep/{split}_accuracy": curve for split in ("valid", "test")},
+        ...     )
+        ...     known = dict(zip(space.representatives.tolist(), values.tolist(), strict=True))
+        ...     return EarlierTask(table, Description(name, landmarks=known))
+        >>> accuracy = np.linspace(50, 60, len(space.representatives), dtype=np.float32)
+        >>> with TemporaryDirectory() as folder:
+        ...     tasks = [task(folder, "a", accuracy), task(folder, "b", accuracy**2 / 60)]
+        ...     found = evaluate_transfer(
+        ...         Repository(tasks), strategies=["random_search"], budget=Budget(evaluations=9),
+        ...         seeds=range(2), top=2, landmarks=5,
+        ...     )
+        ...     print(sorted(found.held), found.held["a"].similar[0].name)
+        ['a', 'b'] b
     """
     names = list(dict.fromkeys(strategies))
     for name in names:

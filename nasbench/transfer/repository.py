@@ -35,6 +35,12 @@ class EarlierTask:
         table: of the task.
         about: its description: what the manifest says, what the images say where they are at
             hand, and what a description beside the table (`TABLE.json`) adds.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> from nasbench.transfer import describe
+        >>> EarlierTask(load("nb201-fashion16"), describe("nb201-fashion16")).about.name
+        'fashion16'
     """
 
     table: Table
@@ -101,6 +107,14 @@ class Repository:
     Attributes:
         tasks: by name.
         space: of all tables.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> from nasbench.transfer import describe
+        >>> one = EarlierTask(load("nb201-fashion16"), describe("nb201-fashion16"))
+        >>> earlier = Repository([one])
+        >>> list(earlier.tasks), earlier.space.name
+        (['nb201-fashion16-v1'], 'nb201')
     """
 
     def __init__(self, tasks: Iterable[EarlierTask]) -> None:

@@ -33,6 +33,11 @@ class Similarity:
             interval over landmarks; NaN of fewer than five.
         distance: of the meta-features that both have, see `distances`; NaN of none.
         features: how many both have.
+
+    Example:
+        >>> from nasbench.stats import Estimate
+        >>> Similarity("cifar10", Estimate(0.8, 0.6, 0.9, 10), 1.5, 12).agreement.value
+        0.8
     """
 
     name: str

@@ -28,6 +28,10 @@ def describe(source: str | Path) -> Description:
         source: the name of a task, a table (a file or a shipped name), a build recipe (.toml)
             that names the task's images, the journal of a search (.jsonl), whose evaluations
             are the landmarks, or a description (.json).
+
+    Example:
+        >>> describe("digits").features["classes"]
+        10
     """
     name, path = str(source), Path(source)
     if name in task_names():

@@ -128,7 +128,14 @@ def combine(
     scores: Mapping[str, _Values],
     how: Callable[[_Values], _Values],
 ) -> _Values:
-    """A combination of scores `[rows]`, over the rows that have all of them; NaN elsewhere."""
+    """A combination of scores `[rows]`, over the rows that have all of them; NaN elsewhere.
+
+    Example:
+        >>> import numpy as np
+        >>> scores = {"a": np.asarray([1.0, 2.0, np.nan]), "b": np.asarray([3.0, 1.0, 2.0])}
+        >>> combine(scores, lambda whole: whole.mean(0)).tolist()
+        [1.5, 2.0, nan]
+    """
     columns = np.stack(list(scores.values()), axis=1)
     known = np.isfinite(columns).all(1)
     found = np.full(len(columns), np.nan)

@@ -79,6 +79,30 @@ class Judgement(Result):
         agreement: Spearman's correlation of each two proxies.
         shared_seconds: of one architecture and draw, for what several proxies share; NaN where
             it was not measured.
+
+    Example:
+        >>> import numpy as np
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from nasbench.space import get
+        >>> from nasbench.table import Dataset, write_table
+        >>> rng = np.random.default_rng(0)
+        >>> accuracy = rng.normal(80, 5, (65, 1, 1))
+        >>> noisy = accuracy[:, 0, 0] + rng.normal(0, 2, 65)
+        >>> trained = Dataset(accuracy, {"kind": "trained", "epochs": [1]})
+        >>> with TemporaryDirectory() as folder:
+        ...     table = write_table(
+        ...         Path(folder) / "T.h5", name="toy", space=get("nb201-mini"), sharing="canonical",
+        ...         rows=get("nb201-mini").representatives,
+        ...         recipes={"1ep": {"epochs": 1, "seeds": [0]}},
+        ...         datasets={
+        ...             "recipe/1ep/valid_accuracy": trained,
+        ...             "proxy/mine": Dataset(noisy, {"kind": "computed", "better": "high"}),
+        ...         },
+        ...     )
+        ...     found = judge(table)
+        >>> list(found.scores)[:2]
+        ['mine']
     """
 
     table: Table
@@ -156,6 +180,30 @@ def judge(
             too few architectures have to be ranked by.
         combined: the proxies that combinations are made of; all where left out.
         progress: called with which metric is looked at.
+
+    Example:
+        >>> import numpy as np
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from nasbench.space import get
+        >>> from nasbench.table import Dataset, write_table
+        >>> rng = np.random.default_rng(0)
+        >>> accuracy = rng.normal(80, 5, (65, 1, 1))
+        >>> noisy = accuracy[:, 0, 0] + rng.normal(0, 2, 65)
+        >>> trained = Dataset(accuracy, {"kind": "trained", "epochs": [1]})
+        >>> with TemporaryDirectory() as folder:
+        ...     table = write_table(
+        ...         Path(folder) / "T.h5", name="toy", space=get("nb201-mini"), sharing="canonical",
+        ...         rows=get("nb201-mini").representatives,
+        ...         recipes={"1ep": {"epochs": 1, "seeds": [0]}},
+        ...         datasets={
+        ...             "recipe/1ep/valid_accuracy": trained,
+        ...             "proxy/mine": Dataset(noisy, {"kind": "computed", "better": "high"}),
+        ...         },
+        ...     )
+        ...     found = judge(table)
+        >>> len(found.validities)
+        1
     """
     chosen = scores_of(table, proxies)
     targets = targets_of(table, metrics)
@@ -191,7 +239,13 @@ def judge(
 
 
 def scores_of(table: Table, names: Sequence[str] = ()) -> dict[str, _Values]:
-    """The scores of a table's rows by name, the higher the better; all where none is named."""
+    """The scores of a table's rows by name, the higher the better; all where none is named.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> scores_of(load("nb201-fashion16-proxies"), ["nwot"])["nwot"].shape
+        (5234,)
+    """
     known = [n.removeprefix("proxy/") for n in table.manifest["datasets"] if n[:6] == "proxy/"]
     if not known:
         raise NasbenchError(
@@ -210,6 +264,11 @@ def first_by(table: Table, name: str, k: int) -> list[int]:
     """The k distinct architectures that a score puts first, fewer where fewer have it.
 
     Of equal scores the lower number comes first, and so it stands for its class.
+
+    Example:
+        >>> from nasbench.table import load
+        >>> len(first_by(load("nb201-fashion16-proxies"), "nwot", 5))
+        5
     """
     (scores,) = scores_of(table, [name]).values()
     order = np.lexsort((table.rows, -scores))

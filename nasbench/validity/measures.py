@@ -64,6 +64,11 @@ class RankTarget:
         maximize: whether more is better.
         of_seeds: the values by seed, `[rows, seeds]`, NaN where one is missing; None where they
             are kept without seeds.
+
+    Example:
+        >>> import numpy as np
+        >>> RankTarget("raspi4/latency_ms", np.asarray([5.0, 3.0]), maximize=False).maximize
+        False
     """
 
     name: str
@@ -128,6 +133,14 @@ class Validity:
         scopes: by name, those of `SCOPES` that hold `FEWEST_RANKED` architectures.
         tops: by k and score.
         chance: by k, what k architectures drawn at random would hold; exact.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> target = RankTarget("12ep/valid_accuracy", rng.normal(size=200), maximize=True)
+        >>> found = validate({"perfect": target.values}, target)
+        >>> found.scopes["all"].figures["spearman"]["perfect"].value
+        1.0
     """
 
     target: RankTarget
@@ -165,6 +178,14 @@ def validate(
 
     Raises:
         NasbenchError: where fewer than `FEWEST_RANKED` rows have all of it.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> target = RankTarget("12ep/valid_accuracy", rng.normal(size=200), maximize=True)
+        >>> found = validate({"noisy": target.values + rng.normal(size=200)}, target)
+        >>> 0.5 < found.scopes["all"].figures["spearman"]["noisy"].value < 0.9
+        True
     """
     merit = target.values if target.maximize else -target.values
     columns = np.stack(list(scores.values()), axis=1)
