@@ -76,13 +76,15 @@ def estimates_of(source: BuildSpec | Table, path: Path) -> TagSums:
     tags = Tags.load(path)
     if isinstance(source, BuildSpec):
         return TagSums(source, tags)
+    tags.check_space(source.space)
     try:
-        return TagSums(spec_of(source, None), tags)
+        spec = spec_of(source, None)
     except NasbenchError as error:
         raise Unsupported(
             f"tags are summed over networks that {source.name} does not say how to build; sum them "
             f"with nasbench device predict --tags {path} --recipe RECIPE, and merge: {error}"
         ) from error
+    return TagSums(spec, tags)
 
 
 def sum_tags(

@@ -50,9 +50,11 @@ def rows_of(run: Run) -> list[tuple[str, str]]:
     """The same in words: names and what stands beside them."""
     goal, found = run.spec.goal, document_of(run)
     seconds = found["simulated_seconds"]
+    tags = run.oracle.describe().get("tags")
     return [
         ("strategy", f"{run.spec.strategy}, seed {run.spec.seed}"),
         ("goal", f"{goal.metric}, {'more' if goal.maximize else 'less'} is better"),
+        *([("estimated", f"{tags['device']}, by its tags: no measurement")] if tags else []),
         (
             "evaluations",
             f"{found['evaluations']} paid, {found['distinct']} distinct architectures; "

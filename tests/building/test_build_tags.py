@@ -24,6 +24,7 @@ from nasbench.device.tags import OperationTag, Roofline, Tags
 from nasbench.device.units import units_of
 from nasbench.errors import NasbenchError
 from nasbench.network.graph import graph_of
+from nasbench.search.telling import rows_of
 
 DEVICE = "board-onnxruntime-b1"
 LATENCY = f"{DEVICE}/latency_ms"
@@ -160,6 +161,8 @@ def test_tags_stand_beside_a_table_that_lacks_the_device(file: Path, tmp_path: P
     )
     known = nb.search("random_search", table, metric=LATENCY, progress=False, **EVALUATIONS)
     assert (run.best, run.values) == (known.best, known.values)
+    assert ("estimated", f"{DEVICE}, by its tags: no measurement") in rows_of(run)
+    assert "estimated" not in dict(rows_of(known))
 
 
 EVALUATIONS = {"budget_evaluations": 4}
