@@ -26,7 +26,7 @@ __all__ = ["TagSums", "about_tags", "estimates_of", "sum_tags", "summed_columns"
 Floats = NDArray[np.float64]
 
 MIB = 2**20
-UNITS = {"latency_ms": "ms", "memory_mib": "MiB", "moving_ms": "ms"}
+UNITS = {"latency_ms": "ms", "memory_mib": "MiB", "moving_ms": "ms", "energy_mj": "mJ"}
 """What becomes a column, or a metric of a search, with its unit."""
 
 
@@ -50,7 +50,7 @@ class TagSums:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Such as `cpu-onnxruntime-b1/latency_ms`."""
-        return tuple(f"{self._tags.device}/{metric}" for metric in UNITS)
+        return tuple(f"{self._tags.device}/{metric}" for metric in _units(self._tags))
 
     def describe(self) -> dict[str, Any]:
         """Whose tags they are; plain JSON values."""
@@ -62,7 +62,8 @@ class TagSums:
         key = int(self._spec.space.canonical(architecture))
         if key not in self._known:
             sums = sum_tags(self._spec, self._tags, [key])
-            self._known[key] = {f"{self._tags.device}/{m}": float(sums[m][0]) for m in UNITS}
+            metrics = _units(self._tags)
+            self._known[key] = {f"{self._tags.device}/{m}": float(sums[m][0]) for m in metrics}
         return self._known[key]
 
 
@@ -96,16 +97,16 @@ def sum_tags(
     `memory_mib` the most that weights, input and what later operations read take at a time, by
     liveness over the graph, not a sum; `moving_ms` what moving its data takes at the roofline's
     bandwidth, a price for the memory wall; `memory_bound` the share of the time that waits for
-    memory; `untagged` how many units have no tag, and stand by the roofline.
+    memory; `energy_mj` the sum over units, where a counter measured it; `untagged` how many units
+    have no tag, and stand by the roofline.
     """
     asked = list(architectures)
-    found: dict[str, list[float]] = {
-        name: [] for name in ("latency_ms", "memory_mib", "moving_ms", "memory_bound", "untagged")
-    }
+    found: dict[str, list[float]] = {name: [] for name in (*UNITS, "memory_bound", "untagged")}
     for done, architecture in enumerate(asked, 1):
         graph = graph_of(timed_network(spec, architecture), spec.task.signal, tags.batch_size)
         units = units_of(graph)
         found["latency_ms"].append(tags.scale * tags.latency_ms(units))
+        found["energy_mj"].append(tags.energy_mj(units))
         found["memory_mib"].append(graph.peak_bytes / MIB)
         moved = sum(n * unit.moved_bytes for unit, n in units.items())
         found["moving_ms"].append(tags.roofline.bounds_ms(0, moved)[1])
@@ -119,8 +120,14 @@ def summed_columns(tags: Tags, sums: Mapping[str, Floats]) -> dict[str, Dataset]
     """The data sets of a table that sums make, all of the kind `estimated`."""
     return {
         f"device/{tags.device}/{metric}": Dataset(sums[metric], {"kind": ESTIMATED, "unit": unit})
-        for metric, unit in UNITS.items()
+        for metric, unit in _units(tags).items()
     }
+
+
+def _units(tags: Tags) -> dict[str, str]:
+    """Those of `UNITS` that tags say something of: energy only where a counter measured it."""
+    known = tags.base_mj is not None
+    return {metric: unit for metric, unit in UNITS.items() if known or metric != "energy_mj"}
 
 
 def about_tags(tags: Tags) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import copy
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ FEW, MANY = 2, 8
 TRIES = 5
 """Of a unit, until it is estimated."""
 SHORTEST = 1e-9
-"""Milliseconds, so that a clock that saw nothing gives a number."""
+"""Milliseconds, or millijoules, so that a clock that saw nothing gives a number."""
 PEAK = (64, 32)
 """Channels, and pixels a side, of the convolution and the addition that the roofline is of."""
 
@@ -170,10 +171,12 @@ def measure_tags(
     base = next((name for name in light if _hears(networks[name], inputs)), light[0])
     asked = list(dict.fromkeys([base, *whole]))
     times: dict[str, float] = {}
+    taken: dict[str, Measurement] = {}
     for _ in range(TRIES):
         if left := [name for name in asked if name not in times]:
             measured = device.measure([networks[name] for name in left], inputs)
-            times |= {n: m.latency_ms for n, m in zip(left, measured, strict=True) if _known(m)}
+            taken |= {n: m for n, m in zip(left, measured, strict=True) if _known(m)}
+            times = {name: m.latency_ms for name, m in taken.items()}
     sums = {n: sum(k * tags[u.key].latency_ms for u, k in counts[n].items()) for n in times}
     if base not in times:
         raise BadValue(f"{device.spec.name} did not measure the skeleton {base}: no tags are made")
@@ -186,7 +189,10 @@ def measure_tags(
         if _hears(networks[name], inputs)
     }
     about = {"description": device.describe(), "looked_at": len(networks), "skeleton": base}
-    return Tags(device.spec.name, about, roofline, tags, skeleton, checked)
+    found = Tags(device.spec.name, about, roofline, tags, skeleton, checked, 0.0)
+    counted = taken[base].kind.get("energy_mj") == MEASURED
+    energy = taken[base].energy_mj - found.energy_mj(counts[base]) if counted else math.nan
+    return replace(found, base_mj=energy if math.isfinite(energy) else None)
 
 
 class _Cost:
@@ -196,6 +202,13 @@ class _Cost:
         self.latency = max((many.latency_ms - few.latency_ms) / copies, 0.0)
         measured = many.kind.get("energy_mj") == MEASURED
         self.energy = (many.energy_mj - few.energy_mj) / copies if measured else math.nan
+
+    def less(self, other: _Cost) -> _Cost:
+        """What is left beside another."""
+        left = copy.copy(self)
+        left.latency = max(self.latency - other.latency, 0.0)
+        left.energy = self.energy - other.energy
+        return left
 
 
 def _hears(network: nn.Module, inputs: Signal) -> bool:
@@ -260,8 +273,9 @@ def _tag_of(
         in_a_row = shape == unit.outputs
         found = _repeated(device, row, shape, in_a_row=in_a_row)
         joined = [] if in_a_row else [added[shape], added[unit.outputs]]
-        spent = sum(one.latency for one in joined if one)
-        net = max(found.latency - spent, 0.0) if found else 0.0
+        for one in joined:
+            found = found.less(one) if found and one else found
+        net = found.latency if found else 0.0
     kind = MEASURED if found else ESTIMATED
     if found is None:
         net = roofline.estimate_ms(unit)
@@ -272,7 +286,7 @@ def _tag_of(
         unit.inputs,
         net,
         kind,
-        energy if energy > 0 else None,
+        None if math.isnan(energy) else max(energy, SHORTEST),
         unit.weight_bytes,
         unit.moved_bytes,
         unit.multiply_adds,

@@ -96,6 +96,7 @@ class Tags:
         operations: by key.
         base_ms: what a run takes beside its units: the skeleton's latency less its units'.
         whole: by architecture as text, measured and summed latency of whole networks, ms.
+        base_mj: the skeleton's energy less its units'; None where no counter measured it.
     """
 
     device: str
@@ -104,6 +105,7 @@ class Tags:
     operations: Mapping[str, OperationTag]
     base_ms: float
     whole: Mapping[str, tuple[float, float]]
+    base_mj: float | None = None
 
     def check_space(self, space: Space) -> None:
         """Refuse tags of another space, of whose operations none would be known."""
@@ -126,6 +128,22 @@ class Tags:
         roofline.
         """
         return self.base_ms + sum(n * self._of(unit) for unit, n in units.items())
+
+    def energy_mj(self, units: Counter[OperationUnit]) -> float:
+        """The sum over a network's units, and what every run takes.
+
+        NaN where no counter measured it, or not of a unit that computes. Units that only move
+        numbers, whose energy nobody measured, count nothing.
+        """
+        if self.base_mj is None:
+            return math.nan
+        return self.base_mj + sum(n * self._energy_of(unit) for unit, n in units.items())
+
+    def _energy_of(self, unit: OperationUnit) -> float:
+        tag = self.operations.get(unit.key)
+        if tag is not None and tag.energy_mj is not None:
+            return tag.energy_mj
+        return math.nan if unit.multiply_adds and (tag is None or tag.kind == MEASURED) else 0.0
 
     def unknown(self, units: Counter[OperationUnit]) -> int:
         """How many of a network's units have no tag."""
@@ -177,6 +195,7 @@ class Tags:
             "about": dict(self.about),
             "roofline": asdict(self.roofline),
             "base_ms": self.base_ms,
+            **({} if self.base_mj is None else {"base_mj": self.base_mj}),
             "whole": {name: list(pair) for name, pair in self.whole.items()},
             "operations": [asdict(tag) for tag in self.operations.values()],
         }
@@ -215,10 +234,12 @@ class Tags:
             base, about = float(said["base_ms"]), dict(said["about"])
             if not 1 <= int(dict(about["description"]).get("batch_size", 1)) <= MOST_BATCH:
                 raise ValueError
-            device = said["device"]
+            device, energy = said["device"], said.get("base_mj")
+            if energy is not None and not math.isfinite(energy := float(energy)):
+                raise ValueError
             if not math.isfinite(base) or not _DEVICE.fullmatch(device):
                 raise ValueError
-            return cls(device, about, roofline, tags, base, whole)
+            return cls(device, about, roofline, tags, base, whole, energy)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as e:
             raise DamagedFile(
                 f"{path} holds no operation tags: make them with nasbench device tags"

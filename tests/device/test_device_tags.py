@@ -39,9 +39,10 @@ PRICES = {nn.Conv2d: 3e-6, nn.AvgPool2d: 1e-6, nn.BatchNorm2d: 2e-7, nn.ReLU: 1e
 class KnownDevice:
     """Modules have prices, all else is free; the first turns may fail, as on a busy machine."""
 
-    def __init__(self, failing: int = 0) -> None:
+    def __init__(self, failing: int = 0, watts: float = math.nan) -> None:
         self.spec = DeviceSpec(runtime="onnxruntime")
         self.failing = failing
+        self.watts = watts
 
     def describe(self) -> dict[str, Any]:
         return self.spec.describe()
@@ -53,7 +54,10 @@ class KnownDevice:
             found[-1] = math.nan
         return [
             Measurement(
-                **dict.fromkeys(METRICS, math.nan) | {"latency_ms": ms}, kind={}, reasons={}
+                **dict.fromkeys(METRICS, math.nan)
+                | {"latency_ms": ms, "energy_mj": self.watts * ms},
+                kind={} if math.isnan(self.watts) else {"energy_mj": "measured"},
+                reasons={},
             )
             for ms in found
         ]
@@ -95,6 +99,16 @@ def test_sums_give_every_network_of_the_family(spec: Any, tags: Tags) -> None:
     assert tags.base_ms == pytest.approx(OVERHEAD, rel=2e-3)
     assert tags.scale == pytest.approx(1, abs=2e-3)
     assert tags.errors[0] < 2e-3
+
+
+def test_energy_is_summed_where_a_counter_measured_it(spec: Any, tags: Tags) -> None:
+    cells = spec.space.representatives[[-1, -20]].tolist()
+    networks = {str(cell): timed_network(spec, cell) for cell in cells}
+    counted = measure_tags(KnownDevice(watts=3), networks, spec.task.signal, [], silent)
+    sums = sum_tags(spec, counted, cells)
+    assert sums["energy_mj"] == pytest.approx(3 * sums["latency_ms"], rel=2e-3)
+    assert tags.base_mj is None
+    assert np.isnan(sum_tags(spec, tags, cells)["energy_mj"]).all()
 
 
 def test_memory_is_by_liveness_and_not_a_sum(spec: Any, tags: Tags) -> None:
