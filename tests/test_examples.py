@@ -19,7 +19,6 @@ MODULES = sorted(
 )
 
 
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_show_what_comes_out(name: str) -> None:
     found = doctest.testmod(importlib.import_module(name))
