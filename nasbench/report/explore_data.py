@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nasbench._names import printable
 from nasbench.errors import BadValue
 from nasbench.report.judged import Judged
-from nasbench.space import CellSpace, ChoiceSpace, Space
+from nasbench.space import Space
 from nasbench.space.drawing import pieces_of
 from nasbench.stats import seed_noise
 from nasbench.table import Table, direction, trained_seeds
@@ -206,17 +206,8 @@ def _architectures(table: Table, rows: NDArray[np.intp]) -> dict[str, Any]:
     small = space.size <= 2**32
     found["numbers"] = None if small else [str(number) for number in numbers.tolist()]
     found["codes"] = packed(numbers.astype(np.uint32)) if small else None
-    if isinstance(space, CellSpace) and type(space).string is CellSpace.string:
-        none = space.operations.index("none") if "none" in space.operations else -1
-        found["cell"] = {"nodes": space.nodes, "none": none}
-    elif isinstance(space, ChoiceSpace) and type(space).string is ChoiceSpace.string:
-        dashes = [  # where a string says that a decision does not count
-            name in space.rules.only_if
-            and bool(space.separator)
-            and "-" not in (space.separator, *choices)
-            for name, choices in space.decisions.items()
-        ]
-        found["join"] = {"separator": printable(space.separator), "dashes": dashes}
+    if spelling := space.spelling():
+        found |= spelling
     else:
         found["strings"] = [printable(space.string(number)) for number in numbers.tolist()]
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -12,44 +11,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.errors import BadValue, NasbenchError, Unsupported
+from nasbench.errors import BadValue, NasbenchError
 from nasbench.space.drawing import DrawnStage
 from nasbench.space.lifting import lifted
+from nasbench.space.moving import Moves
+from nasbench.space.numbering import CHUNK, LISTABLE, Architectures, Ops
 from nasbench.space.rules import Value
 
 if TYPE_CHECKING:
     from nasbench._python_file import PythonFile
 
-__all__ = ["LISTABLE", "Architectures", "Growth", "Ops", "Space"]
+__all__ = ["LISTABLE", "Architectures", "Encoding", "Growth", "Ops", "Space"]
 
-Architectures = NDArray[Any]
-"""Architectures of a space, of any shape: int64 where its size is below 2**62, else Python ints
-in an array of objects."""
-
-Ops = NDArray[np.unsignedinteger[Any]]
-"""Decisions of architectures, `[..., decisions]`: uint8, or uint16 where one has more than 256
-choices."""
-
-MOST_CHOICES = 2**16
-"""Of a decision."""
+QUICK = 50_000
+"""Architectures of a space whose classes are listed on the way, as for what a model sees."""
 
 MOST_DIGITS = 400
 """Of an architecture's number."""
 
-COUNTABLE = 2**62
-"""Below, architectures are numbered by int64."""
-
-FEW = 2**32
-"""Below, a number out of so many is drawn from one float of 53 bits: even to 2**-21."""
-
-LISTABLE = 2**24
-"""Architectures of the largest space that is listed as a whole; see `Space.check_listable`."""
-
-CHUNK = 1 << 18
-"""Architectures whose decisions are held at once."""
-
 _NUMBER = re.compile(rf"0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}}")
 """An architecture's number: `007` is none, and may be a string of a space."""
+
+Encoding = Callable[[ArrayLike], NDArray[np.float32]]
+"""Architectures `[n]` as columns of numbers: float32 `[n, features]`."""
 
 
 class Growth(NamedTuple):
@@ -59,7 +43,7 @@ class Growth(NamedTuple):
     steps: list[list[int]]
 
 
-class Space(ABC):
+class Space(Moves, ABC):
     """A set of architectures, each a vector of decisions and an `int` in `range(size)`.
 
     A space of one's own says how many choices each decision has, how an architecture is
@@ -91,43 +75,6 @@ class Space(ABC):
 
     source: PythonFile | None = None
     stages: tuple[DrawnStage, ...] = ()
-
-    def __init__(
-        self,
-        name: str,
-        choices: tuple[int, ...],
-        order: ArrayLike | Callable[[], ArrayLike] | None = None,
-    ) -> None:
-        if not choices or min(choices) < 1:
-            raise NasbenchError(f"space {name!r} needs at least one choice for each decision")
-        if max(choices) > MOST_CHOICES:
-            raise NasbenchError(
-                f"a decision has {MOST_CHOICES} choices at most, "
-                f"one of space {name!r} has {max(choices)}"
-            )
-        self.name = name
-        self.choices = choices
-        self.size = math.prod(choices)
-        self.ops_dtype: np.dtype[Any] = np.dtype(np.uint8 if max(choices) <= 256 else np.uint16)
-        self._dtype: np.dtype[Any] = np.dtype(np.int64 if self.size < COUNTABLE else object)
-        self._weights: NDArray[Any] = np.cumprod((1, *choices[:0:-1]), dtype=self._dtype)[::-1]
-        self._choices: NDArray[Any] = np.asarray(choices, dtype=self._dtype)
-        self._make_order = order if callable(order) else None
-        if order is not None and not callable(order):
-            self._order = _permutation(name, order, self.size)
-
-    @cached_property
-    def _order(self) -> Architectures | None:
-        make = self._make_order
-        return None if make is None else _permutation(self.name, make(), self.size)
-
-    @cached_property
-    def _position(self) -> Architectures | None:
-        if self._order is None:
-            return None
-        position = np.empty_like(self._order)
-        position[self._order] = np.arange(self.size)
-        return position
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {self.size:,} architectures>"
@@ -211,21 +158,12 @@ class Space(ABC):
         return type(self).classes is not Space.classes
 
     @property
-    def listable(self) -> bool:
-        """Whether arrays over all architectures are possible: at most `LISTABLE` of them."""
-        return self.size <= LISTABLE
+    def quick_classes(self) -> bool:
+        """Whether it is quickly said which architectures are the same network.
 
-    def check_listable(self, what: str) -> None:
-        """Raise Unsupported where the space is too large for an array over all of it.
-
-        Args:
-            what: needs the array, as the subject of "lists them all".
+        Else it takes a list of the space that is long, or each of its lines is.
         """
-        if not self.listable:
-            raise Unsupported(
-                f"{self.name} has {self.size:,} architectures: {what} lists them all, of which "
-                f"{LISTABLE:,} (2**24) are the most"
-            )
+        return not self.lists_classes or self.size <= QUICK
 
     def parse(self, text: str) -> int:
         """The architecture that a user's text means: its string, or its number in digits.
@@ -268,93 +206,6 @@ class Space(ABC):
                 f"{text if len(text) <= 40 else f'a number of {len(text)} digits'}"
             )
         return int(text)
-
-    # Architectures as numbers and as decisions.
-
-    def ops(self, architectures: ArrayLike) -> Ops:
-        """The decisions of architectures: `ops_dtype`, the given shape + `[decisions]`."""
-        if self._dtype.kind == "O":
-            return self._large_ops(architectures)
-        if type(architectures) is int:
-            taken: Ops = self._code(architectures) // self._weights % self._choices
-            return taken.astype(self.ops_dtype)
-        codes = self.check(architectures)
-        if self._order is not None:
-            codes = self._order[codes]
-        found: Ops = codes[..., None] // self._weights % self._choices
-        return found.astype(self.ops_dtype)
-
-    def index_of(self, ops: ArrayLike) -> Architectures:
-        """The architectures with these decisions: `[..., decisions]` to `[...]`."""
-        decisions = np.asarray(ops, dtype=np.int64)
-        if decisions.shape[-1:] != self._choices.shape:
-            raise NasbenchError(
-                f"an architecture of {self.name} has {len(self.choices)} decisions, "
-                f"got an array of shape {decisions.shape}"
-            )
-        if ((decisions < 0) | (decisions >= self._choices)).any():
-            raise NasbenchError(f"a decision is outside the choices {self.choices} of {self.name}")
-        if self._dtype.kind == "O":
-            return self._large_index(decisions)
-        found: Architectures = decisions @ self._weights
-        return self._numbered(found)
-
-    @cached_property
-    def _blocks(self) -> list[tuple[slice, int, NDArray[np.int64], NDArray[np.int64]]]:
-        """Decisions in runs that an int64 can number: their place, product, weights, choices."""
-        found = []
-        start = 0
-        while start < len(self.choices):
-            end = start + 1
-            while end < len(self.choices) and math.prod(self.choices[start : end + 1]) < COUNTABLE:
-                end += 1
-            own = np.asarray(self.choices[start:end], dtype=np.int64)
-            weights = np.cumprod((1, *own[:0:-1]), dtype=np.int64)[::-1]
-            found.append((slice(start, end), math.prod(own.tolist()), weights, own))
-            start = end
-        return found
-
-    def _large_ops(self, architectures: ArrayLike) -> Ops:
-        """As `ops`, of Python ints: most of the arithmetic is on blocks of decisions, in int64."""
-        rest: Any
-        if type(architectures) is int:
-            rest = self._code(architectures)
-        else:
-            rest = self.check(architectures)
-        found = np.empty((*np.shape(rest), len(self.choices)), dtype=self.ops_dtype)
-        for place, product, weights, choices in reversed(self._blocks):
-            low = np.asarray(rest % product, dtype=np.int64)
-            rest = rest // product
-            found[..., place] = low[..., None] // weights % choices
-        return found
-
-    def _large_index(self, decisions: NDArray[np.int64]) -> Architectures:
-        """As `index_of`, of Python ints."""
-        code: Any = 0
-        for place, product, weights, _ in self._blocks:
-            code = code * product + np.asarray(decisions[..., place] @ weights).astype(object)
-        return np.asarray(code, dtype=object)
-
-    def check(self, architectures: ArrayLike) -> Architectures:
-        """The architectures as an array; raises NasbenchError where one is not of this space.
-
-        It is int64, or of Python ints where the space has 2**62 architectures or more.
-        """
-        given = np.asarray(architectures)
-        if given.size and given.dtype.kind not in "iu":
-            given = _whole(architectures)
-        if given.size and (given.min() < 0 or given.max() >= self.size):
-            worst = given.min() if given.min() < 0 else given.max()
-            raise NasbenchError(
-                f"{self.name} has architectures 0 to {self.size - 1}, got {int(worst)}"
-            )
-        if self._dtype.kind == "O" and given.dtype.kind in "iu":
-            return np.asarray(given.tolist(), dtype=object)
-        return given.astype(self._dtype, copy=False)
-
-    def _numbered(self, codes: Architectures) -> Architectures:
-        """The architectures at these places of the lexicographic order."""
-        return codes if self._position is None else self._position[codes]
 
     # What counts of an architecture's decisions.
 
@@ -470,81 +321,43 @@ class Space(ABC):
         """Whether each architecture stands for itself: then no list is needed to say so."""
         return not self.lists_classes
 
-    # Moving about.
+    # What others see.
 
-    def neighbors(self, architecture: int) -> Architectures:
-        """Every architecture that differs in one decision, `[sum(choices - 1)]`."""
-        ops = self.ops(architecture).astype(self._dtype)
-        code = int(ops @ self._weights)
-        steps = [
-            code + (choice - int(op)) * int(weight)
-            for op, count, weight in zip(ops, self.choices, self._weights, strict=True)
-            for choice in range(count)
-            if choice != op
-        ]
-        return self._numbered(np.asarray(steps, dtype=self._dtype))
+    def spelling(self) -> Mapping[str, Any]:
+        """How the text of an architecture follows from its decisions; plain JSON values.
 
-    @overload
-    def sample(self, rng: np.random.Generator) -> int: ...
-    @overload
-    def sample(self, rng: np.random.Generator, n: int) -> Architectures: ...
-    def sample(self, rng: np.random.Generator, n: int | None = None) -> int | Architectures:
-        """One architecture, or `n` with repeats, uniform over all of them."""
-        if self.size < COUNTABLE:
-            if n is not None:
-                return rng.integers(self.size, size=n)
-            if self.size < FEW:
-                return int(rng.random() * self.size)
-            return int(rng.integers(self.size))
-        shape = (1 if n is None else n, len(self.choices))
-        drawn = self.index_of(rng.integers(np.asarray(self.choices), size=shape))
-        return int(drawn[0]) if n is None else drawn
+        For whoever writes many of them without this package, as a page does. `cell`: as cells
+        are written, with `nodes` and the number of the operation `none`, or -1. `join`: the
+        choices with `separator` between them, and a dash where `dashes` says that a decision can
+        have one and does not count. Empty where only `string` knows.
 
-    def mutate(self, architecture: int, rng: np.random.Generator) -> int:
-        """One decision, chosen uniformly, changed to another choice, chosen uniformly.
-
-        Decisions with a single choice cannot change and are not drawn.
+        Example:
+            >>> import nasbench as nb
+            >>> nb.space("nb201").spelling()
+            {'cell': {'nodes': 4, 'none': 0}}
         """
-        free = self._free
-        if not len(free):
-            raise NasbenchError(f"{self.name} has one architecture: nothing can change")
-        drawn = rng.random() * len(free)
-        count, weight = free[int(drawn)]
-        code = self._code(architecture)
-        old = code // weight % count
-        new = (old + 1 + int(drawn % 1 * (count - 1))) % count
-        return self._architecture(code + (new - old) * weight)
+        return {}
 
-    def crossover(self, first: int, second: int, rng: np.random.Generator) -> int:
-        """Each decision from one parent or the other with equal chance (uniform crossover)."""
-        take = rng.random(len(self.choices)) < 0.5
-        ops = np.where(take, self.ops(first), self.ops(second)).astype(self._dtype)
-        return self._architecture(int(ops @ self._weights))
+    def encodings(self) -> Mapping[str, Encoding]:
+        """By name, what a model can see of architectures of this space; each as it is written.
 
-    @cached_property
-    def _free(self) -> list[tuple[int, int]]:
-        """Choices and weight of each decision that can change."""
-        weights = self._weights.tolist()
-        return [(count, w) for count, w in zip(self.choices, weights, strict=True) if count > 1]
+        `one_hot`: a column for each choice of each decision. Spaces add their own.
 
-    # The same for one architecture, without the cost of an array.
+        Example:
+            >>> import nasbench as nb
+            >>> space = nb.space("nb201-mini")
+            >>> list(space.encodings()), space.encodings()["path"]([5, 7]).shape
+            (['one_hot', 'adjacency', 'operations', 'path', 'graph'], (2, 20))
+        """
+        return {"one_hot": self.one_hot}
 
-    def _code(self, architecture: int) -> int:
-        if not 0 <= architecture < self.size:
-            self.check(architecture)
-        return architecture if self._order is None else self._listed[0][architecture]
+    def operation_counts(self, architectures: ArrayLike) -> dict[str, NDArray[np.float64]]:
+        """What the cost of networks is a sum of, in one or several ways: each `[n, operations]`.
 
-    def _architecture(self, code: int) -> int:
-        return code if self._position is None else self._listed[1][code]
-
-    @cached_property
-    def _listed(self) -> tuple[list[int], list[int]]:
-        """Order and position as lists: one number out of an array takes five times as long."""
-        if self._order is None or self._position is None:
-            return [], []
-        return self._order.tolist(), self._position.tolist()
-
-    # Features.
+        `decisions`: 1 for the choice of each decision that counts. Spaces count as they know.
+        """
+        seen = np.atleast_1d(self.check(architectures))
+        return {"decisions": self.one_hot(seen).astype(np.float64)}
 
     def one_hot(self, architectures: ArrayLike) -> NDArray[np.float32]:
         """One column for each choice of each decision: float32 `[..., sum(choices)]`."""
@@ -553,30 +366,3 @@ class Space(ABC):
     def _one_hot(self, ops: Ops) -> NDArray[np.float32]:
         columns = [ops[..., d, None] == np.arange(count) for d, count in enumerate(self.choices)]
         return np.concatenate(columns, axis=-1).astype(np.float32)
-
-
-def _whole(given: ArrayLike) -> NDArray[Any]:
-    """Python ints of any size as an array of objects; raises NasbenchError for anything else."""
-    array = np.asarray(given, dtype=object)
-    for one in array.flat:
-        if isinstance(one, bool | np.bool_) or not isinstance(one, int | np.integer):
-            raise NasbenchError(f"architectures are integers, got {np.asarray(given).dtype}")
-    return array
-
-
-def _permutation(name: str, order: ArrayLike, size: int) -> Architectures:
-    """The order as int64 `[size]`; raises NasbenchError where it is none."""
-    if size > LISTABLE:
-        raise Unsupported(
-            f"space {name!r} has {size:,} architectures: {LISTABLE:,} (2**24) are the most that "
-            f"are put in an order of their own"
-        )
-    try:
-        given = np.asarray(order)
-    except ValueError:  # ragged
-        given = np.empty(0)
-    if given.shape == (size,) and given.dtype.kind in "iu":
-        codes = given.astype(np.int64)
-        if ((codes >= 0) & (codes < size)).all() and (np.bincount(codes) == 1).all():
-            return codes
-    raise NasbenchError(f"the order of space {name!r} is no permutation of 0 to {size - 1}")

@@ -11,14 +11,15 @@ import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise, product
+from itertools import product
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import NasbenchError, Unsupported, unknown
-from nasbench.space.base import Architectures, Growth, Space
+from nasbench.space.base import Architectures, Encoding, Growth, Space
+from nasbench.space.cell_features import cell_encodings, cell_operation_counts, path_encoding
 from nasbench.space.normal import NormalForm, Normalizer
 
 __all__ = ["NB201_OPERATIONS", "OPERATIONS", "SHIFT", "CellGraph", "CellSpace", "Edge"]
@@ -33,6 +34,8 @@ SHIFT = "shift"
 """A convolution of an always-zero node: BatchNorm's shift is all that is left of it."""
 
 MOST_NODES = 20
+QUICK_NODES = 5
+"""Classes of cells with more take minutes to be found, where most edges are convolutions."""
 ENUMERABLE = 1_000_000
 """Spaces beyond this size are not enumerated to find their classes."""
 
@@ -122,6 +125,12 @@ class CellSpace(Space):
             for target in range(1, self.nodes)
         )
         return "+".join(groups)
+
+    def spelling(self) -> Mapping[str, Any]:
+        if type(self).string is not CellSpace.string:
+            return {}
+        none = self.operations.index("none") if "none" in self.operations else -1
+        return {"cell": {"nodes": self.nodes, "none": none}}
 
     def index(self, string: str) -> int:
         """The architecture that an official cell string writes.
@@ -255,6 +264,10 @@ class CellSpace(Space):
         return self.size <= ENUMERABLE
 
     @property
+    def quick_classes(self) -> bool:
+        return super().quick_classes and (self.nodes <= QUICK_NODES or not self.lists_classes)
+
+    @property
     def _all_distinct(self) -> bool:
         return False
 
@@ -308,6 +321,23 @@ class CellSpace(Space):
             matrices[..., source, target] = ops[..., edge] + 1
         return matrices
 
+    def encodings(self) -> Mapping[str, Encoding]:
+        """As of any space; `adjacency`: the number of each edge's operation; `operations`: how
+        many edges have each; `path`: see `path_encoding`; `graph`: see `graph_encoding`.
+
+        Of cells of many nodes or operations the last two are left out: they would grow as a power.
+        """
+        return {**super().encodings(), **cell_encodings(self)}
+
+    def operation_counts(self, architectures: ArrayLike) -> dict[str, NDArray[np.float64]]:
+        """By graph, how often each operation runs, see `Space.operation_counts`.
+
+        `written` has every edge that is written, `reaching` those from which the output is
+        reached, be they fed by zeros alone, `live` those that carry something from the input to
+        the output.
+        """
+        return cell_operation_counts(self, np.atleast_1d(self.check(architectures)))
+
     @cached_property
     def paths(self) -> tuple[tuple[str, ...], ...]:
         """Every sequence of operations, `none` left out, that a path can hold."""
@@ -317,28 +347,7 @@ class CellSpace(Space):
 
     def path_encoding(self, architectures: ArrayLike) -> NDArray[np.float32]:
         """Which of `paths` lead from the cell's input to its output: float32 `[..., paths]`."""
-        ops = self.ops(architectures)
-        flat = ops.reshape(-1, ops.shape[-1])
-        edge_of = {pair: edge for edge, pair in enumerate(self.pairs)}
-        alive = [operation != "none" for operation in self.operations]
-        digit = np.cumsum(alive) - 1  # `paths` of one length count up in these digits
-        base = sum(alive)
-        encoded = np.zeros((len(flat), len(self.paths)), dtype=np.float32)
-        for route in _routes(self.nodes):
-            chosen = flat[:, [edge_of[step] for step in pairwise(route)]]
-            rows = np.flatnonzero(np.asarray(alive)[chosen].all(1))
-            length = chosen.shape[1]
-            shorter = sum(base**n for n in range(1, length))
-            place = digit[chosen[rows]] @ (base ** np.arange(length)[::-1])
-            encoded[rows, shorter + place] = 1
-        return encoded.reshape(*ops.shape[:-1], -1)
-
-
-def _routes(nodes: int) -> list[tuple[int, ...]]:
-    """Every ascending sequence of nodes from the first to the last."""
-    inner = range(1, nodes - 1)
-    chosen = product((False, True), repeat=len(inner))
-    return [(0, *(n for n, c in zip(inner, c_, strict=True) if c), nodes - 1) for c_ in chosen]
+        return path_encoding(self, architectures)
 
 
 def _prune(graph: CellGraph) -> CellGraph:

@@ -149,6 +149,12 @@ class ChoiceSpace(Space):
                     written[place] = NOT_COUNTED
         return self.separator.join(written)
 
+    def spelling(self) -> Mapping[str, Any]:
+        if type(self).string is not ChoiceSpace.string:
+            return {}
+        dashes = [place in self._marks for place in range(len(self.choices))]
+        return {"join": {"separator": self.separator, "dashes": dashes}}
+
     @cached_property
     def _marks(self) -> tuple[int, ...]:
         """Decisions that may not count, where a string can say so."""

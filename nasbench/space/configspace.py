@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasbench.errors import BadValue, NasbenchError, Unsupported, unknown
-from nasbench.space.base import MOST_CHOICES, Space
+from nasbench.space.base import Space
 from nasbench.space.choices import ChoiceSpace
+from nasbench.space.numbering import MOST_CHOICES
 from nasbench.space.rules import MOST_RULES, Rules, Value, text_of
 
 if TYPE_CHECKING:

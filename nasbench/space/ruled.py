@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, Unsupported
-from nasbench.space.base import CHUNK, LISTABLE, Architectures, Ops
+from nasbench.space.numbering import CHUNK, LISTABLE, Architectures, Ops
 
 if TYPE_CHECKING:
     from nasbench.space.choices import ChoiceSpace

@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.errors import NasbenchError, unknown
-from nasbench.space import Architectures, CellSpace, Space
+from nasbench.errors import NasbenchError, UnknownName, unknown
+from nasbench.space import Architectures, Space
 from nasbench.surrogate.columns import TABLE_FEATURES, table_columns
 from nasbench.surrogate.document import ascending, need
 from nasbench.table import Table
@@ -37,15 +36,6 @@ STRUCTURE = ("one_hot", "adjacency", "operations", "path", "graph")
 LISTABLE = 50_000
 """Spaces beyond this size are not listed here, neither for classes nor for predictions."""
 
-MOST_NODES = 5
-"""Classes of cells with more are not looked for: those of many convolutions take minutes."""
-
-MOST_PATHS = 2_000
-"""Cells that more paths can run through are seen without: their number grows as a power."""
-
-MOST_SETS = 4_096
-"""Cells of more sets of operations are seen without `graph`: it looks at each."""
-
 
 def stand_ins(space: Space, architectures: ArrayLike) -> Architectures:
     """Architectures of one class are the same network, and must look the same.
@@ -53,41 +43,25 @@ def stand_ins(space: Space, architectures: ArrayLike) -> Architectures:
     Where it takes a list of the whole space to know classes, those of large ones stay apart.
     """
     given = space.check(architectures)
-    deep = isinstance(space, CellSpace) and space.nodes > MOST_NODES
-    too_large = space.lists_classes and (space.size > LISTABLE or deep)
-    return given if too_large else np.asarray(space.canonical(given), dtype=given.dtype)
+    return (
+        given if not space.quick_classes else np.asarray(space.canonical(given), dtype=given.dtype)
+    )
 
 
 def structure(space: Space, architectures: ArrayLike, name: str) -> Floats:
-    """One of `STRUCTURE`: float32 `[n, features]`.
-
-    `one_hot`: the decisions. `adjacency`: the categorical adjacency matrix, the number of each
-    edge's operation (White et al., "A Study on Encodings for Neural Architecture Search",
-    NeurIPS 2020). `operations`: how many edges have each. `path`: which sequences of operations
-    lead from input to output (the same paper). `graph`: see `_graph`.
-    """
-    seen = stand_ins(space, np.atleast_1d(architectures))
-    if name == "one_hot":
-        return space.one_hot(seen)
-    if not isinstance(space, CellSpace) or name not in _usable(space):
-        raise NasbenchError(
-            f"{space.name} has no feature {name}; it has {', '.join(_usable(space))}"
-        )
-    if name == "adjacency":
-        return space.ops(seen).astype(np.float32)
-    if name == "operations":
-        return np.asarray(_edges(space, seen).sum(1))
-    if name == "path":
-        return space.path_encoding(seen)
-    return _graph(space, seen)
+    """One of the space's encodings: float32 `[n, features]`; see `Space.encodings`."""
+    known = space.encodings()
+    if name not in known:
+        raise UnknownName(f"{space.name} has no feature {name}; it has {', '.join(known)}")
+    return known[name](stand_ins(space, np.atleast_1d(architectures)))
 
 
 def structure_blocks(
     space: Space, architectures: ArrayLike, names: Sequence[str] = ("one_hot", "path", "operations")
 ) -> list[Floats]:
     """Those of these that the space has: each float32 `[n, features]`."""
-    usable = _usable(space)
-    return [structure(space, architectures, name) for name in names if name in usable]
+    known = space.encodings()
+    return [structure(space, architectures, name) for name in names if name in known]
 
 
 def published(name: str) -> str:
@@ -103,70 +77,7 @@ def published(name: str) -> str:
 
 def usual_features(space: Space) -> tuple[str, ...]:
     """What a surrogate sees by default: decisions and, of small cells, the graph."""
-    return tuple(name for name in ("one_hot", "graph") if name in _usable(space))
-
-
-def _usable(space: Space) -> tuple[str, ...]:
-    if not isinstance(space, CellSpace):
-        return STRUCTURE[:1]
-    alive = len(set(space.operations) - {"none"})
-    if sum(alive**length for length in range(1, space.nodes)) > MOST_PATHS:
-        return STRUCTURE[:3]
-    return STRUCTURE if 2**alive <= MOST_SETS else STRUCTURE[:4]
-
-
-def _edges(space: CellSpace, architectures: Architectures) -> Floats:
-    """One-hot operations of each edge: float32 `[n, edges, operations]`."""
-    return space.one_hot(architectures).reshape(
-        len(architectures), len(space.pairs), len(space.operations)
-    )
-
-
-def _graph(space: CellSpace, architectures: Architectures) -> Floats:
-    """Features of the graph in the manner of GRAF: float32 `[n, features]`.
-
-    Kadlecova et al., "Surprisingly Strong Performance Prediction with Neural Graph Features",
-    ICML 2024. For each set of operations, `none` apart, the cell is looked at with the edges of
-    these alone: how many routes lead from input to output, the edges of the shortest and of the
-    longest (nodes, and 0, where there is none), and each node's edges in and out. Then, for
-    each operation, its edges on all live routes together and the most on one. The paper has no
-    number of routes and no longest route, and counts the most on a path per set, not per
-    operation.
-    """
-    distinct, places = np.unique(architectures, return_inverse=True)
-    ops = space.ops(distinct)
-    alive = [place for place, name in enumerate(space.operations) if name != "none"]
-    edge_of = {pair: edge for edge, pair in enumerate(space.pairs)}
-    inner = range(1, space.nodes - 1)
-    stops = [chosen for k in range(space.nodes - 1) for chosen in combinations(inner, k)]
-    routes = [
-        [edge_of[step] for step in pairwise((0, *chosen, space.nodes - 1))] for chosen in stops
-    ]
-    into = [
-        [e for e, (_, target) in enumerate(space.pairs) if target == n]
-        for n in range(1, space.nodes)
-    ]
-    out = [
-        [e for e, (source, _) in enumerate(space.pairs) if source == n]
-        for n in range(space.nodes - 1)
-    ]
-    columns: list[NDArray[Any]] = []
-    for size in range(1, len(alive) + 1):
-        for allowed in combinations(alive, size):
-            open_ = np.isin(ops, allowed)  # [n, edges]
-            passable = np.stack([open_[:, route].all(1) for route in routes], axis=1)
-            lengths = np.asarray([len(route) for route in routes])
-            columns.append(passable.sum(1))
-            columns.append(np.where(passable, lengths, space.nodes).min(1))
-            columns.append(np.where(passable, lengths, 0).max(1))
-            columns += [open_[:, edges].sum(1) for edges in (*into, *out)]
-    live = np.isin(ops, alive)
-    passable = np.stack([live[:, route].all(1) for route in routes], axis=1)
-    for operation in alive:
-        on = np.stack([(ops[:, route] == operation).sum(1) for route in routes], axis=1)
-        columns += [np.where(passable, on, 0).sum(1), np.where(passable, on, 0).max(1)]
-    found: Floats = np.stack(columns, axis=1).astype(np.float32)[places]
-    return found
+    return tuple(name for name in ("one_hot", "graph") if name in space.encodings())
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -215,7 +126,7 @@ class Features:
             raise NasbenchError("a model sees at least one feature: name some")
         columns = []
         for name in chosen:
-            if name in STRUCTURE:
+            if name in STRUCTURE or name in space.encodings():
                 structure(space, table.rows[:1], name)  # what the space lacks is refused now
                 continue
             if name.split(":")[0] not in TABLE_FEATURES:
@@ -266,7 +177,7 @@ class Features:
         columns: Any = said.get("columns")
         sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
         need(sound and 0 < len(names) == len(set(names)), "names of features")
-        others = [name for name in names if name not in _usable(space)]
+        others = [name for name in names if name not in space.encodings()]
         need(all(n.split(":")[0] in TABLE_FEATURES and n.isprintable() for n in others), "features")
         rows = ascending(said.get("known"), space, "rows of features")
         need(type(columns) is int and columns >= 0, "columns of features")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.space import CellSpace, Space
+from nasbench.space import Space
 
 __all__ = ["GRAPHS", "operation_counts"]
 
@@ -47,44 +47,4 @@ def operation_counts(space: Space, architectures: ArrayLike) -> dict[str, NDArra
         >>> {graph: int(found.sum()) for graph, found in counts.items()}
         {'written': 4, 'reaching': 3, 'live': 1}
     """
-    asked = np.atleast_1d(space.check(architectures))
-    if not isinstance(space, CellSpace):
-        return {"decisions": space.one_hot(asked).astype(np.float64)}
-    ops = space.ops(asked)
-    held = ops != (space.operations.index("none") if "none" in space.operations else -1)
-    fed = np.zeros((len(ops), space.nodes), dtype=np.bool_)
-    heard = np.zeros_like(fed)
-    fed[:, 0] = heard[:, -1] = True
-    carries, reaches = np.zeros_like(held), np.zeros_like(held)
-    edges = list(enumerate(space.pairs))  # by target, so that a source is settled before its use
-    for edge, (source, target) in edges:
-        carries[:, edge] = held[:, edge] & fed[:, source]
-        fed[:, target] |= carries[:, edge]
-    for edge, (source, target) in reversed(edges):
-        reaches[:, edge] = held[:, edge] & heard[:, target]
-        heard[:, source] |= reaches[:, edge]
-    reaches &= heard[:, :1]
-    written = _count(space, ops, held)
-    if "none" in space.operations:
-        written = np.column_stack([written, (~held).sum(1)])
-    return {
-        "written": written,
-        "reaching": _count(space, ops, reaches),
-        "live": _count(space, ops, reaches & carries),
-    }
-
-
-def _count(
-    space: CellSpace, ops: NDArray[np.integer], runs: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Operations but `none`, then additions, of the edges that run: `[n, operations]`."""
-    columns = [
-        ((ops == place) & runs).sum(1)
-        for place, name in enumerate(space.operations)
-        if name != "none"
-    ]
-    into = np.zeros((len(ops), space.nodes), dtype=np.int64)
-    for edge, (_, target) in enumerate(space.pairs):
-        into[:, target] += runs[:, edge]
-    columns.append(np.maximum(into - 1, 0).sum(1))
-    return np.stack(columns, axis=1).astype(np.float64)
+    return space.operation_counts(architectures)
