@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from nasbench.errors import Unsupported
-from nasbench.space import CellSpace
+from nasbench.network.extent import extent_of
 
 if TYPE_CHECKING:
     from nasbench.building.spec import BuildSpec
@@ -30,9 +30,6 @@ MOST_TRAININGS = 10**7
 MOST_VALUES = 10**9
 """Of a table's curve: 4 GB, of which a recipe has five."""
 
-_KERNELS = {"nor_conv_3x3": 9, "nor_conv_1x1": 1}
-"""Weights of an operation by pairs of channels; the others have none."""
-
 
 def check_sizes(spec: BuildSpec) -> None:
     """Refuse networks and batches that no machine holds.
@@ -40,41 +37,23 @@ def check_sizes(spec: BuildSpec) -> None:
     Raises:
         Unsupported: naming the recipe or device and the limit.
     """
-    if not isinstance(spec.space, CellSpace):
-        _check_others(spec)
-        return
-    _, height, width = spec.task.shape
-    edges = len(spec.space.pairs)
-    kernel = max(_KERNELS.get(name, 0) for name in spec.space.operations)
-    for name, recipe in spec.recipes.items():
-        # Three stages of 1, 2 and 4 times the channels, on 1, 1/4 and 1/16 of the pixels; between
-        # them two blocks of two 3x3 convolutions and a 1x1 one each.
-        squares = 21 * kernel * edges * recipe.cells + 56 * (1 + 4)
-        images = min(recipe.batch_size, recipe.train_images or len(spec.task.train))
-        features = 1.75 * recipe.channels * edges * recipe.cells * height * width * images
-        sizes = {
-            "weights": (recipe.channels**2 * squares, MOST_WEIGHTS),
-            "operations": (3 * edges * recipe.cells, MOST_LAYERS),
-            "values in the feature maps of a batch": (int(features), MOST_FEATURES),
-        }
-        for what, (size, most) in sizes.items():
-            _check(f"a network of recipe {name} has", size, what, most)
-    channels = max((recipe.channels for recipe in spec.recipes.values()), default=1)
-    for device in spec.devices:
-        size = device.batch_size * max(channels, spec.task.signal.shape[0]) * height * width
-        _check(f"a batch of device {device.name} has", size, "values in a feature map", MOST_INPUTS)
-
-
-def _check_others(spec: BuildSpec) -> None:
-    """What can be said of networks before one is built: their inputs."""
     each = math.prod(spec.task.signal.shape)
+    widest = each
     for name, recipe in spec.recipes.items():
         examples = min(recipe.batch_size, recipe.train_images or len(spec.task.train))
-        _check(f"a batch of recipe {name} has", each * examples, "values", MOST_FEATURES)
+        known = extent_of(spec.space, spec.task.signal, recipe.channels, recipe.cells)
+        if known is None:
+            _check(f"a batch of recipe {name} has", each * examples, "values", MOST_FEATURES)
+            continue
+        widest = max(widest, known.largest)
+        features = int(known.values * examples)
+        of = f"a network of recipe {name} has"
+        _check(of, known.weights, "weights", MOST_WEIGHTS)
+        _check(of, known.operations, "operations", MOST_LAYERS)
+        _check(of, features, "values in the feature maps of a batch", MOST_FEATURES)
     for device in spec.devices:
-        _check(
-            f"a batch of device {device.name} has", each * device.batch_size, "values", MOST_INPUTS
-        )
+        size = device.batch_size * widest
+        _check(f"a batch of device {device.name} has", size, "values in a feature map", MOST_INPUTS)
 
 
 def check_extent(spec: BuildSpec, architectures: int) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from nasbench.device.inference import Images, examples
 from nasbench.network.cell import CellNetwork
-from nasbench.space import CellSpace
+from nasbench.network.cell_family import as_cells
 from nasbench.space import get as get_space
 from nasbench.task import Signal
 
@@ -37,8 +37,7 @@ def reference_network(channels: int) -> CellNetwork:
         >>> sum(p.numel() for p in reference_network(3).parameters())
         176122
     """
-    space = get_space("nb201")
-    assert isinstance(space, CellSpace)
+    space = as_cells(get_space("nb201"))
     graph = space.live_graph(space.index(_CELL))
     network = CellNetwork(
         graph, inputs=channels, classes=_CLASSES, channels=_CHANNELS, cells=_CELLS

@@ -263,8 +263,7 @@ class ChoiceSpace(Space):
     def sample(self, rng: np.random.Generator, n: int | None = None) -> int | Architectures:
         if not self.rules:
             return super().sample(rng) if n is None else super().sample(rng, n)
-        drawn = ruled.sample(self, rng, 1 if n is None else n)
-        return int(drawn[0]) if n is None else drawn
+        return ruled.draw(self, rng) if n is None else ruled.sample(self, rng, n)
 
     def mutate(self, architecture: int, rng: np.random.Generator) -> int:
         if not self.rules:

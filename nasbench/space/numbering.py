@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -195,6 +195,13 @@ class Numbering:
         if not 0 <= architecture < self.size:
             self.check(architecture)
         return architecture if self._order is None else self._listed[0][architecture]
+
+    def number_of(self, ops: Sequence[int]) -> int:
+        """The architecture with these decisions, which are Python ints within their choices."""
+        code = 0
+        for count, op in zip(self.choices, ops, strict=True):
+            code = code * count + op
+        return self._architecture(code)
 
     def _architecture(self, code: int) -> int:
         return code if self._position is None else self._listed[1][code]

@@ -17,10 +17,12 @@ from nasbench.space.numbering import CHUNK, LISTABLE, Architectures, Ops
 if TYPE_CHECKING:
     from nasbench.space.choices import ChoiceSpace
 
-__all__ = ["count", "crossover", "mutate", "neighbors", "sample"]
+__all__ = ["count", "crossover", "draw", "mutate", "neighbors", "sample"]
 
 TRIES = 1000
 """Draws of which none can be built, before a space is given up."""
+
+_NONE = "of {:,} draws from {} none can be built: see never"
 
 
 def sample(space: ChoiceSpace, rng: np.random.Generator, n: int) -> Architectures:
@@ -31,7 +33,17 @@ def sample(space: ChoiceSpace, rng: np.random.Generator, n: int) -> Architecture
         if not len(redrawn):
             return space.index_of(ops)
         ops[redrawn] = space.normal(_draw(space, rng, len(redrawn)))
-    raise Unsupported(f"of {TRIES:,} draws from {space.name} none can be built: see never")
+    raise Unsupported(_NONE.format(TRIES, space.name))
+
+
+def draw(space: ChoiceSpace, rng: np.random.Generator) -> int:
+    """One architecture, as `sample` draws it."""
+    rules = space.rules.plain
+    for _ in range(TRIES):
+        ops = rules.normal(_draw(space, rng, 1)[0].tolist())
+        if rules.allowed(ops):
+            return space.number_of(ops)
+    raise Unsupported(_NONE.format(TRIES, space.name))
 
 
 def _draw(space: ChoiceSpace, rng: np.random.Generator, n: int) -> Ops:
@@ -41,18 +53,24 @@ def _draw(space: ChoiceSpace, rng: np.random.Generator, n: int) -> Ops:
 
 def mutate(space: ChoiceSpace, architecture: int, rng: np.random.Generator) -> int:
     """One decision that counts changed to another choice; those that count anew are drawn."""
-    own = space.normal(space.ops(architecture))
-    counts = space.active(own)
-    free = np.flatnonzero(counts & (np.asarray(space.choices) > 1))
-    for _ in range(TRIES if len(free) else 0):
+    rules = space.rules.plain
+    own = rules.normal(space.ops(architecture).tolist())
+    counts = rules.active(own)
+    free = [p for p, count in enumerate(space.choices) if counts[p] and count > 1]
+    idle = [place for place, counted in enumerate(counts) if not counted]
+    most = np.asarray([space.choices[place] for place in idle])
+    for _ in range(TRIES if free else 0):
         child = own.copy()
         place = free[rng.integers(len(free))]
-        child[place] = (child[place] + rng.integers(1, space.choices[place])) % space.choices[place]
-        # Whichever count anew: those that still do not are put back by the normal form.
-        child[~counts] = rng.integers(np.asarray(space.choices)[~counts])
-        child = space.normal(child)
-        if space.rules.allowed(child) and not np.array_equal(child, own):
-            return int(space.index_of(child))
+        child[place] = (own[place] + int(rng.integers(1, space.choices[place]))) % space.choices[
+            place
+        ]
+        if idle:  # whichever count anew: those that still do not are put back by the normal form
+            for other, op in zip(idle, rng.integers(most).tolist(), strict=True):
+                child[other] = op
+        child = rules.normal(child)
+        if child != own and rules.allowed(child):
+            return space.number_of(child)
     raise NasbenchError(f"{space.name} has no architecture one change away that can be built")
 
 
@@ -61,15 +79,16 @@ def crossover(space: ChoiceSpace, first: int, second: int, rng: np.random.Genera
 
     Where no child of so many can be built, it is the first parent.
     """
-    parents = space.normal(space.ops([first, second]))
-    counts = space.active(parents)
+    rules = space.rules.plain
+    one, other = (rules.normal(space.ops(parent).tolist()) for parent in (first, second))
+    counts = list(zip(rules.active(one), rules.active(other), strict=True))
     for _ in range(TRIES):
-        take = rng.random(len(space.choices)) < 0.5
-        take = np.where(counts[0] == counts[1], take, counts[0])
-        child = space.normal(np.where(take, parents[0], parents[1]))
-        if space.rules.allowed(child):
-            return int(space.index_of(child))
-    return int(space.index_of(parents[0]))
+        drawn = (rng.random(len(space.choices)) < 0.5).tolist()
+        take = [d if a == b else a for d, (a, b) in zip(drawn, counts, strict=True)]
+        child = rules.normal([a if t else b for t, a, b in zip(take, one, other, strict=True)])
+        if rules.allowed(child):
+            return space.number_of(child)
+    return space.number_of(one)
 
 
 def neighbors(space: ChoiceSpace, architecture: int) -> Architectures:

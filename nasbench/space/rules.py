@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import BadValue, shown, unknown
+from nasbench.space.plain_rules import PlainRules
 
 __all__ = ["Rules", "Value", "read_value", "text_of"]
 
@@ -221,6 +223,11 @@ class Rules:
         return values, mask
 
     # Applying.
+
+    @cached_property
+    def plain(self) -> PlainRules:
+        """The same for one architecture at a time."""
+        return PlainRules(self._conditions, self._groups, self._combinations)
 
     def active(self, ops: ArrayLike) -> NDArray[np.bool_]:
         """Which decisions count: bool like `ops`, `[..., decisions]`."""

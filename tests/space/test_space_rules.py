@@ -82,6 +82,11 @@ def _agrees_with_brute_force(drawn: dict[str, Any], path: Path) -> None:
         assert len(standing) == 1, "one of a class stands for all of it"
         assert standing <= one
     assert len(np.unique(canonical)) == len(expected)
+    for taken in space.ops(np.arange(0, space.size, space.size // 9 + 1)):
+        normal = space.rules.normal(taken)
+        assert space.rules.plain.active(taken.tolist()) == space.rules.active(taken).tolist()
+        assert space.rules.plain.normal(taken.tolist()) == normal.tolist()
+        assert space.rules.plain.allowed(normal.tolist()) == bool(space.rules.allowed(normal))
     built = []
     for architecture in np.unique(canonical).tolist():
         ops = space.ops(architecture).tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import combinations
 from pathlib import Path
 
@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from known_truth import noisy, worth
+from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace, ChoiceSpace
+from nasbench.space.base import Encoding
 from nasbench.surrogate import Features, fit
 from nasbench.surrogate.features import STRUCTURE, structure, usual_features
 from nasbench.table import Dataset, Table, write_table
@@ -101,6 +103,37 @@ def rich(tmp_path: Path, mini: CellSpace) -> Table:
         },
         devices={"d": {}},
     )
+
+
+class Widths(ChoiceSpace):
+    """A space that knows more of its architectures than their choices."""
+
+    def encodings(self) -> Mapping[str, Encoding]:
+        return {**super().encodings(), "width": self._width}
+
+    def _width(self, architectures: ArrayLike) -> NDArray[np.float32]:
+        return 8 * (1 + self.ops(architectures).sum(-1, keepdims=True)).astype(np.float32)
+
+
+def test_a_space_s_own_encoding_is_a_feature(tmp_path: Path) -> None:
+    space = ChoiceSpace("widths", {"stem": [8, 16], "body": [8, 16, 24]})
+    rows = np.arange(space.size)
+    about = Dataset(rows.astype(float), {"kind": "imported", "epochs": [1]})
+    table = write_table(
+        tmp_path / "t.h5",
+        name="t",
+        space=space,
+        rows=rows,
+        sharing="none",
+        recipes={"r": {"epochs": 1, "seeds": []}},
+        datasets={"recipe/r/valid_accuracy": about},
+    )
+    table.space.__class__ = Widths  # as a registered space is read
+    found = Features.make(table, ("width", "one_hot")).of(rows)
+    assert found[:, 0].tolist() == [8, 16, 24, 16, 24, 32]
+    assert np.array_equal(found[:, 1:], space.one_hot(rows))
+    with pytest.raises(NasbenchError, match="no feature path; it has one_hot, width"):
+        structure(table.space, rows, "path")
 
 
 @pytest.mark.parametrize(
