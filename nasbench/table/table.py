@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasbench._result import Result
 from nasbench.errors import NasbenchError, unknown
-from nasbench.space import Architectures
 from nasbench.table import frames, reasons
 from nasbench.table.columns import listed
 from nasbench.table.format import LAST, mark_of
-from nasbench.table.index import RowIndex, rows_of_manifest
-from nasbench.table.opened import OpenTable
+from nasbench.table.index import rows_of_manifest
+from nasbench.table.rowed import RowedTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Table"]
 
 
-class Table(OpenTable, Result):
+class Table(RowedTable, Result):
     """An immutable file of what was measured; reading one needs no torch.
 
     Opening reads the manifest; data sets are mapped, so that memory grows by what is asked
@@ -48,64 +46,6 @@ class Table(OpenTable, Result):
         (1,)
         >>> table.top(3).index.name
     """
-
-    # Rows.
-
-    @cached_property
-    def _index(self) -> RowIndex:
-        return RowIndex(self._file, self.space, self.manifest["sharing"])
-
-    @property
-    def rows(self) -> Architectures:
-        """The architecture of each row, `[rows]`."""
-        return self._index.rows
-
-    @property
-    def row_of(self) -> NDArray[np.int32]:
-        """The row of each architecture, int32 `[space.size]`; -1 where the table has none.
-
-        In a table that was built, architectures of one class share a row (manifest: `sharing`).
-        `row` says the same of some architectures, in spaces of any size.
-
-        Raises:
-            Unsupported: where the space is too large to be listed.
-        """
-        return self._index.row_of
-
-    @property
-    def architectures(self) -> Architectures:
-        """The architectures that the table answers for, ascending: `[n]`.
-
-        Of a space of more than a million they are those of its rows, and not all of their classes.
-        """
-        return self._index.architectures
-
-    def row(self, architectures: ArrayLike) -> NDArray[np.int64]:
-        """The row of each architecture, int64 of the given shape; -1 where the table has none.
-
-        Raises:
-            NasbenchError: for what is no architecture of the table's space.
-
-        Example:
-            >>> import nasbench as nb
-            >>> nb.load("nb201-fashion16").row([0, 1]).shape
-            (2,)
-        """
-        return self._index.find(architectures)
-
-    rows_of = row
-    """The older name of `row`."""
-
-    def row_finder(self) -> Callable[[int], int]:
-        """`row` for one architecture of the space after the other, which is not checked.
-
-        Example:
-            >>> import nasbench as nb
-            >>> table = nb.load("nb201-fashion16")
-            >>> table.row_finder()(7) == table.row(7)
-            np.True_
-        """
-        return self._index.finder()
 
     # Values.
 
@@ -364,10 +304,6 @@ class Table(OpenTable, Result):
         return frames.top(self, k, metric, recipe=recipe, epoch=epoch, seed=seed, maximize=maximize)
 
     # How it is done.
-
-    @cached_property
-    def _find(self) -> Callable[[int], int]:
-        return self._index.finder()
 
     def _gather(self, column: NDArray[np.float64], architectures: ArrayLike) -> NDArray[np.float64]:
         if type(architectures) is int and 0 <= architectures < self.space.size:
