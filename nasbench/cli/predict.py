@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -182,6 +183,30 @@ def score(
         document["page"] = str(page)
         text += f"\nThe page is at {page.resolve()}"
     emit(document, as_json, text)
+
+
+@surrogate.command()
+def decisions(
+    fitted: Annotated[Path, typer.Argument(help="A fitted surrogate, .json.")],
+    metric: Annotated[str | None, typer.Option(help="Of its predictions.")] = None,
+    sample: Annotated[
+        int, typer.Option(min=2, max=MOST_COUNTED, help="Architectures to draw from the space.")
+    ] = 1_000,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the draws.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Say which decisions matter to a surrogate, with intervals.
+
+    Example: `nasbench surrogate decisions surrogate.json`
+    """
+    from nasbench.report.decisions import importance_table
+    from nasbench.surrogate import Surrogate, decision_importance
+
+    opened = Surrogate.load(fitted)
+    found = decision_importance(opened, metric, architectures=sample, seed=seed)
+    told = metric or opened.primary
+    document = {"metric": told, "decisions": list(map(asdict, found))}
+    emit(document, as_json, importance_table(found, told).plain())
 
 
 def _score_costs(

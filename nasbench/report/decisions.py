@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +17,10 @@ from nasbench.report.theme import COLOURS, figure, styled
 from nasbench.space import CellSpace
 from nasbench.validity.decisions import Decision, decision_effects
 
-__all__ = ["best_choices", "decision_section"]
+if TYPE_CHECKING:
+    from nasbench.surrogate import DecisionImportance
+
+__all__ = ["best_choices", "decision_section", "importance_table"]
 
 MOST_DECISIONS = 15
 """Those that explain most are shown, of a space with more."""
@@ -61,6 +66,23 @@ def decision_section(judged: Judged, of: str = "") -> Section | None:
         [_shares_drawing(shown)],
         [_shares_table(judged, shown), _effects_table(judged, shown)],
     )
+
+
+def importance_table(found: Sequence[DecisionImportance], metric: str) -> TextTable:
+    """Which decisions matter to a surrogate that predicts this metric."""
+    rows = [
+        (d.name, f"{100 * d.share:.1f}", f"[{100 * d.low:.1f}, {100 * d.high:.1f}]")
+        for d in found[:MOST_DECISIONS]
+    ]
+    more = f" Of {len(found)} the {len(rows)} largest." if len(found) > len(rows) else ""
+    note = (
+        f"The share of the variance of {metric}, as it is predicted over the space, that is lost "
+        f"where the decision alone is drawn anew, be it by itself or together with others; "
+        f"bootstrap 95 % intervals over what was drawn. What the surrogate did not learn is in no "
+        f"interval.{more}"
+    )
+    columns = ("decision", "variance lost, %", "95 % interval")
+    return TextTable("Which decisions matter to the surrogate", columns, rows, note)
 
 
 @styled

@@ -13,7 +13,7 @@ import numpy as np
 from nasbench._files import atomic_path, write_text
 from nasbench.report.briefs import comparison_brief, report_brief
 from nasbench.report.checklist import checklist
-from nasbench.report.decisions import best_choices, decision_section
+from nasbench.report.decisions import best_choices, decision_section, importance_table
 from nasbench.report.figures import (
     cost_scatter,
     histogram,
@@ -47,7 +47,7 @@ from nasbench.search.fronts import Fronts
 from nasbench.table import Table
 
 if TYPE_CHECKING:
-    from nasbench.surrogate import Score
+    from nasbench.surrogate import DecisionImportance, Score
 
 __all__ = [
     "Report",
@@ -83,6 +83,7 @@ class Report:
         recipe: of the table, whose last epoch is shown.
         comparisons: by title, in the order of the page.
         score: of a predictor on the table.
+        importance: of decisions to that predictor.
         extra: further sections, for what only the caller knows.
 
     Example:
@@ -96,6 +97,7 @@ class Report:
     recipe: str | None
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     score: Score | None = None
+    importance: Sequence[DecisionImportance] = ()
     extra: Sequence[Section] = ()
 
     def sections(self) -> list[Section]:
@@ -103,7 +105,7 @@ class Report:
         within = _within(list(self.comparisons.values()))
         return [
             *_table_sections(self.table, self.recipe),
-            *(_score_sections(self.score, self.table) if self.score else ()),
+            *_score_sections(self),
             *(
                 section
                 for title, comparison in self.comparisons.items()
@@ -357,8 +359,12 @@ def _checklist_sections(comparisons: Sequence[Comparison]) -> list[Section]:
     return [Section("Best practices", lead, tables=[checklist(comparisons)], folded=True)]
 
 
-def _score_sections(score: Score, table: Table) -> list[Section]:
+def _score_sections(report: Report) -> list[Section]:
+    score = report.score
+    if score is None:
+        return []
     lead = "A meta-learner is fitted on part of the table and predicts the rest."
-    return [
-        Section("The predictor", lead, [predictor_scatter(score, table)], [predictor_table(score)])
-    ]
+    tables = [predictor_table(score)]
+    if report.importance:
+        tables.append(importance_table(report.importance, score.metric))
+    return [Section("The predictor", lead, [predictor_scatter(score, report.table)], tables)]

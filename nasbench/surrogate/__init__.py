@@ -6,6 +6,7 @@ from nasbench.surrogate.cost import CostPrediction, predict_costs
 from nasbench.surrogate.cost_features import CostFeatures
 from nasbench.surrogate.features import Features
 from nasbench.surrogate.fitting import fit
+from nasbench.surrogate.importance import DecisionImportance, decision_importance
 from nasbench.surrogate.predictors import PREDICTORS
 from nasbench.surrogate.scoring import Score, score
 from nasbench.surrogate.sizes import SizeScores, score_sizes
@@ -16,10 +17,12 @@ __all__ = [
     "ChoiceCosts",
     "CostFeatures",
     "CostPrediction",
+    "DecisionImportance",
     "Features",
     "Score",
     "SizeScores",
     "Surrogate",
+    "decision_importance",
     "fit",
     "predict_costs",
     "score",
