@@ -96,6 +96,13 @@ def published(published_data: Path) -> Mapping[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def published_proxies(published_data: Path) -> Mapping[str, Any]:
+    """Zero-cost proxies of the same cells, in the same order: `proxy/<name>`, NaN of some."""
+    with np.load(published_data / "nb201_cifar10_proxies.npz") as file:
+        return {key: file[key] for key in file.files}
+
+
+@pytest.fixture(scope="session")
 def nb201() -> CellSpace:
     return nb.space("nb201")
 

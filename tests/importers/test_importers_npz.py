@@ -149,14 +149,14 @@ def test_published_table(published, published_data, tmp_path):
     assert {name for name, kind in kinds.items() if kind == "derived"} == derived
 
 
-def test_published_proxies(shared_data, tmp_path):
-    source = shared_data / "nb201_cifar10_proxies.npz"
+def test_published_proxies(published, published_proxies, tmp_path):
+    source = tmp_path / "proxies.npz"
+    np.savez(source, architectures=published["architectures"], **published_proxies)
     table = import_table("npz", source, tmp_path / "t.h5", space="nb201")
     assert table.recipes == ()
     found = table.values("proxy/params", np.arange(15_625))
     assert np.count_nonzero(~np.isnan(found)) == 9_445
-    with np.load(source) as file:
-        assert np.array_equal(found, file["proxy/params"], equal_nan=True)
+    assert np.array_equal(found, published_proxies["proxy/params"], equal_nan=True)
 
 
 @pytest.mark.parametrize(
