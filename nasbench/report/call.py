@@ -64,8 +64,8 @@ def report_on(
     fitted = Surrogate.load(surrogate) if isinstance(surrogate, str | Path) else surrogate
     scored = None if fitted is None else score(fitted, opened)
     chosen = opened.recipe(recipe) if opened.recipes or recipe else None  # of devices alone
-    told = _importance(fitted, scored)
-    return write_report(Report(opened, chosen, loaded, scored, told), folder, opened.name, paper)
+    report = Report(opened, chosen, loaded, scored, importance=_importance(fitted, scored))
+    return write_report(report, folder, opened.name, paper)
 
 
 def _importance(fitted: Surrogate | None, scored: Score | None) -> Sequence[DecisionImportance]:

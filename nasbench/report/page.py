@@ -83,8 +83,8 @@ class Report:
         recipe: of the table, whose last epoch is shown.
         comparisons: by title, in the order of the page.
         score: of a predictor on the table.
-        importance: of decisions to that predictor.
         extra: further sections, for what only the caller knows.
+        importance: of decisions to that predictor.
 
     Example:
         >>> from nasbench.table import load
@@ -97,8 +97,8 @@ class Report:
     recipe: str | None
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     score: Score | None = None
-    importance: Sequence[DecisionImportance] = ()
     extra: Sequence[Section] = ()
+    importance: Sequence[DecisionImportance] = ()
 
     def sections(self) -> list[Section]:
         """The page's sections."""
