@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -11,7 +12,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, NoReturn, cast
 
 from nasbench._code import digest, place_of
 from nasbench._files import read_text
@@ -96,6 +97,7 @@ def _run(file: PythonFile) -> ModuleType:
     module.__file__ = str(file.path)
     # Where dataclasses and pickles look for what the module defines.
     sys.modules[module.__name__] = module
+    _keep_going(str(file.path))
     try:
         exec(compile(file.text, str(file.path), "exec"), module.__dict__)
     except FAILURES as error:  # a user's file can fail in any way
@@ -105,6 +107,7 @@ def _run(file: PythonFile) -> ModuleType:
 
 
 def _imported(file: PythonFile) -> ModuleType:
+    _keep_going(str(file.path))
     try:
         found = import_module(file.module)
     except FAILURES as error:  # anybody's module can fail in any way
@@ -115,6 +118,29 @@ def _imported(file: PythonFile) -> ModuleType:
             f"same version of its package"
         )
     return found
+
+
+_exit = os._exit
+_files: dict[str, int] = {}
+"""Users' files that ran, and the process in which: a child that they fork may end as it likes."""
+
+
+def _keep_going(path: str) -> None:
+    """From now on what a file says cannot end this process without a word."""
+    _files[path] = os.getpid()
+    os._exit = _refuse_exit
+
+
+def _refuse_exit(status: int) -> NoReturn:
+    """`os._exit`, which neither says why nor closes what is open, but of users' files."""
+    caller = sys._getframe(1)
+    path = caller.f_code.co_filename
+    if _files.get(path) == os.getpid():
+        raise Unsupported(
+            f"{Path(path).name} calls os._exit({status}) in line {caller.f_lineno}, which would "
+            f"end everything without a word: raise an error instead"
+        )
+    _exit(status)
 
 
 _given: dict[PythonFile, ModuleType] = {}

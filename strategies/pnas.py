@@ -58,6 +58,8 @@ class Pnas(BatchSearch):
         beam_size: how many are trained in a step, the paper's K.
         candidates: how many are predicted in a step at most; of more, a random part is.
         warm_start: architectures that come first, such as the winners of earlier tasks.
+        grown: architectures that were trained in a smaller space. They are what grows, by the
+            decisions of which they do not have all choices.
     """
 
     def __init__(
@@ -69,12 +71,19 @@ class Pnas(BatchSearch):
         beam_size: int = 10,
         candidates: int = 10_000,
         warm_start: Sequence[int] = (),
+        grown: Sequence[int] = (),
     ) -> None:
         check_counts(beam_size=beam_size, candidates=candidates)
-        super().__init__(space, goal, rng, 0, warm_start)
+        super().__init__(space, goal, rng, 0, (*warm_start, *grown))
         self._beam_size = beam_size
         self._candidates = candidates
         base, self._steps = space.growth()
+        if grown:
+            self._beam = list(grown)
+            tried = [len(set(ops.tolist())) for ops in space.ops(self._beam).T]
+            steps = ([d for d in of if tried[d] < space.choices[d]] for of in self._steps)
+            self._steps = [step for step in steps if step]
+            return
         self._beam = [int(space.index_of(base))]
         self._beam = self._grown()
         self._queue.extend(a for a in self._beam if a not in self._queue)

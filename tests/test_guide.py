@@ -47,6 +47,7 @@ SMALLER = {
         "budget_epochs=600": "budget_epochs=40",
         "range(20)": "range(2)",
     },
+    "growing": {"--budget-evaluations 60": "--budget-evaluations 24"},
     "over-tables": {"budget_evaluations=20": "budget_evaluations=5", "range(20)": "range(2)"},
     "predict": {"hybrid": "local_search"},
     "python": {

@@ -13,7 +13,7 @@ import typer
 
 from nasbench._defaults import FAILURES, METRIC, REPEATS, SCHEDULE, WORKERS
 from nasbench._limits import LARGEST_SEED, MOST_WORKERS
-from nasbench.cli.common import read_start
+from nasbench.cli.common import parse_settings, read_start
 from nasbench.cli.goals import (
     Limits,
     Maximize,
@@ -29,6 +29,7 @@ from nasbench.errors import BadValue
 
 if TYPE_CHECKING:
     from nasbench.search import CostModel, SearchProtocol
+    from nasbench.search.growing import SmallerSpace
     from nasbench.search.prior import Prior
     from nasbench.space import Space
 
@@ -104,6 +105,14 @@ class ProtocolOptions:
     start: Annotated[
         Path | None, typer.Option(help="A file of architectures to begin with, one a line.")
     ] = None
+    begin_in: Annotated[
+        list[str] | None,
+        typer.Option("--begin-in", help="SPACE:N, a smaller space for the first N evaluations."),
+    ] = None
+    begin_with: Annotated[
+        list[str] | None,
+        typer.Option("--begin-with", help="With --begin-in: NAME=CHOICE of what it lacks."),
+    ] = None
     proxy: Annotated[
         str | None,
         typer.Option("--proxy", help="A proxy of the table that strategies know beforehand."),
@@ -143,6 +152,7 @@ class ProtocolOptions:
             among_rows=self.among_rows,
             start=read_start(self.start, space),
             prior=_prior(self.proxy, self.keep, strategies),
+            begin_in=_smaller(self.begin_in or (), self.begin_with or ()),
         )
 
 
@@ -178,6 +188,22 @@ def _cost_model(seconds_per_epoch: float | None, in_proportion_to: str | None) -
     if in_proportion_to is not None:
         raise BadValue("--in-proportion-to needs --seconds-per-epoch, of the average network")
     return None
+
+
+def _smaller(spaces: Sequence[str], choices: Sequence[str]) -> list[SmallerSpace]:
+    """Smaller spaces as `--begin-in` and `--begin-with` name them."""
+    from nasbench.search.growing import SmallerSpace
+
+    if choices and not spaces:
+        raise BadValue("--begin-with needs --begin-in, whose space lacks these decisions")
+    given = parse_settings(choices)
+    found = []
+    for text in spaces:
+        name, _, evaluations = text.rpartition(":")
+        if not name or not evaluations.isdecimal():
+            raise BadValue(f"--begin-in is SPACE:N, as in small.toml:20, got {text!r}")
+        found.append(SmallerSpace.of(name, int(evaluations), given))
+    return found
 
 
 def _prior(proxy: str | None, keep: float | None, strategies: Sequence[str]) -> Prior | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 from nasbench._names import printable
 from nasbench.search import Comparison, Comparisons, SearchProtocol
 from nasbench.search.goal import Limit, SoftTarget
+from nasbench.space import names as space_names
 from nasbench.table import Table, shipped_tables
 
 __all__ = ["compare_command", "report_commands"]
@@ -141,12 +143,23 @@ def _options(protocol: SearchProtocol, table: Table) -> Iterator[str]:
             yield from ("--keep", f"{protocol.prior.keep:.15g}")
     if protocol.among_rows:
         yield "--among-rows"
+    for smaller in protocol.begin_in:
+        yield from ("--begin-in", f"{_space_name(smaller.space)}:{smaller.evaluations}")
+    choices = {name: choice for of in protocol.begin_in for name, choice in of.choices.items()}
+    for name, choice in choices.items():
+        yield from ("--begin-with", f"{name}={json.dumps(choice)}")
     if protocol.start:
         yield from ("--start", "START.txt")
     if protocol.surrogate:
         yield from ("--surrogate", "SURROGATE.json")
     for other in protocol.also:
         yield from ("--also", table_name(Table(other)))
+
+
+def _space_name(described: Mapping[str, Any]) -> str:
+    """A space that ships by its name, another as the file that a reader has to have."""
+    name = str(described["name"])
+    return name if name in space_names() else f"{name}.toml"
 
 
 _USUAL = SearchProtocol(budget_evaluations=1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasbench._files import atomic_path, write_text
+from nasbench._words import counted
 from nasbench.report.briefs import comparison_brief, report_brief
 from nasbench.report.checklist import checklist
 from nasbench.report.decisions import best_choices, decision_section, importance_table
@@ -282,6 +283,11 @@ def _comparison_sections(
     )
     if comparison.protocol.start:
         lead += f" Every run begins with {len(comparison.protocol.start)} given architectures."
+    for smaller in comparison.protocol.begin_in:
+        lead += (
+            f" Every run first searches {smaller.space['name']}, a smaller space, for "
+            f"{counted(smaller.evaluations, 'evaluation')}."
+        )
     lead += "".join(f" Left out: {why}." for why in comparison.broken.values())
     lead += "".join(f" {remark[0].upper()}{remark[1:]}." for remark in comparison.remarks)
     nothing = _nothing_to_show(comparison)

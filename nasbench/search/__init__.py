@@ -8,6 +8,7 @@ from nasbench.search.clock import Clock
 from nasbench.search.comparison import Comparison
 from nasbench.search.comparisons import Comparisons, compare
 from nasbench.search.cost_model import CostModel
+from nasbench.search.growing import SmallerSpace
 from nasbench.search.isolation import Isolation
 from nasbench.search.loop import Evaluation
 from nasbench.search.measures import Adaptation, Novelty, Toll, novelty, time_to_adapt, toll
@@ -55,6 +56,7 @@ __all__ = [
     "Run",
     "RunSpec",
     "SearchProtocol",
+    "SmallerSpace",
     "SoftTarget",
     "Strategy",
     "StrategyInfo",

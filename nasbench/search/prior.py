@@ -15,6 +15,7 @@ from nasbench.errors import BadValue, NasbenchError
 from nasbench.search.among import Buildable, among
 from nasbench.search.arrival import arrived
 from nasbench.search.goal import as_floats
+from nasbench.search.growing import Growing, SmallerSpace
 from nasbench.search.strategy import Goal, Outcome, Query, Strategy, strategy_class
 from nasbench.search.warm_start import begin, drawing_from
 from nasbench.space import Architectures, Space
@@ -83,6 +84,7 @@ def begin_known(
     scores: NDArray[np.float64] | None = None,
     keep: float = 1.0,
     rows: Architectures | None = None,
+    begin_in: tuple[SmallerSpace, ...] = (),
 ) -> Strategy:
     """The strategy of that name, see `begin`, with what is known beforehand.
 
@@ -96,6 +98,7 @@ def begin_known(
         scores: a proxy's, of each architecture; None where nothing is known.
         keep: the share of the scored that is trained, see `Prior`.
         rows: which architectures can be searched; None: all of them.
+        begin_in: smaller spaces that come first, without a start or scores.
 
     Raises:
         NasbenchError: as `begin`, and for a start that is not among the rows.
@@ -112,6 +115,11 @@ def begin_known(
         if lost:
             raise BadValue(f"the start names architecture {lost[0]}, of which there is no row")
         drawing = among(space, rows)
+    if begin_in and (start or scores is not None):
+        raise BadValue(
+            "a search that begins in a smaller space takes no start and no proxy: they are of the "
+            "largest"
+        )
     if scores is not None and keep < 1:
         best = np.flatnonzero(_best(scores, keep))
         these = best if rows is None else np.intersect1d(best, rows)
@@ -119,7 +127,11 @@ def begin_known(
         kept = frozenset(these.tolist())
         # As many as there are: then the search draws from all of them again.
         drawing = drawing_from(drawing, these, len(these))
-    begun = begin(name, drawing, goal, rng, own, start)
+    begun: Strategy
+    if begin_in:
+        begun = Growing(name, space, goal, rng, own, begin_in, rows)
+    else:
+        begun = begin(name, drawing, goal, rng, own, start)
     if kept is None:
         return begun
     return Screened(begun, goal, kept, repeats=PATIENCE if rows is None else REPEATS)

@@ -25,6 +25,7 @@ from nasbench.search.goal import (
     as_floats,
     more_is_better,
 )
+from nasbench.search.growing import SmallerSpace
 from nasbench.search.oracle import Oracle
 from nasbench.search.prior import Prior
 from nasbench.search.run_spec import RunSpec, plain
@@ -68,6 +69,8 @@ class SearchProtocol:
             that it has, see `nasbench.search.among`; else such a table is refused.
         start: architectures that every run begins with, see `RunSpec`.
         prior: a proxy's scores that every run knows, see `RunSpec`.
+        begin_in: smaller spaces that every run searches first, see `SmallerSpace`; `("small.toml",
+            20, {"kernel": 5})` will do for 20 evaluations with that choice of what it lacks.
         also: other tables of the same space to look the incumbents up in, by name or path.
 
     Raises:
@@ -102,12 +105,14 @@ class SearchProtocol:
     among_rows: bool = False
     start: Sequence[int] = ()
     prior: Prior | None = None
+    begin_in: Sequence[SmallerSpace] = ()
     also: Sequence[str | Path] = ()
 
     def __post_init__(self) -> None:
         given = {name: getattr(self, name) for name in _SEQUENCES}
         given["limits"] = _limits(self.limits)
         given["objectives"] = _objectives(self.objectives)
+        given["begin_in"] = _smaller(self.begin_in)
         exact = {name: _several(name, given[name], of) for name, of in _SEQUENCES.items()}
         exact["start"] = tuple(int(architecture) for architecture in self.start)
         for name, values in exact.items():
@@ -149,6 +154,7 @@ class SearchProtocol:
             start=tuple(self.start),
             prior=self.prior,
             among_rows=self.among_rows,
+            begin_in=tuple(self.begin_in),
         )
 
     def describe_goal(self) -> dict[str, Any]:
@@ -162,8 +168,13 @@ class SearchProtocol:
         }
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values that `from_json` reads back; budgets stand in `budget`."""
+        """Plain JSON values that `from_json` reads back; budgets stand in `budget`.
+
+        Smaller spaces are in it only where there are, so that old comparisons stay as they are.
+        """
         values = {**asdict(self), "maximize": self.goal().maximize}
+        if not self.begin_in:
+            del values["begin_in"]
         for name in asdict(self.budget):
             del values[f"budget_{name}"]
         return {"budget": self.budget.describe(), **values}
@@ -184,10 +195,11 @@ class SearchProtocol:
         return cls(**read)
 
 
-_SEQUENCES: Mapping[str, type[Limit | Objective | SoftTarget] | None] = {
+_SEQUENCES: Mapping[str, type[Limit | Objective | SoftTarget | SmallerSpace] | None] = {
     "limits": Limit,
     "objectives": Objective,
     "targets": SoftTarget,
+    "begin_in": SmallerSpace,
     "start": None,
     "also": None,
 }
@@ -227,6 +239,13 @@ def _objectives(given: Any) -> Any:
     if isinstance(given, str) or not isinstance(given, Iterable):
         return given
     return [Objective(one) if isinstance(one, str) else one for one in given]
+
+
+def _smaller(given: Any) -> Any:
+    """Smaller spaces; also as tuples of space, evaluations, and choices."""
+    if not isinstance(given, list | tuple):
+        return given
+    return [SmallerSpace.of(*one) if isinstance(one, tuple) else one for one in given]
 
 
 def _check_finite(parameters: Mapping[str, Mapping[str, Any]]) -> None:
@@ -299,6 +318,7 @@ class SearchFields(TypedDict, total=False):
     among_rows: bool
     start: Sequence[int]
     prior: Prior | None
+    begin_in: Sequence[SmallerSpace | tuple[Any, ...]]
 
 
 class ProtocolFields(SearchFields, total=False):

@@ -180,10 +180,10 @@ def search(
     """
     if isinstance(oracle, ListedOracle):
         oracle.check(spec.goal)
-    if strategy and (spec.start or spec.prior or isolate):
+    if strategy and (spec.start or spec.prior or spec.begin_in or isolate):
         raise NasbenchError(
-            "starts, priors and processes of their own are for registered strategies: leave "
-            "strategy out"
+            "starts, priors, smaller spaces and processes of their own are for registered "
+            "strategies: leave strategy out"
         )
     trains = isinstance(oracle, TrainerOracle)
     limits = Isolation() if isolate is True else isolate

@@ -13,6 +13,7 @@ from nasbench._limits import LARGEST_SEED, MOST_WORKERS
 from nasbench._version import __version__
 from nasbench.errors import BadValue, NasbenchError, shown, unknown
 from nasbench.search.among import searched_rows
+from nasbench.search.growing import SmallerSpace
 from nasbench.search.oracle import Oracle
 from nasbench.search.prior import Prior, begin_known
 from nasbench.search.strategy import Goal, Strategy
@@ -48,6 +49,8 @@ class RunSpec:
         prior: a proxy's scores, for strategies that take them, and as a filter for all.
         among_rows: whether the search is among the architectures that the table has, see
             `nasbench.search.among`; else it is of the whole space.
+        begin_in: smaller spaces that are searched first, the smallest first, see
+            `nasbench.search.growing`.
 
     Example:
         >>> from nasbench.search import Budget, Fidelity
@@ -67,6 +70,7 @@ class RunSpec:
     start: tuple[int, ...] = ()
     prior: Prior | None = None
     among_rows: bool = False
+    begin_in: tuple[SmallerSpace, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= LARGEST_SEED:
@@ -85,10 +89,11 @@ class RunSpec:
     def describe(self, oracle: Oracle) -> dict[str, Any]:
         """The spec with its oracle and the version of the code; plain JSON values.
 
-        A start and a prior are in it only where there are, and so is a search among rows, so
-        that old runs go on.
+        A start, a prior and smaller spaces are in it only where there are, and so is a search
+        among rows, so that old runs go on.
         """
-        absent = [name for name in ("start", "prior", "among_rows") if not getattr(self, name)]
+        rare = ("start", "prior", "among_rows", "begin_in")
+        absent = [name for name in rare if not getattr(self, name)]
         return {
             **{name: value for name, value in asdict(self).items() if name not in absent},
             "goal": self.goal.describe(),
@@ -115,6 +120,7 @@ class RunSpec:
             "scores": scores,
             "keep": 1.0 if self.prior is None else self.prior.keep,
             "rows": searched_rows(oracle, among_rows=self.among_rows),
+            "begin_in": self.begin_in,
         }
 
     def rng(self) -> np.random.Generator:

@@ -21,7 +21,7 @@ from nasbench.search.strategy import (
 )
 from nasbench.space import Architectures, Space
 
-__all__ = ["begin", "drawing_from", "moved_by"]
+__all__ = ["OWN_WAY", "begin", "drawing_first", "drawing_from", "moved_by"]
 
 OWN_WAY = "warm_start"
 """A strategy whose constructor has a parameter of this name asks for the start itself."""
@@ -129,10 +129,10 @@ class WarmStart:
         name, space, goal, rng, parameters = self._made_of
         rewards = {query.architecture: goal.reward(of) for query, of in self._known.items()}
         ranked = sorted(rewards, key=lambda a: -rewards[a])
-        return make_strategy(name, _drawing_first(space, ranked), goal, rng, parameters)
+        return make_strategy(name, drawing_first(space, ranked), goal, rng, parameters)
 
 
-def _drawing_first(space: Space, first: Iterable[int]) -> Space:
+def drawing_first(space: Space, first: Iterable[int]) -> Space:
     """The same space, but that its first random draws are these architectures."""
     waiting = deque(first)
 
