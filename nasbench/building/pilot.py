@@ -128,7 +128,7 @@ def pilot(
     finally:
         folder.close(remove=False)
     torn = {unit.architecture for unit in units if unit not in records}
-    found = np.asarray([cell for cell in drawn if cell not in torn], dtype=np.int64)
+    found = spec.space.check([cell for cell in drawn if cell not in torn])
     if len(found) < FEWEST_CELLS:
         raise NasbenchError(
             f"{spent:.0f} seconds were enough for {len(found)} whole cells, {FEWEST_CELLS} are "

@@ -28,6 +28,7 @@ from nasbench.search.shares import Shares, names_of_shares
 from nasbench.search.strategy import is_known
 from nasbench.search.summary import frame_of, summary_of
 from nasbench.search.trace import Trace, read_traces
+from nasbench.space import Architectures
 from nasbench.stats import (
     Estimate,
     Friedman,
@@ -229,10 +230,11 @@ class Comparison(Result):
         return Fronts(self) if self.goal.objectives else None
 
     @cached_property
-    def last(self) -> dict[str, NDArray[np.int64]]:
+    def last(self) -> dict[str, Architectures]:
         """The last incumbent of each run, `[seeds]` for each strategy; -1 where there is none."""
+        kind = self.table.space.check([]).dtype
         return {
-            name: np.asarray([trace.incumbents()[-1] for trace in traces], dtype=np.int64)
+            name: np.asarray([trace.incumbents()[-1] for trace in traces], dtype=kind)
             for name, traces in self.traces.items()
         }
 

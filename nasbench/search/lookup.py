@@ -156,7 +156,7 @@ class LookUp:
 
     def _gaps_elsewhere(self, table: Table, rows: NDArray[np.bool_]) -> list[str]:
         """How many of the rows that can be found another table lacks, by metric."""
-        architectures = self.table.rows[rows].astype(np.int64)
+        architectures = self.table.rows[rows]
         known = self.elsewhere(table, architectures)
         if not any(np.isfinite(values).any() for values in known.values()):
             raise BadValue(

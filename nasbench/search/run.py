@@ -129,7 +129,7 @@ class Run(Result):
         goal = self.spec.goal
         return Trace(
             seed=self.spec.seed,
-            architectures=np.asarray([e.query.architecture for e in done], dtype=np.int64),
+            architectures=self.oracle.space.check([e.query.architecture for e in done]),
             epochs=np.asarray([e.query.epochs for e in done], dtype=np.int64),
             rewards=np.asarray([goal.reward(e.outcome) for e in done], dtype=np.float64),
             finished=np.asarray([e.finished for e in done], dtype=np.float64),

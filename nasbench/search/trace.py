@@ -27,6 +27,7 @@ from nasbench._journal import (
 from nasbench.errors import NasbenchError
 from nasbench.search.journal import differ_in_budget, note, notes_path
 from nasbench.search.oracle import Oracle
+from nasbench.space import Architectures
 
 __all__ = ["KeptTraces", "Trace", "read_traces"]
 
@@ -37,7 +38,7 @@ class Trace:
 
     Attributes:
         seed: of the run.
-        architectures: int64 `[n]`.
+        architectures: `[n]`, see `nasbench.space.Architectures`.
         epochs: int64 `[n]`.
         rewards: the goal's reward, float64 `[n]`; -inf where there is none.
         finished: simulated seconds, float64 `[n]`.
@@ -55,7 +56,7 @@ class Trace:
     """
 
     seed: int
-    architectures: NDArray[np.int64]
+    architectures: Architectures
     epochs: NDArray[np.int64]
     rewards: NDArray[np.float64]
     finished: NDArray[np.float64]
@@ -91,13 +92,13 @@ class Trace:
         paid = ~self.repeats if self.free else np.ones(len(self.repeats), dtype=bool)
         return np.cumsum(paid, dtype=np.float64)
 
-    def incumbents(self) -> NDArray[np.int64]:
-        """The best architecture after each evaluation, int64 `[n]`; -1 before any counts.
+    def incumbents(self) -> Architectures:
+        """The best architecture after each evaluation, `[n]`; -1 before any counts.
 
         More epochs come before a better reward, and the earlier of equals stays. A training
         that diverged, or an architecture that breaks a limit, never counts.
         """
-        best = np.empty(len(self.architectures), dtype=np.int64)
+        best = np.empty_like(self.architectures)
         incumbent, standing = -1, (0, -math.inf)
         columns = (self.architectures.tolist(), self.epochs.tolist(), self.rewards.tolist())
         for n, (architecture, epochs, reward) in enumerate(zip(*columns, strict=True)):

@@ -141,7 +141,7 @@ def drawing_first(space: Space, first: Iterable[int]) -> Space:
             return waiting.popleft() if waiting else space.sample(rng)
         given = [waiting.popleft() for _ in range(min(n, len(waiting)))]
         drawn = space.sample(rng, n - len(given))
-        return np.concatenate((np.asarray(given, dtype=np.int64), drawn))
+        return np.concatenate((space.check(given), drawn))
 
     return moved_by(space, sample=sample)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hostile_tables import forged, in_format_1
 
+import nasbench as nb
 from nasbench.errors import DamagedFile, NasbenchError
 from nasbench.importers import import_table
 from nasbench.search import Budget, Fidelity, Goal, RunSpec, TableOracle, search
@@ -131,6 +132,28 @@ def test_a_search_among_the_rows_of_an_endless_space(table: Table) -> None:
     run = search(RunSpec("random_search", goal, 0, among_rows=True), TableOracle(table))
     assert {e.query.architecture for e in run.evaluations} <= set(table.rows.tolist())
     assert len(run.evaluations) == 30
+    assert run.best in table.rows.tolist()
+    assert run.trace().incumbents()[-1] == run.best
+
+
+def test_searches_of_an_endless_space_are_compared(table: Table, tmp_path: Path) -> None:
+    """The runs that are kept are read back, and what they found is looked up."""
+    asks = {"budget_evaluations": 8, "among_rows": True, "seeds": range(3), "workers": 1}
+    start = [int(table.rows[-1])]
+    for _ in range(2):
+        found = nb.compare(
+            ["random_search", "regularized_evolution"],
+            table,
+            out=tmp_path,
+            progress=False,
+            start=start,
+            **asks,
+        )
+        rows = table.row(found.last["random_search"])
+        assert (rows >= 0).all()
+        summary = found.summary()["strategies"]["regularized_evolution"]
+        assert summary["distinct"]["mean"] <= 8
+        assert summary["regret"]["mean"] >= 0
 
 
 def test_what_cannot_be_built_is_missing_for_ever(tmp_path: Path) -> None:
