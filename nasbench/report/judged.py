@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._words import counted
 from nasbench.stats import SeedNoise, seed_noise
 from nasbench.table import Table, direction, trained_seeds
 
@@ -87,4 +88,5 @@ class Judged:
         count = int((self.sign * values < self.sign * end).sum())
         side = "less" if self.sign > 0 else "more"
         shown = f"{end:.1f} %" if self.accuracy else f"{end:.4g}"
-        return f" {count} rows of {side} than {shown} are not shown." if count else ""
+        are = "is" if count == 1 else "are"
+        return f" {counted(count, 'row')} of {side} than {shown} {are} not shown." if count else ""

@@ -26,13 +26,16 @@ PROTOCOL = {"soft": "targets", "seconds_per_epoch": "cost_model", "proxy": "prio
 FIGURES = {"figure_width", "figure_font"}
 """Of the page, which in Python is another call than the runs: `Result.report`."""
 
+OWN = ("in_proportion_to", "keep", "begin_with")
+"""Options that are parts of such fields."""
+
 COMMANDS: dict[str, tuple[Callable[..., Any], dict[str, str], set[str]]] = {
     "build": (build_table, {}, {"shard", "dry_run"}),
-    "search": (search_once, {"settings": "parameters", **PROTOCOL}, {"in_proportion_to", "keep"}),
+    "search": (search_once, {"settings": "parameters", **PROTOCOL}, set(OWN)),
     "compare": (
         nb.compare,
         {"settings": "parameters", "tables": "table", **PROTOCOL},
-        {"in_proportion_to", "keep", *FIGURES},
+        {*OWN, *FIGURES},
     ),
     "surrogate fit": (fit_table, {}, set()),
     "surrogate score": (score_any, {}, set()),
