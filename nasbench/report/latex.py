@@ -39,6 +39,7 @@ _LATEX |= {char: "\\" + char for char in "&%$#_{}"}
 _LATEX |= {"±": r"$\pm$", "–": "--", "τ": r"$\tau$", "ρ": r"$\rho$", "²": r"$^2$", "×": r"$\times$"}
 _LATEX |= {"“": "``", "”": "''", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
 _LATEX |= {"…": r"\ldots{}", "≤": r"$\leq$", "≥": r"$\geq$", "−": "--", "ε": r"$\varepsilon$"}
+_LATEX["∞"] = r"$\infty$"
 
 
 class _Named(NamedTuple):

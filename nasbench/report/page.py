@@ -43,6 +43,7 @@ from nasbench.report.text import (
     device_table,
     predictor_table,
 )
+from nasbench.report.toll import toll_table
 from nasbench.search import Comparison, Comparisons
 from nasbench.search.fronts import Fronts
 from nasbench.table import Table
@@ -302,6 +303,7 @@ def _comparison_sections(
         strategy_table(comparison, title),
         soon_table(comparison),
         *([reached] if reached else ()),
+        toll_table(comparison, within),
         *(elsewhere_table(comparison, name) for name in comparison.also),
     ]
     sections = [Section(title, lead, [*curves, *([near] if near else ())], found)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._defaults import METRIC, RUNS
+from nasbench._defaults import RUNS
 from nasbench._processes import cores
 from nasbench._progress import shown, silent
 from nasbench._result import Result
@@ -27,7 +27,7 @@ from nasbench.search.protocol import (
     SearchProtocol,
     protocol_with,
 )
-from nasbench.search.setting import Setting
+from nasbench.search.setting import Setting, metric_of
 from nasbench.search.shares import Shares, shares_beside
 from nasbench.search.strategy import AnyStrategy, is_known, is_ours, names_of
 from nasbench.stats import Friedman, Pair, compare_pairs, friedman
@@ -372,30 +372,17 @@ def _protocol_of(table: Table, protocol: SearchProtocol, tables: Sequence[Table]
             raise unknown("recipe", name, [r for other in tables for r in other.recipes])
     own = replace(
         protocol,
-        metric=_metric(table, protocol),
         search_recipe=_recipe(table, protocol.search_recipe),
         report_recipe=_recipe(table, protocol.report_recipe),
         test_recipe=_recipe(table, protocol.test_recipe),
     )
+    own = replace(own, metric=metric_of(own, table))
     lookup = LookUp.of(table, own)
     for metric in own.goal().judged:
         column_of(table, metric, lookup.report_recipe)
     for limit in own.limits:
         column_of(table, limit.metric, lookup.search_recipe)
     return own
-
-
-def _metric(table: Table, protocol: SearchProtocol) -> str:
-    """What is searched for: where nothing is named, what a table without accuracy is judged by."""
-    named = protocol.metric != METRIC or protocol.maximize is not None
-    recipe = _recipe(table, protocol.search_recipe or protocol.report_recipe)
-    known = table.metrics.get(recipe, ()) if recipe else _every_metric(table)
-    primary = table.primary(recipe) if recipe else table.primary()
-    return protocol.metric if named or protocol.metric in known else primary or protocol.metric
-
-
-def _every_metric(table: Table) -> set[str]:
-    return {metric for of in table.metrics.values() for metric in of}
 
 
 def _recipe(table: Table, name: str | None) -> str | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nasbench._defaults import METRIC
 from nasbench._files import local, utf8
 from nasbench.search.oracle import Oracle, TableOracle, recipe_of
 from nasbench.search.protocol import SearchProtocol
@@ -16,7 +17,7 @@ from nasbench.search.run_spec import RunSpec
 from nasbench.search.surrogate_oracle import SurrogateOracle
 from nasbench.table import Table, load, shipped_tables
 
-__all__ = ["Setting", "directed", "header_of"]
+__all__ = ["Setting", "directed", "header_of", "metric_of"]
 
 _PATHS = ("table", "surrogate", "also")
 
@@ -131,16 +132,33 @@ def _each(change: Callable[[str], str], paths: Any) -> Any:
 
 
 def directed(protocol: SearchProtocol, table: Table) -> SearchProtocol:
-    """The protocol with the direction that a table gives its metric, where nobody said another.
+    """The protocol with the metric and the direction that a table gives, where nobody named others.
 
-    A proxy's file says whether high or low values speak for a network; its name seldom does.
+    A trained table without validation accuracy is searched for what it is primarily judged by. A
+    proxy's file says whether high or low values speak for a network; its name seldom does.
     """
+    if table.recipes:
+        protocol = replace(protocol, metric=metric_of(protocol, table))
     names = (protocol.metric, f"device/{protocol.metric}")
     about = [table.manifest["datasets"].get(name, {}) for name in names]
     better = next((entry["better"] for entry in about if "better" in entry), None)
     if protocol.maximize is not None or better is None:
         return protocol
     return replace(protocol, maximize=better == "high")
+
+
+def metric_of(protocol: SearchProtocol, table: Table) -> str:
+    """What is searched for: where nothing is named, what a table without accuracy is judged by."""
+    if protocol.metric != METRIC or protocol.maximize is not None:
+        return protocol.metric
+    recipe = protocol.search_recipe or protocol.report_recipe
+    if recipe in table.recipes:
+        known: Collection[str] = table.metrics[recipe]
+        primary = table.primary(recipe)
+    else:
+        known = {metric for of in table.metrics.values() for metric in of}
+        primary = table.primary()
+    return METRIC if METRIC in known else primary or METRIC
 
 
 def header_of(

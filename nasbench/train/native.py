@@ -8,9 +8,11 @@ schedule as the reference trainer; gradients agree within rounding.
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -26,6 +28,7 @@ from nasbench.network.family import CELL
 from nasbench.space import Space
 from nasbench.task import Task
 from nasbench.train.epoch import Epoch
+from nasbench.train.evaluations import check_evaluations
 from nasbench.train.feed import Prepared, prepare
 from nasbench.train.native_library import (
     SplitView,
@@ -37,8 +40,10 @@ from nasbench.train.native_library import (
     pointer,
 )
 from nasbench.train.order import epoch_order
+from nasbench.train.own import figures_of
 from nasbench.train.recipe import Recipe
 from nasbench.train.record import CURVES, Record
+from nasbench.train.reference import cpu_threads
 
 __all__ = ["Job", "NativeTrainer", "gradients", "instruction_set", "library", "only_cells"]
 
@@ -134,7 +139,9 @@ class NativeTrainer:
     @staticmethod
     def suits(space: Space, task: Task, recipe: Recipe) -> str:
         """Nothing where it can train networks of the space so, else what alone it trains."""
-        if why := only_cells(space, task, recipe):
+        check_evaluations(task, recipe)
+        plain = replace(recipe, evaluate=None) if recipe.evaluations else recipe
+        if why := only_cells(space, task, plain):
             return why
         _, height, width = task.shape
         return "" if height == width else "on square images alone"
@@ -221,7 +228,17 @@ class NativeTrainer:
     ) -> Record:
         """The whole training of a canonical architecture on images prepared for the recipe."""
         net = as_cell_network(started(space, architecture, task, recipe, seed))
-        return self._train(net, architecture, task, data, recipe, seed, None)
+        job = (architecture, task, data, recipe, seed)
+        if not recipe.evaluations:
+            return self._train(net, *job, None)
+        record = self._train(net, *job, np.full_like(flat(net), np.nan))
+        if record.diverged:
+            return record
+        began = time.thread_time()
+        with cpu_threads(1):
+            found = figures_of(net, *job)
+        spent = record.evaluation_seconds + time.thread_time() - began
+        return replace(record, tests={**record.tests, **found}, evaluation_seconds=spent)
 
     def train_network(
         self,

@@ -29,7 +29,7 @@ from nasbench.train.feed import Prepared
 from nasbench.train.recipe import Recipe
 from nasbench.train.seconds import clock_of
 
-__all__ = ["own_evaluation", "own_training"]
+__all__ = ["figures_of", "own_evaluation", "own_training"]
 
 _LOOP, _FOUND = 3, 4
 """Spawn keys of what loops and evaluations draw; 0 to 2 are those of the harness's own loop."""
@@ -130,29 +130,43 @@ def own_evaluation(
         if not epoch.tests or epoch.diverged:
             yield epoch
             continue
-        rng, draws = _streams(_FOUND, seed, architecture, net)
         clock = clock_of(_hardware(net))
         began = clock()
-        try:
-            net.eval()
-            with draws.taken():
-                if not isinstance(function, UserFunction):
-                    metrics = evaluated(net, data, task, recipe, rng)
-                else:
-                    found = function.load()(net, task, rng)
-                    metrics = _metrics(function, "the last epoch", found)
-        except NasbenchError:
-            raise
-        except FAILURES as error:  # a user's function can fail in any way
-            if not isinstance(function, UserFunction):
-                raise
-            raise _failed(function, "the last epoch", error) from error
+        if isinstance(function, UserFunction):
+            metrics = _own_figures(function, net, architecture, task, seed)
+        else:
+            metrics = figures_of(net, architecture, task, data, recipe, seed)
         spent = epoch.evaluation_seconds + clock() - began
         for name in metrics:
             if name in epoch.tests or name in epoch.metrics:
                 by = _named(function) if isinstance(function, UserFunction) else "an evaluation"
                 raise NasbenchError(f"{by} found {name}, which the training shows")
         yield replace(epoch, tests={**epoch.tests, **metrics}, evaluation_seconds=spent)
+
+
+def figures_of(
+    net: nn.Module, architecture: int, task: Task, data: Prepared, recipe: Recipe, seed: int
+) -> dict[str, float]:
+    """What evaluations that ship find of a trained network; all arguments as `own_evaluation`'s.
+
+    Nothing is drawn from global generators, so that trainings may be evaluated side by side.
+    """
+    rng, _ = _streams(_FOUND, seed, architecture, net)
+    return evaluated(net.eval(), data, task, recipe, rng)
+
+
+def _own_figures(
+    function: UserFunction, net: nn.Module, architecture: int, task: Task, seed: int
+) -> dict[str, float]:
+    rng, draws = _streams(_FOUND, seed, architecture, net)
+    try:
+        with draws.taken():
+            found = function.load()(net.eval(), task, rng)
+            return _metrics(function, "the last epoch", found)
+    except NasbenchError:
+        raise
+    except FAILURES as error:  # a user's function can fail in any way
+        raise _failed(function, "the last epoch", error) from error
 
 
 def _streams(

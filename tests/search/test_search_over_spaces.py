@@ -78,6 +78,15 @@ def test_each_table_is_searched_for_what_it_is_judged_by(
         assert (together[metric] == values).all()
 
 
+def test_one_table_alone_is_searched_for_it_too(played: Table) -> None:
+    run = nb.search("local_search", played, budget_evaluations=5, progress=False)
+    assert run.spec.goal.metric == "return"
+    found = nb.compare(["local_search"], played, **QUICK)
+    assert found.goal.metric == "return"
+    with pytest.raises(NasbenchError, match="valid_acuracy"):
+        nb.search("local_search", played, budget_evaluations=5, metric="valid_acuracy")
+
+
 def test_unlike_units_are_shares_of_one_draw_s_regret(found: Comparisons, played: Table) -> None:
     """One draw's regret by hand: the best row less the mean of all."""
     worth = played.column("return")

@@ -23,7 +23,7 @@ from torch.nn import functional as F  # noqa: N812
 
 import nasbench as nb
 from nasbench.errors import NasbenchError, Unsupported
-from nasbench.network import network
+from nasbench.network import network, started
 from nasbench.network.cell import CellNetwork
 from nasbench.network.start import initialize
 from nasbench.space import CellSpace
@@ -230,6 +230,32 @@ def test_the_network_that_was_trained_is_given(nb201, architecture):
         logits = net.eval()(data.valid[0])
     loss = float(F.cross_entropy(logits, data.valid[1]))
     assert loss == pytest.approx(float(record.curves["valid_loss"][-1]), rel=1e-4)
+
+
+def test_evaluations_are_of_the_network_that_was_trained(mini):
+    task, recipe = nb.task("fashion16"), replace(RECIPE, epochs=1, valid_images=200)
+    evaluating = replace(recipe, evaluate=("calibration", "corruption"))
+    data = prepare(task, recipe, torch.device("cpu"))
+    jobs = [(mini, int(a), task, data, evaluating, 0) for a in mini.representatives[20:22]]
+    found = dict(NativeTrainer(2).train_side_by_side(jobs))
+    for number, (_, architecture, *_rest) in enumerate(jobs):
+        net = started(mini, architecture, task, recipe, 0)
+        plain = NativeTrainer().train_network(net, architecture, task, data, recipe, 0)
+        for name, curve in plain.curves.items():
+            assert name == "train_seconds" or (found[number].curves[name] == curve).all()
+        tests = dict(found[number].tests)
+        assert tests["test_accuracy"] == plain.tests["test_accuracy"]
+        x, y = data.valid
+        with torch.no_grad():
+            chances = net.eval()(x).softmax(1).double().numpy()
+        sure, right = chances.max(1), chances.argmax(1) == y.numpy()
+        low, high = np.linspace(0, 1, 16)[:-1], np.linspace(0, 1, 16)[1:]
+        inside = (low[:, None] <= sure) & (sure < high[:, None])
+        error = 100 * np.abs(inside @ (right - sure)).sum() / len(sure)
+        assert tests["valid_ece"] == pytest.approx(error, abs=1e-3)
+        assert tests["valid_blur_accuracy_low"] < tests["valid_blur_accuracy"]
+        (again,) = NativeTrainer().train(mini, [architecture], task, evaluating, [0])
+        assert again.tests == tests
 
 
 def test_an_engine_of_an_earlier_version_gives_no_network(nb201, monkeypatch):
