@@ -26,9 +26,14 @@ def synflow(probe: Probe) -> Values:
     R is the sum of the logits of an image of ones, in the network with all its weights made
     positive (Tanaka et al.); the sum runs over convolutions and classifier.
     BatchNorm is left out: on a single image of ones it would measure itself. In float64,
-    since the sum grows by an order of magnitude with every few layers. A network that
-    normalises in another way has no value: nothing would be conserved from layer to layer.
+    since the sum grows by an order of magnitude with every few layers. The input of a network of
+    categories has the second of each. A network that reads tokens has no value, since there are
+    no ones among them, nor has one that normalises in another way: nothing would be conserved
+    from layer to layer.
     """
+    if not probe.images.is_floating_point():
+        probe.explain(np.ones(len(probe)), "tokens are no numbers: there is no input of ones")
+        return np.full(len(probe), np.nan)
     ones = torch.ones_like(probe.images[:1], dtype=torch.float64)
     module = _without_batch_norm(probe.stack(probe.networks).double())
     if any(isinstance(part, _CONSERVING_NOTHING) for part in module.modules()):

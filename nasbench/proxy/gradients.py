@@ -1,9 +1,9 @@
 """Proxies of weights and of the loss's gradients.
 
-Sums run over the weights of convolutions and of linear layers (of cells that is the classifier),
-as in Abdelfattah, Mehrotra, Dudziak & Lane, "Zero-Cost Proxies for Lightweight NAS", ICLR 2021:
-neither biases nor BatchNorm's scales and shifts count. The loss L is the mean cross-entropy of
-the batch.
+Sums run over the weights of convolutions, of linear layers (of cells that is the classifier) and
+of the vectors that stand for tokens and categories, as in Abdelfattah, Mehrotra, Dudziak & Lane,
+"Zero-Cost Proxies for Lightweight NAS", ICLR 2021: neither biases nor BatchNorm's scales and
+shifts count. The loss L is the mean cross-entropy of the batch.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def fisher(probe: Probe) -> Values:
     terms = []
     for layer, output, gradient in zip(probe.layers, probe.forward.outputs, found, strict=True):
         product = output.detach() * gradient
-        if isinstance(layer.module, nn.Linear):  # of one network: its channels are the last axis
+        if isinstance(
+            layer.module, nn.Linear | nn.Embedding
+        ):  # of one network: its channels are the last axis
             product = product.reshape(len(output), -1, output.shape[-1]).mT[:, None]
         else:
             pixels = output[0, 0].numel() if output.ndim == 4 else 1  # the classifier has none

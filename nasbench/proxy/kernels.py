@@ -103,7 +103,7 @@ def ntk_condition(probe: Probe) -> Values:
     eigenvalues = np.linalg.eigvalsh(probe.finite(kernel).cpu().numpy())
     smallest, largest = eigenvalues[:, 0], eigenvalues[:, -1]
     # Beyond this the smallest is rounding.
-    singular = smallest <= largest * len(images) * torch.finfo(images.dtype).eps
+    singular = smallest <= largest * len(images) * torch.finfo(logits.dtype).eps
     probe.explain(singular, "the kernel is singular")
     return np.where(singular, np.nan, largest / np.where(singular, 1, smallest))
 

@@ -57,15 +57,16 @@ class Forward(NamedTuple):
     """What a pass of the batch through all networks left, with what gradients need.
 
     Attributes:
-        images: what went in, `[batch, networks x channels, h, w]`: each network has its own
-            copy, and so its own gradient.
+        entrances: what went in as numbers: images `[batch, networks x channels, h, w]`, of which
+            each network has its own copy, and so its own gradient, or what else there is; and
+            the vectors that a network of tokens or categories has for them, `[batch, ...]`.
         logits: `[batch, networks, classes]`.
         outputs: of each layer with weights, in their order.
         rectified: what each ReLU gave, with the networks that have it.
         features: of the stem and of each block behind it, `[batch, networks x channels, h, w]`.
     """
 
-    images: Tensor
+    entrances: list[Tensor]
     logits: Tensor
     outputs: list[Tensor]
     rectified: list[tuple[Tensor, Tensor]]
@@ -119,10 +120,12 @@ class Probe:
         networks: of cells, of one space, width and depth; or one of any other kind. They keep
             their weights.
         images: standardised, `[batch, channels, h, w]`; on the hardware and in the dtype that
-            all passes here are made with.
+            all passes here are made with. Of networks other than cells any examples, also
+            tokens, int64 `[batch, length]`.
         labels: int64 `[batch]`.
         seed: of what proxies draw themselves.
         clock: counts the seconds of passes.
+        signal: what the examples are; by default images of their shape.
     """
 
     def __init__(
@@ -132,8 +135,10 @@ class Probe:
         labels: Tensor,
         seed: np.random.SeedSequence,
         clock: Stopwatch | None = None,
+        signal: Signal | None = None,
     ) -> None:
         self.networks = list(networks)
+        self.signal = signal or Signal("image", tuple(images.shape[1:]), "uint8")
         self.of_cells = all(isinstance(network, CellNetwork) for network in self.networks)
         self.images, self.labels = images, labels
         self.clock = clock or Stopwatch(images.device)
@@ -159,7 +164,9 @@ class Probe:
             module = copy.deepcopy(networks[0])
         if len(networks) == 1 and self.of_cells:
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        module = module.to(self.images.device, self.images.dtype).train()
+        if self.images.is_floating_point():
+            module.to(self.images.dtype)
+        module = module.to(self.images.device).train()
         for part in module.modules():
             if isinstance(part, nn.modules.dropout._DropoutNd):
                 part.eval()
@@ -236,23 +243,25 @@ class Probe:
     @shared
     def counts(self) -> list[Counts]:
         """The size of each network."""
-        inputs = Signal("image", tuple(self.images.shape[1:]), "uint8")
-        return [count_network(copy.deepcopy(net).cpu(), inputs) for net in self.networks]
+        return [count_network(copy.deepcopy(net).cpu(), self.signal) for net in self.networks]
 
     @shared
     def forward(self) -> Forward:
         """The batch through all networks."""
-        images = self.images.repeat(1, len(self), 1, 1).requires_grad_()
+        images = self._own_images()
+        entrances = [images] if images.requires_grad else []
         outputs: dict[nn.Module, Tensor] = {}
         rectified: list[tuple[Tensor, Tensor]] = []
         features: list[Tensor] = []
         hooks = []
         for layer, _ in self.layers:
             hooks.append(layer.register_forward_hook(lambda m, _, y: outputs.update({m: y})))
-        for relu, networks in self.parts(self.module):
-            if isinstance(relu, nn.ReLU | nn.ReLU6):
+        for part, networks in self.parts(self.module):
+            if isinstance(part, nn.Embedding):
+                hooks.append(part.register_forward_hook(lambda _, __, y: entrances.append(y)))
+            elif isinstance(part, nn.ReLU | nn.ReLU6):
                 hooks.append(
-                    relu.register_forward_hook(
+                    part.register_forward_hook(
                         lambda _, __, y, networks=networks: rectified.append((y, networks))
                     )
                 )
@@ -264,9 +273,15 @@ class Probe:
             for hook in hooks:
                 hook.remove()
         # A layer that is not called, whose weights another one uses, gives nothing.
-        nothing = images.new_zeros(len(images), len(self))
+        nothing = logits.new_zeros(len(images), len(self))
         given = [outputs.get(layer, nothing) for layer, _ in self.layers]
-        return Forward(images, logits, given, rectified, features)
+        return Forward(entrances, logits, given, rectified, features)
+
+    def _own_images(self) -> Tensor:
+        """The batch as gradients can be taken by it, for each network of cells a copy."""
+        images = self.images
+        images = images.repeat(1, len(self), 1, 1) if self.of_cells else images.clone()
+        return images.requires_grad_(images.is_floating_point())
 
     @property
     def blocks(self) -> list[nn.Module]:
@@ -292,10 +307,14 @@ class Probe:
     def input_jacobian(self) -> Tensor:
         """Gradients of the sum of all logits of all images: `[networks, batch, numbers]`.
 
-        BatchNorm lets an image's pixels move the logits of others: those are counted in.
+        BatchNorm lets an image's pixels move the logits of others: those are counted in. Of tokens
+        and categories they are by the vectors that stand for them.
         """
-        [found] = gradients(self.forward.logits.sum(), [self.forward.images])
-        return found.reshape(len(found), len(self), -1).transpose(0, 1)
+        found = gradients(self.forward.logits.sum(), self.forward.entrances)
+        numbers = [
+            of.reshape(len(of), len(self), -1) for of in found if len(of) == len(self.images)
+        ]
+        return torch.cat(numbers, 2).transpose(0, 1)
 
 
 def _has_weights(part: nn.Module) -> bool:

@@ -20,8 +20,8 @@ from nasbench.network.family import CELL
 from nasbench.proxy.probe import SHARED, Probe, Stopwatch, Values
 from nasbench.proxy.registry import OWN, Proxy, get
 from nasbench.space import Space
-from nasbench.task import Split, Task
-from nasbench.train.feed import moments
+from nasbench.task import Task
+from nasbench.train.feed import Standard
 from nasbench.train.fused import group_size
 from nasbench.train.recipe import Recipe
 from nasbench.train.reference import pick_hardware
@@ -76,18 +76,18 @@ def score(
 ) -> Scores:
     """Score architectures at their start.
 
-    A draw is one initial start and one batch of the training images, standardised as the
-    trainer does it, neither cropped nor mirrored. All networks of a draw see the same batch.
+    A draw is one initial start and one batch of the training examples, standardised as the
+    trainer does it, and not changed at random. All networks of a draw see the same batch.
 
     Args:
-        space: with a family of networks that see images or spectrograms.
+        space: with a family of networks.
         architectures: integers `[n]`.
-        task: gives images and labels.
-        recipe: gives width, depth and how many training images there are.
+        task: gives examples and labels.
+        recipe: gives width, depth and how many training examples there are.
         proxies: names; see `names`.
         seed: of all draws.
         draws: how many of them.
-        batch_size: images of a batch; 4 or more.
+        batch_size: examples of a batch; 4 or more.
         hardware: a torch device's name; `auto` is CUDA, else the CPU. MPS has no float64.
         group: networks of cells side by side; by default as many as memory takes. Any others
             stand alone.
@@ -99,8 +99,8 @@ def score(
         rounding, and nothing else.
 
     Raises:
-        Unsupported: for a proxy that networks of the space do not have, and for a task of
-            another signal.
+        Unsupported: for a proxy that networks of the space do not have, and for a task without
+            classes.
 
     Example:
         >>> from nasbench.space import get as space
@@ -135,7 +135,7 @@ def score(
     values = {p.name: np.full((len(distinct), draws), np.nan) for p in chosen}
     reasons: dict[tuple[str, int, int], str] = {}
     spent: dict[str, float] = defaultdict(float)
-    for draw, (images, labels) in enumerate(batches):
+    for draw, (inputs, labels) in enumerate(batches):
         start = _derive(seed, _START, draw).generate_state(1)[0]
         asked = [p for p in chosen if p.random or draw == 0]
         for first in range(0, len(distinct), group):
@@ -146,7 +146,8 @@ def score(
                     started(space, architecture, task, recipe, int(start), live=live).to(device)
                     for architecture in members.tolist()
                 ]
-                probe = Probe(networks, images, labels, _derive(seed, _OWN, draw), clock)
+                own = _derive(seed, _OWN, draw)
+                probe = Probe(networks, inputs, labels, own, clock, task.signal)
             for name, (found, why) in examine(probe, asked).items():
                 values[name][first : first + len(members), draw] = found
                 reasons.update({(name, first + i, draw): reason for i, reason in why.items()})
@@ -240,32 +241,31 @@ def _derive(seed: int, *key: int) -> np.random.SeedSequence:
 
 
 @lru_cache(maxsize=1)
-def _moments(split: Split, images: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Those of a split's first images: of a large one they take longer than some networks."""
-    return moments(split.first(images))
+def _standard(task: Task, examples: int) -> Standard:
+    """By a task's first examples: of many it takes longer to make than some networks do."""
+    return Standard(task.signal, task.train.first(examples))
 
 
 def _batches(
     task: Task, recipe: Recipe, seed: int, draws: int, size: int, device: torch.device
 ) -> list[tuple[Tensor, Tensor]]:
-    """For each draw, standardised training images and their labels."""
-    if len(task.signal.shape) != 3 or task.target.kind != "classes":
+    """For each draw, standardised training examples, or tokens, and their labels."""
+    if task.target.kind != "classes":
         raise Unsupported(
-            f"proxies score networks that tell images or spectrograms apart; task {task.name} has "
-            f"{task.signal} and answers {task.target}"
+            f"proxies score networks that tell classes apart; task {task.name} has {task.target}"
         )
     split = task.train.first(recipe.train_images)
     if size > len(split):
         raise NasbenchError(
-            f"{task.name} has {len(split)} training images, fewer than the batch of {size}: score "
-            f"with a smaller batch size, 4 images or more"
+            f"{task.name} has {len(split)} training examples, fewer than the batch of {size}: "
+            f"score with a smaller batch size, 4 or more"
         )
-    mean, deviation = _moments(task.train, recipe.train_images)
+    standard = _standard(task, recipe.train_images)
     batches = []
     for draw in range(draws):
         rng = np.random.default_rng(_derive(seed, _BATCH, draw))
         chosen = rng.choice(len(split), size, replace=False)
-        images = (split.images[chosen].astype(np.float32) - mean) / deviation
+        inputs = torch.from_numpy(standard(split.inputs[chosen]))
         labels = torch.from_numpy(split.labels[chosen])
-        batches.append((torch.from_numpy(images).to(device), labels.to(device)))
+        batches.append((inputs.to(device), labels.to(device)))
     return batches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from nasbench.proxy import get, score
 from nasbench.proxy.probe import Probe
 from nasbench.proxy.registry import OWN
 from nasbench.proxy.scoring import examine
+from nasbench.task import Signal, Target
 
 ANY = [name for name, proxy in OWN.items() if not proxy.cells]
 DIGITS = nb.task("digits")
@@ -29,20 +31,66 @@ def test_what_needs_cells_is_refused_by_name_with_the_reason(name: str) -> None:
         score(nb.space("mixed"), [0], DIGITS, RECIPE, ["snip", name], hardware="cpu")
 
 
-def test_a_task_of_tokens_is_refused() -> None:
-    with pytest.raises(Unsupported, match="task banking77 has 32 tokens"):
-        score(nb.space("transformer"), [0], nb.task("banking77"), RECIPE, ["snip"])
+def test_a_task_of_numbers_is_refused() -> None:
+    wine = nb.task("wine")
+    number = {n: replace(of, targets=of.targets + 0.5) for n, of in wine.splits.items()}
+    prices = replace(wine, **number, classes=(), target=Target("number", ("price",)))
+    with pytest.raises(Unsupported, match="task wine has a number"):
+        score(nb.space("mlp"), [0], prices, RECIPE, ["snip"])
 
 
-@pytest.mark.parametrize("name", ["mixed", "darts-mini"])
-def test_any_network_has_a_number_or_a_reason(name: str) -> None:
+class Bag(nn.Module):
+    """The mean of the vectors of all words, weighed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(9, 3)
+        self.answer = nn.Linear(3, 2, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = self.answer(self.words(x).mean(1))
+        return answer
+
+
+def test_of_words_gradients_are_by_their_vectors() -> None:
+    torch.manual_seed(0)
+    net, rng = Bag(), np.random.default_rng(1)
+    words, labels = torch.from_numpy(rng.integers(0, 9, (6, 5))), torch.arange(6) % 2
+    signal = Signal("tokens", (5,), "uint16", vocabulary=9)
+    probe = Probe([net], words, labels, np.random.SeedSequence(0), signal=signal)
+    total = net.answer.weight.detach().sum(0)
+    assert torch.allclose(probe.input_jacobian[0], (total / 5).repeat(6, 5))
+    names = ["grad_norm", "fisher", "params", "synflow"]
+    found = examine(probe, [get(name) for name in names])
+    F.cross_entropy(net(words), labels).backward()
+    weights = [net.words.weight, net.answer.weight]
+    norms = sum(float(w.grad.norm()) for w in weights if w.grad is not None)
+    assert found["grad_norm"][0][0] == pytest.approx(norms, rel=1e-5)
+    assert found["params"][0][0] == 9 * 3 + 3 * 2
+    assert found["synflow"][1] == {0: "tokens are no numbers: there is no input of ones"}
+    vectors = net.words(words).detach().requires_grad_()
+    answers = net.answer(vectors.mean(1))
+    answers.retain_grad()
+    F.cross_entropy(answers, labels).backward()
+    assert vectors.grad is not None
+    assert answers.grad is not None
+    by_hand = (vectors * vectors.grad).sum(1).square().mean(0).sum() / 2
+    by_hand += (answers * answers.grad).square().mean(0).sum() / 2
+    assert found["fisher"][0][0] == pytest.approx(by_hand.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "about"),
+    [("mixed", "digits"), ("darts-mini", "digits"), ("mlp", "wine"), ("transformer", "banking77")],
+)
+def test_any_network_has_a_number_or_a_reason(name: str, about: str) -> None:
     """Attention, LayerNorm, GELU and dropout are among them."""
-    space = nb.space(name)
+    space, task = nb.space(name), nb.task(about)
     some = space.sample(np.random.default_rng(0), 3)
     torch.manual_seed(5)
     kept = torch.get_rng_state()
-    found = score(space, some, DIGITS, RECIPE, ANY, batch_size=8, hardware="cpu", group=8)
-    again = score(space, some[:1], DIGITS, RECIPE, ANY, batch_size=8, hardware="cpu")
+    found = score(space, some, task, RECIPE, ANY, batch_size=8, hardware="cpu", group=8)
+    again = score(space, some[:1], task, RECIPE, ANY, batch_size=8, hardware="cpu")
     assert torch.equal(torch.get_rng_state(), kept)
     explained = {(proxy, place) for proxy, place, _, _ in found.reasons}
     for proxy, values in found.values.items():
@@ -53,6 +101,7 @@ def test_any_network_has_a_number_or_a_reason(name: str) -> None:
     known = {
         ("nwot", "it has no ReLU layer"),
         ("synflow", "it normalises by other layers than BatchNorm"),
+        ("synflow", "tokens are no numbers: there is no input of ones"),
     }
     assert reasons <= known, "whatever needs ReLU or BatchNorm says so, and nothing fails"
 
