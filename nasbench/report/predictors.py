@@ -33,7 +33,7 @@ _OTHERS = {
     "spearman": "Spearman's ρ",
     "sparse_kendall": "sparse τ",
     "r2": "R²",
-    "mae": "MAE, points",
+    "mae": "MAE",
     "coverage": "coverage",
 }
 
@@ -110,9 +110,12 @@ def _measures(scores: SizeScores, region: str) -> TextTable:
             shown = (_with_interval(s, scores.about["draws"]) for s in found)
             rows.append((_name(scores, one), f"{size:,}", *shown))
     level = f"{100 * scores.about['level']:.0f} %"
+    in_points = "accuracy" in scores.about["metric"]
     note = (
         f"Means over draws, with intervals as above. Sparse τ: measured and predicted are rounded "
-        f"to 0.1 % first. Coverage: the share of single trainings within their {level} interval."
+        f"to 0.1{' %' * in_points} first. MAE: mean absolute error, in "
+        f"{'points' if in_points else _words(scores)}. Coverage: the share of single trainings "
+        f"within their {level} interval."
     )
     return TextTable(
         f"Other measures, {_of(region)}", ("predictor", "rows", *_OTHERS.values()), rows, note
