@@ -70,7 +70,8 @@ class ChoiceCosts:
             )
         values = values[known]
         seen = _one_hot(space, given[known])
-        folds = np.arange(len(values)) % FOLDS
+        # By lot: numbers of architectures that are listed in order repeat their choices.
+        folds = np.random.default_rng(0).permutation(len(values)) % FOLDS
         errors = np.empty(len(values))
         for fold in range(FOLDS):
             out = folds == fold

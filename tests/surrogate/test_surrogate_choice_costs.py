@@ -45,7 +45,7 @@ def test_a_mixture_costs_what_is_drawn_by_it(space: Space) -> None:
 
 def test_what_is_no_sum_has_an_error() -> None:
     ops = MINI.ops(np.arange(MINI.size))
-    costs = 1.0 + 4 * ((ops[:, 0] == 3) & (ops[:, 2] == 3))
+    costs = 1.0 + 4 * ((ops[:, 0] == 3) ^ (ops[:, 2] == 3))
     assert ChoiceCosts.fit(MINI, np.arange(MINI.size), costs).error > 0.1
 
 
