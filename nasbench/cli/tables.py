@@ -82,7 +82,7 @@ def merge(
     name: Annotated[str | None, typer.Option(help="Of the table; else the first's.")] = None,
     from_first: Annotated[
         list[str] | None,
-        typer.Option(help="A data set to take from the first that has it: network/flops."),
+        typer.Option(help="A metric to take from the first that has it: flops, raspi4/latency_ms."),
     ] = None,
     lift: Annotated[
         bool,

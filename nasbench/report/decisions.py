@@ -14,7 +14,6 @@ from nasbench.report.judged import Judged
 from nasbench.report.sections import Section
 from nasbench.report.text import TextTable
 from nasbench.report.theme import COLOURS, figure, styled
-from nasbench.space import CellSpace
 from nasbench.validity.decisions import Decision, decision_effects
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def best_choices(judged: Judged, k: int = 3) -> TextTable | None:
     table, space = judged.table, judged.table.space
     merit = np.nan_to_num(judged.sign * judged.column, nan=-np.inf)
     best = np.argsort(-merit, kind="stable")[: min(k, int(np.isfinite(merit).sum()))].tolist()
-    if isinstance(space, CellSpace) or not best:
+    if not best or space.drawn_graph(int(table.rows[best[0]])):
         return None
     chosen = [space.choices_of(int(table.rows[row])) for row in best]
     heads = [f"{place}. {judged.text(judged.column[row])}" for place, row in enumerate(best, 1)]

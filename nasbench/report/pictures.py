@@ -11,7 +11,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from nasbench.report.figures import Drawing
 from nasbench.report.judged import Judged
 from nasbench.report.theme import COLOURS, FAINT, INK, figure, styled
-from nasbench.space import SHIFT, CellGraph, CellSpace, Space
+from nasbench.space import SHIFT, CellGraph, Space
 from nasbench.space.drawing import drawn_stages
 
 __all__ = ["best_networks"]
@@ -42,24 +42,25 @@ def best_networks(judged: Judged, k: int = 3) -> Drawing | None:
     ]
     if not best:
         return None
-    if isinstance(space, CellSpace):
-        return _best_cells(space, best)
+    graphs = [graph for one in best if (graph := space.drawn_graph(one.architecture))]
+    if graphs:
+        return _best_cells(graphs, [one.title for one in best])
     return _best_stages(space, best) if space.stages else None
 
 
 @styled
-def _best_cells(space: CellSpace, best: list[_Pictured]) -> Drawing:
+def _best_cells(graphs: list[CellGraph], titles: list[str]) -> Drawing:
     width, pitch = 4.6, 1.45
-    x_range = (-0.25, max(space.nodes - 0.75, 3.25))
-    y_range = (pitch * (1 - len(best)) - 0.5, 0.95)
+    x_range = (-0.25, max(graphs[0].nodes - 0.75, 3.25))
+    y_range = (pitch * (1 - len(graphs)) - 0.5, 0.95)
     scale = width / (x_range[1] - x_range[0])
     drawn, axes = figure(width, scale * (y_range[1] - y_range[0]))
     axes.set_axis_off()
     axes.set_aspect("equal")  # arcs are bent in inches, their labels placed in nodes
     axes.set_xlim(x_range)
     axes.set_ylim(y_range)
-    for place, (architecture, title) in enumerate(best):
-        _draw_cell(axes, space.live_graph(architecture), -pitch * place, title)
+    for place, (graph, title) in enumerate(zip(graphs, titles, strict=True)):
+        _draw_cell(axes, graph, -pitch * place, title)
     caption = (
         "Live edges only, from the cell's input (0) to its output; each node sums what enters it. "
         "A shift is what is left of a convolution of zeros."

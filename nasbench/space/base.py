@@ -20,6 +20,7 @@ from nasbench.space.rules import Value
 
 if TYPE_CHECKING:
     from nasbench._python_file import PythonFile
+    from nasbench.space.cell import CellGraph
 
 __all__ = ["LISTABLE", "Architectures", "Encoding", "Growth", "Ops", "Space"]
 
@@ -322,6 +323,16 @@ class Space(Moves, ABC):
         return not self.lists_classes
 
     # What others see.
+
+    def drawn_graph(self, architecture: int) -> CellGraph | None:
+        """The graph by which an architecture is drawn; None where `stages` or a list show it.
+
+        Example:
+            >>> import nasbench as nb
+            >>> len(nb.space("nb201").drawn_graph(1462).edges), nb.space("mlp").drawn_graph(0)
+            (6, None)
+        """
+        return None
 
     def spelling(self) -> Mapping[str, Any]:
         """How the text of an architecture follows from its decisions; plain JSON values.

@@ -192,6 +192,10 @@ class CellSpace(Space):
             architecture = self.canonical(int(architecture))
         return _prune(self.graph(architecture))
 
+    def drawn_graph(self, architecture: int) -> CellGraph:
+        """The graph without what cannot matter, see `live_graph`."""
+        return self.live_graph(architecture)
+
     def growth(self) -> Growth:
         """Inner nodes one by one, each with all edges to those there are; the first edge alone.
 

@@ -28,6 +28,7 @@ from nasbench.table.alignment import (
 )
 from nasbench.table.format import PREDICTED, Dataset
 from nasbench.table.lifting import lift_table
+from nasbench.table.metrics import metric_name
 from nasbench.table.schema import covers
 from nasbench.table.scratch import Scratch
 from nasbench.table.table import Table
@@ -74,8 +75,9 @@ def merge(
         tables: two or more.
         out: the table.
         name: of the table; the first table's where none is given.
-        from_first: data sets that are taken from the first table that has them, whatever the
-            others say: numbers that were rounded on the way do not agree to the last digit.
+        from_first: metrics, by the names that commands or files give them, that are taken from
+            the first table that has them, whatever the others say: numbers that were rounded on
+            the way do not agree to the last digit.
         lift: take tables of smaller spaces as those of the largest, see `lift_table`.
         new: nothing was at `out` when the caller's work began, or is there now: what appears
             stays, and is said.
@@ -104,9 +106,11 @@ def merge(
     every = dict.fromkeys(dataset for table in tables for dataset in stored(table))
     # Which rows are predicted is no data set of its own: it goes where their values go.
     names = [name for name in every if not name.startswith(PREDICTED)]
-    for dataset in from_first:
-        if dataset not in names:
-            raise unknown("data set", dataset, names)
+    called = {metric_name(dataset): dataset for dataset in names}
+    taken = {called.get(given, given) for given in from_first}
+    for given in from_first:
+        if given not in (*names, *called):
+            raise unknown("data set", given, (*names, *called))
     datasets: dict[str, Dataset] = {}
     holes: dict[str, NDArray[np.bool_]] = {}
     dropped: dict[str, NDArray[np.bool_]] = {}
@@ -114,7 +118,7 @@ def merge(
         for done, dataset in enumerate(names):
             progress("joining data sets", done, len(names))
             having = {label: t for label, t in labelled.items() if dataset in stored(t)}
-            if dataset in from_first:
+            if dataset in taken:
                 having = dict(islice(having.items(), 1))
             datasets |= marks(dataset, having, architectures)
             joined = _join(dataset, having, architectures, scratch)

@@ -492,7 +492,7 @@ def test_marks_are_taken_from_where_the_values_are(tmp_path: Path) -> None:
     assert not merged.predicted("valid_accuracy").any()
     assert MARKS not in merged.manifest["datasets"]
     assert merged.dataset(VALID).about["kind"] == "trained"
-    merged = merge([one, whole], tmp_path / "b.h5", from_first=[VALID])
+    merged = merge([one, whole], tmp_path / "b.h5", from_first=["short/valid_accuracy"])
     assert merged.values("valid_accuracy", range(6)).tolist() == [50, 51, 52, 70, 70, 70]
     assert merged.predicted("valid_accuracy").tolist() == [False] * 3 + [True] * 3
     assert merged.dataset(VALID).about["kind"] == "predicted"
