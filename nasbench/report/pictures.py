@@ -16,8 +16,8 @@ from nasbench.space.drawing import drawn_stages
 
 __all__ = ["best_networks"]
 
-WIDEST = 6.4
-"""Inches of a picture of many stages, whose columns are narrower for that."""
+WIDEST = 7.4
+"""Inches of a picture of many stages, which has the page to itself."""
 
 
 class _Pictured(NamedTuple):
