@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,28 @@ from numpy.typing import NDArray
 
 from nasbench._words import counted
 from nasbench.report.figures import Drawing
+from nasbench.report.latex import readable
 from nasbench.report.theme import FAINT, INK, figure, label, series, styled
 from nasbench.search import Comparison
 from nasbench.search.curves import AXES, Curves
 from nasbench.stats import reached
 
-__all__ = ["legend", "mean_curves", "over_runs", "reach_curves", "regret_curves", "threshold"]
+__all__ = [
+    "best_curves",
+    "legend",
+    "mean_curves",
+    "over_runs",
+    "reach_curves",
+    "regret_curves",
+    "threshold",
+]
 
 MOST_BANDS = 6
 """Of more strategies the intervals would hide each other: the curves stand alone."""
+MOST_NAMED = 4
+"""Strategies beside random search where each is named at its curve."""
+LINE = 0.065
+"""The height of such a name, as a share of the axes'."""
 DECADES = 3
 """How far below the highest mean regret is told apart from none."""
 
@@ -56,6 +69,45 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
     caption += " In the grey band regret fits the noise of the table's seeds." if noise else ""
     title = f"Regret over {AXES[axis]}"
     return Drawing(f"regret-{axis}", title, caption, drawn, more=more)
+
+
+@styled
+def best_curves(comparison: Comparison, axis: str) -> Drawing:
+    """Mean regret of random search and the best few others, each named at the end of its curve.
+
+    For slides and front pages, where there is no room for a legend.
+    """
+    curves = comparison.curves[axis]
+    ends = {name: float(curves.band(name).mean[-1]) for name in curves.regret}
+    ranked = sorted(ends, key=lambda name: (np.isnan(ends[name]), ends[name]))
+    best = [name for name in ranked if name != "random_search"][:MOST_NAMED]
+    names = best + [name for name in ranked if name == "random_search"]
+    drawn, axes = mean_curves(comparison, curves, dict.fromkeys(names, 2.2), size=(8.4, 4.0))
+    if comparison.noise:
+        axes.axhspan(0, comparison.noise.floor, color=FAINT, alpha=0.22, linewidth=0)
+        at = (0.02 * float(curves.grid[-1]), 0.4 * comparison.noise.floor)
+        axes.text(*at, "in the grey, regret fits the noise of the table's seeds")
+    axes.set_ylabel("mean regret, points" if comparison.of_accuracy else "mean regret")
+    _name_lines(axes, {f"strategy-{place}": name for place, name in enumerate(names)})
+    title = f"The best over {AXES[axis]}"
+    return Drawing(f"best-{axis}", title, f"{over_runs(comparison)}.", drawn)
+
+
+def _name_lines(axes: Axes, names: Mapping[str, str]) -> None:
+    """Write names right of where lines end, by the lines' gids, none over another."""
+    lines = {str(line.get_gid()): line for line in axes.get_lines()}
+    wanted = []
+    for gid, name in names.items():
+        y = float(np.asarray(lines[gid].get_ydata())[-1])
+        place = axes.transAxes.inverted().transform(axes.transData.transform((0, y)))[1]
+        wanted.append((float(place), name, str(lines[gid].get_color())))
+    wanted.sort()
+    ends = np.asarray([place for place, _, _ in wanted])
+    heights = np.maximum.accumulate(ends - LINE * np.arange(len(ends))) + LINE * np.arange(
+        len(ends)
+    )
+    for at, (_, name, colour) in zip(heights - (heights - ends).mean(), wanted, strict=True):
+        axes.text(1.01, at, readable(name), color=colour, transform=axes.transAxes, va="center")
 
 
 @styled
@@ -126,15 +178,29 @@ def _share(comparison: Comparison, name: str, within: float) -> float:
     return float(reached(final, within)[0][0]) if len(final) else 0.0
 
 
-def mean_curves(comparison: Comparison, curves: Curves) -> tuple[Figure, Axes]:
-    """The mean over the runs of each strategy with its interval, on an axis that reaches 0."""
-    drawn, axes = _axes(comparison, curves)
-    looks = dict(zip(curves.regret, series(len(curves.regret)), strict=True))
+def mean_curves(
+    comparison: Comparison,
+    curves: Curves,
+    shown: Mapping[str, float] | None = None,
+    size: tuple[float, float] = (4.6, 3.2),
+) -> tuple[Figure, Axes]:
+    """The mean over the runs of each strategy with its interval, on an axis that reaches 0.
+
+    Args:
+        comparison: of the runs.
+        curves: of all their regret.
+        shown: the width of each strategy's line, of those to show; all where left out.
+        size: of the figure, in inches.
+    """
+    drawn, axes = _axes(comparison, curves, size)
+    widths = dict.fromkeys(curves.regret, None) if shown is None else shown
+    looks = dict(zip(widths, series(len(widths)), strict=True))
     means = []
     for place, (name, (colour, dash)) in enumerate(looks.items()):
         band, gid = curves.band(name), f"strategy-{place}"
         means.append(band.mean)
-        axes.plot(curves.grid, band.mean, color=colour, linestyle=dash, label=label(name), gid=gid)
+        line: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": widths[name]}
+        axes.plot(curves.grid, band.mean, label=label(name), gid=gid, **line)
         if len(looks) <= MOST_BANDS:
             look: dict[str, Any] = {"color": colour, "alpha": 0.2, "linewidth": 0}
             axes.fill_between(curves.grid, band.low, band.high, **look, gid=f"{gid}-band")
@@ -142,9 +208,11 @@ def mean_curves(comparison: Comparison, curves: Curves) -> tuple[Figure, Axes]:
     return drawn, axes
 
 
-def _axes(comparison: Comparison, curves: Curves) -> tuple[Figure, Axes]:
-    """An empty figure over the grid."""
-    drawn, axes = figure()
+def _axes(
+    comparison: Comparison, curves: Curves, size: tuple[float, float] = (4.6, 3.2)
+) -> tuple[Figure, Axes]:
+    """An empty figure of that size in inches, over the grid."""
+    drawn, axes = figure(*size)
     assumed = ", assumed" if comparison.protocol.cost_model else ""
     labels = {
         "seconds": f"simulated seconds of training{assumed}",

@@ -24,7 +24,7 @@ from nasbench.report.predictors import prediction_curve, size_section, size_tabl
 from nasbench.report.proxies import proxy_figures, proxy_tables, write_proxies
 from nasbench.report.ranking_briefs import sizes_brief
 from nasbench.report.ranks import critical_difference
-from nasbench.report.regret import reach_curves, regret_curves
+from nasbench.report.regret import best_curves, reach_curves, regret_curves
 from nasbench.report.runs import incumbent_curve, run_table
 from nasbench.report.sections import Section, write_sections
 from nasbench.report.sharing import share_figures, share_tables, write_shares
@@ -206,7 +206,8 @@ def _(result: Table) -> TextTable:
 def _(result: Comparison) -> Figures:
     curves = list(result.curves)
     found: dict[str, Callable[[], Drawing | None]] = {}
-    for kind, draw in (("regret", regret_curves), ("reached", reach_curves)):
+    kinds = (("regret", regret_curves), ("reached", reach_curves), ("best", best_curves))
+    for kind, draw in kinds:
         if curves:
             found[kind] = partial(draw, result, curves[0])
         found |= {f"{kind}-{axis}": partial(draw, result, axis) for axis in curves}
