@@ -270,6 +270,20 @@ for (let at = 0; at < 4000 && it.state.row === before; at++) {
   byId("canvas").dispatchEvent(new MouseEvent("click", { clientX, clientY }));
 }
 told.clicked = it.string(it.state.row);
+byId("hue").value = named("flops");
+byId("hue").dispatchEvent(new Event("change"));
+told.coloured = document.querySelectorAll("#marks rect").length;
+const pointer = (type, x, y) => byId("canvas").dispatchEvent(new PointerEvent(type, {
+  clientX: box.x + box.width * x, clientY: box.y + box.height * y, button: 0 }));
+pointer("pointerdown", .3, .3); pointer("pointermove", .6, .7); pointer("pointerup", .6, .7);
+told.view = it.state.view; told.zoomed = !byId("whole").hidden;
+const chosen = it.state.row;
+pointer("click", .45, .5);  // which ends the drawing of the box, and chooses no row
+told.same = it.state.row === chosen;
+key("+");
+told.closer = it.state.view.x[1] - it.state.view.x[0];
+byId("whole").click();
+told.whole = it.state.view === null && byId("whole").hidden;
 told.csv = it.asCsv();
 told.json = JSON.parse(it.asJson());
 told.saved = [];
@@ -327,6 +341,13 @@ def test_limits_picks_pins_and_exports_of_cells(cells: tuple[Table, Path]) -> No
     assert told["up"]
     assert told["let_go"] == 1
     assert told["said"].startswith(f"Architecture {told['filtered'][1]}: valid_accuracy ")
+    assert told["coloured"] == 8
+    assert told["marks"].endswith("flops")
+    (left, right), (low, high) = told["view"]["x"], told["view"]["y"]
+    assert 0 < left < right < flops.max()
+    assert np.nanmin(accuracy) < low < high < np.nanmax(accuracy)
+    assert told["closer"] == pytest.approx((right - left) / 2)
+    assert (told["zoomed"], told["same"], told["whole"]) == (True, True, True)
     clicked = table.space.index(told["clicked"])
     assert table.values("flops", clicked) <= 500
     assert clicked != int(told["filtered"][1])

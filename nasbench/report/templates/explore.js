@@ -92,6 +92,8 @@ const state = {
   /** @type {Map<number, Set<number>>} */ out: new Map(),  // choices that are left out, by decision
   /** @type {number|null} */ row: null,
   /** @type {number[]} */ kept: [],
+  /** @type {number|null} */ hue: null,  // the axis that colours say
+  /** @type {{x: number[], y: number[]}|null} */ view: null,  // what is drawn of both axes; null: all
 };
 
 // What is selected: rows that keep the limits, and the front of those.
@@ -143,6 +145,8 @@ const context = canvas.getContext("2d");
 const PAD = { left: 62, right: 14, top: 12, bottom: 40 };
 let scale = null;
 let stamps = [], size = 0;
+const HUES = Array.from({ length: 8 }, (_, at) => `hsl(${265 - 30 * at} 70% ${34 + 5 * at}%)`);  // from low to high
+/** @type {Uint32Array|null} */ let tints = null;  // by row, where colours say something
 /** @type {ImageData|null} */ let image = null;
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 let ink = {};
@@ -185,6 +189,15 @@ const look = () => {
   }));
   size = small + 2;
 };
+const tint = () => {
+  tints = null;
+  if (state.hue === null) return;
+  const axis = axes[state.hue], [low, high] = extentOf(state.hue), log = axis.scale === "log";
+  const start = log ? Math.log(low) : low, span = (log ? Math.log(high) : high) - start || 1;
+  const colours = HUES.map(rgb), missing = rgb(ink.faint);
+  tints = Uint32Array.from(axis.values, value => Number.isNaN(value) ? missing
+    : colours[Math.min(7, Math.max(0, Math.floor(8 * ((log ? Math.log(value) : value) - start) / span)))]);
+};
 const ticks = (low, high, log) => {
   const found = [];
   if (log) {
@@ -212,40 +225,45 @@ const extent = axis => {
   return axis.scale === "log" ? [low / 1.05, high * 1.05] : [low - margin, high + margin];
 };
 const extents = new Map();
+const extentOf = at => {
+  if (!extents.has(at)) extents.set(at, extent(axes[at]));
+  return extents.get(at);
+};
 const place = () => {
   const width = canvas.clientWidth, height = canvas.clientHeight, ratio = devicePixelRatio || 1;
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
   }
-  const made = (at, from, to) => {
+  const made = (at, of, from, to) => {
     const axis = axes[at];
-    if (!extents.has(at)) extents.set(at, extent(axis));
-    const [low, high] = extents.get(at), log = axis.scale === "log";
+    const [low, high] = state.view ? state.view[of] : extentOf(at), log = axis.scale === "log";
     const start = log ? Math.log(low) : low, factor = (to - from) / ((log ? Math.log(high) : high) - start || 1);
-    const least = Math.min(from, to), most = Math.max(from, to);
+    const least = state.view ? -Infinity : Math.min(from, to), most = state.view ? Infinity : Math.max(from, to);
     const pixel = value => Math.min(most, Math.max(least, from + ((log ? Math.log(value) : value) - start) * factor));
-    return { low, high, log, pixel, at: Float32Array.from(axis.values, pixel) };
+    const value = pixel => log ? Math.exp(start + (pixel - from) / factor) : start + (pixel - from) / factor;
+    return { low, high, log, pixel, value, at: Float32Array.from(axis.values, pixel) };
   };
   scale = {
     width, height, ratio,
-    x: made(state.x, PAD.left, width - PAD.right),
-    y: made(state.y, height - PAD.bottom, PAD.top),
+    x: made(state.x, "x", PAD.left, width - PAD.right),
+    y: made(state.y, "y", height - PAD.bottom, PAD.top),
   };
 };
+const within = (left, top) => left >= PAD.left && left <= scale.width - PAD.right && top >= PAD.top && top <= scale.height - PAD.bottom;
 const short = value => Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-3) ? value.toExponential(0).replace("e+", "e") : String(Number(value.toPrecision(4)));
 const draw = () => {
   const { width, height, ratio, x, y } = scale;
   const across = axes[state.x], up = axes[state.y];
   const plain = Math.max(grade(across.kind), grade(up.kind)), mixed = across.marks || up.marks;
   const shape = row => mixed ? Math.max(gradeOf(across, row), gradeOf(up, row)) : plain;
-  const drawn = row => x.at[row] === x.at[row] && y.at[row] === y.at[row];
+  const drawn = row => state.view ? within(x.at[row], y.at[row]) : x.at[row] === x.at[row] && y.at[row] === y.at[row];
 
   const wide = canvas.width, high = canvas.height;
   if (!image || image.width !== wide || image.height !== high) image = new ImageData(wide, high);
   const pixels = new Uint32Array(image.data.buffer).fill(0);
   const put = (row, which) => {
-    const { colour, mark } = stamps[shape(row)][which];
+    const { colour: plain, mark } = stamps[shape(row)][which], colour = tints && which === "on" ? tints[row] : plain;
     const left = Math.round(x.at[row] * ratio), top = Math.round(y.at[row] * ratio);
     for (const { x: dx, y: dy, alpha } of mark) {
       if (left + dx < 0 || left + dx >= wide || top + dy < 0 || top + dy >= high) continue;
@@ -287,6 +305,10 @@ const draw = () => {
   context.restore();
 
   context.globalCompositeOperation = "source-over";
+  context.save();
+  context.beginPath();
+  context.rect(PAD.left - 4, PAD.top - 4, width - PAD.left - PAD.right + 8, height - PAD.top - PAD.bottom + 8);
+  context.clip();
   context.strokeStyle = ink.front;
   context.lineWidth = 1.5;
   context.beginPath();
@@ -303,6 +325,7 @@ const draw = () => {
     if (shape(row) === 1) context.stroke(); else context.fill();
     context.restore();
   }
+  context.restore();
   [...state.kept, ...(state.row === null ? [] : [state.row])].forEach(row => {
     if (!drawn(row)) return;
     context.strokeStyle = ink.text;
@@ -355,6 +378,11 @@ const listMarks = () => {
     item.append(KINDS[shape]);
     return item;
   }));
+  if (state.hue === null) return;
+  const axis = axes[state.hue], [low, high] = extentOf(state.hue), item = make("li", byId("marks"), {}, short(low));
+  const svg = vector("svg", item, { viewBox: "0 0 96 12", "aria-hidden": "true", style: "width: 96px; margin: 0 .35rem" });
+  HUES.forEach((fill, at) => vector("rect", svg, { x: 12 * at, y: 1, width: 12, height: 10, fill }));
+  item.append(`${short(high)} ${axis.name}`);
 };
 
 // One row, or several beside each other.
@@ -551,6 +579,7 @@ const changed = () => {
 };
 const replaced = () => {
   place();
+  tint();
   listMarks();
   changed();
 };
@@ -662,11 +691,54 @@ const nearest = event => {
   }
   return best;
 };
+const zoom = view => {
+  state.view = view;
+  byId("whole").hidden = view === null;
+  place();
+  draw();
+};
+/** Half of what is drawn of both axes, or twice as much, about a point of the plot. */
+const zoomAbout = (left, top, factor) => {
+  const { x, y, width, height } = scale, right = width - PAD.right, bottom = height - PAD.bottom;
+  const part = (axis, from, to, at) => [axis.value(at + (from - at) * factor), axis.value(at + (to - at) * factor)];
+  zoom({ x: part(x, PAD.left, right, left), y: part(y, bottom, PAD.top, top) });
+};
+const middle = () => {
+  const { x, y, width, height } = scale, row = state.row;
+  if (row !== null && within(x.at[row], y.at[row])) return [x.at[row], y.at[row]];
+  return [(PAD.left + width - PAD.right) / 2, (PAD.top + height - PAD.bottom) / 2];
+};
+let held = null, dragged = false;  // where a pointer went down, and whether it went far since
+canvas.onpointerdown = event => {
+  dragged = false;
+  if (event.pointerType !== "touch" && event.button === 0) held = [event.offsetX, event.offsetY];
+};
+canvas.onpointerup = event => {
+  if (held && dragged) {
+    const { x, y } = scale, ends = (of, from, to) => [of.value(from), of.value(to)].sort((a, b) => a - b);
+    zoom({ x: ends(x, held[0], event.offsetX), y: ends(y, held[1], event.offsetY) });
+  }
+  held = null;
+};
+canvas.onpointerleave = () => {
+  if (held && dragged) draw();
+  held = null;
+};
 canvas.onclick = event => {
+  if (dragged) return;
   const row = nearest(event);
   if (row !== null) choose(row);
 };
 canvas.onpointermove = event => {
+  if (held) {
+    dragged ||= Math.abs(event.offsetX - held[0]) > 8 && Math.abs(event.offsetY - held[1]) > 8;
+    if (!dragged) return;
+    draw();
+    context.strokeStyle = ink.text;
+    context.lineWidth = 1;
+    context.strokeRect(held[0], held[1], event.offsetX - held[0], event.offsetY - held[1]);
+    return;
+  }
   const row = event.pointerType === "touch" ? null : nearest(event);
   canvas.title = row === null ? "" : `${number(row)}\n${string(row)}\n${shown(axes[state.y], axes[state.y].values[row])}, ${shown(axes[state.x], axes[state.x].values[row])}`;
 };
@@ -674,6 +746,8 @@ canvas.onkeydown = event => {
   const right = axes[state.x].better === "max" ? -1 : 1;  // the front begins with what is best across
   const ways = { ArrowLeft: [front, -right], ArrowRight: [front, right], ArrowUp: [null, -1], ArrowDown: [null, 1] };
   if (event.key === "Enter" && state.row !== null) keep(state.row);
+  else if (event.key === "+" || event.key === "-") zoomAbout(...middle(), event.key === "+" ? .5 : 2);
+  else if (event.key === "0") zoom(null);
   else if (ways[event.key]) {
     const [along, step] = ways[event.key];
     const rows = along ?? [...order(0)].filter(row => selected[row]);
@@ -686,15 +760,26 @@ canvas.onkeydown = event => {
 for (const which of ["x", "y"]) {
   const picked = byId(which);
   options(picked, state[which]);
-  picked.onchange = () => { state[which] = Number(picked.value); replaced(); };
+  picked.onchange = () => {
+    state[which] = Number(picked.value);
+    state.view = null;
+    byId("whole").hidden = true;
+    replaced();
+  };
 }
+const hue = byId("hue");
+make("option", hue, { value: "" }, "how it came about");
+options(hue, "");
+hue.onchange = () => { state.hue = hue.value === "" ? null : Number(hue.value); replaced(); };
+byId("closer").onclick = () => zoomAbout(...middle(), .5);
+byId("whole").onclick = () => zoom(null);
 byId("controls").onsubmit = event => event.preventDefault();
 byId("more").onclick = () => addLimit(0)[0].focus();
 byId("reset").onclick = reset;
 byId("csv").onclick = () => save(asCsv(), "text/csv", "selected.csv");
 byId("json").onclick = () => save(asJson(), "application/json", "selected.json");
 new ResizeObserver(() => { place(); draw(); }).observe(canvas);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { look(); draw(); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { look(); tint(); draw(); });
 
 main.hidden = false;
 look();
