@@ -126,8 +126,12 @@ class TextTable:
         return f"### {markdown_text(self.title)}\n\n{body}\n\n{markdown_text(self.words)}\n"
 
     def plain(self) -> str:
-        """In columns for a terminal, its title above and its note below."""
-        lines = [self.columns, *self.rows]
+        """In columns for a terminal, which has no bold letters: its best cells have a star."""
+        rows = [
+            [f"{cell} *" if (row, at) in self.best else cell for at, cell in enumerate(cells)]
+            for row, cells in enumerate(self.rows)
+        ]
+        lines = [self.columns, *rows]
         widths = [max(len(line[c]) for line in lines) for c in range(len(self.columns))]
         body = "\n".join(
             "  ".join(
@@ -136,7 +140,8 @@ class TextTable:
             ).rstrip()
             for line in lines
         )
-        note = f"\n\n{fill(self.words, 100)}" if self.words else ""
+        words = self.words.replace("Bold: ", "With a star: ") if self.best else self.words
+        note = f"\n\n{fill(words, 100)}" if words else ""
         return f"{self.title}\n\n{body}{note}\n"
 
     def latex(self, label: str = "") -> str:

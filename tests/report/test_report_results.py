@@ -82,6 +82,20 @@ def test_figures_are_those_of_pages(comparison: Comparison) -> None:
         comparison.plot("regrets")
 
 
+def test_the_best_are_named_at_their_curves(comparison: Comparison) -> None:
+    axes = comparison.plot("best").axes[0]
+    names = ["Regularized evolution", "Random search"]  # which comes last, whatever it found
+    texts = {text.get_text(): text for text in axes.texts}
+    ends = {}
+    for gid, name in enumerate(names):
+        (line,) = (one for one in axes.get_lines() if one.get_gid() == f"strategy-{gid}")
+        assert texts[name].get_color() == line.get_color()
+        ends[name] = line.get_ydata()[-1]
+    heights = {name: texts[name].get_position()[1] for name in names}
+    assert sorted(names, key=ends.__getitem__) == sorted(names, key=heights.__getitem__)
+    assert abs(heights[names[0]] - heights[names[1]]) > 0.06  # so that neither covers the other
+
+
 @pytest.mark.drawn
 def test_a_figure_shows_itself_and_is_saved_the_same_each_time(
     comparison: Comparison, tmp_path: Path

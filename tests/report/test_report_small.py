@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 import nasbench as nb
-from nasbench.report import Report, comparison_table, write_comparison, write_report
+from nasbench.report import (
+    Report,
+    TextTable,
+    comparison_table,
+    write_comparison,
+    write_report,
+)
 from nasbench.report.figures import cost_scatter, histogram
 from nasbench.report.judged import Judged
 from nasbench.report.latency import trust_table
@@ -234,3 +240,10 @@ def test_a_lead_speaks_of_names_where_they_say_something(table: Table) -> None:
 )
 def test_figures_are_written_to_be_read(told: str, text: str) -> None:
     assert told == text
+
+
+def test_a_terminal_has_stars_in_place_of_bold() -> None:
+    best = frozenset({(0, 1)})
+    table = TextTable("T", ("name", "x"), [("a", "1"), ("b", "2")], "Bold: the least.", best=best)
+    assert table.plain().splitlines()[3:5] == ["a     1 *", "b       2"]
+    assert "With a star: the least." in table.plain()
