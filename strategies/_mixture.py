@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -10,15 +12,19 @@ from numpy.typing import NDArray
 
 from nasbench.errors import BadValue
 from nasbench.search import Goal
-from nasbench.search.step import Mixture, Schedule, SharingState
+from nasbench.search.step import Mixture, Schedule, SharingState, Step, StepOutcome
 from nasbench.space import Space
 
 from ._sharing import Planned, check_rates
 
-__all__ = ["Mixing", "check_temperatures"]
+__all__ = ["Descent", "Mixing", "check_temperatures", "entering", "two_strongest"]
 
 SPREAD = 1e-3
 """Deviation of the first logits, as in the release of DARTS."""
+
+POWER_STEPS = 8
+APART = 0.05
+"""Of power iteration: how often, and how far from the logits slopes are taken on either side."""
 
 Floats = NDArray[np.float64]
 
@@ -60,14 +66,12 @@ class Mixing(Planned):
                 f"{logit_decay!r}"
             )
         self._rates = schedule.cosine(learning_rate, least_rate)
-        self._logit_rate = logit_rate
-        self._logit_decay = logit_decay
         shape = (len(space.choices), max(space.choices))
         # Of decisions with fewer choices the rest stays impossible.
         self._there = np.arange(shape[1]) < np.asarray(space.choices)[:, None]
         self.logits: Floats = np.where(self._there, SPREAD * rng.standard_normal(shape), -np.inf)
-        self._mean, self._square = np.zeros(shape), np.zeros(shape)
-        self._moved = 0
+        self._eigenvector: Floats | None = None
+        self._descent = Descent(shape, logit_rate, logit_decay)
 
     def probabilities(self) -> Floats:
         """The softmax of the logits of each decision, `[decisions, most choices]`."""
@@ -79,8 +83,8 @@ class Mixing(Planned):
 
     def state(self) -> SharingState:
         """The likeliest choice of each decision, once a slope was seen."""
-        chosen = self.choose() if self._moved else None
-        return SharingState(chosen, self.mixture())
+        chosen = self.choose() if self._descent.moved else None
+        return SharingState(chosen, self.probabilities().astype(np.float32))
 
     def choose(self) -> int:
         """The architecture of the likeliest choices."""
@@ -90,19 +94,38 @@ class Mixing(Planned):
         """The architecture of the highest of each decision."""
         return int(self._space.index_of(merits.argmax(1)))
 
-    def descend(self, slope: Floats, betas: tuple[float, float] = (0.5, 0.999)) -> None:
+    def descend(self, slope: Floats) -> None:
         """One step of Adam on the logits; a slope that is no number is passed over."""
-        if not np.isfinite(slope[self._there]).all():
-            return
-        self._moved += 1
-        logits = np.where(self._there, self.logits, 0)
-        slope = np.where(self._there, slope, 0) + self._logit_decay * logits
-        first, second = betas
-        self._mean = first * self._mean + (1 - first) * slope
-        self._square = second * self._square + (1 - second) * slope**2
-        mean = self._mean / (1 - first**self._moved)
-        square = self._square / (1 - second**self._moved)
-        self.logits = self.logits - self._logit_rate * mean / (np.sqrt(square) + 1e-8)
+        self.logits = self._descent.step(self.logits, slope, self._there)
+
+    def dominant(self, images: int) -> Generator[Step, StepOutcome, float]:
+        """The dominant eigenvalue of the Hessian of the validation loss to the logits.
+
+        By power iteration on central differences of slopes, all on the first so many validation
+        examples: `2 * POWER_STEPS` slopes.
+        """
+        along = self._eigenvector
+        if along is None:
+            along = np.where(self._there, self._rng.standard_normal(self.logits.shape), 0)
+            along /= np.linalg.norm(along)
+        here, value = self.logits, 0.0
+        for _ in range(POWER_STEPS):
+            ends = []
+            for sign in (1, -1):
+                self.logits = here + sign * APART * along
+                chances = self.probabilities()
+                self.logits = here
+                outcome = yield Step.slope(chances.astype(np.float32), images=images)
+                assert outcome.gradient is not None
+                ends.append(softmax_slope(chances, outcome.gradient))
+            curved = np.where(self._there, (ends[0] - ends[1]) / (2 * APART), 0)
+            value = float((along * curved).sum())
+            size = float(np.linalg.norm(curved))
+            if not 0 < size < math.inf:
+                return value
+            along = curved / size
+        self._eigenvector = along
+        return value
 
     def gumbel(self) -> Floats:
         """Gumbel noise for each choice."""
@@ -119,6 +142,43 @@ class Mixing(Planned):
         return softmax_slope(self.probabilities(), softmax_slope(drawn, slope) / tau, log=True)
 
 
+class Descent:
+    """Adam with decay in the slope, as the release of DARTS uses it; betas .5 and .999.
+
+    Args:
+        shape: of what is moved.
+        rate: of a step.
+        decay: of what is moved.
+
+    Attributes:
+        moved: steps so far.
+    """
+
+    def __init__(self, shape: tuple[int, ...], rate: float, decay: float) -> None:
+        self._rate, self._decay = rate, decay
+        self._mean, self._square = np.zeros(shape), np.zeros(shape)
+        self.moved = 0
+
+    def step(self, values: Floats, slope: Floats, there: NDArray[np.bool_]) -> Floats:
+        """The values after a step; a slope that is no number moves nothing.
+
+        Args:
+            values: that are moved.
+            slope: of the loss to them.
+            there: which of them exist; the others stay as they are.
+        """
+        if not np.isfinite(slope[there]).all():
+            return values
+        self.moved += 1
+        slope = np.where(there, slope, 0) + self._decay * np.where(there, values, 0)
+        first, second = 0.5, 0.999
+        self._mean = first * self._mean + (1 - first) * slope
+        self._square = second * self._square + (1 - second) * slope**2
+        mean = self._mean / (1 - first**self.moved)
+        square = self._square / (1 - second**self.moved)
+        return values - self._rate * mean / (np.sqrt(square) + 1e-8)
+
+
 def check_temperatures(tau: float, least_tau: float) -> None:
     """Refuse temperatures of draws that do not fall, from the first to the last."""
     if not 0 < least_tau <= tau < math.inf:
@@ -126,6 +186,35 @@ def check_temperatures(tau: float, least_tau: float) -> None:
             f"temperatures are above 0, the last no higher than the first, got {tau!r} and "
             f"{least_tau!r}"
         )
+
+
+def two_strongest(space: Space, merits: Floats) -> Floats:
+    """Merits of choices so that a cell's node keeps two edges, as DARTS discretises.
+
+    `none` is left out; of the edges that enter a node the two whose best choice has most merit
+    stay, the others become `none`.
+    """
+    merits = merits.copy()
+    options = list(space.decisions.items())
+    for place, (_, choices) in enumerate(options):
+        if "none" in choices:
+            merits[place, choices.index("none")] = -1.0
+    best = merits.max(1)
+    for places in entering(space).values():
+        for place in sorted(places, key=lambda p: -best[p])[2:]:
+            choices = options[place][1]
+            if "none" in choices:
+                merits[place, choices.index("none")] = 2.0
+    return merits
+
+
+def entering(space: Space) -> dict[str, list[int]]:
+    """Which decisions are edges of a cell, `source>target`, by the node that they enter."""
+    found = defaultdict(list)
+    for place, decision in enumerate(space.decisions):
+        if ">" in decision:
+            found[decision.partition(">")[2]].append(place)
+    return dict(found)
 
 
 def softmax(logits: Floats) -> Floats:

@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from nasbench.errors import BadValue
 from nasbench.search import Goal, Outcome, Query
+from nasbench.search.share_costs import Costs
 from nasbench.search.step import Paths, Schedule, SharingState, Step, StepOutcome
 from nasbench.space import Space
 
 from ._checks import check_counts
 
 __all__ = ["PathTraining", "Plan", "Planned", "check_rates", "paths_of"]
+
+MANY, MORE = 1000, 20
+"""Draws at once, and how often, in search of one that keeps the limits."""
 
 Plan = Generator[Step | Query, Any, None]
 """Yields requests; each is answered by its outcome."""
@@ -94,6 +98,8 @@ class PathTraining(Planned):
         by: `accuracy` or `loss`, what ranks candidates. Loss tells more of them apart.
         train_best: so many of the best candidates are trained alone, and the best of these is
             chosen; 0: the best candidate is.
+        costs: what columns of a table say of architectures, where the goal has limits or soft
+            targets: candidates keep the limits, and soft targets weigh their accuracy.
     """
 
     def __init__(
@@ -109,6 +115,7 @@ class PathTraining(Planned):
         images: int,
         by: Literal["accuracy", "loss"],
         train_best: int,
+        costs: Costs | None,
     ) -> None:
         super().__init__(space, goal, rng, schedule)
         check_rates(learning_rate, least_rate)
@@ -117,6 +124,11 @@ class PathTraining(Planned):
             raise BadValue(f"candidates are ranked by accuracy or loss, got {by!r}")
         if not 0 <= train_best <= candidates:
             raise BadValue(f"of {candidates} candidates 0 to all are trained, got {train_best}")
+        if goal.targets and by != "accuracy":
+            raise BadValue(
+                "a soft target weighs accuracy: rank candidates by accuracy, not by loss"
+            )
+        self._costs = costs
         self._rates = schedule.cosine(learning_rate, least_rate)
         self._candidates = candidates
         self._images = images
@@ -142,12 +154,55 @@ class PathTraining(Planned):
 
     def rank(self, ranked: list[int]) -> Plan:
         """Append the candidates, the best first: so many distinct draws from the space."""
-        wanted, drawn = self._candidates, dict[int, None]()
-        for _ in range(10):  # a small space has fewer
-            drawn.update(dict.fromkeys(self._canonical(self._space.sample(self._rng, wanted))))
-        candidates = np.asarray(list(drawn)[:wanted])
+        candidates = np.asarray(self.candidates(10))
         merit = yield from self.merits(candidates)
         ranked.extend(candidates[np.argsort(-merit, kind="stable")].tolist())
+
+    def candidates(self, rounds: int) -> list[int]:
+        """So many distinct draws that keep the limits; fewer where few draws do.
+
+        Raises:
+            BadValue: where none does.
+        """
+        wanted, drawn = self._candidates, dict[int, None]()
+        for _ in range(rounds):  # a small space has fewer
+            found = np.asarray(self._canonical(self._space.sample(self._rng, wanted)))
+            drawn.update(dict.fromkeys(found[self.keeps(found)].tolist()))
+        if self.keeps_all:
+            return list(drawn)[:wanted]
+        for _ in range(MORE):
+            if len(drawn) >= wanted:
+                break
+            found = np.asarray(self._canonical(self._space.sample(self._rng, MANY)))
+            drawn.update(dict.fromkeys(found[self.keeps(found)].tolist()))
+        if not drawn:
+            raise BadValue(f"none of {MORE * MANY:,} random architectures keeps the limits")
+        return list(drawn)[:wanted]
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether there are no limits."""
+        return not self._goal.limits
+
+    def keeps(self, architectures: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which architectures keep the goal's limits, bool `[n]`."""
+        kept = np.ones(len(architectures), dtype=bool)
+        for limit in self._goal.limits:
+            if self._costs is None:
+                raise BadValue(f"the limit {limit} is of a table's column: name one that has it")
+            kept &= limit.kept(self._costs.of(limit.metric, architectures))
+        return kept
+
+    def _weighed(
+        self, accuracy: NDArray[np.float64], architectures: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Accuracy times the factors of soft targets."""
+        for target in self._goal.targets:
+            if self._costs is None:
+                raise BadValue(f"{target.metric} is a table's column: name one that has it")
+            costs = self._costs.of(target.metric, architectures).tolist()
+            accuracy = accuracy * np.asarray([target.factor(cost) for cost in costs])
+        return accuracy
 
     def merits(
         self, architectures: NDArray[np.int64]
@@ -158,7 +213,8 @@ class PathTraining(Planned):
             merit = -outcome.loss[:, 0].astype(np.float64)
         else:
             assert outcome.accuracy is not None
-            merit = outcome.accuracy[:, 0].astype(np.float64)
+            accuracy = outcome.accuracy[:, 0].astype(np.float64)
+            merit = self._weighed(accuracy, architectures)
         return np.where(np.isfinite(merit), merit, -np.inf)
 
     def _canonical(self, architectures: NDArray[np.int64]) -> list[int]:

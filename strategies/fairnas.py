@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from nasbench.search import Goal
+from nasbench.search.share_costs import Costs
 from nasbench.search.step import Paths, Schedule
 from nasbench.space import Space
 
@@ -30,6 +31,7 @@ class FairNas(PathTraining):
         goal: what is searched for.
         rng: the only source of randomness.
         schedule: how long the weights are trained; an epoch is as many paths as choices.
+        costs: what columns of a table say of architectures; given where the goal has limits.
         learning_rate: of the first step.
         least_rate: of the last.
         candidates: that are drawn and scored.
@@ -45,6 +47,7 @@ class FairNas(PathTraining):
         rng: np.random.Generator,
         *,
         schedule: Schedule,
+        costs: Costs | None = None,
         learning_rate: float = 0.025,
         least_rate: float = 0.001,
         candidates: int = 400,
@@ -63,6 +66,7 @@ class FairNas(PathTraining):
             images=images,
             by=by,
             train_best=train_best,
+            costs=costs,
         )
 
     def draw(self, steps: int) -> Paths:

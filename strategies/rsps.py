@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from nasbench.search import Goal
+from nasbench.search.share_costs import Costs
 from nasbench.search.step import Schedule
 from nasbench.space import Space
 
@@ -27,6 +28,7 @@ class Rsps(PathTraining):
         goal: what is searched for.
         rng: the only source of randomness.
         schedule: how long the weights are trained.
+        costs: what columns of a table say of architectures; given where the goal has limits.
         learning_rate: of the first step.
         least_rate: of the last.
         candidates: that are drawn and scored.
@@ -42,6 +44,7 @@ class Rsps(PathTraining):
         rng: np.random.Generator,
         *,
         schedule: Schedule,
+        costs: Costs | None = None,
         learning_rate: float = 0.025,
         least_rate: float = 0.001,
         candidates: int = 100,
@@ -60,4 +63,5 @@ class Rsps(PathTraining):
             images=images,
             by=by,
             train_best=train_best,
+            costs=costs,
         )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import BadValue
 from nasbench.search import Goal
+from nasbench.search.share_costs import Costs
 from nasbench.search.step import Schedule
 from nasbench.space import Space
 
@@ -32,6 +33,7 @@ class Spos(PathTraining):
         goal: what is searched for.
         rng: the only source of randomness.
         schedule: how long the weights are trained.
+        costs: what columns of a table say of architectures; given where the goal has limits.
         learning_rate: of the first step.
         least_rate: of the last.
         population: of each generation.
@@ -50,6 +52,7 @@ class Spos(PathTraining):
         rng: np.random.Generator,
         *,
         schedule: Schedule,
+        costs: Costs | None = None,
         learning_rate: float = 0.025,
         least_rate: float = 0.001,
         population: int = 50,
@@ -71,6 +74,7 @@ class Spos(PathTraining):
             images=images,
             by=by,
             train_best=train_best,
+            costs=costs,
         )
         check_counts(generations=generations, parents=parents)
         if not 0 <= mutation_rate <= 1:
@@ -82,9 +86,12 @@ class Spos(PathTraining):
     def rank(self, ranked: list[int]) -> Plan:
         """Evolve, and append all that was scored, the best first."""
         scored: dict[int, float] = {}
-        generation = self._space.sample(self._rng, self._candidates)
+        generation = self._begin()
         for number in range(self._generations):
             fresh = [a for a in dict.fromkeys(self._canonical(generation)) if a not in scored]
+            if fresh:
+                kept = self.keeps(np.asarray(fresh)).tolist()
+                fresh = [a for a, keeps in zip(fresh, kept, strict=True) if keeps]
             if fresh:
                 merits = yield from self.merits(np.asarray(fresh))
                 scored.update(zip(fresh, merits.tolist(), strict=True))
@@ -93,6 +100,12 @@ class Spos(PathTraining):
             if number + 1 < self._generations:
                 generation = self._offspring(best[: self._parents])
         ranked.extend(sorted(scored, key=lambda a: -scored[a]))
+
+    def _begin(self) -> NDArray[np.int64]:
+        """Random architectures that keep the limits."""
+        if self.keeps_all:
+            return self._space.sample(self._rng, self._candidates)
+        return np.asarray(self.candidates(1))
 
     def _offspring(self, parents: list[int]) -> NDArray[np.int64]:
         """Half mutants, half crossovers of two of the best."""

@@ -9,6 +9,7 @@ import typer
 
 from nasbench._limits import MOST_EPOCHS, MOST_PROCESSES
 from nasbench.cli.common import Json, emit, folder_option, parse_seeds, parse_settings
+from nasbench.cli.goals import Limits, Targets, parse_limits, parse_targets
 from nasbench.cli.look import complete_table
 from nasbench.cli.make import RecipeArgument
 
@@ -60,6 +61,8 @@ def share(
     budget_seconds: Annotated[
         float | None, typer.Option(help="Seconds, as they are priced, that end a run.")
     ] = None,
+    limit: Limits = None,
+    soft: Targets = None,
     processes: Annotated[
         int | None,
         typer.Option(min=1, max=MOST_PROCESSES, help="Side by side; a core each by default."),
@@ -89,6 +92,8 @@ def share(
         affine=affine,
         engine=engine,
         budget_seconds=budget_seconds,
+        limits=parse_limits(limit),
+        targets=parse_targets(soft),
         processes=processes,
     )
     shown = "\n".join(of.plain() for of in share_tables(found))

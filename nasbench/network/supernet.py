@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nasbench.errors import Unsupported
 from nasbench.network.cell import Cell, CellNetwork
 from nasbench.space import CellGraph, CellSpace, Edge
 
@@ -73,7 +74,11 @@ class CellSupernet(nn.Module):
         ]
 
     def forward(
-        self, images: Tensor, mixture: Tensor | None = None, path: Sequence[int] | None = None
+        self,
+        images: Tensor,
+        mixture: Tensor | None = None,
+        path: Sequence[int] | None = None,
+        partial: int = 1,
     ) -> Tensor:
         """Logits along a path, of a mixture, or of a mixture's part along a path.
 
@@ -84,6 +89,9 @@ class CellSupernet(nn.Module):
                 its weight, and what it gives has the other weights of the edge added, which are
                 zeros: so they have a slope, the sum of the map's. That is how the release of
                 GDAS (Dong & Yang, CVPR 2019) lets them learn.
+            partial: of a whole mixture, one in so many channels of each edge goes through it,
+                with the first channels of each convolution; the others pass by, times the sum of
+                the edge's weights, and channels are shuffled (Xu et al., "PC-DARTS", ICLR 2020).
         """
         x = self.skeleton.stem(images)
         for block in self.skeleton.blocks:
@@ -93,7 +101,7 @@ class CellSupernet(nn.Module):
                 x = self._along(block, x, path, mixture)
             else:
                 assert mixture is not None, "a supernet runs along a path or by a mixture"
-                x = self._mixed(block, x, mixture)
+                x = self._mixed(block, x, mixture, partial)
         features = self.skeleton.last(x).mean((2, 3))
         logits: Tensor = self.skeleton.classifier(features)
         return logits
@@ -112,15 +120,18 @@ class CellSupernet(nn.Module):
             nodes[target] = nodes[target] + term
         return nodes[-1]
 
-    def _mixed(self, cell: Cell, x: Tensor, mixture: Tensor) -> Tensor:
+    def _mixed(self, cell: Cell, x: Tensor, mixture: Tensor, partial: int) -> Tensor:
         """What leaves a node is computed together: 1.7 times as fast as one by one."""
         nodes = [x, *[torch.zeros_like(x)] * (self.space.nodes - 1)]
         for source in range(self.space.nodes - 1):
             leaving = [e for e, (s, _) in enumerate(self.space.pairs) if s == source]
-            for edge, term in zip(
-                leaving, self._leaving(cell, nodes[source], leaving, mixture), strict=True
-            ):
+            through, past = _split(nodes[source], partial)
+            terms = self._leaving(cell, through, leaving, mixture)
+            for edge, term in zip(leaving, terms, strict=True):
                 target = self.space.pairs[edge][1]
+                if partial > 1:
+                    whole = torch.cat([term, past * mixture[edge].sum()], 1)
+                    term = functional.channel_shuffle(whole, partial)
                 nodes[target] = nodes[target] + term
         return nodes[-1]
 
@@ -143,6 +154,16 @@ class CellSupernet(nn.Module):
         return terms
 
 
+def _split(x: Tensor, partial: int) -> tuple[Tensor, Tensor]:
+    """The channels that go through a mixture, and the others."""
+    if x.shape[1] % partial:
+        raise Unsupported(
+            f"one in {partial} channels is mixed, and a cell has {x.shape[1]}: give a divisor"
+        )
+    n = x.shape[1] // partial
+    return x[:, :n], x[:, n:]
+
+
 def _weighed(cell: Cell, place: int, x: Tensor, weights: Tensor, choice: int) -> Tensor:
     """One operation times its weight, and the other weights of its edge, which are zeros."""
     others = torch.cat([weights[:choice], weights[choice + 1 :]]).sum()
@@ -156,10 +177,10 @@ def _convolved(modules: Sequence[nn.Module], x: Tensor, weights: Tensor) -> list
     """Convolutions of one node with BatchNorm, each times its weight, as one of all channels."""
     convolutions: list[nn.Conv2d] = [module[1] for module in modules]  # type: ignore[index]
     norms: list[nn.BatchNorm2d] = [module[2] for module in modules]  # type: ignore[index]
-    channels = convolutions[0].out_channels
-    kernels = torch.cat([convolution.weight for convolution in convolutions])
+    channels = x.shape[1]  # of partial channels the first ones of each convolution
+    kernels = torch.cat([conv.weight[:channels, :channels] for conv in convolutions])
     z = functional.conv2d(x.relu(), kernels, padding=convolutions[0].padding)
-    scale = torch.cat([w * norm.weight for w, norm in zip(weights, norms, strict=True)])
-    shift = torch.cat([w * norm.bias for w, norm in zip(weights, norms, strict=True)])
+    scale = torch.cat([w * norm.weight[:channels] for w, norm in zip(weights, norms, strict=True)])
+    shift = torch.cat([w * norm.bias[:channels] for w, norm in zip(weights, norms, strict=True)])
     normed = functional.batch_norm(z, None, None, scale, shift, True, 0.0, EPSILON)
     return list(torch.split(normed, channels, 1))

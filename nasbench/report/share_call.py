@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nasbench._files import check_folder
 from nasbench._processes import cores
@@ -12,6 +12,8 @@ from nasbench._progress import Progress, shown
 from nasbench.building import spec_from
 from nasbench.errors import NasbenchError
 from nasbench.report.sharing import write_shares
+from nasbench.search.goal import Limit, SoftTarget
+from nasbench.search.protocol import SearchProtocol
 from nasbench.search.shares import Shares, share_seeds
 from nasbench.search.sharing import ShareSetting
 from nasbench.table import Table, load, shipped_tables
@@ -38,6 +40,8 @@ def share(
     affine: bool = False,
     engine: str = "auto",
     budget_seconds: float | None = None,
+    limits: Sequence[Limit] | Mapping[str, Any] = (),
+    targets: Sequence[SoftTarget] = (),
     processes: int | None = None,
     progress: Progress | bool = True,
 ) -> Shares:
@@ -59,6 +63,9 @@ def share(
         affine: train BatchNorm's scales and shifts inside cells, too.
         engine: `native`, `reference` or `auto`.
         budget_seconds: seconds, as they are priced, that end a run.
+        limits: bounds on columns of the table that choices keep, as for `nb.compare`, of
+            strategies that rank candidates.
+        targets: soft bounds, which weigh inherited accuracy.
         processes: runs side by side; a core each by default.
         progress: as in `nb.build`.
 
@@ -80,6 +87,7 @@ def share(
     check_folder(folder, "out")
     spec = spec_from(recipe)
     name = next(iter(spec.recipes))
+    bounds = SearchProtocol(budget_evaluations=1, limits=cast("Any", limits), targets=targets)
     setting = ShareSetting(
         strategy,
         spec.space,
@@ -93,6 +101,8 @@ def share(
         affine=affine,
         engine=engine,
         budget_seconds=budget_seconds,
+        limits=tuple(bounds.limits),
+        targets=tuple(bounds.targets),
     )
     numbers = range(seeds) if isinstance(seeds, int) else list(seeds)
     with shown(progress) as tell:

@@ -15,6 +15,7 @@ from nasbench.report.paper import Paper
 from nasbench.report.sections import Section, write_sections
 from nasbench.report.text import TextTable, estimate_text, number_text
 from nasbench.report.theme import COLOURS, FAINT, figure, series, styled
+from nasbench.search.goal import Limit, SoftTarget
 from nasbench.search.shares import BETTER, Moment, Shares
 from nasbench.search.sharing import JUDGED_IMAGES
 from nasbench.stats import seed_agreement
@@ -24,8 +25,13 @@ __all__ = ["share_figures", "share_tables", "write_shares"]
 
 
 def share_tables(shares: Shares) -> list[TextTable]:
-    """What each run chose, and how inherited losses rank."""
-    return [_choices(shares), *([_ranks(shares)] if _judged(shares) else [])]
+    """What each run chose, also for limits of their own, and how inherited losses rank."""
+    found = [_choices(shares)]
+    if any(shares.specialised.values()):
+        found.append(_specialised(shares))
+    if _judged(shares):
+        found.append(_ranks(shares))
+    return found
 
 
 def share_figures(shares: Shares) -> dict[str, Callable[[], Drawing]]:
@@ -43,9 +49,11 @@ def write_shares(shares: Shares, out: Path, paper: Paper | None = None) -> Path:
     write_json(out / "summary.json", shares.summary())
     drawings = [draw() for draw in share_figures(shares).values()]
     tables = share_tables(shares)
-    sections = [Section(f"{shares.strategy}, {shares.space.name}", _lead(shares), (), tables[:1])]
+    ranks = tables[-1:] if _judged(shares) else []
+    first = tables[: len(tables) - len(ranks)]
+    sections = [Section(f"{shares.strategy}, {shares.space.name}", _lead(shares), (), first)]
     if drawings:
-        sections.append(Section("Over the training", _LEAD_RANKS, drawings, tables[1:]))
+        sections.append(Section("Over the training", _LEAD_RANKS, drawings, ranks))
     sections.append(Section("What was run", _protocol(shares)))
     return write_sections(sections, out, f"Shared weights: {shares.strategy}", paper=paper)
 
@@ -86,8 +94,44 @@ def _lead(shares: Shares) -> str:
             f"architecture drawn at random has {number_text(random[0]) if random else '–'}"
             + (f", and seeds leave {floor.floor:.2f} uncertain." if floor else ".")
         )
-    parts.append(collapse(shares))
+    parts += [collapse(shares), discretising(shares)]
     return " ".join(filter(None, parts))
+
+
+def discretising(shares: Shares) -> str:
+    """A sentence on what is lost from the mixture to the chosen path; empty without any."""
+    last = [of[-1] for of in shares.moments.values() if of]
+    gaps = [moment.gap for moment in last if moment.gap is not None]
+    if not gaps:
+        return ""
+    said = (
+        f"Discretisation gap: with the shared weights at the end the chosen paths have a "
+        f"validation loss {np.mean(gaps):+.2f} beside their mixtures' ({min(gaps):+.2f} to "
+        f"{max(gaps):+.2f}, n = {len(gaps)})."
+    )
+    values = [moment.eigenvalue for moment in last if moment.eigenvalue is not None]
+    if values:
+        said += (
+            f" The dominant eigenvalue of the Hessian of the validation loss to the logits is "
+            f"{np.mean(values):.3g} there."
+        )
+    return said
+
+
+def _specialised(shares: Shares) -> TextTable:
+    """What was chosen for limits of their own, a row a run and limit."""
+    rows = []
+    for seed, chosen in shares.specialised.items():
+        for limit, architecture in chosen.items():
+            rank = shares.rank(architecture)
+            worth = float("nan")
+            if shares.lookup is not None:
+                worth = float(shares.lookup.worth("valid_accuracy", np.asarray([architecture]))[0])
+            shown = "–" if rank is None else f"{rank:,}"
+            rows.append((f"{seed}", limit, f"{architecture}", shown, number_text(worth)))
+    columns = ("seed", "limit", "architecture", "rank", "valid %")
+    note = "Each is evolved with the same shared weights; ranks are among all rows of the table."
+    return TextTable("Specialised for each limit", columns, rows, note)
 
 
 def _choices(shares: Shares) -> TextTable:
@@ -247,6 +291,10 @@ def _probabilities(shares: Shares) -> Drawing:
 def _protocol(shares: Shares) -> str:
     spec = shares.spec
     schedule, sharing, prices = spec["schedule"], spec["sharing"], spec["prices"]
+    bounds = [str(Limit(**given)) for given in spec.get("limits", ())]
+    bounds += [str(SoftTarget(**given)) for given in spec.get("targets", ())]
+    kept = f" Choices keep {' and '.join(bounds)}." if bounds else ""
+    preset = f" Preset {spec['preset']}." if spec.get("preset") else ""
     own = ", ".join(f"{k} = {v}" for k, v in spec["parameters"].items()) or "as they are by default"
     norm = {
         "batch": "by the statistics of the scored examples themselves",
@@ -265,6 +313,6 @@ def _protocol(shares: Shares) -> str:
         f"{schedule['epochs']} epochs of {schedule['steps_per_epoch']:,} steps on "
         f"{spec['task']['name']}, recipe {spec['recipe']['name']}; the strategy's parameters are "
         f"{own}. BatchNorm scores {norm}; its scales inside cells are {affine}. Engine: "
-        f"{sharing['engine']}. {price} Weights are trained on the training split, and everything "
-        f"that chooses is on the validation split of the task."
+        f"{sharing['engine']}. {price}{kept}{preset} Weights are trained on the training "
+        f"split, and everything that chooses is on the validation split of the task."
     )

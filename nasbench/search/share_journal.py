@@ -36,6 +36,7 @@ _KIND = Kind(
     "give another --out or remove it",
     ordered=True,
 )
+_LATER = ("partial", "distil")
 _KINDS = ("step", "query", "judge")
 
 
@@ -50,6 +51,8 @@ class ShareLine(NamedTuple):
         clock: paid so far.
         choice: what the strategy would choose after it; None before any.
         trained: training batches so far.
+        also: architectures that it chose for limits of their own, by what they are for;
+            None of most strategies.
     """
 
     kind: str
@@ -59,6 +62,7 @@ class ShareLine(NamedTuple):
     clock: float
     choice: int | None
     trained: int
+    also: Mapping[str, int] | None = None
 
     def step_outcome(self) -> StepOutcome:
         """The outcome of a step, bit for bit."""
@@ -79,6 +83,8 @@ def fingerprint(asked: Step | Query) -> Any:
         return [int(asked.architecture), asked.recipe, int(asked.epochs), bool(asked.resume)]
     digest = hashlib.sha256()
     for name, value in zip(Step._fields, asked, strict=True):
+        if name in _LATER and value == Step._field_defaults[name]:
+            continue  # what older journals do not know
         if isinstance(value, np.ndarray):
             kind = np.float32 if value.dtype.kind == "f" else np.int64
             plain = np.ascontiguousarray(value, dtype=kind)
@@ -129,7 +135,10 @@ class ShareJournal:
 
     def keep(self, line: ShareLine) -> None:
         """Append a line."""
-        self._file.add(line._asdict())
+        entry = line._asdict()
+        if line.also is None:  # as older journals have it
+            del entry["also"]
+        self._file.add(entry)
 
     def diverged(self, place: int) -> NasbenchError:
         """The error where a request, or what is done again, is not as it was."""
@@ -197,6 +206,8 @@ def _line(entry: dict[str, Any]) -> ShareLine:
     number(line.seconds, 0)
     number(line.clock, 0)
     integer(line.trained)
+    for architecture in (line.also or {}).values():
+        integer(architecture)
     if line.choice is not None:
         integer(line.choice)
     if line.kind == "step":
@@ -206,6 +217,8 @@ def _line(entry: dict[str, Any]) -> ShareLine:
     elif line.kind == "judge":
         integer(line.asked, 0)
         _filled(line.answer["loss"])
+        for name in ("gap", "eigenvalue"):
+            number(line.answer.get(name, 0.0))
     else:
         line.outcome()
     return line

@@ -19,10 +19,11 @@ from nasbench._processes import deaf_to_ctrl_c, end_on_ctrl_c, leave_with_parent
 from nasbench._result import Result
 from nasbench._words import counted
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
+from nasbench.search.goal import Limit, SoftTarget
 from nasbench.search.lookup import LookUp
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.share_journal import ShareLine, array_of, read_shared_run
-from nasbench.search.sharing import SharedRun, ShareSetting, judged_sample, run_shared
+from nasbench.search.sharing import METRIC, SharedRun, ShareSetting, judged_sample, run_shared
 from nasbench.space import Space, from_description
 from nasbench.stats import Estimate, bootstrap_estimate, spearman
 from nasbench.table import Table
@@ -47,11 +48,16 @@ class Moment(NamedTuple):
         correlations: Spearman's with the table's validation accuracy by scope, see `BETTER`;
             NaN of scopes of too few.
         probabilities: of each choice of each decision; None where the strategy holds none.
+        gap: validation loss along the chosen path less that of the mixture, with the shared
+            weights of then; None without probabilities.
+        eigenvalue: the dominant one of the Hessian to the logits; None where it was not taken.
     """
 
     epoch: int
     correlations: dict[str, float]
     probabilities: NDArray[np.float32] | None
+    gap: float | None = None
+    eigenvalue: float | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,8 +103,15 @@ class Shares(Result):
         """What the table says of choices; None without one."""
         if self.table is None:
             return None
-        name = self.spec["queries"].get("recipe")
-        return LookUp.of(self.table, SearchProtocol(budget_evaluations=1, search_recipe=name))
+        return LookUp.of(
+            self.table,
+            SearchProtocol(
+                budget_evaluations=1,
+                search_recipe=self.spec["queries"].get("recipe"),
+                limits=[Limit(**given) for given in self.spec.get("limits", ())],
+                targets=[SoftTarget(**given) for given in self.spec.get("targets", ())],
+            ),
+        )
 
     @cached_property
     def choices(self) -> NDArray[np.int64]:
@@ -149,7 +162,8 @@ class Shares(Result):
             if loss is None or len(loss) != len(sample):
                 raise DamagedFile("a run judges other architectures than this version does")
             found = array_of(line.answer.get("probabilities"))
-            yield Moment(int(line.asked), correlations_of(-loss, truth), found)
+            sure = (line.answer.get("gap"), line.answer.get("eigenvalue"))
+            yield Moment(int(line.asked), correlations_of(-loss, truth), found, *sure)
 
     def correlation(self, scope: str = "all") -> Estimate:
         """The mean over seeds of the last moments' rank correlation, and its interval."""
@@ -172,6 +186,28 @@ class Shares(Result):
             ops = self.space.ops(choice)
             names = [option[op] for option, op in zip(options, ops, strict=True)]
             found.append(sum(name in free for name in names))
+        return found
+
+    @cached_property
+    def specialised(self) -> dict[int, dict[str, int]]:
+        """Of each run the architectures that it chose for limits of their own, by limit."""
+        return {
+            seed: dict((run.lines[-1].also if run.lines else None) or {})
+            for seed, run in self.runs.items()
+        }
+
+    def _specialised(self, run: SharedRun) -> dict[str, dict[str, Any]]:
+        """What each of them is, for `summary.json`."""
+        found = {}
+        for limit, architecture in (run.lines[-1].also or {}).items():
+            one = np.asarray([architecture])
+            found[limit] = {
+                "architecture": architecture,
+                "string": self.space.string(architecture),
+                "valid_accuracy": None
+                if self.lookup is None
+                else _number(self.lookup.worth(METRIC, one)[0]),
+            }
         return found
 
     def collapsed(self) -> list[int]:
@@ -198,10 +234,12 @@ class Shares(Result):
                     "valid_accuracy": _number(self.worth("valid_accuracy")[place]),
                     "test_accuracy": _number(self.tested[place]),
                     "without_weights": self.free_of_parameters[place],
+                    **({"also": self._specialised(run)} if self.specialised[seed] else {}),
                     "moments": [
                         {
                             "epoch": moment.epoch,
                             **{k: _number(v) for k, v in moment.correlations.items()},
+                            **{k: v for k, v in _sureness(moment).items() if v is not None},
                         }
                         for moment in self.moments[seed]
                     ],
@@ -247,6 +285,10 @@ def correlations_of(
         enough = within.sum() >= FEWEST
         found[scope] = float(spearman(scores[within], truth[within])) if enough else np.nan
     return found
+
+
+def _sureness(moment: Moment) -> dict[str, float | None]:
+    return {"gap": moment.gap, "eigenvalue": moment.eigenvalue}
 
 
 def _number(value: Any) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 from nasbench._limits import LARGEST_SEED, MOST_EPOCHS, MOST_SECONDS
 from nasbench._version import __version__
 from nasbench.errors import BadValue, NasbenchError, StrategyError, Unsupported, shown
-from nasbench.search.goal import Budget, Goal, Outcome, Query
+from nasbench.search.feasibility import check_feasible
+from nasbench.search.goal import Budget, Goal, Limit, Outcome, Query, SoftTarget
 from nasbench.search.guard import Watch, failed
-from nasbench.search.oracle import Oracle, TableOracle
+from nasbench.search.oracle import Oracle, TableOracle, column_of
 from nasbench.search.run_spec import plain
+from nasbench.search.share_costs import Costs
 from nasbench.search.share_journal import ShareJournal, ShareLine, fingerprint, numbers_of
 from nasbench.search.share_prices import Prices
 from nasbench.search.step import Schedule, SharingState, SharingStrategy, Step, StepOutcome
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
     from nasbench.train.recipe import Recipe
 
 __all__ = ["JUDGED", "JUDGED_IMAGES", "ShareSetting", "SharedRun", "judged_sample", "run_shared"]
+
+METRIC = "valid_accuracy"
+"""That is searched for."""
 
 JUDGED = 200
 """Distinct architectures whose inherited losses are compared with the table for reports."""
@@ -69,6 +75,10 @@ class ShareSetting:
         affine: whether scales and shifts inside cells are trained.
         engine: of the shared weights, or `auto`.
         budget_seconds: an end in seconds paid.
+        limits: bounds that choices keep, of columns of the table.
+        targets: soft bounds, which weigh inherited accuracy.
+        preset: the name of the published protocol that it follows, see
+            `nasbench.search.share_presets`; empty for none.
     """
 
     strategy: str
@@ -83,6 +93,9 @@ class ShareSetting:
     affine: bool = False
     engine: str = "auto"
     budget_seconds: float | None = None
+    limits: tuple[Limit, ...] = ()
+    targets: tuple[SoftTarget, ...] = ()
+    preset: str = ""
 
     def __post_init__(self) -> None:
         cls = strategy_class(self.strategy)
@@ -92,6 +105,8 @@ class ShareSetting:
             )
         if "schedule" in self.parameters:
             raise BadValue("the schedule follows from the epochs: set epochs, not schedule")
+        if "costs" in self.parameters:
+            raise BadValue("costs are read from the table: set limits, or cost")
         if type(self.epochs) is not int or not 1 <= self.epochs <= MOST_EPOCHS:
             raise BadValue(
                 f"shared weights are trained 1 to {MOST_EPOCHS:,} epochs, got {shown(self.epochs)}"
@@ -102,6 +117,43 @@ class ShareSetting:
                 f"{table.name} is of {table.space.name}, and the recipe of {self.space.name}: "
                 f"name a table of that space"
             )
+        self._check_costs()
+
+    @property
+    def priced(self) -> tuple[str, ...]:
+        """The columns of costs that the run reads."""
+        named = self.parameters.get("cost")
+        own = (named,) if isinstance(named, str) and named else ()
+        return tuple(dict.fromkeys((*self._bounded, *own)))
+
+    @property
+    def _bounded(self) -> list[str]:
+        """The columns that have limits or soft targets."""
+        return [*(one.metric for one in self.limits), *(one.metric for one in self.targets)]
+
+    def _check_costs(self) -> None:
+        """Refuse limits and costs that nothing can be known of, before anything is trained."""
+        if not self.priced:
+            return
+        takes = "costs" in inspect.signature(strategy_class(self.strategy)).parameters
+        if not takes:
+            raise BadValue(
+                f"{self.strategy} heeds no limits and no costs: strategies with a parameter costs "
+                f"do, such as ofa, spos and fairnas"
+            )
+        if self.table is None:
+            raise BadValue(
+                f"{self.priced[0]} is a column of a table: name a table that has it, in place of "
+                f"none"
+            )
+        recipe = self._queries(0).fidelities[0].recipe
+        table = self.table
+
+        def column(metric: str) -> NDArray[np.float64]:
+            return column_of(table, metric, recipe)
+
+        goal = Goal(METRIC, Budget(evaluations=1), (), limits=self.limits, targets=self.targets)
+        check_feasible(goal, column, table.name)
 
     def make(self, seed: int) -> tuple[SupernetOracle, Goal]:
         """The oracle of one seed, and the goal."""
@@ -117,7 +169,7 @@ class ShareSetting:
             of = queries.fidelities[0].recipe
             prices = Prices(self.table, of, self.recipe.batch_size)
         budget = Budget(seconds=self.budget_seconds or MOST_SECONDS)
-        goal = Goal("valid_accuracy", budget, queries.fidelities)
+        goal = Goal(METRIC, budget, queries.fidelities, limits=self.limits, targets=self.targets)
         return SupernetOracle(shared, queries, prices), goal
 
     def begin(self, seed: int, oracle: StepOracle, goal: Goal) -> SharingStrategy:
@@ -126,6 +178,9 @@ class ShareSetting:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(6,)))
         schedule = Schedule(self.epochs, oracle.steps_per_epoch)
         parameters = {**self.parameters, "schedule": schedule}
+        if self.priced:
+            assert self.table is not None
+            parameters["costs"] = Costs(self.table, self.priced, goal.recipes[0].recipe)
         begun = make_strategy(self.strategy, oracle.space, goal, rng, parameters)
         return cast("SharingStrategy", begun)
 
@@ -133,12 +188,19 @@ class ShareSetting:
         if self.table is None:
             return TrainerOracle(self.space, self.task, self.name, self.recipe, seeds=(seed,))
         own = self.name if self.name in self.table.recipes else None
-        return TableOracle(self.table, recipe=own)
+        return TableOracle(self.table, recipe=own, costs=self._bounded)
 
     def describe(self, seed: int, oracle: SupernetOracle) -> dict[str, Any]:
         """What a run is a function of; plain JSON values."""
         shared = oracle.shared
+        # What is new stands in it only where it is used, so that old runs go on.
+        goal = {
+            "limits": [asdict(limit) for limit in self.limits],
+            "targets": [asdict(target) for target in self.targets],
+            "preset": self.preset,
+        }
         return {
+            **{name: value for name, value in goal.items() if value},
             "kind": "share",
             "strategy": self.strategy,
             "seed": seed,
@@ -372,7 +434,8 @@ class _Sharing:
                 f"{self.oracle.space.name}"
             )
         trained = self.oracle.trained if known is None else known.trained
-        line = ShareLine(kind, mark, answer, seconds, clock, choice, trained)
+        also = {str(name): int(of) for name, of in state.also.items()} or None
+        line = ShareLine(kind, mark, answer, seconds, clock, choice, trained, also)
         if known is None:
             self._kept.keep(line)
             self.anew += 1
@@ -406,10 +469,28 @@ class _Sharing:
             answer: Mapping[str, Any] = known.answer
         else:
             losses = self.oracle.judge(self._paths, JUDGED_IMAGES)
-            answer = {"loss": numbers_of(losses)}
-            if state.probabilities is not None:
-                answer["probabilities"] = numbers_of(state.probabilities.astype(np.float32))
+            answer = {"loss": numbers_of(losses), **self._sureness(state)}
         self._add("judge", epoch, answer, 0.0, known)
+
+    def _sureness(self, state: SharingState) -> dict[str, Any]:
+        """What a report shows of a state: probabilities, what is lost by discretising, curvature.
+
+        The gap is the validation loss along the chosen path less that of the mixture, both with
+        the shared weights as they are.
+        """
+        found: dict[str, Any] = {}
+        if state.probabilities is not None:
+            mixture = state.probabilities.astype(np.float32)
+            found["probabilities"] = numbers_of(mixture)
+            if state.architecture is not None:
+                path = self.oracle.space.ops(np.asarray([state.architecture])).astype(np.int64)
+                mixed = self.oracle.judge_mixture(mixture, JUDGED_IMAGES)
+                alone = float(self.oracle.judge(path, JUDGED_IMAGES)[0])
+                if mixed is not None and math.isfinite(alone - mixed):
+                    found["gap"] = float(np.float32(alone - mixed))
+        if state.eigenvalue is not None and math.isfinite(state.eigenvalue):
+            found["eigenvalue"] = float(np.float32(state.eigenvalue))
+        return found
 
     def _call(self, what: str, method: Callable[..., Any], *given: Any) -> Any:
         """Call the strategy; what it raises is one sentence, and what never ends is stopped."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -48,10 +50,15 @@ class Step(NamedTuple):
         split: `train` or `valid`: whose examples are seen.
         rates: learning rates `[steps]`; None where the weights stay.
         images: of a score, how many examples are seen, the same for all of its paths and drawn
-            anew for each step; 0, or more than there are: all. A slope is of the next batch.
+            anew for each step; 0, or more than there are: all. Of a slope: the first so many,
+            the same each time; 0: the next batch.
         gradient: whether the slope to the mixture is wanted.
         unrolled: the learning rate of a step ahead on the next training batch, at whose end the
             slope is taken (DARTS of second order); 0: no such step.
+        partial: only one in so many channels goes through the mixture of an edge; the others
+            pass by, times the sum of the edge's weights (PC-DARTS). 1: all go through it.
+        distil: whether the paths of a training step behind its first learn that one's outputs in
+            place of the labels (BigNAS).
 
     Example:
         >>> step = Step.score(np.zeros((3, 6), dtype=np.int64), images=100)
@@ -66,11 +73,14 @@ class Step(NamedTuple):
     images: int = 0
     gradient: bool = False
     unrolled: float = 0.0
+    partial: int = 1
+    distil: bool = False
 
     @classmethod
-    def train(cls, paths: Paths, rates: ArrayLike) -> Step:
+    def train(cls, paths: Paths, rates: ArrayLike, *, distil: bool = False) -> Step:
         """Train along paths `[steps, together, decisions]` with a rate for each step."""
-        return cls(paths, None, "train", np.atleast_1d(np.asarray(rates, dtype=np.float32)))
+        each = np.atleast_1d(np.asarray(rates, dtype=np.float32))
+        return cls(paths, None, "train", each, distil=distil)
 
     @classmethod
     def score(cls, paths: Paths, images: int = 0) -> Step:
@@ -85,15 +95,33 @@ class Step(NamedTuple):
         *,
         path: Paths | None = None,
         gradient: bool = False,
+        partial: int = 1,
     ) -> Step:
         """One training step of a mixture, along a path `[decisions]` alone where one is given."""
         rates = np.asarray([rate], dtype=np.float32)
-        return cls(_single(path), mixture, "train", rates, gradient=gradient)
+        return cls(_single(path), mixture, "train", rates, gradient=gradient, partial=partial)
 
     @classmethod
-    def slope(cls, mixture: Mixture, *, path: Paths | None = None, unrolled: float = 0.0) -> Step:
-        """The slope of the loss on the next validation batch to a mixture."""
-        return cls(_single(path), mixture, "valid", None, gradient=True, unrolled=unrolled)
+    def slope(
+        cls,
+        mixture: Mixture,
+        *,
+        path: Paths | None = None,
+        unrolled: float = 0.0,
+        images: int = 0,
+        partial: int = 1,
+    ) -> Step:
+        """The slope of the loss on validation examples to a mixture."""
+        return cls(
+            _single(path),
+            mixture,
+            "valid",
+            None,
+            images,
+            gradient=True,
+            unrolled=unrolled,
+            partial=partial,
+        )
 
 
 def _single(path: Paths | None) -> Paths | None:
@@ -154,10 +182,15 @@ class SharingState(NamedTuple):
         architecture: that it would choose; None before it has a reason for any.
         probabilities: of each choice of each decision, `[decisions, most choices]`; None where
             it holds none.
+        also: architectures that it chose for limits of their own, by what they are for.
+        eigenvalue: the dominant one of the Hessian of the validation loss to the logits; None
+            where it was not taken.
     """
 
     architecture: int | None
     probabilities: Mixture | None = None
+    also: Mapping[str, int] = MappingProxyType({})
+    eigenvalue: float | None = None
 
 
 @runtime_checkable
@@ -217,12 +250,18 @@ def check_step(space: Space, step: Step) -> None:
         raise BadValue("a slope is taken to a mixture, and this step has none")
     if type(step.images) is not int or step.images < 0:
         raise BadValue(f"images of a step are counted from 0 on, got {shown(step.images)}")
-    if step.images and (step.rates is not None or step.gradient):
-        raise BadValue("images are of a score: training and slopes are on the next batch")
+    if step.images and (step.rates is not None or step.unrolled):
+        raise BadValue("images are of a score or a slope: training is on the next batch")
     if not 0 <= step.unrolled < np.inf:
         raise BadValue(f"the rate of a step ahead is 0 or more, got {shown(step.unrolled)}")
     if step.unrolled and (step.rates is not None or step.paths is not None):
         raise BadValue("a step ahead is for the slope of a whole mixture")
+    if type(step.partial) is not int or step.partial < 1:
+        raise BadValue(f"one in 1 or more channels is mixed, got {shown(step.partial)}")
+    if step.partial > 1 and (step.mixture is None or step.paths is not None or step.unrolled):
+        raise BadValue("part of the channels goes through a whole mixture, without a step ahead")
+    if step.distil and (step.rates is None or step.mixture is not None):
+        raise BadValue("paths of a training step learn from its first: a mixture has none")
 
 
 def _check_rates(step: Step) -> None:

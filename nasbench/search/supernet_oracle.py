@@ -11,7 +11,7 @@ from nasbench.errors import NasbenchError
 from nasbench.search.goal import Outcome, Query
 from nasbench.search.oracle import Oracle
 from nasbench.search.share_prices import Prices
-from nasbench.search.step import Paths, Step, StepOutcome, check_step
+from nasbench.search.step import Mixture, Paths, Step, StepOutcome, check_step
 from nasbench.space import Space
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class StepOracle(Protocol):
 
     def judge(self, paths: Paths, images: int) -> NDArray[np.float32]:
         """Losses of paths for reports: it changes nothing."""
+
+    def judge_mixture(self, mixture: Mixture, images: int) -> float | None:
+        """Loss of a whole mixture, likewise; None where BatchNorm has no statistics for it."""
 
     def state(self) -> SharedState:
         """A checkpoint of the weights."""
@@ -116,19 +119,31 @@ class SupernetOracle:
         if step.mixture is None:
             assert step.paths is not None
             if step.rates is not None:
-                return shared.train(step.paths, step.rates), None, None
+                return shared.train(step.paths, step.rates, distil=step.distil), None, None
             flat = step.paths.reshape(-1, step.paths.shape[-1])
             loss, accuracy = shared.score(flat, step.images, step.split)
             shape = step.paths.shape[:2]
             return loss.reshape(shape), accuracy.reshape(shape), None
         path = None if step.paths is None else step.paths[0, 0].tolist()
         if step.rates is not None:
-            losses, slope = shared.mix(step.mixture, step.rates, path=path, gradient=step.gradient)
+            losses, slope = shared.mix(
+                step.mixture,
+                step.rates,
+                path=path,
+                gradient=step.gradient,
+                partial=step.partial,
+            )
             return losses, None, slope
         if step.gradient:
             if step.split != "valid":
                 raise NasbenchError("a slope without a rate is on the validation split")
-            value, slope = shared.slope(step.mixture, path=path, unrolled=step.unrolled)
+            value, slope = shared.slope(
+                step.mixture,
+                path=path,
+                unrolled=step.unrolled,
+                images=step.images,
+                partial=step.partial,
+            )
             return _one(value), None, slope
         if path is not None:
             raise NasbenchError("a score is of paths, or of a whole mixture")
@@ -138,6 +153,12 @@ class SupernetOracle:
     def judge(self, paths: Paths, images: int) -> NDArray[np.float32]:
         """Losses `[n]` on the first validation examples, for reports: it changes nothing."""
         return self.shared.judge(paths, images)[0]
+
+    def judge_mixture(self, mixture: Mixture, images: int) -> float | None:
+        """Loss of a mixture on the same examples; None with running statistics."""
+        if self.shared.sharing.norm == "running":
+            return None
+        return self.shared.judge_mixture(mixture, images)
 
     def state(self) -> SharedState:
         """A checkpoint of the weights."""

@@ -16,17 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
-from nasbench._python_file import FAILURES, where
-from nasbench.errors import NasbenchError, Unsupported, unknown
-from nasbench.network import family_of
-from nasbench.network.capability import SharesWeights, Starts
-from nasbench.network.cell import Cell
+from nasbench.errors import Unsupported, unknown
 from nasbench.network.draws import generator_kept, reseed
-from nasbench.network.making import check_signal, sizes_of
-from nasbench.network.registry import SUPERNETS
-from nasbench.network.sharing_check import check_supernet, norms_of
+from nasbench.network.sharing_check import norms_of
 from nasbench.network.supernet import CellSupernet
 from nasbench.space import Space
 from nasbench.task import Task
@@ -34,6 +27,7 @@ from nasbench.train.feed import prepare
 from nasbench.train.objective import count_right, objective_of
 from nasbench.train.recipe import Recipe
 from nasbench.train.shared_feed import SharedFeed, SplitName, parts_of
+from nasbench.train.shared_start import Floats, check_shareable, flat, flatten, started, trained
 
 __all__ = ["NORMS", "SharedState", "SharedWeights", "Sharing"]
 
@@ -41,8 +35,6 @@ NORMS = ("batch", "recalibrated", "running")
 """Whose statistics BatchNorm takes in a score: those of the scored examples themselves (by
 parts of 500 at most), of 500 training examples along the same path, or running ones, which mix
 those of all paths."""
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,21 +116,30 @@ class SharedWeights:
         self.seconds = 0.0
         self._seed = seed
         self.feed = SharedFeed(prepare(task, recipe, torch.device("cpu")), recipe, seed)
-        self.net = _started(space, task, recipe, seed)
-        self.parameters, self.statistics = _flatten(self.net)
+        self.net = started(space, task, recipe, seed)
+        self.parameters, self.statistics = flatten(self.net)
         self.velocity = np.zeros_like(self.parameters)
-        self.trained = _trained(self.net, affine=self.sharing.affine)
+        self.trained = trained(self.net, affine=self.sharing.affine)
         self._weights = list(self.net.parameters())
         self._objective = objective_of(task.target, recipe)
 
     # What a strategy asks for.
 
-    def train(self, paths: NDArray[np.integer[Any]], rates: Floats) -> Floats:
+    def train(
+        self, paths: NDArray[np.integer[Any]], rates: Floats, *, distil: bool = False
+    ) -> Floats:
         """A step for each rate along paths `[steps, together, decisions]`; losses of each.
 
         The paths of a step see one batch; their gradients are summed, then the weights move.
+
+        Args:
+            paths: of each step.
+            rates: of each step.
+            distil: paths behind the first of a step learn its outputs in place of the labels.
         """
         with self._clocked():
+            if distil:
+                return self._train_distilled(paths, rates)
             return self._train_paths(paths, rates)
 
     def mix(
@@ -148,8 +149,16 @@ class SharedWeights:
         *,
         path: Sequence[int] | None = None,
         gradient: bool = False,
+        partial: int = 1,
     ) -> tuple[Floats, Floats | None]:
         """A training step for each rate by a mixture, or by its part along a path.
+
+        Args:
+            mixture: `[decisions, most choices]`.
+            rates: of each step.
+            path: only these choices run.
+            gradient: whether the slope to the mixture is wanted.
+            partial: one in so many channels goes through the mixture, of cells alone.
 
         Returns:
             Losses `[steps, 1]`, and the slope of the last to the mixture where it is asked for.
@@ -159,13 +168,21 @@ class SharedWeights:
             losses, slope = [], None
             for rate in rates.tolist():
                 batch = self.feed.next_train()
-                loss, grads, slope = self._slopes(batch, mixture, path, gradient=gradient)
+                loss, grads, slope = self._slopes(
+                    batch, mixture, path, gradient=gradient, partial=partial
+                )
                 self._update(grads, rate)
                 losses.append([loss])
             return np.asarray(losses, dtype=np.float32), slope
 
     def slope(
-        self, mixture: Floats, *, path: Sequence[int] | None = None, unrolled: float = 0.0
+        self,
+        mixture: Floats,
+        *,
+        path: Sequence[int] | None = None,
+        unrolled: float = 0.0,
+        images: int = 0,
+        partial: int = 1,
     ) -> tuple[float, Floats]:
         """Loss of the next validation batch and its slope to the mixture.
 
@@ -174,13 +191,19 @@ class SharedWeights:
             path: only these choices run.
             unrolled: the rate of a step ahead on the next training batch, which stays the next:
                 the slope is that after the step, through it (Liu et al., equations 6 to 8).
+            images: of the first so many validation examples, the same each time, in place of
+                the next batch; 0: of that.
+            partial: as for `mix`.
         """
         self._check_norm()
         with self._clocked():
-            batch = self.feed.next_valid()
+            if images:
+                batch = self.feed.take("valid", self._first(images))
+            else:
+                batch = self.feed.next_valid()
             if unrolled:
                 return self._unrolled(batch, mixture, unrolled)
-            loss, _, slope = self._slopes(batch, mixture, path, gradient=True)
+            loss, _, slope = self._slopes(batch, mixture, path, gradient=True, partial=partial)
             assert slope is not None
             return loss, slope
 
@@ -201,8 +224,19 @@ class SharedWeights:
     def judge(self, paths: NDArray[np.integer[Any]], images: int) -> tuple[Floats, Floats]:
         """A score on the first validation examples: what comes next stays as it was."""
         with self._clocked():
-            n = len(self.feed.data.valid[0])
-            return self._score_paths(paths, "valid", np.arange(min(images, n) or n))
+            return self._score_paths(paths, "valid", self._first(images))
+
+    def judge_mixture(self, mixture: Floats, images: int) -> float:
+        """Loss of a whole mixture on the same examples; nothing else changes."""
+        self._check_norm()
+        with self._clocked(), torch.no_grad(), self._normed(None):
+            weights = torch.from_numpy(mixture)
+            return self._looked(lambda x: self.net(x, weights), "valid", self._first(images))[0]
+
+    def _first(self, images: int) -> NDArray[np.int64]:
+        """So many of the validation examples, the first ones; 0: all."""
+        n = len(self.feed.data.valid[0])
+        return np.arange(min(images, n) or n)
 
     def score_mixture(
         self, mixture: Floats, images: int = 0, split: SplitName = "valid"
@@ -259,6 +293,28 @@ class SharedWeights:
                 )
         return found[:, 0], found[:, 1]
 
+    def _train_distilled(self, paths: NDArray[np.integer[Any]], rates: Floats) -> Floats:
+        """As `_train_paths`; all but the first of a step learn that one's probabilities."""
+        losses = np.empty(paths.shape[:2], dtype=np.float32)
+        for step, rate in enumerate(rates.tolist()):
+            x, y = self.feed.next_train()
+            self.net.train()
+            total = np.zeros_like(self.parameters)
+            taught: Tensor | None = None
+            for place, path in enumerate(paths[step].tolist()):
+                with self._drawing():
+                    logits = self.net(x, None, path)
+                if taught is None:
+                    loss = self._objective.loss(logits, y)
+                    taught = logits.detach().softmax(1)
+                else:
+                    loss = nn.functional.cross_entropy(logits, taught)
+                grads = torch.autograd.grad(loss, self._weights, allow_unused=True)
+                losses[step, place] = loss.item()
+                total += flat(grads, self._weights)
+            self._update(total, rate)
+        return losses
+
     # Passes.
 
     def _slopes(
@@ -268,6 +324,7 @@ class SharedWeights:
         path: Sequence[int] | None = None,
         *,
         gradient: bool = False,
+        partial: int = 1,
     ) -> tuple[float, Floats, Floats | None]:
         """Loss of a batch, its slope to the weights, and to the mixture where it is asked for."""
         weights = None if mixture is None else torch.from_numpy(mixture.astype(np.float32))
@@ -276,15 +333,16 @@ class SharedWeights:
             to.append(weights.requires_grad_())
         x, y = batch
         self.net.train()
+        how = (weights, path, *self._partially(partial))
         with self._drawing():
-            loss = self._objective.loss(self.net(x, weights, path), y)
+            loss = self._objective.loss(self.net(x, *how), y)
         grads = torch.autograd.grad(loss, to, allow_unused=True)
         slope = None
         if gradient:
             found = grads[-1]
             assert found is not None
             slope = found.numpy()
-        return loss.item(), _flat(grads[: len(self._weights)], self._weights), slope
+        return loss.item(), flat(grads[: len(self._weights)], self._weights), slope
 
     def _update(self, grads: Floats, rate: float) -> None:
         """One step of SGD, as PyTorch has it, on what is trained."""
@@ -310,7 +368,7 @@ class SharedWeights:
             before = self._objective.loss(self.net(x, alpha), y)
         slopes = torch.autograd.grad(before, self._weights, create_graph=True, allow_unused=True)
         held = [slope for slope in slopes if slope is not None]
-        step = _flat([None if s is None else s.detach() for s in slopes], self._weights)
+        step = flat([None if s is None else s.detach() for s in slopes], self._weights)
         step += self.recipe.weight_decay * here + self.recipe.momentum * self.velocity
         self.parameters -= np.float32(rate) * np.where(self.trained, step, 0)
         try:
@@ -375,6 +433,17 @@ class SharedWeights:
             reseed(int(np.random.SeedSequence(key).generate_state(1)[0]))
             yield
 
+    def _partially(self, partial: int) -> tuple[int, ...]:
+        """What a pass is given besides, where part of the channels is mixed."""
+        if partial == 1:
+            return ()
+        if not isinstance(self.net, CellSupernet):
+            raise Unsupported(
+                f"part of the channels is mixed in cells alone, and {self.space.name} has networks "
+                f"of another kind"
+            )
+        return (partial,)
+
     def _check_norm(self) -> None:
         if self.sharing.norm == "running":
             raise Unsupported(
@@ -389,114 +458,3 @@ class SharedWeights:
             yield
         finally:
             self.seconds += time.thread_time() - begun
-
-
-def check_shareable(space: Space, task: Task, recipe: Recipe) -> None:
-    """Refuse what no weights are shared for.
-
-    Raises:
-        Unsupported: in one sentence.
-    """
-    family = family_of(space)
-    if not isinstance(family, SharesWeights):
-        raise Unsupported(
-            f"no supernet is known for {space.name}: weights are shared by spaces of cells, by "
-            f"{', '.join(SUPERNETS)}, and by files that have a function supernet beside build"
-        )
-    check_signal(space, family, task.signal)
-    if task.target.kind != "classes":
-        raise Unsupported(f"weights are shared on classes, and {task.name} has {task.target}")
-    beyond = [name for name in recipe.extras if name not in ("schedule", "warmup")]
-    if beyond or recipe.train is not None:
-        without = beyond[0] if beyond else "a training loop of one's own"
-        raise Unsupported(
-            f"shared weights are trained by SGD with crops and flips, without {without}"
-        )
-
-
-def _started(space: Space, task: Task, recipe: Recipe, seed: int) -> nn.Module:
-    """The supernet with its first weights, a function of the seed alone."""
-    family = family_of(space)
-    assert isinstance(family, SharesWeights)
-    with generator_kept():
-        reseed(seed)
-        try:
-            net = family.supernet(space, task.signal, task.outputs, sizes_of(family, recipe))
-        except NasbenchError:
-            raise
-        except FAILURES as error:  # a user's function can fail in any way
-            raise NasbenchError(
-                f"building the supernet of {space.name} failed: {where(error, space.source)}"
-            ) from error
-    _check_net(family.name, net)
-    if space.source is not None:
-        check_supernet(space, task, recipe)
-    if isinstance(family, Starts):
-        # The number of no architecture: these weights are those of none alone.
-        family.start(net, seed, space.size)
-    return net
-
-
-def _check_net(name: str, net: object) -> None:
-    """Refuse what holds no weights that a checkpoint keeps."""
-    if not isinstance(net, nn.Module):
-        raise Unsupported(
-            f"supernet of {name} returned a {type(net).__name__}, not a torch.nn.Module"
-        )
-    if any(map(is_lazy, net.parameters())):
-        raise Unsupported(f"the supernet of {name} has lazy layers: give them their shapes")
-    for norm in norms_of(net):
-        if norm.weight is None or norm.running_mean is None:
-            raise Unsupported(
-                f"the supernet of {name} has a {type(norm).__name__} without scales or running "
-                f"statistics: leave affine and track_running_stats as they are"
-            )
-
-
-def _flatten(net: nn.Module) -> tuple[Floats, Floats]:
-    """A network's weights, and BatchNorm's statistics, as arrays that it has as its own."""
-    size = sum(parameter.numel() for parameter in net.parameters())
-    parameters, statistics = np.zeros(size, np.float32), np.zeros(size, np.float32)
-
-    def view(of: Tensor, array: Floats, at: int) -> Tensor:
-        seen = torch.from_numpy(array[at : at + of.numel()]).view(of.shape)
-        seen.copy_(of.detach())
-        return seen
-
-    at, norms = 0, set(norms_of(net))
-    for module in net.modules():
-        if module in norms:
-            assert module.running_mean is not None
-            assert module.running_var is not None
-            module.running_mean = view(module.running_mean, statistics, at)
-            module.running_var = view(module.running_var, statistics, at + module.num_features)
-        for parameter in module.parameters(recurse=False):
-            parameter.data = view(parameter, parameters, at)
-            at += parameter.numel()
-    return parameters, statistics
-
-
-def _trained(net: nn.Module, *, affine: bool) -> NDArray[np.bool_]:
-    """Which of the weights are trained: without `affine` all but BatchNorm's inside cells."""
-    inside = {
-        id(parameter)
-        for cell in net.modules()
-        if isinstance(cell, Cell)
-        for norm in cell.modules()
-        if isinstance(norm, nn.BatchNorm2d)
-        for parameter in norm.parameters()
-    }
-    parts = [
-        np.full(parameter.numel(), affine or id(parameter) not in inside)
-        for parameter in net.parameters()
-    ]
-    return np.concatenate(parts)
-
-
-def _flat(grads: Sequence[Tensor | None], weights: Sequence[Tensor]) -> Floats:
-    """Slopes in one array; zeros for weights that did not run."""
-    parts = [
-        np.zeros(weight.numel(), dtype=np.float32) if grad is None else grad.numpy().ravel()
-        for grad, weight in zip(grads, weights, strict=True)
-    ]
-    return np.concatenate(parts)

@@ -141,3 +141,48 @@ def test_every_weight_but_none_is_in_the_parameters_once(space: str) -> None:
     convolutions = [op for op in cells.operations if op.startswith("nor_conv")]
     inside = [n for n in names if ".operations." in n]
     assert len(inside) == 3 * 3 * len(cells.pairs) * len(convolutions)
+
+
+def test_part_of_the_channels_goes_through_the_mixture() -> None:
+    """Xu et al., equation 2, operation by operation, with the first channels of each weight."""
+    space = nb.space("nb201-mini")
+    assert isinstance(space, CellSpace)
+    family = family_of(space)
+    assert isinstance(family, SharesWeights)
+    sizes = {"channels": 4, "cells": 1}
+    whole = family.supernet(space, Small.signal, Small.outputs, sizes).double()
+    assert isinstance(whole, CellSupernet)
+    mixture = torch.from_numpy(np.random.default_rng(4).random((3, 5)))
+    x = images()
+
+    def mixed(cell: Cell, x: Tensor) -> Tensor:
+        n = x.shape[1] // 2
+        nodes = [x, 0.0, 0.0]
+        for edge, (source, target) in enumerate(space.pairs):
+            given = nodes[source]
+            assert isinstance(given, Tensor)
+            total = torch.zeros_like(given[:, :n])
+            for choice, place in enumerate(whole.places[edge]):
+                if place < 0:
+                    continue
+                operation = cell.operations[place]
+                weights = [p[:n, :n] if p.ndim == 4 else p[:n] for p in operation.parameters()]
+                if weights:
+                    pad = weights[0].shape[-1] // 2
+                    z = nn.functional.conv2d(given[:, :n].relu(), weights[0], padding=pad)
+                    value = nn.functional.batch_norm(z, None, None, *weights[1:], training=True)
+                else:
+                    value = operation(given[:, :n])
+                total = total + mixture[edge, choice] * value
+            both = torch.cat([total, mixture[edge].sum() * given[:, n:]], 1)
+            shuffled = both.unflatten(1, (2, n)).transpose(1, 2).flatten(1, 2)
+            nodes[target] = nodes[target] + shuffled
+        assert isinstance(nodes[-1], Tensor)
+        return nodes[-1]
+
+    skeleton = whole.skeleton
+    y = skeleton.stem(x)
+    for block in skeleton.blocks:
+        y = mixed(block, y) if isinstance(block, Cell) else block(y)
+    wanted = skeleton.classifier(skeleton.last(y).mean((2, 3)))
+    torch.testing.assert_close(whole(x, mixture, None, 2), wanted, rtol=1e-9, atol=1e-9)

@@ -15,7 +15,7 @@ import nasbench as nb
 from nasbench._journal import line_of
 from nasbench.errors import BadValue, NasbenchError, StrategyError, Unsupported
 from nasbench.search import sharing, strategy
-from nasbench.search.goal import Query
+from nasbench.search.goal import Limit, Query
 from nasbench.search.share_journal import ShareLine, array_of, numbers_of
 from nasbench.search.share_prices import Factors, Prices
 from nasbench.search.share_testing import ToySupernet, drive
@@ -27,6 +27,7 @@ from nasbench.table import Table
 
 NB201 = nb.space("nb201")
 RECIPE = nb.Recipe(epochs=1, train_images=64, valid_images=48, channels=4, cells=1, batch_size=32)
+SMALL = (Limit("parameters", at_most=6000),)
 FEW = {"candidates": 12, "images": 40, "train_best": 2}
 
 
@@ -102,6 +103,22 @@ def test_a_run_is_the_same_bytes_again_and_chooses_the_best_trained(
     assert all(line.seconds == 0 for line in first.lines if line.kind == "judge")
     other = run_shared(setting(table), 1, tmp_path / "c.jsonl")
     assert other.lines[0].answer != first.lines[0].answer
+
+
+def test_choices_keep_the_limits_and_regret_is_within_them(table: Table, tmp_path: Path) -> None:
+    """Candidates by the table's column; the best that keeps them is what regret is beside."""
+    few = {"candidates": 6, "images": 20}
+    run = share_seeds(setting(table, epochs=1, parameters=few, limits=SMALL), [0], tmp_path)
+    small = table.column("parameters") <= 6000
+    scored = [line for line in run.runs[0].lines if "accuracy" in line.answer]
+    assert len(scored) == 1
+    assert table.values("parameters", [int(run.choices[0])])[0] <= 6000
+    best = table.column("valid_accuracy")[small].max()
+    own = table.values("valid_accuracy", [int(run.choices[0])])[0]
+    assert run.regret[0] == pytest.approx(best - own)
+    assert run.spec["limits"][0]["metric"] == "parameters"
+    again = read_shares(tmp_path, table)
+    assert again.regret[0] == run.regret[0]
 
 
 class KilledError(Exception):
@@ -229,9 +246,14 @@ def test_what_shares_no_weights_and_what_does(table: Table) -> None:
     for changed, said in (
         ({"epochs": 0}, "1 to 100,000 epochs, got 0"),
         ({"parameters": {"schedule": 1}}, "set epochs, not schedule"),
+        ({"parameters": {"costs": 1}}, "costs are read from the table"),
+        ({"strategy": "gdas", "parameters": {}, "limits": SMALL}, "gdas heeds no limits"),
+        ({"table": None, "limits": SMALL}, "parameters is a column of a table"),
+        ({"limits": (Limit("parameters", at_most=1),)}, "keeps the limit parameters <= 1"),
+        ({"limits": (Limit("phone/mj", at_most=1),)}, "phone"),
     ):
-        with pytest.raises(BadValue, match=said):
-            setting(table, **changed)
+        with pytest.raises(NasbenchError, match=said):
+            setting(**{"table": table, **changed})
 
 
 MIXTURE = np.zeros((6, 5), dtype=np.float32)

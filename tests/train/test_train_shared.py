@@ -162,3 +162,42 @@ def test_what_shares_no_weights_is_said(
     values = {**RECIPE.describe(), "flip": False, **recipe}
     with pytest.raises(NasbenchError, match=said):
         SharedWeights(nb.space(space), nb.task(task), nb.Recipe(**values), 0)
+
+
+def test_paths_behind_the_first_learn_its_outputs() -> None:
+    """In-place distillation, against one graph of PyTorch's."""
+    ours, theirs = shared(sharing=Sharing(affine=True)), shared()
+    losses = ours.train(PATHS[None], np.asarray([0.1], dtype=np.float32), distil=True)
+    x, y = theirs.feed.next_train()
+    logits = [theirs.net(x, None, path) for path in PATHS.tolist()]
+    taught = logits[0].detach().softmax(1)
+    each = [F.cross_entropy(logits[0], y)]
+    each += [-(taught * of.log_softmax(1)).sum(1).mean() for of in logits[1:]]
+    np.testing.assert_allclose(losses[0], [loss.item() for loss in each], rtol=1e-5)
+    for parameter in theirs.net.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    torch.stack(each).sum().backward()
+    optimizer_of(theirs.net.parameters(), theirs.recipe).step(0.1)
+    np.testing.assert_allclose(ours.parameters, theirs.parameters, rtol=1e-4, atol=1e-6)
+
+
+def test_a_slope_of_so_many_images_is_the_same_each_time() -> None:
+    """Of the first validation examples; the next batch stays the next."""
+    net, mixture = shared(), np.full((3, 5), 1 / 5, dtype=np.float32)
+    first, again = (net.slope(mixture, images=20)[1] for _ in range(2))
+    assert (first == again).all()
+    assert net.feed.looked == 0
+    x, y = net.feed.data.valid
+    m = torch.from_numpy(mixture).requires_grad_()
+    (wanted,) = torch.autograd.grad(F.cross_entropy(net.net(x[:20], m), y[:20]), m)
+    np.testing.assert_allclose(first, wanted.numpy(), rtol=1e-5, atol=1e-8)
+
+
+def test_part_of_the_channels_is_mixed_in_cells_alone() -> None:
+    mixture = np.full((10, 3), 1 / 3, dtype=np.float32)
+    recipe = nb.Recipe(epochs=1, train_images=12, valid_images=12)
+    net = SharedWeights(nb.space("mbv2-mini"), nb.task("digits"), recipe, 0)
+    with pytest.raises(NasbenchError, match="part of the channels is mixed in cells alone"):
+        net.slope(mixture, partial=2)
+    with pytest.raises(NasbenchError, match="one in 3 channels is mixed, and a cell has 4"):
+        shared().slope(np.full((3, 5), 1 / 5, dtype=np.float32), partial=3)
