@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,6 +92,10 @@ class Hybrid(BatchSearch):
         scores: of every architecture of the space, the higher the better, such as a zero-cost
             proxy's: the process sees their ranks as well, and the random architectures are
             drawn from the better half.
+        scores_as: `prior`, as just said; `arm`: the process does not see them and the first are
+            random, but one more arm, `inherit`, asks for the best by scores that was not asked
+            for, and has to earn its queries as the others do; `both`. With losses or accuracies
+            that a supernet's weights gave, that arm is the supernet's.
     """
 
     def __init__(
@@ -105,6 +110,7 @@ class Hybrid(BatchSearch):
         curiosity: float = 0.05,
         warm_start: Sequence[int] | NDArray[np.integer] = (),
         scores: Sequence[float] | NDArray[np.floating] = (),
+        scores_as: Literal["prior", "arm", "both"] = "prior",
     ) -> None:
         check_counts(initial=initial, window=window)
         for name, value in (("explore", explore), ("curiosity", curiosity)):
@@ -117,7 +123,15 @@ class Hybrid(BatchSearch):
             raise NasbenchError(why) from None
         if winners.ndim != 1:
             raise NasbenchError(why)
-        self._scores = _scaled_ranks(scores, space)
+        if scores_as not in ("prior", "arm", "both"):
+            raise NasbenchError(f"scores_as is prior, arm or both, got {scores_as!r}")
+        ranks = _scaled_ranks(scores, space)
+        if scores_as != "prior" and not len(ranks):
+            raise NasbenchError(
+                f"scores_as = {scores_as!r} needs scores: give a column of them, such as inherited "
+                f"ones, as the proxy of the search"
+            )
+        self._scores = ranks[:0] if scores_as == "arm" else ranks
         self._classes_share: bool | None = None  # not known yet
         self._first: dict[int, tuple[int, float]] = {}  # of each class: who was told, and what
         super().__init__(space, goal, rng, 0)
@@ -126,6 +140,9 @@ class Hybrid(BatchSearch):
         self._policy = Reinforce(space, goal, rng, learning_rate=RATE)
         self._history: deque[tuple[str, float]] = deque(maxlen=window)
         self._arms = {"climb": self._climb, "evolve": self._evolve, "sample": self._sample}
+        if scores_as != "prior":
+            self._arms["inherit"] = self._inherit
+            self._by_score = deque(_best_first(space, np.asarray(scores, dtype=np.float64)))
         self._turn = ""  # the arm whose query is made; empty for those that come first
         self._askers = Pending[int, str]()
         self._waiting = Counter[str]()
@@ -236,6 +253,14 @@ class Hybrid(BatchSearch):
         places = self._rng.random((TRIES, SAMPLE)).min(1) * len(told)
         return self._children(told[int(place)] for place in places)
 
+    def _inherit(self) -> list[int]:
+        """The best by scores that was not asked for."""
+        while self._by_score:
+            if found := self._unasked([self._by_score[0]]):
+                return found
+            self._by_score.popleft()
+        return []
+
     def _sample(self) -> list[int]:
         """A draw from the policies."""
         return self._unasked(self._policy.ask().architecture for _ in range(TRIES))
@@ -261,6 +286,14 @@ class Hybrid(BatchSearch):
         if other != architecture:
             self._classes_share = told == reward
             self._asked = set(self._identities(list(self._asked)).tolist())
+
+
+def _best_first(space: Space, scores: NDArray[np.float64]) -> list[int]:
+    """Of each class one architecture, the best by scores first; none without a score."""
+    order = np.argsort(-scores, kind="stable")[: np.isfinite(scores).sum()]
+    _, first = np.unique(space.canonical(order), return_index=True)
+    found: list[int] = order[np.sort(first)].tolist()
+    return found
 
 
 def _scaled_ranks(scores: ArrayLike, space: Space) -> NDArray[np.float32]:

@@ -108,6 +108,13 @@ class Ofa(Spos):
         if cost and not bounds:
             raise BadValue(f"{cost} has no limit: give some with at")
         self._cost, self._bounds = cost, sorted(float(bound) for bound in bounds)
+        if cost and costs is None:
+            raise BadValue(f"{cost} is read from a table: name one that has it")
+        if cost and costs is not None and not costs.lowest(cost) <= self._bounds[0]:
+            raise BadValue(
+                f"nothing has {cost} of {self._bounds[0]:g} or less: the least is "
+                f"{costs.lowest(cost):.6g}"
+            )
         self._alone = int(largest * schedule.epochs)
         self._together = together
         self._ends = np.stack([_extremes(space, np.argmax), _extremes(space, np.argmin)])
@@ -149,9 +156,7 @@ class Ofa(Spos):
     def keeps(self, architectures: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which keep the goal's limits, and the one that is evolved for."""
         kept = super().keeps(architectures)
-        if self._bound is not None:
-            if self._costs is None:
-                raise BadValue(f"{self._cost} is read from a table: name one that has it")
+        if self._bound is not None and self._costs is not None:
             kept = kept & (self._costs.of(self._cost, architectures) <= self._bound)
         return kept
 

@@ -44,16 +44,19 @@ def share(
         ),
     ] = None,
     epochs: Annotated[
-        int, typer.Option(min=1, max=MOST_EPOCHS, help="Of the shared weights.")
-    ] = 10,
+        int | None,
+        typer.Option(min=1, max=MOST_EPOCHS, help="Of the shared weights; 10, or the preset's."),
+    ] = None,
     seeds: Annotated[str, typer.Option(help="Runs: how many, or which, as 0-9 or 3,5,8.")] = "1",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE, the strategy's own.")
     ] = None,
     norm: Annotated[
-        str,
-        typer.Option(help="BatchNorm of a score: batch, recalibrated or running statistics."),
-    ] = "batch",
+        str | None,
+        typer.Option(
+            help="BatchNorm of a score: batch (by default), recalibrated or running statistics."
+        ),
+    ] = None,
     affine: Annotated[
         bool, typer.Option("--affine", help="Train BatchNorm's scales inside cells, too.")
     ] = False,
@@ -61,6 +64,10 @@ def share(
     budget_seconds: Annotated[
         float | None, typer.Option(help="Seconds, as they are priced, that end a run.")
     ] = None,
+    preset: Annotated[
+        str,
+        typer.Option(help="A published protocol for what is left out: nas-bench-201, nats-bench."),
+    ] = "",
     limit: Limits = None,
     soft: Targets = None,
     processes: Annotated[
@@ -94,6 +101,7 @@ def share(
         budget_seconds=budget_seconds,
         limits=parse_limits(limit),
         targets=parse_targets(soft),
+        preset=preset,
         processes=processes,
     )
     shown = "\n".join(of.plain() for of in share_tables(found))

@@ -14,6 +14,7 @@ from nasbench.errors import NasbenchError
 from nasbench.report.sharing import write_shares
 from nasbench.search.goal import Limit, SoftTarget
 from nasbench.search.protocol import SearchProtocol
+from nasbench.search.share_presets import Followed, preset_of
 from nasbench.search.shares import Shares, share_seeds
 from nasbench.search.sharing import ShareSetting
 from nasbench.table import Table, load, shipped_tables
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from nasbench.building import BuildSpec
 
 __all__ = ["share", "table_beside"]
+
+EPOCHS = 10
 
 MEASURED = "none"
 """In place of a table: prices are measured seconds, and the best are really trained."""
@@ -33,15 +36,16 @@ def share(
     table: Table | str | Path | None = None,
     *,
     out: str | Path,
-    epochs: int = 10,
+    epochs: int | None = None,
     seeds: int | Iterable[int] = 1,
     parameters: Mapping[str, Any] | None = None,
-    norm: str = "batch",
+    norm: str | None = None,
     affine: bool = False,
     engine: str = "auto",
     budget_seconds: float | None = None,
     limits: Sequence[Limit] | Mapping[str, Any] = (),
     targets: Sequence[SoftTarget] = (),
+    preset: str = "",
     processes: int | None = None,
     progress: Progress | bool = True,
 ) -> Shares:
@@ -56,16 +60,18 @@ def share(
         table: prices and judges; by default the shipped one of the recipe's name. `"none"`:
             measured seconds are the price, and the best few are really trained.
         out: a folder for runs, page and `summary.json`.
-        epochs: of the shared weights.
+        epochs: of the shared weights; 10, or the preset's.
         seeds: how many runs, or which.
         parameters: the strategy's own.
-        norm: whose statistics BatchNorm takes in a score: `batch`, `recalibrated` or `running`.
+        norm: whose statistics BatchNorm takes in a score: `batch`, `recalibrated` or `running`;
+            by default `batch`, or the preset's.
         affine: train BatchNorm's scales and shifts inside cells, too.
         engine: `native`, `reference` or `auto`.
         budget_seconds: seconds, as they are priced, that end a run.
         limits: bounds on columns of the table that choices keep, as for `nb.compare`, of
             strategies that rank candidates.
         targets: soft bounds, which weigh inherited accuracy.
+        preset: a published protocol that gives what is left out: `nas-bench-201`, `nats-bench`.
         processes: runs side by side; a core each by default.
         progress: as in `nb.build`.
 
@@ -87,6 +93,7 @@ def share(
     check_folder(folder, "out")
     spec = spec_from(recipe)
     name = next(iter(spec.recipes))
+    follows = preset_of(preset, strategy) if preset else Followed("batch", EPOCHS, {})
     bounds = SearchProtocol(budget_evaluations=1, limits=cast("Any", limits), targets=targets)
     setting = ShareSetting(
         strategy,
@@ -95,14 +102,15 @@ def share(
         name,
         spec.recipes[name],
         table_beside(recipe if isinstance(recipe, str) else spec.name, table),
-        epochs=epochs,
-        parameters=dict(parameters or {}),
-        norm=norm,
+        epochs=follows.epochs if epochs is None else epochs,
+        parameters={**follows.parameters, **(parameters or {})},
+        norm=norm or follows.norm,
         affine=affine,
         engine=engine,
         budget_seconds=budget_seconds,
         limits=tuple(bounds.limits),
         targets=tuple(bounds.targets),
+        preset=preset,
     )
     numbers = range(seeds) if isinstance(seeds, int) else list(seeds)
     with shown(progress) as tell:

@@ -16,6 +16,7 @@ from nasbench.report.sections import Section, write_sections
 from nasbench.report.text import TextTable, estimate_text, number_text
 from nasbench.report.theme import COLOURS, FAINT, figure, series, styled
 from nasbench.search.goal import Limit, SoftTarget
+from nasbench.search.share_presets import PRESETS
 from nasbench.search.shares import BETTER, Moment, Shares
 from nasbench.search.sharing import JUDGED_IMAGES
 from nasbench.stats import seed_agreement
@@ -294,7 +295,10 @@ def _protocol(shares: Shares) -> str:
     bounds = [str(Limit(**given)) for given in spec.get("limits", ())]
     bounds += [str(SoftTarget(**given)) for given in spec.get("targets", ())]
     kept = f" Choices keep {' and '.join(bounds)}." if bounds else ""
-    preset = f" Preset {spec['preset']}." if spec.get("preset") else ""
+    preset = ""
+    if spec.get("preset"):
+        about = PRESETS[spec["preset"]].about if spec["preset"] in PRESETS else spec["preset"]
+        preset = f" What was not set follows a published protocol: {about}."
     own = ", ".join(f"{k} = {v}" for k, v in spec["parameters"].items()) or "as they are by default"
     norm = {
         "batch": "by the statistics of the scored examples themselves",

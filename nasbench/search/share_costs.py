@@ -73,6 +73,10 @@ class Costs:
         """Itself: nothing here changes, and an open table has no copy."""
         return self
 
+    def lowest(self, metric: str) -> float:
+        """The least that the table knows."""
+        return float(np.nanmin(self._column(metric).values))
+
     def per_choice(self, metric: str) -> tuple[float, NDArray[np.float64]]:
         """The cost of the cheapest choices together, and what each choice adds.
 

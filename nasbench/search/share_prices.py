@@ -34,7 +34,8 @@ class Factors:
             three passes. The native engine takes .48.
         mixture: of a step of all choices, by PyTorch, beside the sum of what they cost in a table
             of the native engine. Measured: 8.
-        along: of a step of a mixture along a path, by PyTorch, beside the same path natively.
+        along: of a step of a mixture along a path, or of one that distils, by PyTorch, beside the
+            same path natively.
             Measured: 13.
         ahead: of a slope through a step ahead, beside a slope.
     """
@@ -103,7 +104,8 @@ class Prices:
         trains = step.rates is not None
         if step.paths is not None:
             each = self.of_paths(step.paths.reshape(-1, step.paths.shape[-1]))
-            factor = factors.path * (factors.along if step.mixture is not None else 1)
+            by_pytorch = step.mixture is not None or step.distil
+            factor = factors.path * (factors.along if by_pytorch else 1)
         else:
             each = np.asarray([self.of_all])
             factor = factors.mixture

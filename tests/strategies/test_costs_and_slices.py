@@ -39,6 +39,9 @@ class Linear:
     def per_choice(self, metric: str) -> Any:
         return self.base, self.each
 
+    def lowest(self, metric: str) -> float:
+        return float(self.base + self.each.min(1).sum())
+
     def of(self, metric: str, architectures: Any) -> Any:
         ops = self.space.ops(architectures).astype(np.int64)
         return self.base + self.each[np.arange(ops.shape[1]), ops].sum(1)
@@ -289,6 +292,8 @@ def test_darts_stops_early_by_what_it_is_shown() -> None:
         (Fbnet, {"cost": "a/mj", "costs": Linear(MINI, 0.5)}, "must be above 1"),
         (Ofa, {"at": [3]}, "name its column with cost"),
         (Ofa, {"cost": "a/ms"}, "has no limit: give some with at"),
+        (Ofa, {"cost": "a/ms", "at": [3]}, "a/ms is read from a table"),
+        (Ofa, {"cost": "a/ms", "at": [1], "costs": Linear(MINI)}, "nothing has a/ms of 1 or less"),
         (Ofa, {"together": 1}, "together is 2 paths or more"),
         (Darts, {"window": 0}, "window must be an integer of 1 or more"),
     ],

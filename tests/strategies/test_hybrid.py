@@ -119,9 +119,40 @@ def test_scores_are_learnt_from() -> None:
     assert found[1] > found[0] + 0.3
 
 
+def test_scores_are_an_arm_that_has_to_earn_its_queries() -> None:
+    """Good scores get most of the queries, bad ones fewest; each time the best that is left."""
+    values = hidden(WIDE, 3)
+    shares = []
+    for scores in (values, -values):
+        strategy = make(WIDE, 80, scores=scores, scores_as="arm", initial=10)
+        made = []
+        for _ in range(80):
+            query = strategy.ask()
+            assert query is not None
+            made.append((strategy._turn, query.architecture))
+            reward = float(values[query.architecture])
+            strategy.tell(query, Outcome({"valid_accuracy": reward}, 1.0))
+        asked = [architecture for turn, architecture in made if turn == "inherit"]
+        order = np.argsort(-scores, kind="stable").tolist()
+        places = [order.index(a) for a in asked]
+        assert places == sorted(places)
+        assert places[0] < 20
+        shares.append(len(asked))
+    assert shares[0] > 3 * shares[1]
+
+
+def test_scores_that_are_an_arm_are_nothing_else() -> None:
+    """Without the arm's first query all goes as if there were no scores."""
+    values = hidden(WIDE, 4)
+    plain = play(make(WIDE, initial=10), values, 10)
+    assert play(make(WIDE, scores=-values, scores_as="arm", initial=10), values, 10) == plain
+
+
 @pytest.mark.parametrize(
     ("parameters", "why"),
     [
+        ({"scores_as": "arm"}, "scores_as = 'arm' needs scores"),
+        ({"scores_as": "wing"}, "scores_as is prior, arm or both, got 'wing'"),
         ({"initial": 0}, "initial must be an integer of 1 or more, got 0"),
         ({"window": 2.0}, "window must be an integer of 1 or more, got 2.0"),
         ({"explore": -1}, "explore must be a number of 0 or more, got -1"),
