@@ -90,17 +90,20 @@ class Fbnet(Mixing):
         self._alpha, self._beta = alpha, beta
         self._warm_up = int(warm_up * schedule.epochs)
         self._base, self._of_choice = 0.0, np.zeros(self.logits.shape)
+        self._costs = bool(cost)
         if cost:
             if costs is None:
                 raise BadValue(f"{cost} is read from a table: name one that has it")
             # The paper's latencies are in microseconds, so that their logarithm is above 0.
             unit = 1000.0 if cost.endswith("_ms") else 1.0
-            base, of_choice = costs.per_choice(cost)
-            self._base, self._of_choice = unit * base, unit * of_choice
-            if not self._base > 1:
+            found = costs.per_choice(cost)
+            self._base, self._of_choice = unit * found.base, unit * found.prices
+            there = np.where(self._there, self._of_choice, np.inf)
+            least = self._base + float(there.min(1).sum())
+            if not least > 1:
                 raise BadValue(
-                    f"the logarithm of {cost} is taken, and the least is {self._base:.3g}: it must "
-                    f"be above 1"
+                    f"the logarithm of {cost} is taken, and the least is {least:.3g}: it must be "
+                    f"above 1"
                 )
 
     def plan(self) -> Plan:
@@ -119,7 +122,7 @@ class Fbnet(Mixing):
 
     def with_cost(self, drawn: Floats, loss: float, slope: Floats) -> Floats:
         """The slope of the whole loss to a drawn mixture, from that of the cross-entropy."""
-        if not self._base:
+        if not self._costs:
             return slope
         cost = self._base + float((drawn * self._of_choice).sum())
         power = math.log(cost) ** self._beta

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import BadValue
-from nasbench.search.share_costs import linear_cost
 from nasbench.search.step import Paths, Step
+from nasbench.space import Space
 from nasbench.table import Table
 
 __all__ = ["Factors", "Prices"]
@@ -74,7 +74,7 @@ class Prices:
         seconds = _per_example(table, recipe)
         self._known = seconds
         self._row = table.row
-        self._base, self._of_choice = linear_cost(self._space, table.rows, seconds)
+        self._base, self._of_choice = _linear(self._space, table.rows, seconds)
 
     def of_paths(self, paths: Paths) -> NDArray[np.float64]:
         """Seconds an example of paths `[n, decisions]` in plain training, `[n]`.
@@ -136,3 +136,26 @@ def _per_example(table: Table, recipe: str) -> NDArray[np.float64]:
     seconds = table.column("train_seconds", recipe=recipe)
     found: NDArray[np.float64] = np.asarray(seconds, dtype=np.float64)
     return found / (int(about["epochs"]) * examples)
+
+
+def _linear(
+    space: Space, rows: NDArray[Any], seconds: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    """Seconds as a sum: of the cheapest choices, and what each of the others adds.
+
+    Returns:
+        The base, and `[decisions, most choices]`, 0 for the cheapest choice of each decision.
+    """
+    known = np.isfinite(seconds)
+    ops = space.ops(rows[known])
+    columns = [ops == choice for choice in range(max(space.choices))]
+    design = np.stack(columns, -1).reshape(len(ops), -1).astype(np.float64)
+    ones = np.ones((len(ops), 1))
+    fitted, *_ = np.linalg.lstsq(np.hstack([ones, design]), seconds[known], rcond=None)
+    weights: NDArray[np.float64] = np.asarray(fitted[1:]).reshape(len(space.choices), -1)
+    for decision, choices in enumerate(space.choices):
+        weights[decision, choices:] = 0
+        least = weights[decision, :choices].min()
+        weights[decision, :choices] -= least
+        fitted[0] += least
+    return float(max(fitted[0], 0.0)), weights
