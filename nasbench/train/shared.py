@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from nasbench.errors import Unsupported, unknown
 from nasbench.network.draws import generator_kept, reseed
@@ -364,7 +365,7 @@ class SharedWeights:
         here = self.parameters.copy()
         alpha = torch.from_numpy(mixture.astype(np.float32)).requires_grad_()
         self.net.train()
-        with self._drawing():
+        with self._drawing(), sdpa_kernel(SDPBackend.MATH):  # others have no second derivative
             before = self._objective.loss(self.net(x, alpha), y)
         slopes = torch.autograd.grad(before, self._weights, create_graph=True, allow_unused=True)
         held = [slope for slope in slopes if slope is not None]

@@ -85,6 +85,17 @@ def test_a_mixture_costs_the_sum_of_its_choices(table: Table) -> None:
     )
 
 
+def test_what_pytorch_alone_does_costs_more_beside_native_seconds(table: Table) -> None:
+    prices = Prices(table, "10ep", batch_size=32)
+    paths = NB201.ops(NB201.sample(np.random.default_rng(0), 4)).astype(np.int64)[None]
+    plain, distilled = (
+        prices.of(Step.train(paths, [0.1], distil=distil), 0) for distil in (False, True)
+    )
+    assert distilled == pytest.approx(prices.factors.along * plain)
+    assert prices.factors == Factors.of("native") == Factors()
+    assert Factors.of("reference").mixture < Factors().mixture
+
+
 # Runs.
 
 

@@ -193,6 +193,16 @@ def test_a_slope_of_so_many_images_is_the_same_each_time() -> None:
     np.testing.assert_allclose(first, wanted.numpy(), rtol=1e-5, atol=1e-8)
 
 
+def test_a_step_ahead_goes_through_attention() -> None:
+    """Whose fast kernels have no second derivative."""
+    recipe = nb.Recipe(epochs=1, train_images=12, valid_images=12, network={"channels": 4})
+    net = SharedWeights(nb.space("mixed"), nb.task("digits"), recipe, 0)
+    mixture = np.full((6, 7), 1 / 7, dtype=np.float32)
+    loss, slope = net.slope(mixture, unrolled=0.05)
+    assert np.isfinite(loss)
+    assert np.isfinite(slope).all()
+
+
 def test_part_of_the_channels_is_mixed_in_cells_alone() -> None:
     mixture = np.full((10, 3), 1 / 3, dtype=np.float32)
     recipe = nb.Recipe(epochs=1, train_images=12, valid_images=12)
