@@ -358,6 +358,11 @@ def shares_beside(
     for one in several:
         shares = one if isinstance(one, Shares) else read_shares(Path(one), table)
         for run in shares.runs.values():
+            if run.spec.get("limits") or run.spec.get("targets"):
+                raise BadValue(
+                    f"runs of {shares.strategy} have limits or soft targets of their own: beside "
+                    f"searches stand runs without"
+                )
             queries, priced = run.spec["queries"], run.spec["prices"]["kind"] == "table"
             if not priced or queries.get("sha256") != table.sha256:
                 by = queries.get("name") if priced else "the clock"

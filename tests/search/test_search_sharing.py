@@ -19,7 +19,7 @@ from nasbench.search.goal import Limit, Query
 from nasbench.search.share_journal import ShareLine, array_of, numbers_of
 from nasbench.search.share_prices import Factors, Prices
 from nasbench.search.share_testing import ToySupernet, drive
-from nasbench.search.shares import read_shares, share_seeds
+from nasbench.search.shares import read_shares, share_seeds, shares_beside
 from nasbench.search.sharing import ShareSetting, judged_sample, run_shared
 from nasbench.search.step import Schedule, SharingState, Step, check_step, one_hot
 from nasbench.space import ChoiceSpace
@@ -130,6 +130,8 @@ def test_choices_keep_the_limits_and_regret_is_within_them(table: Table, tmp_pat
     assert run.spec["limits"][0]["metric"] == "parameters"
     again = read_shares(tmp_path, table)
     assert again.regret[0] == run.regret[0]
+    with pytest.raises(BadValue, match="beside searches stand runs without"):
+        shares_beside(table, again)
 
 
 class KilledError(Exception):
