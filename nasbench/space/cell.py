@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Any, overload
@@ -20,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from nasbench.errors import NasbenchError, Unsupported, unknown
 from nasbench.space.base import Architectures, Encoding, Growth, Space
 from nasbench.space.cell_features import cell_encodings, cell_operation_counts, path_encoding
+from nasbench.space.cell_graph import SHIFT, CellGraph, Edge, pruned
 from nasbench.space.normal import NormalForm, Normalizer
 
 __all__ = ["NB201_OPERATIONS", "OPERATIONS", "SHIFT", "CellGraph", "CellSpace", "Edge"]
@@ -30,42 +30,11 @@ NB201_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg
 OPERATIONS = frozenset(NB201_OPERATIONS)
 """What an edge can hold."""
 
-SHIFT = "shift"
-"""A convolution of an always-zero node: BatchNorm's shift is all that is left of it."""
-
 MOST_NODES = 20
 QUICK_NODES = 5
 """Classes of cells with more take minutes to be found, where most edges are convolutions."""
 ENUMERABLE = 1_000_000
 """Spaces beyond this size are not enumerated to find their classes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """An operation from node `source` to node `target`.
-
-    Example:
-        >>> Edge(0, 1, "nor_conv_3x3").operation
-        'nor_conv_3x3'
-    """
-
-    source: int
-    target: int
-    operation: str
-
-
-@dataclass(frozen=True, slots=True)
-class CellGraph:
-    """The edges of a cell with `nodes` nodes, in the order in which its string names them.
-
-    Example:
-        >>> graph = CellSpace("two", 2).live_graph(1)
-        >>> graph.nodes, len(graph.edges)
-        (2, 1)
-    """
-
-    nodes: int
-    edges: tuple[Edge, ...]
 
 
 class CellSpace(Space):
@@ -190,7 +159,7 @@ class CellSpace(Space):
         """
         if self.size <= ENUMERABLE:
             architecture = self.canonical(int(architecture))
-        return _prune(self.graph(architecture))
+        return pruned(self.graph(architecture))
 
     def drawn_graph(self, architecture: int) -> CellGraph:
         """The graph without what cannot matter, see `live_graph`."""
@@ -258,7 +227,7 @@ class CellSpace(Space):
     def _without_dead(self, architecture: int) -> int:
         if "none" not in self.operations:  # each edge carries something to the output
             return architecture
-        live = {(edge.source, edge.target) for edge in _prune(self.graph(architecture)).edges}
+        live = {(edge.source, edge.target) for edge in pruned(self.graph(architecture)).edges}
         dead = [pair not in live for pair in self.pairs]
         none = self.operations.index("none")
         return int(self.index_of(np.where(dead, none, self.ops(architecture))))
@@ -352,27 +321,3 @@ class CellSpace(Space):
     def path_encoding(self, architectures: ArrayLike) -> NDArray[np.float32]:
         """Which of `paths` lead from the cell's input to its output: float32 `[..., paths]`."""
         return path_encoding(self, architectures)
-
-
-def _prune(graph: CellGraph) -> CellGraph:
-    """The edges that matter: fed by more than zeros, and with a way to the output."""
-    nonzero = {0}
-    fed: list[Edge] = []
-    for edge in graph.edges:  # ordered by target, so a source is settled before it is used
-        if edge.operation == "none":
-            continue
-        if edge.source in nonzero:
-            fed.append(edge)
-        elif edge.operation.startswith("nor_conv"):
-            fed.append(Edge(edge.source, edge.target, SHIFT))
-        else:
-            continue
-        nonzero.add(edge.target)
-    reaching = {graph.nodes - 1}
-    live: list[Edge] = []
-    for edge in reversed(fed):
-        if edge.target in reaching:
-            live.append(edge)
-            if edge.operation != SHIFT:
-                reaching.add(edge.source)
-    return CellGraph(graph.nodes, tuple(reversed(live)))
