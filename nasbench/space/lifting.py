@@ -50,7 +50,7 @@ def lifted(
         if counts[..., column[name]].any():
             raise BadValue(
                 f"{smaller.name} does not have decision {name} of {larger.name}: name its choice "
-                f"in defaults"
+                f"in defaults, of a search with --begin-with {name}=CHOICE"
             )
     return found
 
