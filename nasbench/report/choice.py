@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nasbench._words import counted
 from nasbench.report.clouds import MOST_POINTS, cloud
 from nasbench.report.figures import Drawing
 from nasbench.report.text import TextTable
@@ -66,6 +67,6 @@ def choice_scatter(found: ChosenArchitecture) -> Drawing:
     axes.set_xlabel(x_name)
     axes.set_ylabel(y_name)
     drawn.legend(loc="outside lower left", ncols=2)
-    caption = f"{len(kept):,} rows that keep the limits."
+    caption = f"{counted(len(kept), 'row')} with the limits kept."
     caption += " The darker, the more architectures." if len(kept) > MOST_POINTS else ""
     return Drawing("choice", "What was chosen from", caption, drawn, tips)

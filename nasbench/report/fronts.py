@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._words import counted
 from nasbench.report.clouds import MOST_POINTS
 from nasbench.report.figures import Drawing
 from nasbench.report.regret import legend, mean_curves, over_runs
@@ -70,8 +71,8 @@ def typical_fronts(comparison: Comparison, fronts: Fronts) -> Drawing | None:
     caption = (
         f"Of each strategy the run whose hypervolume is the median of its runs: what it found, "
         f"looked up at the end of {comparison.report_recipe}. The line joins the "
-        f"{len(whole)} rows that none dominates; grey are the other rows. Each axis ends where a "
-        f"tenth of the table's front is worse; what lies beyond is not shown."
+        f"{counted(len(whole), 'row')} that none dominates; grey are the other rows. Each axis "
+        f"ends where a tenth of the table's front is worse; what lies beyond is not shown."
     )
     return Drawing("fronts", "The fronts that were found", caption, drawn)
 

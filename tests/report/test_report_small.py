@@ -247,3 +247,14 @@ def test_a_terminal_has_stars_in_place_of_bold() -> None:
     table = TextTable("T", ("name", "x"), [("a", "1"), ("b", "2")], "Bold: the least.", best=best)
     assert table.plain().splitlines()[3:5] == ["a     1 *", "b       2"]
     assert "With a star: the least." in table.plain()
+
+
+def test_one_row_is_one_row(tmp_path: Path) -> None:
+    table = write_small(tmp_path / "T.h5", 9)
+    judged = Judged.of(table, table.recipes[0])
+    assert judged
+    values = np.sort(judged.column)
+    for count, said in ((0, ""), (1, " 1 row of less than"), (2, " 2 rows of less than")):
+        text = judged.beyond(values, values[count])
+        assert text.startswith(said)
+        assert ("is not shown" in text, "are not shown" in text) == (count == 1, count == 2)
