@@ -243,7 +243,7 @@ class Probe:
     @shared
     def counts(self) -> list[Counts]:
         """The size of each network."""
-        return [count_network(copy.deepcopy(net).cpu(), self.signal) for net in self.networks]
+        return [count_network(net, self.signal) for net in self.networks]
 
     @shared
     def forward(self) -> Forward:

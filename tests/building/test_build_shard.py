@@ -162,7 +162,7 @@ def test_shards_measure_nothing_and_who_assembles_measures_all(tmp_path: Path) -
 # Killed.
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_killed_before_any_change_of_the_disk_shards_can_be_finished(tmp_path: Path) -> None:
     spec = small_spec(("none", "skip_connect"), seeds=(0,))
     zygote.run(killed_at_each_step, tmp_path, ENGINE, spec, shards=2)

@@ -90,6 +90,7 @@ def killed(space: Path, out: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.heavy
+@pytest.mark.usefixtures("forked")
 def test_processes_train_it_and_a_kill_loses_nothing(table: Table, tmp_path: Path) -> None:
     recipe, out = written(tmp_path), tmp_path / "T.h5"
     with zygote.begun(killed, recipe, out) as (ended, _):

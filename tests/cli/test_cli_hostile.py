@@ -133,9 +133,8 @@ def attack(cli: Any, table: Path, folder: Path, times: int, seed: int) -> tuple[
 
 
 def test_hostile_manifests(cli, table, tmp_path):
-    refused, read = attack(cli, table, tmp_path, times=40, seed=0)
-    assert refused > 5
-    assert read > 5
+    refused, read = attack(cli, table, tmp_path, times=20, seed=0)
+    assert min(refused, read) > 2
 
 
 @pytest.mark.slow

@@ -49,8 +49,20 @@ def read(file: Path, dataset: str = "cifar10") -> Table:
     return import_table("nas-bench-201", file, file.with_suffix(".h5"), dataset=dataset)
 
 
-@pytest.mark.parametrize("dataset", ["cifar10", "cifar100", "ImageNet16-120"])
-@pytest.mark.parametrize("zipped", [False, True], ids=["legacy", "zip"])
+@pytest.mark.parametrize(
+    ("zipped", "dataset"),
+    [
+        (False, "cifar10"),
+        (True, "ImageNet16-120"),
+        *(
+            pytest.param(*rest, marks=pytest.mark.slow)
+            for rest in (
+                *((True, "cifar10"), (False, "ImageNet16-120")),
+                *((False, "cifar100"), (True, "cifar100")),
+            )
+        ),
+    ],
+)
 def test_the_table_is_that_of_the_same_records_in_nats_bench(
     published_data: Path, built: dict[str, Any], tmp_path: Path, dataset: str, zipped: bool
 ) -> None:

@@ -103,15 +103,16 @@ def try_import(tmp_path: Path) -> Callable[[Any], Table | NasbenchError]:
     return attempt
 
 
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
 def test_wrong_types_anywhere_end_in_a_sentence_or_in_the_right_table(
-    raw: dict[str, dict[int, Any]], try_import: Callable[[Any], Table | NasbenchError]
+    raw: dict[str, dict[int, Any]], try_import: Callable[[Any], Table | NasbenchError], step: int
 ) -> None:
     record = {"01": raw["nats-size"][0]["01"]}
     rng = np.random.default_rng(1)
     everywhere = list(places(record))
     assert len(everywhere) > 80
     refused = 0
-    for place in everywhere:
+    for place in everywhere[::step]:
         got = try_import(put(record, place, WRONG[rng.integers(len(WRONG))]))
         if isinstance(got, NasbenchError):
             refused += 1
@@ -120,7 +121,7 @@ def test_wrong_types_anywhere_end_in_a_sentence_or_in_the_right_table(
             for metric in got.metrics["1ep-full"]:
                 values = got.values(metric, got.rows, recipe="1ep-full")
                 assert ((values >= 0) | np.isnan(values)).all()
-    assert refused > 30
+    assert refused > 30 // step
 
 
 def test_code_anywhere_in_a_record_is_refused(

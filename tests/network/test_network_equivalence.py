@@ -23,6 +23,9 @@ from nasbench.task import Signal
 
 pytestmark = pytest.mark.heavy
 
+FEW = pytest.mark.parametrize("n", [12, pytest.param(50, marks=pytest.mark.slow)])
+"""Pairs of cells to try."""
+
 RECIPE = nb.Recipe(epochs=1, channels=3, cells=1)
 
 
@@ -140,7 +143,8 @@ def assert_equal_under_training(
 # Within a class.
 
 
-def test_members_of_a_class_stay_equal_under_training(nb201: CellSpace) -> None:
+@FEW
+def test_members_of_a_class_stay_equal_under_training(nb201: CellSpace, n: int) -> None:
     rng = np.random.default_rng(0)
     tried = 0
     for architecture in rng.permutation(nb201.representatives).tolist():
@@ -149,7 +153,7 @@ def test_members_of_a_class_stay_equal_under_training(nb201: CellSpace) -> None:
             first, second = rng.choice(members, 2, replace=False).tolist()
             assert_equal_under_training(nb201, first, second)
             tried += 1
-        if tried == 40:
+        if tried == n:
             return
 
 
@@ -163,9 +167,10 @@ def test_pooling_leaves_a_pointwise_convolution_of_constants_as_it_is() -> None:
     assert_equal_under_training(five, first, second)
 
 
-def test_the_live_network_of_a_class_is_its_members(nb201: CellSpace) -> None:
+@FEW
+def test_the_live_network_of_a_class_is_its_members(nb201: CellSpace, n: int) -> None:
     rng = np.random.default_rng(1)
-    for architecture in rng.choice(nb201.size, 30, replace=False).tolist():
+    for architecture in rng.choice(nb201.size, n, replace=False).tolist():
         canonical = nb201.canonical(architecture)
         assert_equal_under_training(nb201, architecture, canonical, live=True)
 
@@ -269,12 +274,13 @@ def test_all_of_mini_is_split_as_the_networks_behave(mini: CellSpace) -> None:
     assert (nearest_way[nearest_way >= 1e-9] > 1e-3).all()
 
 
-def test_cells_that_the_release_wrongly_merges_differ(nb201: CellSpace) -> None:
+@FEW
+def test_cells_that_the_release_wrongly_merges_differ(nb201: CellSpace, n: int) -> None:
     rng = np.random.default_rng(2)
     release, ours = nb201.release_classes, nb201.classes
     mixed = mixed_classes(release, ours)
     assert len(mixed) > 500
-    for number in rng.choice(len(mixed), 40, replace=False):
+    for number in rng.choice(len(mixed), n, replace=False):
         first, second = rng.choice(mixed[number], 2, replace=False).tolist()
         assert release[first] == release[second]
         assert nearest(nb201, first, second) > 1e-6
@@ -287,11 +293,12 @@ def mixed_classes(release: np.ndarray, ours: np.ndarray) -> list[np.ndarray]:
     return [group for group in groups if len(group) > 1]
 
 
-def test_a_live_kernel_matters(nb201: CellSpace) -> None:
+@FEW
+def test_a_live_kernel_matters(nb201: CellSpace, n: int) -> None:
     rng = np.random.default_rng(3)
     swap = {2: 3, 3: 2}
     tried = 0
-    while tried < 40:
+    while tried < n:
         first = nb201.sample(rng)
         ops = nb201.ops(first)
         edges = np.flatnonzero((ops == 2) | (ops == 3))
@@ -306,10 +313,11 @@ def test_a_live_kernel_matters(nb201: CellSpace) -> None:
         tried += 1
 
 
-def test_neighbours_differ_where_they_are_of_two_classes(nb201: CellSpace) -> None:
+@FEW
+def test_neighbours_differ_where_they_are_of_two_classes(nb201: CellSpace, n: int) -> None:
     rng = np.random.default_rng(4)
     verdicts = []
-    for architecture in rng.choice(nb201.size, 50, replace=False).tolist():
+    for architecture in rng.choice(nb201.size, n, replace=False).tolist():
         other = nb201.mutate(architecture, rng)
         same = nb201.canonical(architecture) == nb201.canonical(other)
         assert same == (nearest(nb201, architecture, other) < 1e-9)

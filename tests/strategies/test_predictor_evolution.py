@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pytest
 from asking import GOAL, play
 
 from nasbench.space import CellSpace
@@ -32,7 +33,10 @@ def test_only_the_best_of_a_sample_have_children(nb201: CellSpace) -> None:
     assert set(asked[10:]) <= set(nb201.neighbors(best).tolist())
 
 
-def test_screened_children_are_better(published: Mapping[str, Any], nb201: CellSpace) -> None:
+@pytest.mark.parametrize("seeds", [2, pytest.param(5, marks=pytest.mark.slow)])
+def test_screened_children_are_better(
+    published: Mapping[str, Any], nb201: CellSpace, seeds: int
+) -> None:
     """With as many children as are asked for, the model chooses nothing."""
     values = np.nanmean(published["recipe/200ep/valid_accuracy"], axis=(1, 2))
     medians = {
@@ -49,7 +53,7 @@ def test_screened_children_are_better(published: Mapping[str, Any], nb201: CellS
                         )[10:]
                     ]
                 )
-                for seed in range(5)
+                for seed in range(seeds)
             ]
         )
         for children in (10, 100)
@@ -57,14 +61,15 @@ def test_screened_children_are_better(published: Mapping[str, Any], nb201: CellS
     assert medians[100] > medians[10] + 0.5
 
 
+@pytest.mark.parametrize("seeds", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_regret_is_under_half_of_random_searchs(
-    published: Mapping[str, Any], nb201: CellSpace
+    published: Mapping[str, Any], nb201: CellSpace, seeds: int
 ) -> None:
     """Random search's is .58 after 100 distinct cells, in closed form."""
     values = np.nanmean(published["recipe/200ep/valid_accuracy"], axis=(1, 2))
     runs = [
         play(PredictorEvolution(nb201, GOAL, np.random.default_rng(seed)), values, 100)
-        for seed in range(10)
+        for seed in range(seeds)
     ]
     regret = [values.max() - values[asked].max() for asked in runs]
     assert np.mean(regret) < 0.582 / 2

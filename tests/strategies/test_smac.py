@@ -58,7 +58,7 @@ def test_it_asks_what_smac_tries(tmp_path: Path) -> None:
     assert play(Smac(MINI, GOAL, np.random.default_rng(3), **FEW), VALUES, 11) == tried
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_it_finds_the_best_and_repeats_nothing(seed: int) -> None:
     strategy = Smac(MINI, GOAL, np.random.default_rng(seed), initial=8, challengers=200)
     asked = play(strategy, VALUES, 32)
@@ -113,7 +113,7 @@ def asked() -> list[int]:
     return play(Smac(MINI, GOAL, np.random.default_rng(5), **FEW), VALUES, 9)
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_another_process_asks_the_same() -> None:
     environment = os.environ | {"PYTHONHASHSEED": "1"}  # whatever this process has
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)

@@ -68,6 +68,7 @@ def test_rows_trained_again_agree(table: Table) -> None:
     assert found.agrees, found.verdict
 
 
+@pytest.mark.slow
 def test_the_scores_that_ship_are_those_that_a_batch_gives_now(table: Table) -> None:
     """Eight networks, side by side as they were scored; other processors round otherwise."""
     scores = nb.load("nb201-fashion16-proxies")
