@@ -93,7 +93,13 @@ def run(sampling: Sampling, truth: dict[int, Truth], models: bool = True) -> Sam
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize(
+    "design",
+    [
+        pytest.param(design, marks=() if design == "active" else pytest.mark.slow)
+        for design in DESIGNS
+    ],
+)
 def test_a_larger_sample_begins_with_a_smaller_one(design: str) -> None:
     truth = worth(FOUR)
     smaller, larger = (run(Sampling(n, design, seed=3), truth) for n in (24, 40))

@@ -65,6 +65,7 @@ def test_a_large_table_is_as_large_as_its_arrays() -> None:
     assert found == pytest.approx(rows * row + index, abs=2_048)
 
 
+@pytest.mark.slow
 def test_the_journal_is_as_large_as_said(spec: BuildSpec, tmp_path: Path) -> None:
     out = tmp_path / "t.h5"
 
@@ -149,6 +150,7 @@ def test_a_space_of_one_cell_has_a_figure_without_an_interval(tmp_path: Path) ->
     assert np.isnan(found.training_hours.low)
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.usefixtures("forked")
 def test_networks_of_a_fused_group_share_their_time(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def places(scores: NDArray[np.float64], of: NDArray[np.bool_]) -> NDArray[np.flo
 # Which.
 
 
+@pytest.mark.slow
 def test_a_sample_is_spread_evenly_over_the_scores_of_its_proxy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def test_a_strategy_that_breaks_leaves_the_others_page(cli, table, tmp_path, mon
     assert "Left out: strategy reinforce" in (tmp_path / "out" / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_the_same_searches_write_the_same_bytes(cli, table, tmp_path):
     words = ("--strategies", "reinforce", "--budget-evaluations", 4, "--seeds", 2)
     for name in ("one", "other"):

@@ -80,6 +80,7 @@ def test_a_sample_alone_is_a_table_of_its_rows(cli, mini_recipe, tmp_path):
     assert len(nb.load(out).rows) == 5
 
 
+@pytest.mark.slow
 def test_a_sample_can_be_spread_by_a_proxy(cli, mini_recipe, tmp_path):
     out = tmp_path / "t.h5"
     words = ("build", mini_recipe, "--out", out, "--sample", 5, "--design", "stratified")

@@ -103,6 +103,7 @@ def test_inherited_scores_become_columns(cli, recipe, tmp_path):
     assert "random_search shares no weights" in refused.err
 
 
+@pytest.mark.slow
 def test_shared_weights_stand_beside_searches(cli, recipe, tmp_path):
     shared, out = tmp_path / "shared", tmp_path / "out"
     words = ("--table", "nb201-fashion16")

@@ -121,7 +121,7 @@ def test_a_page_of_searches_that_found_nothing(table: Table, tmp_path: Path) -> 
     assert "4 (4 failed)" in page
 
 
-@pytest.mark.drawn("pdf")
+@pytest.mark.drawn
 def test_the_same_comparison_gives_the_same_bytes(table: Table, tmp_path: Path) -> None:
     comparison, _ = compared(table, objectives=[COST])
     for folder in ("one", "other"):

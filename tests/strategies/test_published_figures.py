@@ -94,7 +94,14 @@ def test_optimum_is_the_published_one(table: Table) -> None:
     )
 
 
-@pytest.mark.parametrize(("n", "published_regret"), [(50, 0.808), (100, 0.582), (200, 0.428)])
+@pytest.mark.parametrize(
+    ("n", "published_regret"),
+    [
+        (100, 0.582),
+        pytest.param(50, 0.808, marks=pytest.mark.slow),
+        pytest.param(200, 0.428, marks=pytest.mark.slow),
+    ],
+)
 def test_random_search_has_the_regret_of_its_closed_form(
     table: Table, n: int, published_regret: float
 ) -> None:

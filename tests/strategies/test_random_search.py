@@ -56,7 +56,7 @@ def _chances(n: int, repeats: bool) -> list[float]:
 
 
 @pytest.mark.parametrize("repeats", [True, False])
-@pytest.mark.parametrize("n", [1, 5, 25, 100])
+@pytest.mark.parametrize("n", [1, 5, 25, pytest.param(100, marks=pytest.mark.slow)])
 def test_best_of_n_has_its_closed_form(n: int, repeats: bool) -> None:
     ranked, chances = np.sort(VALUES), np.asarray(_chances(n, repeats))
     mean = float((chances * ranked).sum())

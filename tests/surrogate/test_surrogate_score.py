@@ -27,8 +27,15 @@ def accuracies(n: int, seeds: int, seed: int) -> dict[str, np.ndarray]:
     return {"valid_accuracy": noisy(n, seeds, seed=seed)["valid_accuracy"]}
 
 
-@pytest.mark.parametrize("train", [5, 50])
-@pytest.mark.parametrize("sharing", ["canonical", "none"])
+@pytest.mark.parametrize(
+    ("sharing", "train"),
+    [
+        ("canonical", 50),
+        ("none", 5),
+        pytest.param("canonical", 5, marks=pytest.mark.slow),
+        pytest.param("none", 50, marks=pytest.mark.slow),
+    ],
+)
 def test_scored_rows_share_no_class_with_fitted_ones(
     make_table: MakeTable, train: int, sharing: str
 ) -> None:
@@ -65,7 +72,9 @@ def test_rows_without_a_value_are_not_scored(make_table: MakeTable) -> None:
     assert not set(scored.architectures) & set(table.rows[[1, 2, 60]].tolist())
 
 
-@pytest.mark.parametrize(("noise", "seeds"), [(1.0, 3), (3.0, 2)])
+@pytest.mark.parametrize(
+    ("noise", "seeds"), [(1.0, 3), pytest.param(3.0, 2, marks=pytest.mark.slow)]
+)
 def test_ceiling_is_that_of_the_noise(
     make_table: MakeTable, nb201: CellSpace, noise: float, seeds: int
 ) -> None:
