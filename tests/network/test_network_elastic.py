@@ -24,6 +24,7 @@ from nasbench.network.elastic import (
     Kernel,
     Supernet,
 )
+from nasbench.network.making import sizes_of
 from nasbench.network.sharing_check import check_supernet
 from nasbench.space import ChoiceSpace
 from nasbench.task import Signal
@@ -82,6 +83,32 @@ def test_every_choice_of_a_mixture_has_its_slope() -> None:
     there = torch.arange(3) < torch.tensor(SMALL.choices)[:, None]
     assert (mixture.grad[there] != 0).all()
     assert (mixture.grad[~there] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("mixed", {"channels": 4}), ("mbv2-mini", {}), ("nb-macro", {})]
+)
+def test_slopes_of_spaces_that_ship_are_finite_differences(
+    name: str, sizes: dict[str, int]
+) -> None:
+    """Of the outputs' sum to a mixture, along a random direction, in float64."""
+    space = nb.space(name)
+    family = family_of(space)
+    assert isinstance(family, SharesWeights)
+    given = sizes_of(family, sizes)
+    net = family.supernet(space, Asked.signal, Asked.outputs, given).double().train()
+    rng = np.random.default_rng(1)
+    x = torch.from_numpy(rng.normal(size=(3, 2, 8, 8)))
+    weights = torch.from_numpy(rng.normal(size=(3, Asked.outputs)))
+    shape = (len(space.choices), max(space.choices))
+    mixture = torch.from_numpy(rng.random(shape)).requires_grad_()
+    along = torch.from_numpy(rng.normal(size=shape))
+    (net(x, mixture) * weights).sum().backward()  # type: ignore[no-untyped-call]
+    assert mixture.grad is not None
+    found = float((mixture.grad * along).sum())
+    with torch.no_grad():
+        ends = [float((net(x, mixture + step * along) * weights).sum()) for step in (1e-7, -1e-7)]
+    assert found == pytest.approx((ends[0] - ends[1]) / 2e-7, rel=1e-4)
 
 
 def test_what_is_off_a_path_has_no_slope() -> None:
