@@ -244,9 +244,9 @@ def _resampled(
 ) -> NDArray[np.float64]:
     """Expected running times of bootstrap resamples of the runs; infinite where none got there."""
     drawn = rng.integers(len(there), size=(RESAMPLES, len(there)))
-    with np.errstate(divide="ignore"):
-        found: NDArray[np.float64] = spent[drawn].sum(1) / there[drawn].sum(1)
-    return found
+    reached = there[drawn].sum(1)
+    # Also where nothing was spent, as in a table without training times.
+    return np.where(reached > 0, spent[drawn].sum(1) / np.maximum(reached, 1), np.inf)
 
 
 def _ends(drawn: NDArray[np.float64]) -> tuple[float, float]:

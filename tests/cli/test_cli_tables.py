@@ -120,9 +120,9 @@ def test_dump_writes_what_is_asked_for(cli, small, tmp_path, monkeypatch):
     with (tmp_path / "small.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert [line["architecture"] for line in lines] == ["3", "7", "40"]
-    assert [line["device/npu/latency_ms"] for line in lines] == ["3.0", "7.0", ""]
+    assert [line["npu/latency_ms"] for line in lines] == ["3.0", "7.0", ""]
     # The mean of seeds 0 and 1 after the second epoch, in float32.
-    means = [float(line["recipe/2ep/valid_accuracy"]) for line in lines]
+    means = [float(line["2ep/valid_accuracy"]) for line in lines]
     assert means == pytest.approx([11.05, 12.05, 13.05], rel=1e-6)
 
 

@@ -117,8 +117,8 @@ def test_the_seconds_of_a_training_that_ended_are_those_it_took(table: Table) ->
 def test_what_is_dumped_has_no_such_mean_either(table: Table, tmp_path: Path) -> None:
     dump(table, tmp_path / "t.csv", to="csv", per="architecture")
     means = pd.read_csv(tmp_path / "t.csv", index_col="architecture")
-    assert np.isnan(means.loc[3, "recipe/r/valid_accuracy"])
-    assert means.loc[9, "recipe/r/valid_accuracy"] == 50
+    assert np.isnan(means.loc[3, "r/valid_accuracy"])
+    assert means.loc[9, "r/valid_accuracy"] == 50
 
 
 @given(data=st.data())
