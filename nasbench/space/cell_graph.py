@@ -29,9 +29,9 @@ class CellGraph:
     """The edges of a cell with `nodes` nodes, in the order in which its string names them.
 
     Example:
-        >>> graph = CellSpace("two", 2).live_graph(1)
-        >>> graph.nodes, len(graph.edges)
-        (2, 1)
+        >>> edges = Edge(0, 1, "none"), Edge(0, 2, "skip_connect"), Edge(1, 2, "nor_conv_1x1")
+        >>> [edge.operation for edge in pruned(CellGraph(3, edges)).edges]
+        ['skip_connect', 'shift']
     """
 
     nodes: int
