@@ -92,7 +92,7 @@ def _searches_of_large_spaces() -> Iterator[Any]:
     for make in (Bananas, Hybrid, Pnas, PredictorEvolution):
         for space in LARGE:
             # Thousands of paths through a cell take the process seconds; one such space is enough.
-            slow = make is Hybrid and space.name == "tall"
+            slow = make is Hybrid and space.name in ("tall", "taller")
             yield pytest.param(make, space, marks=[pytest.mark.slow] * slow)
 
 
