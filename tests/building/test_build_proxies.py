@@ -113,7 +113,7 @@ def test_killed_it_goes_on_to_the_same_bytes(
 ) -> None:
     out = tmp_path / "t.h5"
     with zygote.begun(killed, out) as (ended, _):
-        ended.join()
+        ended.join(zygote.LIMIT)
     assert ended.exitcode == -signal.SIGKILL
     assert not out.exists()
     assert [e["architectures"] for e in journaled(out) if e["entry"] == "scores"] == [

@@ -197,8 +197,10 @@ def _begun(out: Path, engine: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _wait_until(begun: Callable[[], bool], builder: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + zygote.LIMIT
     while not begun():
         assert builder.poll() is None
+        assert time.monotonic() < until
         time.sleep(0.01)
 
 

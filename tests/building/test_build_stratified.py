@@ -190,7 +190,7 @@ def test_killed_while_scoring_it_ends_as_if_nothing_had_happened(
 ) -> None:
     out = tmp_path / "t.h5"
     with zygote.begun(killed, out) as (ended, _):
-        ended.join()
+        ended.join(zygote.LIMIT)
     assert ended.exitcode == -signal.SIGKILL
     before = scored(out)
     assert len(before) == 8

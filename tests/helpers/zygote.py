@@ -27,6 +27,9 @@ CONTEXT.set_forkserver_preload(
 STOPPED = 130
 """How a process ends that Ctrl-C stops."""
 
+LIMIT = 300
+"""Seconds that a test waits for a process, which take one at most on a free machine."""
+
 Event = CONTEXT.Event
 """Tells the test that a process got so far."""
 
@@ -34,7 +37,7 @@ Event = CONTEXT.Event
 def run(function: Callable[..., Any], *args: Any, **given: Any) -> None:
     """Run a function of a test module in a process of its own, which must end well."""
     with begun(function, *args, **given) as (process, stderr):
-        process.join()
+        process.join(LIMIT)
         assert process.exitcode == 0, stderr.read_text(encoding="utf-8")
 
 

@@ -74,7 +74,14 @@ def test_what_is_judged_by(metrics: str, expected: str | None) -> None:
 
 
 @pytest.mark.drawn
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(
+    "metric",
+    [
+        *("valid_miou", "valid_mse", "valid_return"),
+        pytest.param("valid_error", marks=pytest.mark.slow),
+        pytest.param("valid_perplexity", marks=pytest.mark.slow),
+    ],
+)
 def test_the_best_is_found_everywhere(make: MakeTable, tmp_path: Path, metric: str) -> None:
     table = make(metric, METRICS[metric])
     column = table.column(metric, recipe="r")

@@ -423,7 +423,7 @@ def test_ctrl_c_ends_processes_and_their_pool_without_a_word(
         signal.signal(signal.SIGINT, before)
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
-            thread.join()
+            thread.join(300)
     assert capfd.readouterr().err == ""
 
 
