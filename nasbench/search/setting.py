@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -152,13 +152,11 @@ def metric_of(protocol: SearchProtocol, table: Table) -> str:
     if protocol.metric != METRIC or protocol.maximize is not None:
         return protocol.metric
     recipe = protocol.search_recipe or protocol.report_recipe
-    if recipe in table.recipes:
-        known: Collection[str] = table.metrics[recipe]
-        primary = table.primary(recipe)
-    else:
-        known = {metric for of in table.metrics.values() for metric in of}
-        primary = table.primary()
-    return METRIC if METRIC in known else primary or METRIC
+    named = recipe if recipe in table.recipes else None
+    recipes = table.recipes if named is None else (named,)
+    if any(METRIC in table.metrics[one] for one in recipes):
+        return METRIC
+    return table.primary(named) or METRIC
 
 
 def header_of(

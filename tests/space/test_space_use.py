@@ -107,7 +107,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 def test_the_command_shows_the_decisions(shown: Shown) -> None:
     lines = shown("nats-size").splitlines()
     assert "decision residual2  8, 16, 24, 32, 40, 48, 56, 64" in lines
-    assert lines[-1].split() == ["example", "16384", "=", "40:8:8:8:8"]
+    assert ["example", "16384", "=", "40:8:8:8:8"] in [line.split() for line in lines]
     assert "identity, MB3_K3, MB6_K5" in shown("nb-macro")
 
 
