@@ -242,7 +242,7 @@ def test_the_task_must_be_here_and_the_same(tmp_path: Path) -> None:
     recipe = replace(small_spec().recipes["2ep"], train_images=0, valid_images=0, test_images=0)
     spec = replace(small_spec(), task=mine, recipes={"2ep": recipe})
     table = build(spec, tmp_path / "t.h5", processes=1)
-    with pytest.raises(NasbenchError, match=r"images of task mine do not come.*--recipe"):
+    with pytest.raises(NasbenchError, match=r"the examples of task mine do not come.*--recipe"):
         retrain(table, 2)
     with pytest.raises(NasbenchError, match="is not what small was trained on"):
         retrain(table, 2, task=other)
