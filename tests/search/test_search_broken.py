@@ -106,7 +106,7 @@ SAYS = {
     Epochs: r"asked for Query\(.*epochs=\[1\], .*, which is no query of nb201-mini",
     Recipe: r"asked for \d epochs of recipe 'other': this search trains short for 1 to \d epochs",
     Silent: r"asked for nothing with seed 0",
-    Endless: r"gave no answer for 0.5 s",
+    Endless: r"gave no answer for 2 s",
 }
 
 
@@ -117,11 +117,14 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
         one.__name__: SimpleNamespace(load=lambda one=one: one) for one in (*SAYS, RandomSearch)
     }
     monkeypatch.setattr(strategy, "_registered", lambda: points)
-    monkeypatch.setattr(guard, "PATIENCE", 0.5)
 
 
 @pytest.mark.parametrize("broken", SAYS, ids=lambda broken: broken.__name__)
-def test_the_others_finish(broken: type, made_up_table: Table, tmp_path: Path) -> None:
+def test_the_others_finish(
+    broken: type, made_up_table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if broken is Endless:  # as long as a busy machine may take for the others' answers
+        monkeypatch.setattr(guard, "PATIENCE", 2.0)
     names = [broken.__name__, "RandomSearch"]
     found = compare_any(names, made_up_table, out=tmp_path, **COMMON)
     alone = compare_any(names[1:], made_up_table, **COMMON)
