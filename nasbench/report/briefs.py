@@ -12,6 +12,7 @@ import numpy as np
 from nasbench._version import __version__
 from nasbench._words import counted
 from nasbench.report.again import compare_command, report_commands
+from nasbench.report.doubts import comparison_doubts, table_doubts
 from nasbench.report.judged import Judged
 from nasbench.report.sections import Brief
 from nasbench.report.strategies import budget_text
@@ -23,10 +24,8 @@ from nasbench.table import Table
 if TYPE_CHECKING:
     from nasbench.surrogate import Score
 
-__all__ = ["FEW", "comparison_brief", "made_from", "report_brief"]
+__all__ = ["comparison_brief", "made_from", "report_brief"]
 
-FEW = 10
-"""Of fewer runs or tables a test finds large differences alone."""
 MOST_NAMES = 5
 """Of more strategies a sentence counts the rest."""
 
@@ -44,7 +43,7 @@ def comparison_brief(found: Comparison | Comparisons) -> Brief:
             (f"{head}{of}", said)
             for head, said in (*_won(comparison), *_best(comparison.table, _judged(comparison)))
         ]
-    answers.append(("What this cannot tell", _limits(tables)))
+    answers.append(("What this cannot tell", comparison_doubts(tables)))
     return Brief(answers, [compare_command(found)], made_from([of.table for of in tables]))
 
 
@@ -55,18 +54,18 @@ def report_brief(
     score: Score | None,
 ) -> Brief:
     """Which architecture is best and where it stands; who won; how well a predictor does."""
-    answers = _best(table, Judged.of(table, recipe))
+    judged, compared = Judged.of(table, recipe), list(comparisons.values())
+    answers = _best(table, judged)
     several = len(comparisons) > 1
     for title, comparison in comparisons.items():
         of = f": {title}" if several else ""
         answers += [(f"{head}{of}", said) for head, said in _won(comparison)]
     if score is not None:
         answers.append(("The predictor", _predicted(score)))
-    cannot = _limits(list(comparisons.values())) if comparisons else _of_table(table, recipe)
-    if cannot:
-        answers.append(("What this cannot tell", cannot))
-    commands = report_commands(table, recipe, list(comparisons.values()), score is not None)
-    return Brief(answers, commands, made_from([table, *(of.table for of in comparisons.values())]))
+    cannot = comparison_doubts(compared) if compared else table_doubts(table, judged)
+    answers.append(("What this cannot tell", cannot))
+    commands = report_commands(table, recipe, compared, score is not None)
+    return Brief(answers, commands, made_from([table, *(of.table for of in compared)]))
 
 
 def made_from(tables: Sequence[Table]) -> str:
@@ -202,51 +201,3 @@ def _predicted(score: Score) -> str:
     if score.ceiling is not None:
         said += f"; the noise of the seeds leaves {score.ceiling.kendall:.2f} to be reached"
     return f"{said}."
-
-
-# What the numbers do not say.
-
-
-def _limits(comparisons: Sequence[Comparison]) -> str:
-    """Each point once, whichever table it is of."""
-    said: dict[str, None] = {}
-    for comparison in comparisons:
-        protocol, table = comparison.protocol, comparison.table
-        runs = len(next(iter(comparison.traces.values()), ()))
-        points = {
-            "Budgets count evaluations, whose training times differ.": (
-                protocol.budget.seconds is None and not protocol.budget.epochs
-            ),
-            "Training times are assumed, not measured.": protocol.cost_model is not None,
-            f"{counted(runs, 'run')} of each strategy: only large differences show.": runs < FEW,
-            "Runs searched a predictor: they favour what it favours.": bool(protocol.surrogate),
-            f"Without several seeds the noise of {table.name} is not known.": (
-                comparison.of_accuracy and comparison.noise is None
-            ),
-        }
-        said |= dict.fromkeys(point for point, holds in points.items() if holds)
-        said |= dict.fromkeys(_parts(table))
-    if len(comparisons) == 1:
-        name = comparisons[0].table.name
-        said[f"Other tasks and spaces: all of this is of {name}."] = None
-    elif len(comparisons) < FEW:
-        said[f"Other tasks: {len(comparisons)} tables are few for a test."] = None
-    return " ".join(said)
-
-
-def _of_table(table: Table, recipe: str | None) -> str:
-    judged = Judged.of(table, recipe)
-    single = judged is not None and not (judged.noise and math.isfinite(judged.noise.floor))
-    said = ["Without several seeds the noise of a training is not known."] if single else []
-    return " ".join([*said, *_parts(table)])
-
-
-def _parts(table: Table) -> list[str]:
-    """That a table holds a part of its space, or predictions."""
-    said = []
-    held, size = len(table.architectures), table.space.size
-    if held < size:
-        said.append(f"{table.name} has {held:,} of {size:,} architectures: others may be better.")
-    if any(of.get("kind") == "predicted" for of in table.manifest["datasets"].values()):
-        said.append(f"{table.name} holds predicted values.")
-    return said

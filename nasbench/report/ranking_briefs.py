@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from nasbench._names import printable
 from nasbench.report.again import table_name
-from nasbench.report.briefs import FEW, made_from
+from nasbench.report.briefs import made_from
+from nasbench.report.doubts import FEW
 from nasbench.report.sections import Brief
 from nasbench.report.text import estimate_text, number_text
 from nasbench.transfer import TransferEvaluation

@@ -87,6 +87,27 @@ def test_what_it_cannot_tell_depends_on_the_runs(found: Comparison, table: Table
     assert next(iter(alone)) == "Best architecture"
 
 
+def test_what_one_table_cannot_tell_is_of_its_data() -> None:
+    whole = nb.load("mlp-adult")
+    said = dict(report_brief(whole, "6ep", {}, None).answers)["What this cannot tell"]
+    test, valid = (whole.column(f"{split}_accuracy") for split in ("test", "valid"))
+    of_best = test[valid.argmax()]
+    assert f"on test it has {of_best:.2f} % ({(test > of_best).sum()} rows have better)" in said
+    assert "Costs are of 2 devices" in said
+    assert "Estimated, not measured: energy_mj." in said
+    assert "several seeds" not in said
+    assert "architectures: others" not in said
+    part = nb.load("nb201-fashion16-robustness")
+    said = dict(report_brief(part, part.recipes[0], {}, None).answers)["What this cannot tell"]
+    assert "Without several seeds" in said
+    assert "has 558 of 15,625 architectures" in said
+    assert "No device was measured" in said
+    scores = nb.load("nb201-fashion16-proxies")
+    ((head, said),) = report_brief(scores, None, {}, None).answers
+    assert head == "What this cannot tell"
+    assert said.startswith("No value of a training is shown here")
+
+
 def test_the_command_makes_the_same_runs(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
