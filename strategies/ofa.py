@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,12 +174,12 @@ class Ofa(Spos):
         return paths
 
 
-def _extremes(space: Space, end: object) -> NDArray[np.int64]:
+def _extremes(space: Space, end: Callable[[Any], Any]) -> NDArray[np.int64]:
     """Of each decision the choice of the largest number, or of the smallest; -1 without numbers."""
     found = []
     for choices in space.values.values():
         numbers = all(isinstance(c, int | float) and not isinstance(c, bool) for c in choices)
-        found.append(int(end(choices)) if numbers else -1)  # type: ignore[operator]
+        found.append(int(end(choices)) if numbers else -1)
     return np.asarray(found, dtype=np.int64)
 
 

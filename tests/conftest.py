@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,19 @@ from nasbench.surrogate.predictors import PREDICTORS
 settings.register_profile("nasbench", deadline=None, max_examples=60)
 settings.load_profile("nasbench")
 
-# A fork holds the pipes of whoever runs the tests, for whom they do not end before it does.
+
+def _end_in_time() -> None:
+    """A fork holds the pipes of whoever runs the tests, for whom they do not end before it does.
+
+    Not so what `subprocess` begins: an alarm stays with the program that the fork becomes, which
+    may be a daemon that outlives a test, as Ray's do.
+    """
+    if sys._getframe(1).f_globals.get("__name__") != "subprocess":
+        signal.alarm(600)
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: signal.alarm(600))
+    os.register_at_fork(after_in_child=_end_in_time)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -35,7 +35,7 @@ def test_a_process_that_still_imports_ends_on_ctrl_c_without_a_word() -> None:
         )
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
     child.send_signal(signal.SIGINT)  # while Python starts
-    out, said = child.communicate(b"\n", timeout=60)
+    out, said = child.communicate(b"\n", timeout=300)
     assert (child.returncode, out, said) == (-signal.SIGINT, b"up\n", b"")
 
 
@@ -48,7 +48,7 @@ def _leave_a_thread() -> None:
 def test_a_worker_ends_with_its_work_whatever_threads_are_left_in_it() -> None:
     child = get_context("fork").Process(target=_leave_a_thread)
     child.start()
-    child.join(30)
+    child.join(300)
     status = child.exitcode
     child.kill()
     assert status == 0

@@ -79,14 +79,9 @@ class ChosenArchitecture(Result):
         import pandas as pd
 
         roles = {"pick": self.architecture, "reference": self.reference}
-        roles |= (
-            {"knee": self.knee}
-            if self.topsis is None
-            else {
-                "topsis": self.topsis,
-                "knee": self.knee,
-            }
-        )
+        if self.topsis is not None:
+            roles["topsis"] = self.topsis
+        roles["knee"] = self.knee
         space, among = self.among.table.space, self.among
         rows = [
             {"role": role, "architecture": one, "string": space.string(one)}

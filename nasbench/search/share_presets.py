@@ -2,8 +2,8 @@
 
 Figures of one method under one name differ by tens of points, since benchmarks and re-runs
 searched by other settings. A preset sets what this harness can set: whose statistics BatchNorm
-takes, the epochs and the strategy's parameters. Data, skeleton,
-batch and momentum are the recipe's.
+takes, the epochs and the strategy's parameters. Data, skeleton, batch and momentum are the
+recipe's.
 """
 
 from __future__ import annotations
@@ -44,8 +44,13 @@ _ENAS = {
     "candidates": 100,
     "warm_up": 0.0,
 }
-_ALPHAS = {"logit_rate": 3e-4, "logit_decay": 1e-3}
 _RATES = {"learning_rate": 0.025, "least_rate": 0.001}
+_ALPHAS = {**_RATES, "logit_rate": 3e-4, "logit_decay": 1e-3}
+_ALIKE: Mapping[str, Mapping[str, Any]] = {
+    "darts": {**_ALPHAS, "discretise": "all"},
+    "gdas": {**_ALPHAS, "tau": 10.0, "least_tau": 0.1},
+    "rsps": {**_RATES, "candidates": 100, "images": 512, "by": "accuracy"},
+}
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
@@ -54,24 +59,14 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "three data sets; BatchNorm of running statistics",
             norm="running",
             epochs={"darts": 50, "gdas": 240, "enas": 310, "rsps": 100},
-            parameters={
-                "darts": {**_RATES, **_ALPHAS, "discretise": "all"},
-                "gdas": {**_RATES, **_ALPHAS, "tau": 10.0, "least_tau": 0.1},
-                "rsps": {**_RATES, "candidates": 100, "images": 512, "by": "accuracy"},
-                "enas": {**_ENAS, "learning_rate": 0.05},
-            },
+            parameters={**_ALIKE, "enas": {**_ENAS, "learning_rate": 0.05}},
         ),
         "nats-bench": Preset(
             "NATS-Bench (Dong, Liu, Musial & Gabrys, TPAMI 2021): searched on each data set; "
             "BatchNorm of batch statistics without scales",
             norm="batch",
             epochs={"darts": 100, "gdas": 100, "enas": 100, "rsps": 100},
-            parameters={
-                "darts": {**_RATES, **_ALPHAS, "discretise": "all"},
-                "gdas": {**_RATES, **_ALPHAS, "tau": 10.0, "least_tau": 0.1},
-                "rsps": {**_RATES, "candidates": 100, "images": 512, "by": "accuracy"},
-                "enas": _ENAS,
-            },
+            parameters={**_ALIKE, "enas": _ENAS},
         ),
     }
 )

@@ -43,9 +43,9 @@ def stand_ins(space: Space, architectures: ArrayLike) -> Architectures:
     Where it takes a list of the whole space to know classes, those of large ones stay apart.
     """
     given = space.check(architectures)
-    return (
-        given if not space.quick_classes else np.asarray(space.canonical(given), dtype=given.dtype)
-    )
+    if not space.quick_classes:
+        return given
+    return np.asarray(space.canonical(given), dtype=given.dtype)
 
 
 def structure(space: Space, architectures: ArrayLike, name: str) -> Floats:

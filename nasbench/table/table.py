@@ -44,7 +44,8 @@ class Table(RowedTable, Result):
         [87.25]
         >>> table.cost("cpu-torch-b1", "latency_ms", [435]).shape
         (1,)
-        >>> table.top(3).index.name
+        >>> len(table.top(3))
+        3
     """
 
     # Values.

@@ -206,7 +206,7 @@ def _wait_until(begun: Callable[[], bool], builder: subprocess.Popen[bytes]) -> 
 
 def _assert_stopped_quietly(builder: subprocess.Popen[bytes]) -> None:
     # Also waits for the processes that it started: they hold its stderr.
-    _, told = builder.communicate(timeout=60)
+    _, told = builder.communicate(timeout=zygote.LIMIT)
     assert (builder.returncode, told) == (130, b"")
 
 
@@ -356,7 +356,7 @@ def test_two_builds_of_one_table_are_told_of_each_other(spec: BuildSpec, tmp_pat
     out = tmp_path / "t.h5"
     held = zygote.Event()
     with zygote.begun(hold, out, {}, held) as (other, _):
-        assert held.wait(60)
+        assert held.wait(zygote.LIMIT)
         with pytest.raises(NasbenchError, match=f"another build is at work on .*{other.pid} on"):
             build(spec, out, processes=1)
         with pytest.raises(NasbenchError, match=f"process {other.pid} on"):  # and still says so

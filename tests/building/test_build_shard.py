@@ -251,7 +251,7 @@ def test_a_shard_at_work_is_neither_doubled_nor_assembled(spec: BuildSpec, tmp_p
     _train(spec, out, "1/2", "2/2")
     at_work = zygote.Event()
     with zygote.begun(hold, out, None, at_work, "shard-2-of-2") as (other, _):
-        assert at_work.wait(60)
+        assert at_work.wait(zygote.LIMIT)
         held = f"another build is at work on .*shard-2-of-2: process {other.pid} on"
         with pytest.raises(NasbenchError, match=held):
             _train(spec, out, "2/2")

@@ -94,7 +94,7 @@ def killed(space: Path, out: Path) -> None:
 def test_processes_train_it_and_a_kill_loses_nothing(table: Table, tmp_path: Path) -> None:
     recipe, out = written(tmp_path), tmp_path / "T.h5"
     with zygote.begun(killed, recipe, out) as (ended, _):
-        ended.join(60)
+        ended.join(zygote.LIMIT)
     assert ended.exitcode == -signal.SIGKILL
     finished = build(read_spec(recipe), out, processes=2)
     assert finished.manifest["content_sha256"] == table.manifest["content_sha256"]

@@ -64,6 +64,7 @@ def begun(
 
 def _child(stderr: str, function: Callable[..., Any], args: Any, given: Any) -> None:
     os.setpgrp()
+    signal.alarm(2 * LIMIT)  # where the test that would kill it is gone
     # Whoever started the tests may have begun them deaf to Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     descriptor = os.open(stderr, os.O_WRONLY | os.O_APPEND)

@@ -177,10 +177,10 @@ def train_for_hours(begun):
 def test_ctrl_c_stops_a_long_training():
     begun = zygote.Event()
     with zygote.begun(train_for_hours, begun) as (training, _):
-        assert begun.wait(60)
+        assert begun.wait(zygote.LIMIT)
         time.sleep(0.5)  # it leaves Python for the engine
         os.kill(training.pid, signal.SIGINT)
-        training.join(60)
+        training.join(zygote.LIMIT)
         assert training.exitcode == zygote.STOPPED
 
 
