@@ -6,7 +6,7 @@ ONE := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 # A worker that dies ends the run, which names its test: one begun in its place may wait for ever.
 ALL := -n auto --dist loadfile --max-worker-restart 0
 
-.PHONY: install demo test quick test-slow lint bench docs reports clean
+.PHONY: install demo test quick test-slow lint bench docs reports keep clean
 
 install: $(VENV)/.installed
 
@@ -87,6 +87,12 @@ $(MADE)/nb201-cifar10-predictors/one-hot/index.html: $(MADE)/nb201-cifar10.h5
 
 $(MADE)/nb201-transfer/index.html: $(addprefix $(MADE)/earlier/,nb201-cifar10.h5 nb201-cifar100.h5 nb201-imagenet.h5 fashion16.h5)
 	$(BIN)/nasbench transfer evaluate $(MADE)/earlier --strategies random_search,regularized_evolution,local_search,hybrid --budget-evaluations 100 --seeds $$(( ($(SEEDS) + 9) / 10 )) --out $(@D)
+
+# The pages that a reader sees in reports/ itself, from those: alone, without the files beside them.
+keep: reports
+	for page in nb201-mini-fashion16 nb201-fashion16; do cp $(MADE)/$$page/index.html $(MADE)/$$page/report.md $(MADE)/$$page/report.tex reports/$$page/; done
+	cp $(MADE)/nb201-fashion16/summary.json $(MADE)/nb201-fashion16/regret.svg reports/nb201-fashion16/
+	$(BIN)/python -m nasbench.report.alone reports/*/index.html
 
 clean:
 	rm -rf $(VENV) build dist demo docs $(MADE) *.egg-info

@@ -146,6 +146,9 @@ def test_links_of_pages_and_reports_lead_somewhere() -> None:
         for page in (ROOT / folder).rglob("*.md"):
             for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
                 assert (page.parent / link).exists(), f"{page}: {link}"
+    for page in (ROOT / "reports").glob("*/index.html"):
+        for link in re.findall(r'href="([^"#:]+)"', page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page}: {link}"
 
 
 def test_every_key_of_a_recipe_is_told() -> None:
