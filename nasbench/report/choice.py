@@ -68,5 +68,7 @@ def choice_scatter(found: ChosenArchitecture) -> Drawing:
     axes.set_ylabel(y_name)
     drawn.legend(loc="outside lower left", ncols=2)
     caption = f"{counted(len(kept), 'row')} with the limits kept."
-    caption += " The darker, the more architectures." if len(kept) > MOST_POINTS else ""
+    caption += (
+        " The stronger the colour, the more architectures." if len(kept) > MOST_POINTS else ""
+    )
     return Drawing("choice", "What was chosen from", caption, drawn, tips)

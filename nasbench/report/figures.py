@@ -153,7 +153,9 @@ def cost_scatter(judged: Judged, device: str, metric: str = "latency_ms") -> Dra
     drawn.legend(loc="outside lower left")
     points = {"rows": tips, "front": [tip(place) for place in seen.tolist()]}
     caption = f"{kind.capitalize()}."
-    caption += " The darker, the more architectures." if len(shown) > MOST_POINTS else ""
+    caption += (
+        " The stronger the colour, the more architectures." if len(shown) > MOST_POINTS else ""
+    )
     caption += judged.beyond(accuracy, end)
     if len(seen) < len(front):
         caption += f" {len(front) - len(seen)} of the front are among them."

@@ -8,7 +8,7 @@ import numpy as np
 
 from nasbench.report.figures import Drawing
 from nasbench.report.text import TextTable
-from nasbench.report.theme import COLOURS, figure, styled
+from nasbench.report.theme import COLOURS, figure, plain_numbers, styled
 from nasbench.table import LatencyTrust, Table
 
 __all__ = ["spread_curves", "trust_table"]
@@ -69,6 +69,7 @@ def spread_curves(table: Table, devices: Sequence[str]) -> Drawing | None:
     if not shown:
         return None
     axes.set_xscale("symlog", linthresh=1)
+    plain_numbers(axes.xaxis)
     axes.set_xlim(left=0)
     axes.set_xlabel("0.9 quantile of runs above the 0.1 quantile, %")
     axes.set_ylabel("rows with that spread or less, %")

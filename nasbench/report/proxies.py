@@ -306,7 +306,7 @@ def _panels(found: Judgement, validity: Validity) -> Drawing:
     drawn.supylabel(validity.target.name, fontsize=8)
     out = int(((values < low - room) | (values > high + room)).sum())
     caption = f"{len(values):,} architectures; scores by their place, the best on the right."
-    caption += " The darker, the more of them." if len(values) > FEW else ""
+    caption += " The stronger the colour, the more of them." if len(values) > FEW else ""
     caption += f" {out:,} lie beyond the axis." if out else ""
     return Drawing("scatters", "Score against what it is to rank", caption, drawn)
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
 
 from nasbench._words import counted
 from nasbench.report.figures import Drawing
 from nasbench.report.latex import readable
-from nasbench.report.theme import FAINT, INK, figure, label, series, styled
+from nasbench.report.theme import FAINT, INK, figure, label, plain_numbers, series, styled
 from nasbench.search import Comparison
 from nasbench.search.curves import AXES, Curves
 from nasbench.stats import reached
@@ -260,7 +260,7 @@ def _show_small(axes: Axes, means: NDArray[np.float64]) -> None:
     axes.set_yscale("symlog", linthresh=start, linscale=0.3)
     axes.set_ylim(0, 1.1 * top)
     axes.yaxis.set_major_locator(FixedLocator([0, *(step for step in steps if step >= start)]))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    plain_numbers(axes.yaxis)
     axes.yaxis.set_minor_locator(NullLocator())
 
 

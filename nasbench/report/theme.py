@@ -15,8 +15,10 @@ from zlib import crc32
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from nasbench._defaults import FIGURE_FONT
 
@@ -28,6 +30,7 @@ __all__ = [
     "inline_svg",
     "label",
     "page_colours",
+    "plain_numbers",
     "prefix_of",
     "save_pdf",
     "series",
@@ -97,6 +100,11 @@ def figure(width: float = 4.6, height: float = 3.2) -> tuple[Figure, Axes]:
     axes.grid(color=FAINT, linewidth=0.4, alpha=0.5)
     axes.set_axisbelow(True)
     return drawn, axes
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Write 0.1, 1 and 10 along a logarithmic axis: its own powers are formulas, see `_STYLE`."""
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def series(n: int) -> list[tuple[str, str]]:

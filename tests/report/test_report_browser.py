@@ -70,6 +70,8 @@ dispatchEvent(new Event("beforeprint"));
 told.printed = [...document.querySelectorAll("details")].map(part => part.open);
 const brief = document.querySelector(".brief");
 told.cut = brief.scrollWidth - brief.clientWidth;
+const names = [...document.querySelectorAll("td:first-child")];
+told.tallest = Math.max(...names.map(cell => cell.offsetHeight));
 told.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
 return told;
 """
@@ -90,10 +92,10 @@ def _drawn() -> Figure:
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What happens on a narrow screen."""
     values = ["1,234 ± 1", "–", "-5 [-6, -4]", ".5", "7 %", *map(str, range(20, 31))]
-    rows = [[f"name_{place}", value] for place, value in enumerate(values)]
-    table = TextTable(
-        "T", ("name", "value"), [*rows, ("drawn", "9")], "N", reference=frozenset({16})
-    )
+    wide = "w" * 80
+    rows = [[f"name_{place}", value, wide] for place, value in enumerate(values)]
+    rows.append(["drawn", "9", wide])
+    table = TextTable("T", ("name", "value", "wide"), rows, "N", reference=frozenset({16}))
     shown = Drawing("d", "D", "short", _drawn(), {"points": ["right\n1", "left\n2"]}, "long")
     sections = [Section("A", "a", [shown], [table]), Section("B", "b", folded=True)]
     brief = Brief([("A", "x" * 200)], ["nasbench " + "y" * 200])
@@ -140,3 +142,4 @@ def test_sections_fold_and_print_open(told: dict[str, Any]) -> None:
 def test_a_narrow_page_does_not_scroll_sideways(told: dict[str, Any]) -> None:
     assert told["overflow"] == 0
     assert told["cut"] == 0
+    assert told["tallest"] < 50  # names stay words beside columns that are wider than the screen

@@ -75,6 +75,7 @@ def test_a_page_says_how_far_latencies_can_be_trusted(tmp_path: Path) -> None:
     assert row == ("quick", "cpu", "5.0 %", "–", "4 of 8", "0")
     assert "How far latencies can be trusted" in page
     assert "Spread of latency" in page
+    assert "mathdefault" not in page  # ticks of a logarithmic axis are numbers
 
 
 def test_an_estimate_is_not_shown_as_if_runtimes_differed(tmp_path: Path) -> None:
