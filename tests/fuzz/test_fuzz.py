@@ -23,6 +23,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 INPUTS = int(os.environ.get("NASBENCH_FUZZ", "2000"))
 BY_COMMAND = min(INPUTS, 100)
+ENOUGH = 100
+"""So many inputs of a kind, or more, are refused and pass checksums in shares that say something.
+
+A mutation can meet a hash itself: of six inputs one or two then fail it, and all is well.
+"""
 SEED = os.environ.get("NASBENCH_FUZZ_SEED", "0")
 
 
@@ -56,8 +61,9 @@ def test_no_input_falls(kind: str, seeds: good.Seeds, capsys: pytest.CaptureFixt
     with capsys.disabled():
         print(f"\n{kind}: {INPUTS:,} inputs of seed {SEED}: {tally}")
     assert not tally.fell, "\n".join([f"{len(tally.fell)} fell", *tally.fell[:20]])
-    assert tally.refused > INPUTS / 20  # the mutations reach what is checked
-    assert tally.passed >= 0.9 * tally.sealed  # and what is behind the checksums
+    if INPUTS >= ENOUGH:
+        assert tally.refused > INPUTS / 20  # the mutations reach what is checked
+        assert tally.passed >= 0.9 * tally.sealed  # and what is behind the checksums
 
 
 @pytest.mark.parametrize("kind", kinds.BY_COMMAND)
