@@ -20,8 +20,8 @@ from nasbench.building.spec import BuildSpec, read_seeds, read_spec
 from nasbench.device import DeviceSpec
 from nasbench.errors import BadValue
 from nasbench.proxy import Proxy
-from nasbench.proxy import names as proxy_names
 from nasbench.proxy.registry import name_of as proxy_name
+from nasbench.proxy.scoring import names_for
 from nasbench.space import get as get_space
 from nasbench.table import Table, load, recipe_path
 from nasbench.task import Task, from_spec
@@ -268,7 +268,8 @@ def score_proxies(
             recipe, the sizes of the networks.
         out: the table to write.
         proxies: names, decorated functions, or plain functions `(network, images, labels)`, of
-            which high values speak for a network; all that are known where left out.
+            which high values speak for a network; where left out, all that networks of the space
+            have.
         table: whose architectures are scored, and which the new table holds as well.
         sample: score so many distinct architectures, drawn at random.
         draws: starts and batches that are averaged over.
@@ -289,13 +290,13 @@ def score_proxies(
         ...     print(len(scored.rows), list(scored.frame().columns[2:]))
         3 ['proxy/flops', 'proxy/layers']
     """
-    asked = proxy_names() if proxies is None else tuple(dict.fromkeys(map(proxy_name, proxies)))
     spec = spec_from(recipe)
+    chosen = names_for(spec.space) if proxies is None else map(proxy_name, proxies)
     with shown(progress) as tell:
         return score_table(
             spec,
             Path(out),
-            Scoring(asked, draws, batch_size, seed),
+            Scoring(tuple(dict.fromkeys(chosen)), draws, batch_size, seed),
             table=None if table is None else load(table),
             sample=sample,
             processes=workers,

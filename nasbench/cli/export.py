@@ -142,13 +142,14 @@ def _shown_trained(chosen: Chosen, made: Exported, takes: str) -> list[tuple[str
             ("input", f"{takes}, as the loop gives it to its network"),
         ]
     meaning = ", 0 to 255" if image else ", as stored"
+    classes = "; classes are in the file's metadata" if chosen.spec.task.classes else ""
     examples = counted(made.test.n, "image" if image else "example")
     return [
         ("trained", trained),
         ("valid", f"{made.valid:.4g}{made.test.unit}"),
         *beside,
         ("test", f"{made.test} of {examples}, by the file in ONNX Runtime; 95 % interval"),
-        ("input", f"{takes}{meaning}; classes are in the file's metadata"),
+        ("input", f"{takes}{meaning}{classes}"),
         *((f"in {one.runtime}", one) for one in made.verified),
     ]
 

@@ -75,7 +75,9 @@ def score(
     chosen: Annotated[
         str | None,
         typer.Option(
-            "--proxies", help="Names with commas between; else all.", autocompletion=complete_proxy
+            "--proxies",
+            help="Names with commas between; else all that the networks have.",
+            autocompletion=complete_proxy,
         ),
     ] = None,
     sample: Annotated[
@@ -111,12 +113,14 @@ def score(
     """
     import numpy as np
 
+    from nasbench.building import spec_from
     from nasbench.building.call import score_proxies
-    from nasbench.proxy import names
+    from nasbench.proxy.scoring import names_for
 
-    asked = tuple(dict.fromkeys(split(chosen))) if chosen is not None else names()
+    spec = spec_from(recipe)
+    asked = names_for(spec.space) if chosen is None else tuple(dict.fromkeys(split(chosen)))
     written = score_proxies(
-        recipe,
+        spec,
         out,
         asked,
         table=table,

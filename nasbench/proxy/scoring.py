@@ -18,7 +18,7 @@ from nasbench.errors import BadValue, NasbenchError, Unsupported, shown
 from nasbench.network import family_of, started
 from nasbench.network.family import CELL
 from nasbench.proxy.probe import SHARED, Probe, Stopwatch, Values
-from nasbench.proxy.registry import OWN, Proxy, get
+from nasbench.proxy.registry import Proxy, get, names
 from nasbench.space import Space
 from nasbench.task import Task
 from nasbench.train.feed import Standard
@@ -26,7 +26,7 @@ from nasbench.train.fused import group_size
 from nasbench.train.recipe import Recipe
 from nasbench.train.reference import pick_hardware
 
-__all__ = ["Scores", "check_proxies", "examine", "score"]
+__all__ = ["Scores", "check_proxies", "examine", "names_for", "score"]
 
 MOST_DRAWS = 1_000
 MOST_BATCH = 65_536
@@ -170,6 +170,18 @@ def score(
     )
 
 
+def names_for(space: Space) -> tuple[str, ...]:
+    """The names of all proxies that networks of the space have.
+
+    Example:
+        >>> from nasbench import space
+        >>> ["zen" in names_for(space.get(name)) for name in ("nb201-mini", "mixed")]
+        [True, False]
+    """
+    cells = family_of(space).name == CELL
+    return tuple(name for name in names() if cells or not get(name).cells)
+
+
 def check_proxies(space: Space, proxies: Iterable[str]) -> list[Proxy]:
     """The proxies of these names, each once.
 
@@ -178,13 +190,13 @@ def check_proxies(space: Space, proxies: Iterable[str]) -> list[Proxy]:
         Unsupported: for one that networks of the space do not have, with the reason.
     """
     chosen = [get(name) for name in dict.fromkeys(proxies)]
-    if family_of(space).name != CELL:
-        for proxy in chosen:
-            if proxy.cells:
-                raise Unsupported(
-                    f"{proxy.name} is of networks of cells alone, since {proxy.cells}: networks "
-                    f"of {space.name} have {', '.join(p for p in OWN if not OWN[p].cells)}"
-                )
+    had = names_for(space)
+    for proxy in chosen:
+        if proxy.name not in had:
+            raise Unsupported(
+                f"{proxy.name} is of networks of cells alone, since {proxy.cells}: networks "
+                f"of {space.name} have {', '.join(had)}"
+            )
     return chosen
 
 

@@ -19,6 +19,7 @@ from nasbench.building import spec_from
 from nasbench.cli import app
 from nasbench.device import DeviceSpec
 from nasbench.errors import BadValue, NasbenchError, Unsupported
+from nasbench.proxy.scoring import names_for
 from nasbench.space import ChoiceSpace
 from nasbench.table import Table
 
@@ -200,3 +201,18 @@ def test_functions_are_proxies_and_others_of_their_names_are_others(
     assert local.column("proxy/lambda").tolist() == [1.0] * 4
     with pytest.raises(BadValue, match="a proxy is a name or a function"):
         nb.score_proxies(recipe, tmp_path / "N.h5", [3], **SCORED)  # type: ignore[list-item]
+
+
+def test_without_names_all_are_computed_that_networks_of_the_space_have(
+    tmp_path: Path, by_file: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (recipe,) = by_file.path.parent.glob("*.toml")
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(
+        "nasbench.building.call.score_table",
+        lambda spec, out, scoring, **rest: asked.append(scoring.proxies),
+    )
+    nb.score_proxies(recipe, tmp_path / "S.h5")
+    assert asked == [names_for(spec_from(recipe).space)]
+    assert "snip" in asked[0]
+    assert "zen" not in asked[0]

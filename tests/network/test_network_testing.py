@@ -105,6 +105,16 @@ def test_a_start_that_is_drawn_elsewhere_is_named(monkeypatch):
     assert "another generator than PyTorch's" in finding
 
 
+def test_weights_that_are_no_numbers_are_not_taken_for_another_start(monkeypatch):
+    def build(choices, inputs, outputs):
+        net = nn.Linear(8, outputs)
+        nn.init.constant_(net.weight, float("nan"))
+        return net
+
+    [finding] = found(monkeypatch, build, {"a": [1]}).findings
+    assert finding.endswith("gives numbers that are not finite")
+
+
 @pytest.mark.parametrize(
     ("build", "why"),
     [

@@ -17,7 +17,7 @@ from nasbench.network import started
 from nasbench.proxy import get, score
 from nasbench.proxy.probe import Probe
 from nasbench.proxy.registry import OWN
-from nasbench.proxy.scoring import examine
+from nasbench.proxy.scoring import check_proxies, examine, names_for
 from nasbench.task import Signal, Target
 
 ANY = [name for name, proxy in OWN.items() if not proxy.cells]
@@ -147,3 +147,12 @@ def test_values_are_those_computed_by_hand() -> None:
     code = torch.cat(codes, 1).double()
     alike = code @ code.T + (1 - code) @ (1 - code).T
     assert found["nwot"] == pytest.approx(float(torch.linalg.slogdet(alike)[1]), rel=1e-6)
+
+
+@pytest.mark.parametrize("space", ["nb201-mini", "mixed", "transformer", "mlp"])
+def test_what_a_space_has_is_what_is_not_refused_there(space: str) -> None:
+    had = names_for(nb.space(space))
+    assert check_proxies(nb.space(space), had)
+    for name in OWN.keys() - set(had):
+        with pytest.raises(Unsupported, match=f"^{name} is of networks of cells alone"):
+            check_proxies(nb.space(space), [name])
