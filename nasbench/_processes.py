@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 __all__ = [
+    "awaited",
     "cores",
     "deaf_to_ctrl_c",
     "end_on_ctrl_c",
@@ -65,11 +66,21 @@ def fresh_context() -> FreshContext:
     return FreshContext()
 
 
+_awaited = False  # whether this process works for one of this package's
+
+
+def awaited() -> bool:
+    """Whether this process works for one that waits for it, and says so where it ends early."""
+    return _awaited
+
+
 def leave_with_parent() -> None:
     """End this process when its parent is killed: nobody would take its results."""
+    global _awaited
     parent = parent_process()
     if parent is None:
         return
+    _awaited = True
 
     def watch() -> None:
         parent.join()

@@ -16,11 +16,11 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from multiprocessing import parent_process
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from nasbench._processes import awaited
 from nasbench.errors import NasbenchError, StrategyError
 from nasbench.search.listening import listener
 
@@ -144,7 +144,7 @@ class Watch:
             return
         self._late += 1
         self.flagged = True
-        if self._late > LOOKS and parent_process() is not None:
+        if self._late > LOOKS and awaited():
             os._exit(1)  # it swallows what interrupts it: who waits for this process notices
         if not (self._late == 1 and self._hears and listener.interrupt(self._thread)):
             self._interrupt(Overdue)

@@ -48,6 +48,9 @@ class Listener:
         self._begun -= 1
         self._sent = False  # it was heard by now, or nobody lets it in
         if self._begun == 0 and self._number is not None:
+            if not callable(self._before):
+                # One still on its way would end the process: so it is dropped.
+                signal.signal(self._number, signal.SIG_IGN)
             signal.signal(self._number, self._before)
             self._number = self._before = None
 

@@ -227,7 +227,7 @@ def test_only_the_architectures_of_the_table_are_scored(spec: BuildSpec, tmp_pat
         (Scoring(("synflov",)), "did you mean synflow"),
         (Scoring(()), "no proxy is named"),
         (Scoring(("params",), draws=0), "draws must be 1 or more"),
-        (Scoring(("params",), batch_size=10_000), "digits has .* training images"),
+        (Scoring(("params",), batch_size=10_000), "digits has .* training examples"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(
