@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from nasbench._defaults import FIGURE_FONT, FIGURE_WIDTH
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Result"]
+__all__ = ["Facts", "Result"]
 
 
 class Result:
@@ -66,6 +67,22 @@ class Result:
         """
         page: Path = _results().page_of(self, Path(out), figure_width, figure_font)
         return page
+
+
+class Facts(Result):
+    """A result of a handful of facts, each with a name, where others have rows."""
+
+    __slots__ = ()
+
+    def describe(self) -> dict[str, Any]:
+        """Its facts by name; plain JSON values, those of a part by names of their own."""
+        raise NotImplementedError
+
+    def frame(self) -> pd.DataFrame:
+        """One row, a column a fact; one of a part is called `<part>/<fact>`."""
+        import pandas as pd
+
+        return pd.json_normalize(self.describe(), sep="/")
 
 
 def _results() -> Any:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from nasbench._progress import Progress, silent
+from nasbench._result import Facts
 from nasbench.building.chosen import Chosen
 from nasbench.building.executor import Unit
 from nasbench.building.export_about import about_file, raw_of
@@ -41,7 +42,7 @@ __all__ = ["Exported", "Tested", "export"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Exported:
+class Exported(Facts):
     """What became of an export.
 
     Attributes:

@@ -12,6 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from nasbench._files import check_folder, write_json, write_text
+from nasbench._result import Facts
 from nasbench.errors import BadValue, Unsupported, unknown
 from nasbench.report.choice import choice_scatter, choice_table
 from nasbench.report.decisions import best_choices
@@ -178,6 +179,20 @@ def _(result: ChosenArchitecture) -> TextTable:
 
 
 @table_of.register
+def _(result: Facts) -> TextTable:
+    (facts,) = result.frame().to_dict("records")
+    rows = [(str(name), _fact(of)) for name, of in facts.items() if of is not None and of != ""]
+    return TextTable(type(result).__name__, ("", ""), rows, "", prose=True)
+
+
+def _fact(fact: object) -> str:
+    """As it is published: a file without the folders of this machine."""
+    if isinstance(fact, str) and Path(fact).is_absolute():
+        return Path(fact).name
+    return f"{fact:.6g}" if isinstance(fact, float) else str(fact)
+
+
+@table_of.register
 def _(result: Surrogate) -> TextTable:
     said = result.document["metrics"]
     rows = [
@@ -286,6 +301,12 @@ def _(result: Table) -> Figures:
             for device, metric in costs
         },
     }
+
+
+@_sections.register
+def _(result: Facts) -> tuple[str, list[Section]]:
+    table = table_of(result)
+    return table.title, [Section(table.title, "What is known of it.", tables=[table])]
 
 
 @_sections.register

@@ -109,6 +109,10 @@ def test_the_network_of_a_session_is_exported_with_it(by_file: Table, tmp_path: 
         nb.export(built, row, tmp_path / "net.onnx")
     made = nb.export(built, row, tmp_path / "net.onnx", network=build, train=True)
     assert made.valid == built.values("valid_accuracy", row)
+    assert made.test is not None
+    (known,) = made.frame().to_dict("records")
+    assert (known["valid_accuracy"], known["test/accuracy"]) == (made.valid, made.test.value)
+    assert f"<td>test/accuracy</td><td>{made.test.value:.6g}</td>" in made._repr_html_()
     with pytest.raises(NasbenchError, match=r"is not what .* was built with"):
         nb.export(built, row, tmp_path / "no.onnx", network=lambda choices, inputs, outputs: None)
     said = CliRunner().invoke(app, ["info", str(built.path)], catch_exceptions=False).stdout
@@ -176,6 +180,10 @@ def test_an_export_says_what_it_is(by_file: Table, tmp_path: Path) -> None:
     assert made.path.exists()
     assert made.describe()["architecture"] == by_file.rows[0]
     assert "untrained" in repr(made)
+    page = made.report(tmp_path / "page").read_text(encoding="utf-8")
+    assert "net.onnx" in page
+    assert str(tmp_path) not in page
+    assert "net.onnx" in made.to_latex()
     alone = nb.export(None, "1:-:0.0", tmp_path / "alone.onnx", recipe=spec_from(recipe))
     assert alone.describe()["table"] is None
     with pytest.raises(BadValue, match="of a table or of a build recipe"):
