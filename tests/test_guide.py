@@ -132,6 +132,7 @@ def test_code_stands_in_fences() -> None:
     for page in topics().values():
         beside = pages.BLOCK.sub("", page.text)
         assert not re.search(r"\n\n(    |\t)\S", beside), f"{page.name}: code without a fence"
+        assert not re.search(r"```|~~~", beside), f"{page.name}: a fence that no test reads"
 
 
 def test_readme_is_short_and_its_links_lead_somewhere() -> None:
