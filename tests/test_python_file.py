@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -29,7 +30,10 @@ def build(choices, inputs, outputs):
 def child():
     pid = os.fork()
     if not pid:
-        os._exit(7)
+        try:
+            os._exit(7)
+        finally:
+            os.kill(os.getpid(), 9)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 """
 
@@ -50,5 +54,8 @@ def test_so_are_its_functions_and_networks_but_no_child_of_theirs(tmp_path):
         net(None)
     assert net.forward.__globals__["child"]() == 7
     if not (pid := os.fork()):
-        os._exit(5)  # this file is no user's
+        try:
+            os._exit(5)  # this file is no user's
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)  # a copy would go on with the tests
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5

@@ -15,6 +15,7 @@ from nasbench.building.measuring import timed_network
 from nasbench.building.origin import spec_of
 from nasbench.building.spec import BuildSpec
 from nasbench.device.base import ESTIMATED
+from nasbench.device.memory import MIB
 from nasbench.device.tags import Tags
 from nasbench.device.units import units_of
 from nasbench.errors import NasbenchError, Unsupported
@@ -25,7 +26,6 @@ __all__ = ["TagSums", "about_tags", "estimates_of", "sum_tags", "summed_columns"
 
 Floats = NDArray[np.float64]
 
-MIB = 2**20
 UNITS = {"latency_ms": "ms", "memory_mib": "MiB", "moving_ms": "ms", "energy_mj": "mJ"}
 """What becomes a column, or a metric of a search, with its unit."""
 

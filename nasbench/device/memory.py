@@ -11,9 +11,10 @@ from nasbench.device.base import MEASURED, Reading
 from nasbench.device.inference import Images, evaluating
 from nasbench.device.trace import trace
 
-__all__ = ["WAYS", "peak_memory"]
+__all__ = ["MIB", "WAYS", "peak_memory"]
 
 MIB = 2**20
+"""Bytes."""
 
 WAYS = {
     "cpu": "storages of weights, statistics, images and live activations during a run; "

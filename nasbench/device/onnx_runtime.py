@@ -13,7 +13,7 @@ from nasbench.device.base import DeviceSpec, Reading
 from nasbench.device.equal import check_answers
 from nasbench.device.inference import Images
 from nasbench.device.onnx_graph import INPUT, OUTPUT, import_onnx, onnx_of
-from nasbench.device.probe import LOADERS, onnxruntime_session
+from nasbench.device.probe import LOADERS, onnxruntime_session, openvino_settings
 from nasbench.device.quantise import quantised
 from nasbench.errors import BadValue, NasbenchError
 
@@ -56,9 +56,7 @@ def any_batch(content: bytes, runtime: str = "onnxruntime") -> Callable[[Images]
     package = import_runtime(runtime)
     if runtime == "openvino":
         core = package.Core()
-        # float32 is bfloat16 by default where the processor has it.
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}
-        compiled = core.compile_model(core.read_model(content), "CPU", settings)
+        compiled = core.compile_model(core.read_model(content), "CPU", openvino_settings(1))
         return lambda inputs: np.array(compiled(inputs)[0])
     session = open_session(content, threads=1)
     return lambda inputs: session.run([OUTPUT], {INPUT: inputs})[0]

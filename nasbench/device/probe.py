@@ -328,12 +328,9 @@ def run_onnxruntime(
     return lambda: session.run(names, feed)[0]
 
 
-def run_openvino(openvino: Any, content: bytes, images: Any, *, threads: int) -> Callable[[], Any]:
-    """A run of an ONNX file on these images, which gives its answers: one stream, float32."""
-    core = openvino.Core()
-    model = core.read_model(content)
-    model.reshape({model.inputs[0].any_name: list(images.shape)})
-    settings = {
+def openvino_settings(threads: int) -> dict[str, str]:
+    """One stream on so many threads, in float32."""
+    return {
         # By default bfloat16 where the processor has it, which changes answers.
         "INFERENCE_PRECISION_HINT": "f32",
         "PERFORMANCE_HINT": "LATENCY",
@@ -341,7 +338,15 @@ def run_openvino(openvino: Any, content: bytes, images: Any, *, threads: int) ->
         "INFERENCE_NUM_THREADS": str(threads),
         "ENABLE_CPU_PINNING": "NO",
     }
-    request = core.compile_model(model, "CPU", settings).create_infer_request()
+
+
+def run_openvino(openvino: Any, content: bytes, images: Any, *, threads: int) -> Callable[[], Any]:
+    """A run of an ONNX file on these images, which gives its answers: one stream, float32."""
+    core = openvino.Core()
+    model = core.read_model(content)
+    model.reshape({model.inputs[0].any_name: list(images.shape)})
+    compiled = core.compile_model(model, "CPU", openvino_settings(threads))
+    request = compiled.create_infer_request()
     request.set_input_tensor(openvino.Tensor(np.ascontiguousarray(images)))
     answers = request.get_output_tensor(0)
 

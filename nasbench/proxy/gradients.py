@@ -79,9 +79,8 @@ def fisher(probe: Probe) -> Values:
     terms = []
     for layer, output, gradient in zip(probe.layers, probe.forward.outputs, found, strict=True):
         product = output.detach() * gradient
-        if isinstance(
-            layer.module, nn.Linear | nn.Embedding
-        ):  # of one network: its channels are the last axis
+        if isinstance(layer.module, nn.Linear | nn.Embedding):
+            # Of one network: its channels are the last axis.
             product = product.reshape(len(output), -1, output.shape[-1]).mT[:, None]
         else:
             pixels = output[0, 0].numel() if output.ndim == 4 else 1  # the classifier has none

@@ -29,8 +29,10 @@ def drawn(*kinds: str) -> Iterator[None]:
     """Figures are drawn meanwhile, as PDF with `drawn("pdf")`."""
     global _kinds
     before, _kinds = _kinds, kinds
-    yield
-    _kinds = before
+    try:
+        yield
+    finally:
+        _kinds = before
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 
 import nasbench as nb
 from nasbench.errors import BadValue, NasbenchError, UnknownName
+from nasbench.report.again import compare_command
 from nasbench.search import Budget, Fidelity, Goal, RunSpec, SearchProtocol, TableOracle, search
 from nasbench.search.growing import Growing, SmallerSpace
 from nasbench.search.strategy import Outcome
@@ -163,7 +164,5 @@ def test_a_comparison_keeps_it(table: Table, tmp_path: Path) -> None:
     assert again.traces["random_search"][0].architectures.tolist() == (
         found.traces["random_search"][0].architectures.tolist()
     )
-    from nasbench.report.again import compare_command
-
     said = compare_command(found)
     assert "--begin-in small.toml:3 --begin-with 'c=\"x\"' --begin-with d=1" in said
