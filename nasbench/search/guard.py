@@ -109,7 +109,8 @@ class Watch:
         self.since = math.inf
         self._end_copy()
         _watchdog.end(self)
-        self._interrupt(None)
+        if self._late:  # else nothing was sent, and a pending check would slow Python from now on
+            self._interrupt(None)
         if self._hears:
             self._hears = False
             listener.watches.remove(self)
