@@ -10,8 +10,9 @@ import typer
 
 from nasbench._files import check_out
 from nasbench._words import counted
-from nasbench.cli.common import Json, emit, file_option, progress, rows
+from nasbench.cli.common import Json, emit, file_option, parse_settings, progress, rows
 from nasbench.cli.look import TableArgument, complete_table
+from nasbench.errors import BadValue
 
 if TYPE_CHECKING:
     from nasbench.table.differences import Column, Difference
@@ -88,6 +89,10 @@ def merge(
         bool,
         typer.Option("--lift", help="Take tables of smaller spaces as of the largest, by names."),
     ] = False,
+    lift_with: Annotated[
+        list[str] | None,
+        typer.Option(help="With --lift: NAME=CHOICE of a decision that smaller spaces lack."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Join tables over one space: rows, recipes, seeds, devices.
@@ -101,10 +106,13 @@ def merge(
     from nasbench.table.merging import merge as merge_tables
     from nasbench.table.uniting import without_task
 
+    if lift_with and not lift:
+        raise BadValue("--lift-with is for smaller spaces: give --lift, too")
     opened = [load(table) for table in tables]
+    lifted = parse_settings(lift_with or ()) if lift else False
     with progress() as tell:
         merged = merge_tables(
-            opened, out, name=name, from_first=from_first or (), lift=lift, progress=tell
+            opened, out, name=name, from_first=from_first or (), lift=lifted, progress=tell
         )
     without = without_task(opened)
     if without:

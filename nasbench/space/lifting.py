@@ -49,8 +49,9 @@ def lifted(
             continue
         if counts[..., column[name]].any():
             raise BadValue(
-                f"{smaller.name} does not have decision {name} of {larger.name}: name its choice "
-                f"in defaults, of a search with --begin-with {name}=CHOICE"
+                f"{smaller.name} does not have decision {name} of {larger.name}: name the "
+                f"choice that it stands for in defaults, of a search by --begin-with "
+                f"{name}=CHOICE, of a merge by --lift-with {name}=CHOICE"
             )
     return found
 

@@ -16,6 +16,7 @@ from nasbench._progress import Progress
 from nasbench._version import __version__
 from nasbench.errors import NasbenchError, unknown
 from nasbench.space import Architectures
+from nasbench.space.rules import Value
 from nasbench.table.alignment import (
     Axes,
     answered,
@@ -53,7 +54,7 @@ def merge(
     *,
     name: str | None = None,
     from_first: Collection[str] = (),
-    lift: bool = False,
+    lift: bool | Mapping[str, Value] = False,
     new: bool = False,
     progress: Progress = lambda what, done, total: None,
 ) -> Table:
@@ -78,7 +79,8 @@ def merge(
         from_first: metrics, by the names that commands or files give them, that are taken from
             the first table that has them, whatever the others say: numbers that were rounded on
             the way do not agree to the last digit.
-        lift: take tables of smaller spaces as those of the largest, see `lift_table`.
+        lift: take tables of smaller spaces as those of the largest, see `lift_table`; as a
+            mapping it says what smaller ones chose of decisions that they lack.
         new: nothing was at `out` when the caller's work began, or is there now: what appears
             stays, and is said.
         progress: called with which data set is joined.
@@ -88,9 +90,9 @@ def merge(
             what is predicted do not agree.
     """
     new = not check_out(out) or new
-    if lift:
+    if lift is not False:
         with Scratch(out) as scratch:
-            of_one = _lifted(tables, scratch)
+            of_one = _lifted(tables, {} if lift is True else lift, scratch)
             return merge(of_one, out, name=name, from_first=from_first, new=new, progress=progress)
     if len(tables) < 2:
         raise NasbenchError("merging takes two tables or more")
@@ -145,14 +147,14 @@ def merge(
         )
 
 
-def _lifted(tables: Sequence[Table], scratch: Scratch) -> list[Table]:
+def _lifted(tables: Sequence[Table], choices: Mapping[str, Value], scratch: Scratch) -> list[Table]:
     """The tables as those of the largest of their spaces, in files that go with the scratch."""
     largest = max((table.space for table in tables), key=lambda space: space.size)
     described = dict(largest.describe())
     return [
         table
         if table.manifest["space"] == described
-        else lift_table(table, largest, scratch.path / f"{number}.h5")
+        else lift_table(table, largest, scratch.path / f"{number}.h5", defaults=choices)
         for number, table in enumerate(tables)
     ]
 

@@ -214,3 +214,15 @@ def test_a_table_of_a_smaller_space_goes_into_one_of_a_larger(tmp_path: Path) ->
     other = made(tmp_path / "other.h5", SPACES["8^9"])
     with pytest.raises(NasbenchError, match="layer0"):
         merge([other, second], tmp_path / "no.h5", lift=True)
+
+
+def test_what_smaller_spaces_chose_of_decisions_that_they_lack_is_said(tmp_path: Path) -> None:
+    small = ChoiceSpace("small", {f"edge{n}": range(13) for n in range(39)})
+    first = made(tmp_path / "first.h5", small)
+    second = made(tmp_path / "second.h5", SPACES["13^40"], seed=1)
+    with pytest.raises(NasbenchError, match=r"of a merge by --lift-with edge39=CHOICE"):
+        merge([first, second], tmp_path / "no.h5", lift=True)
+    whole = merge([first, second], tmp_path / "whole.h5", lift={"edge39": 7})
+    lifted = [whole.space.index(f"{small.string(one)}:7") for one in first.rows.tolist()]
+    expected = first.values("valid_accuracy", first.rows)
+    assert np.array_equal(whole.values("valid_accuracy", lifted), expected)
