@@ -131,7 +131,7 @@ def test_a_part_of_a_table_is_searched_among_its_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("begin", "error", "says"),
     [
-        ((SmallerSpace.of(SMALL, 5, {"c": "x"}),), BadValue, "decision d of large: name its"),
+        ((SmallerSpace.of(SMALL, 5, {"c": "x"}),), BadValue, "decision d of large: name the"),
         ((SmallerSpace.of(LARGE, 2), SmallerSpace.of(SMALL, 2)), UnknownName, "large is no part"),
         ((SmallerSpace.of(MIDDLE, 2, {"e": 1}),), UnknownName, "decision of large 'e'"),
         ((SmallerSpace.of(MIDDLE, 16, {"d": 2}),), BadValue, "ends before large is searched: 16"),
