@@ -109,8 +109,8 @@ class Watch:
         self.since = math.inf
         self._end_copy()
         _watchdog.end(self)
-        if self._late:  # else nothing was sent, and a pending check would slow Python from now on
-            self._interrupt(None)
+        if self._late:
+            self._take_back()
         if self._hears:
             self._hears = False
             listener.watches.remove(self)
@@ -148,13 +148,24 @@ class Watch:
         if self._late > LOOKS and awaited():
             os._exit(1)  # it swallows what interrupts it: who waits for this process notices
         if not (self._late == 1 and self._hears and listener.interrupt(self._thread)):
-            self._interrupt(Overdue)
+            self._interrupt()
 
-    def _interrupt(self, by: type[BaseException] | None) -> None:
-        """Have the thread raise that wherever it is; None takes back what it has not raised yet."""
+    def _interrupt(self) -> None:
+        """Have the thread raise it wherever it is, in place of what it has not raised yet."""
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(self._thread), ctypes.py_object(by) if by else None
+            ctypes.c_ulong(self._thread), ctypes.py_object(Overdue)
         )
+
+    def _take_back(self) -> None:
+        """Raise here, in the thread itself, what may be on its way.
+
+        Python could forget it, too, but 3.11 then looks for it for ever: code runs slower from
+        then on, and stands still under a tracer.
+        """
+        with suppress(Overdue):
+            self._interrupt()
+            while True:  # until it is raised
+                pass
 
     def heard(self, interrupted: bool) -> None:
         """Ctrl-C came in, which is to end all; or what is to end the call that takes too long."""
