@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,7 +127,6 @@ def info(table: TableArgument, as_json: Json = False) -> None:
     """
     import numpy as np
 
-    from nasbench._python_file import HERE
     from nasbench.table import LatencyTrust, load, origins
     from nasbench.table.format import PREDICTED
 
@@ -141,12 +140,7 @@ def info(table: TableArgument, as_json: Json = False) -> None:
         ("space", f"{opened.space.name}, {opened.space.size:,} architectures"),
         ("rows", f"{len(opened.rows):,} (sharing: {manifest['sharing']})"),
     ]
-    if "text" in manifest.get("family", {}):
-        of = manifest["family"]
-        built = "of the program that trained them alone" if of["name"] == HERE else of["name"]
-        shown.append(
-            ("networks", f"{built}, SHA-256 {of.get('sha256', 'not known')}; --json has its text")
-        )
+    shown += [("networks", of) for of in _own_networks(manifest)]
     if "task" in manifest:
         shown += task_rows(manifest["task"])
     for source in origins(manifest):
@@ -243,6 +237,21 @@ def verify(
     emit({**document, "retrained": found.describe()}, as_json, f"{text}\n{_comparison(found)}")
     if not found.agrees:
         raise typer.Exit(1)
+
+
+def _own_networks(manifest: Mapping[str, Any]) -> list[str]:
+    """The file of a user's that built the networks, or each of those that were merged."""
+    from nasbench._python_file import HERE
+    from nasbench.table.schema import manifests
+
+    found = []
+    for said in manifests(manifest):
+        of = said.get("family", {})
+        if "sha256" in of or "text" in of:
+            built = "of the program that trained them alone" if of["name"] == HERE else of["name"]
+            text = "; --json has its text" if "text" in of else ""
+            found.append(f"{built}, SHA-256 {of.get('sha256', 'not known')}{text}")
+    return list(dict.fromkeys(found))
 
 
 def _listed(metrics: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ from nasbench.table.schema import covers
 
 __all__ = ["check_completable", "write_completed"]
 
-KEPT = ("task", "hardware", "versions", "source", "sources", "history", "engine")
+KEPT = ("family", "task", "hardware", "versions", "source", "sources", "history", "engine")
 """What a completed table goes on saying of where its trainings come from."""
 
 

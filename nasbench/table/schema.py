@@ -106,16 +106,10 @@ def check_manifest(path: object, manifest: Mapping[str, Any]) -> None:
 
 
 def _check_networks(manifest: Mapping[str, Any], need: Callable[[bool, str], None]) -> None:
-    """What builds the networks, how large, and what they are judged by; nothing of it is run."""
+    """How large networks are, and what they are judged by."""
     if "primary" in manifest:
         # No manifest makes a test metric what is searched for.
         need(is_key(manifest["primary"]) and not is_test(manifest["primary"]), "primary metric")
-    if "family" in manifest:
-        family = manifest["family"]
-        need(isinstance(family, dict) and is_name(family.get("name")), "family")
-        sha256, text = family.get("sha256", "0" * 64), family.get("text", "")
-        need(isinstance(sha256, str) and bool(_SHA256.fullmatch(sha256)), "hash of its family")
-        need(isinstance(text, str) and len(text) <= MOST_TEXT, "text of its family")
     for name, recipe in manifest["recipes"].items():
         sizes = recipe.get("trained", {}).get("network", {})
         need(isinstance(sizes, dict), f"network sizes of {name}")
@@ -177,14 +171,24 @@ def _rows(
     return list(shape)
 
 
+def _check_family(family: Any, need: Callable[[bool, str], None]) -> None:
+    """What builds the networks; nothing of a user's file is run."""
+    need(isinstance(family, dict) and is_name(family.get("name")), "family")
+    sha256, text = family.get("sha256", "0" * 64), family.get("text", "")
+    need(isinstance(sha256, str) and bool(_SHA256.fullmatch(sha256)), "hash of its family")
+    need(isinstance(text, str) and len(text) <= MOST_TEXT, "text of its family")
+
+
 def _check_facts(manifest: Mapping[str, Any], need: Callable[[bool, str], None]) -> None:
-    """What is only shown: the task, the source of an import, the sessions of a build."""
+    """What is only shown: the task, families, the source of an import, the sessions of a build."""
     if manifest.get("task") is not None:
         _check_task(manifest["task"], lambda sound: need(sound, "task"))
     for one in manifests(manifest):  # its sources come next, and have been looked at by then
         sources = one.get("sources", [])
         need(isinstance(sources, list) and all(isinstance(s, dict) for s in sources), "sources")
         need(isinstance(one.get("hardware", {}), dict), "hardware")
+        if "family" in one:
+            _check_family(one["family"], need)
         source = one.get("source", {})
         need(isinstance(source, dict), "source")
         for key in ("kind", "name", "licence", "citation"):

@@ -14,7 +14,9 @@ from nasbench.building import build
 from nasbench.building.spec import read_spec
 from nasbench.cli import app
 from nasbench.cli.guide import topics
+from nasbench.cli.look import _own_networks
 from nasbench.report.text import build_facts
+from nasbench.surrogate.completed import KEPT
 
 pytestmark = pytest.mark.heavy
 
@@ -56,6 +58,15 @@ def test_its_loop_and_its_evaluation_make_a_table(folder: Path) -> None:
     assert "train train of loop.py, options (rate 0.003)" in facts["recipe adam"]
     looked = CliRunner().invoke(app, ["info", str(table.path)]).output
     assert re.search(r"networks +my_space.py, SHA-256 [0-9a-f]{64}", looked)
+
+
+def test_merged_and_completed_tables_say_whose_networks_they_hold() -> None:
+    mine = {"name": "my_space.py", "sha256": "0" * 64}
+    said = f"my_space.py, SHA-256 {'0' * 64}"
+    assert _own_networks({"sources": [{"family": mine}, {"sources": [{"family": mine}]}]}) == [said]
+    assert _own_networks({"family": {**mine, "text": "x = 1"}}) == [f"{said}; --json has its text"]
+    assert _own_networks({"family": {"name": "mlp"}, "sources": [{}]}) == []
+    assert "family" in KEPT
 
 
 def test_rules_of_a_space_are_shown(folder: Path) -> None:

@@ -73,6 +73,7 @@ MANIFESTS: dict[str, tuple[Callable[[dict[str, Any], Datasets], None], str]] = {
     "primary_list": (_entry("primary", ["valid_accuracy"]), "primary metric"),
     "family": (_entry("family", "mine.py"), "family"),
     "family_name": (_entry("family", {"name": 7}), "family"),
+    "family_of_source": (_entry("sources", [{"family": {"name": 7}}]), "family"),
     "family_hash": (_entry("family", {"name": "m", "sha256": "0" * 63}), "hash of its family"),
     "family_text": (_entry("family", {"name": "m", "text": "#" * (2**20 + 1)}), "text of its fam"),
     "network": (_recipe("trained", {"network": [1]}), "network sizes of short"),
