@@ -6,7 +6,6 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -20,27 +19,17 @@ from nasbench.search import guard
 from nasbench.search.guard import Watch, failed
 
 
-@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["heard", "ignored"])
-def ctrl_c(request: pytest.FixtureRequest) -> Iterator[object]:
-    """Who listens to Ctrl-C; what runs in the background of a shell ignores it."""
-    before = signal.signal(signal.SIGINT, request.param)
-    alarms = signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    yield request.param
-    signal.signal(signal.SIGINT, before)
-    signal.signal(signal.SIGALRM, alarms)
-
-
 def _take(seconds: float) -> None:
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         pass
 
 
-def test_calls_that_end_as_they_become_late_are_told_or_done(
-    ctrl_c: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No signal and no exception comes later, where nobody knows what it is."""
-    monkeypatch.setattr(guard, "PATIENCE", 0.002)
+def late(listens: bool) -> None:
+    """Calls that end as they become late; in a process of its own."""
+    handler = signal.default_int_handler if listens else signal.SIG_IGN
+    signal.signal(signal.SIGINT, handler)
+    guard.PATIENCE = 0.002
     rng = np.random.default_rng(0)
     told = 0
     for seconds in (*rng.uniform(0.0018, 0.0028, 40), 60.0):  # the last is surely late
@@ -57,9 +46,19 @@ def test_calls_that_end_as_they_become_late_are_told_or_done(
                     watch.settle()
         except StrategyError as error:
             told += str(error) == "strategy mine gave no answer for 0.002 s"
-        assert signal.getsignal(signal.SIGINT) is ctrl_c
+        assert signal.getsignal(signal.SIGINT) is handler
         assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
     assert told > 0
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("listens", [True, False], ids=["heard", "ignored"])
+def test_calls_that_end_as_they_become_late_are_told_or_done(listens: bool) -> None:
+    """No signal and no exception comes later, where nobody knows what it is.
+
+    Whatever runs in the background of a shell ignores Ctrl-C.
+    """
+    zygote.run(late, listens)
 
 
 def test_ctrl_c_as_a_call_is_late_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
