@@ -13,7 +13,7 @@ from nasbench.device.base import DeviceSpec, Reading
 from nasbench.device.equal import check_answers
 from nasbench.device.inference import Images
 from nasbench.device.onnx_graph import INPUT, OUTPUT, import_onnx, onnx_of
-from nasbench.device.probe import LOADERS, onnxruntime_session, openvino_settings
+from nasbench.device.probe import LOADERS, compiled_by_openvino, onnxruntime_session
 from nasbench.device.quantise import quantised
 from nasbench.errors import BadValue, NasbenchError
 
@@ -56,7 +56,7 @@ def any_batch(content: bytes, runtime: str = "onnxruntime") -> Callable[[Images]
     package = import_runtime(runtime)
     if runtime == "openvino":
         core = package.Core()
-        compiled = core.compile_model(core.read_model(content), "CPU", openvino_settings(1))
+        compiled = compiled_by_openvino(core, core.read_model(content), 1)
         return lambda inputs: np.array(compiled(inputs)[0])
     session = open_session(content, threads=1)
     return lambda inputs: session.run([OUTPUT], {INPUT: inputs})[0]

@@ -10,6 +10,7 @@ device, run `python3 DIR/nb_probe.py` there, carry the folder back and run the c
 
 from __future__ import annotations
 
+import ctypes
 import glob
 import hashlib
 import importlib
@@ -340,12 +341,40 @@ def openvino_settings(threads: int) -> dict[str, str]:
     }
 
 
+class SignalStack(ctypes.Structure):
+    """The memory on which a thread hears signals, as the kernel of Linux tells it."""
+
+    _fields_ = [("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+
+def signal_stack(to: SignalStack | None = None) -> SignalStack:
+    """That of this thread; and put `to` in its place, where one is given."""
+    before = SignalStack()
+    if sys.platform.startswith("linux"):
+        given = None if to is None else ctypes.byref(to)
+        ctypes.CDLL(None).sigaltstack(given, ctypes.byref(before))
+    return before
+
+
+def compiled_by_openvino(core: Any, model: Any, threads: int) -> Any:
+    """A model for the processor.
+
+    OpenVINO gives the thread a stack for signals with each, and takes them away in another
+    order. The next signal, Ctrl-C too, would end the process: so the thread keeps its own.
+    """
+    before = signal_stack()
+    try:
+        return core.compile_model(model, "CPU", openvino_settings(threads))
+    finally:
+        signal_stack(before)
+
+
 def run_openvino(openvino: Any, content: bytes, images: Any, *, threads: int) -> Callable[[], Any]:
     """A run of an ONNX file on these images, which gives its answers: one stream, float32."""
     core = openvino.Core()
     model = core.read_model(content)
     model.reshape({model.inputs[0].any_name: list(images.shape)})
-    compiled = core.compile_model(model, "CPU", openvino_settings(threads))
+    compiled = compiled_by_openvino(core, model, threads)
     request = compiled.create_infer_request()
     request.set_input_tensor(openvino.Tensor(np.ascontiguousarray(images)))
     answers = request.get_output_tensor(0)

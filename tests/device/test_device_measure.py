@@ -20,7 +20,7 @@ from nasbench.device import DeviceSpec, Measurement, make_device, measure
 from nasbench.device.base import LATENCIES, METRICS
 from nasbench.device.onnx_graph import to_onnx
 from nasbench.device.onnx_runtime import open_session
-from nasbench.device.probe import TimedTurn, Timing
+from nasbench.device.probe import TimedTurn, Timing, signal_stack
 from nasbench.device.reference import reference_network
 from nasbench.errors import NasbenchError
 from nasbench.network.cell import CellNetwork
@@ -55,6 +55,17 @@ def test_every_network_is_measured(
             missing = math.isnan(getattr(m, metric))
             assert (metric in m.reasons) == missing
             assert (metric in m.kind) != missing
+
+
+@pytest.mark.skipif(not find_spec("openvino"), reason="OpenVINO is not installed")
+def test_openvino_leaves_the_stack_on_which_signals_are_heard(mini: CellSpace) -> None:
+    """Else Ctrl-C would end the process by a segmentation fault once its models are gone."""
+    before = signal_stack()
+    make_device(quick("openvino", batch_size=2)).measure(
+        (network(mini.live_graph(a)) for a in (0, 31)), image(SHAPE)
+    )
+    after = signal_stack()
+    assert (after.start, after.size) == (before.start, before.size)
 
 
 def timing(cpu: float, wall: float, undisturbed: float = 1.0) -> Timing:
