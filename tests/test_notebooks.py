@@ -54,7 +54,7 @@ def test_the_notebook_runs_from_top_to_bottom(
     tables = [v for v in shown if hasattr(v, "_repr_html_") and not isinstance(v, Figure)]
     assert all(table._repr_html_() for table in tables)
     assert all(figure._repr_svg_() for figure in figures)  # type: ignore[attr-defined]
-    assert (len(tables), len(figures)) == (5, 4)
+    assert (len(tables), len(figures)) == (6, 4)
     assert {file.name for file in (tmp_path / "first-table").iterdir()} == {
         *("digits.h5", "page", "best.onnx")
     }
