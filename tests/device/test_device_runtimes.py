@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+import zygote
 from device_networks import image, network, randomized
 from torch import Tensor, nn
 
@@ -142,10 +143,16 @@ def test_int8_is_measured_after_calibration_alone(mini: CellSpace) -> None:
     assert device.describe()["precision"] == "int8"
 
 
-@pytest.mark.skipif(not find_spec("openvino"), reason="")
-def test_openvino_comes_without_its_telemetry() -> None:
+def telemetry() -> None:
+    """In a process of its own: who imports OpenVINO by itself has it."""
     make_device(DeviceSpec(runtime="openvino"))
     assert sys.modules.get("openvino_telemetry") is None
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not find_spec("openvino"), reason="")
+def test_openvino_comes_without_its_telemetry() -> None:
+    zygote.run(telemetry)
 
 
 def test_the_line_for_tensorrt_fits_the_file(mini: CellSpace) -> None:
