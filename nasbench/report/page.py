@@ -139,7 +139,8 @@ def write_report(report: Report, out: Path, title: str, paper: Paper | None = No
         >>> table = load("nb201-fashion16-proxies")
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     page = write_report(Report(table, None), Path(folder), "Mine")
-        ...     print(page.name, (Path(folder) / "report.md").read_text().splitlines()[0])
+        ...     said = page.with_name("report.md").read_text(encoding="utf-8")
+        ...     print(page.name, said.splitlines()[0])
         index.html # Mine
     """
     brief = report_brief(report.table, report.recipe, report.comparisons, report.score)
