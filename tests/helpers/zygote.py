@@ -64,9 +64,10 @@ def begun(
 
 def _child(stderr: str, function: Callable[..., Any], args: Any, given: Any) -> None:
     os.setpgrp()
-    signal.alarm(2 * LIMIT)  # where the test that would kill it is gone
-    # Whoever started the tests may have begun them deaf to Ctrl-C.
+    # Whoever started the tests may have begun them deaf to signals.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(2 * LIMIT)  # where the test that would kill it is gone
     descriptor = os.open(stderr, os.O_WRONLY | os.O_APPEND)
     os.dup2(descriptor, 2)
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 (till the end)

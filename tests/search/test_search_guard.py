@@ -29,6 +29,7 @@ def late(listens: bool) -> None:
     """Calls that end as they become late; in a process of its own."""
     handler = signal.default_int_handler if listens else signal.SIG_IGN
     signal.signal(signal.SIGINT, handler)
+    alarms = signal.getsignal(signal.SIGALRM)
     guard.PATIENCE = 0.002
     rng = np.random.default_rng(0)
     told = 0
@@ -47,7 +48,7 @@ def late(listens: bool) -> None:
         except StrategyError as error:
             told += str(error) == "strategy mine gave no answer for 0.002 s"
         assert signal.getsignal(signal.SIGINT) is handler
-        assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGALRM) == alarms
     assert told > 0
 
 
