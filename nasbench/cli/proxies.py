@@ -188,7 +188,7 @@ def inherited(
     from nasbench.building import spec_from
     from nasbench.building.provenance import hardware, versions
     from nasbench.search.inherited import Inheriting, inherited_table, parse_supernets
-    from nasbench.search.sharing import ShareSetting
+    from nasbench.search.share_setting import ShareSetting
 
     spec = spec_from(recipe)
     supernets = parse_supernets(by)

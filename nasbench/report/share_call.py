@@ -15,8 +15,9 @@ from nasbench.report.sharing import write_shares
 from nasbench.search.goal import Limit, SoftTarget
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.share_presets import Followed, preset_of
-from nasbench.search.shares import Shares, share_seeds
-from nasbench.search.sharing import ShareSetting
+from nasbench.search.share_runs import share_seeds
+from nasbench.search.share_setting import ShareSetting
+from nasbench.search.shares import Shares
 from nasbench.table import Table, load, shipped_tables
 
 if TYPE_CHECKING:

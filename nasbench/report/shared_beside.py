@@ -15,7 +15,8 @@ from nasbench.report.text import TextTable, estimate_text, number_text
 from nasbench.report.theme import FAINT, figure, label, series, styled
 from nasbench.search.comparison import Comparison
 from nasbench.search.curves import POINTS, Curves
-from nasbench.search.shares import BETTER, Shares, names_of_shares
+from nasbench.search.share_runs import names_of_shares
+from nasbench.search.shares import BETTER, Shares
 
 __all__ = ["shared_section"]
 

@@ -24,7 +24,8 @@ from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import Oracle
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.setting import Setting, header_of
-from nasbench.search.shares import Shares, names_of_shares
+from nasbench.search.share_runs import names_of_shares
+from nasbench.search.shares import Shares
 from nasbench.search.strategy import is_known
 from nasbench.search.summary import frame_of, summary_of
 from nasbench.search.trace import Trace, read_traces

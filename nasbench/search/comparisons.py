@@ -28,7 +28,8 @@ from nasbench.search.protocol import (
     protocol_with,
 )
 from nasbench.search.setting import Setting, metric_of
-from nasbench.search.shares import Shares, shares_beside
+from nasbench.search.share_runs import shares_beside
+from nasbench.search.shares import Shares
 from nasbench.search.strategy import AnyStrategy, is_known, is_ours, names_of
 from nasbench.stats import Friedman, Pair, compare_pairs, friedman
 from nasbench.table import Table, load

@@ -24,7 +24,7 @@ from nasbench._processes import deaf_to_ctrl_c, end_on_ctrl_c, leave_with_parent
 from nasbench._progress import Progress, silent
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.search.share_journal import array_of, numbers_of
-from nasbench.search.sharing import ShareSetting
+from nasbench.search.share_setting import ShareSetting
 from nasbench.search.step import Step
 from nasbench.table import Dataset, Table, write_table
 

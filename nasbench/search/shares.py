@@ -1,37 +1,32 @@
-"""Runs of several seeds that share weights: made side by side, read again, and judged."""
+"""What runs of several seeds that share weights chose, and what a table says of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._limits import MOST_PROCESSES
-from nasbench._processes import deaf_to_ctrl_c, end_on_ctrl_c, leave_with_parent
 from nasbench._result import Result
 from nasbench._words import counted
-from nasbench.errors import BadValue, DamagedFile, NasbenchError
+from nasbench.errors import DamagedFile
 from nasbench.search.goal import Limit, SoftTarget
 from nasbench.search.lookup import LookUp
 from nasbench.search.protocol import SearchProtocol
-from nasbench.search.share_journal import ShareLine, array_of, read_shared_run
-from nasbench.search.sharing import METRIC, SharedRun, ShareSetting, judged_sample, run_shared
-from nasbench.space import Space, from_description
+from nasbench.search.share_journal import array_of
+from nasbench.search.share_setting import METRIC
+from nasbench.search.sharing import SharedRun, judged_sample
+from nasbench.space import Space
 from nasbench.stats import Estimate, bootstrap_estimate, spearman
 from nasbench.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Moment", "Shares", "names_of_shares", "read_shares", "share_seeds", "shares_beside"]
+__all__ = ["Moment", "Shares"]
 
 BETTER = (("all", 1.0), ("better half", 0.5), ("best tenth", 0.1))
 """The scopes of rank correlations, and the share of the judged architectures in each."""
@@ -297,177 +292,3 @@ def _number(value: Any) -> float | None:
 
 def _described(estimate: Estimate) -> dict[str, Any]:
     return dict(estimate.describe())
-
-
-def share_seeds(
-    setting: ShareSetting,
-    seeds: Iterable[int],
-    out: Path,
-    *,
-    processes: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-) -> Shares:
-    """Run a strategy that shares weights with each seed; what is there already goes on.
-
-    Args:
-        setting: what the runs share.
-        seeds: of the runs.
-        out: a folder: `SEED.jsonl` for each, its weights beside it, and what was clocked on the
-            wall in `SEED.wall.jsonl`.
-        processes: that run side by side.
-        progress: called with training steps that are done, of all runs, and those in all; side by
-            side with runs.
-
-    Raises:
-        NasbenchError: before anything is trained for what can be known by then.
-    """
-    numbers = list(dict.fromkeys(int(seed) for seed in seeds))
-    if not numbers:
-        raise BadValue("a run needs a seed")
-    if not 1 <= processes <= MOST_PROCESSES:
-        raise BadValue(f"runs need 1 process or more, got {processes}")
-    jobs = [(seed, out / f"{seed}.jsonl") for seed in numbers]
-    runs: dict[int, SharedRun] = {}
-    if processes == 1 or len(jobs) == 1:
-        for place, (seed, path) in enumerate(jobs):
-
-            def tell(done: int, total: int, before: int = place) -> None:
-                if progress:
-                    progress(before * total + done, len(jobs) * total)
-
-            runs[seed] = run_shared(setting, seed, path, progress=tell)
-    else:
-        setting.begin(numbers[0], *setting.make(numbers[0]))  # what is wrong is said here, once
-        for seed, run in _side_by_side(setting, jobs, processes):
-            runs[seed] = run
-            if progress:
-                progress(len(runs), len(jobs))
-    return Shares(setting.space, setting.table, {seed: runs[seed] for seed in numbers})
-
-
-def shares_beside(
-    table: Table, given: Shares | str | Path | Sequence[Shares | str | Path]
-) -> tuple[Shares, ...]:
-    """Runs that share weights, or the folders that keep them, to stand beside searches on a table.
-
-    Raises:
-        NasbenchError: for a folder without runs, and for runs whose seconds are not the table's.
-    """
-    several = [given] if isinstance(given, Shares | str | Path) else given
-    found = []
-    for one in several:
-        shares = one if isinstance(one, Shares) else read_shares(Path(one), table)
-        for run in shares.runs.values():
-            if run.spec.get("limits") or run.spec.get("targets"):
-                raise BadValue(
-                    f"runs of {shares.strategy} have limits or soft targets of their own: beside "
-                    f"searches stand runs without"
-                )
-            queries, priced = run.spec["queries"], run.spec["prices"]["kind"] == "table"
-            if not priced or queries.get("sha256") != table.sha256:
-                by = queries.get("name") if priced else "the clock"
-                raise BadValue(
-                    f"runs of {shares.strategy} are priced by {by}, and this comparison by "
-                    f"{table.name}: share them anew with --table {table.name}"
-                )
-        found.append(shares)
-    return tuple(found)
-
-
-def names_of_shares(shared: Sequence[Shares]) -> list[str]:
-    """A name for each: the strategy's, with its epochs where several have it."""
-    names = [of.strategy for of in shared]
-    return [
-        name if names.count(name) == 1 else f"{name}, {of.spec['schedule']['epochs']} epochs"
-        for name, of in zip(names, shared, strict=True)
-    ]
-
-
-def _side_by_side(
-    setting: ShareSetting, jobs: Sequence[tuple[int, Path]], processes: int
-) -> Iterator[tuple[int, SharedRun]]:
-    """Runs as they finish; processes end with this one, and at once on Ctrl-C."""
-    context = get_context("spawn")  # a fork would copy half of torch's threads
-    # An open table stays here: each process opens its own.
-    given: tuple[Any, ...] = (replace(setting, table=None), setting.table and setting.table.path)
-    with ProcessPoolExecutor(min(processes, len(jobs)), context, _begin, given) as pool:
-        waiting: dict[Future[SharedRun], int] = {}
-        try:
-            with deaf_to_ctrl_c():
-                for seed, path in jobs:
-                    waiting[pool.submit(_run_one, seed, path)] = seed
-            while waiting:
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    yield waiting.pop(future), future.result()
-        except BrokenProcessPool as error:
-            raise NasbenchError(
-                "a training process died (killed, or out of memory); what is finished is kept, "
-                "and the same command goes on from there"
-            ) from error
-        finally:
-            if waiting:
-                for process in list(pool._processes.values()):
-                    process.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-_opened: ShareSetting | None = None  # of a worker process
-
-
-def _begin(setting: ShareSetting, table: Path | None) -> None:
-    global _opened
-    leave_with_parent()
-    end_on_ctrl_c()
-    import torch
-
-    torch.set_num_threads(1)
-    _opened = replace(setting, table=Table(table) if table else None)
-
-
-def _run_one(seed: int, path: Path) -> SharedRun:
-    if _opened is None:
-        raise RuntimeError("the worker was not opened")
-    return run_shared(_opened, seed, path)
-
-
-def read_shares(folder: Path, table: Table | None) -> Shares:
-    """The runs that a folder holds, whole or begun.
-
-    Args:
-        folder: that `nasbench share` wrote.
-        table: that judges them.
-
-    Raises:
-        NasbenchError: where there are none, or they are not of the table's space.
-        DamagedFile: for what is no such run.
-    """
-    paths = [p for p in folder.glob("*.jsonl") if p.stem.isdecimal()]
-    if not paths:
-        raise NasbenchError(f"{folder} holds no runs that share weights: nasbench share makes them")
-    runs = {}
-    for path in sorted(paths, key=lambda p: int(p.stem)):
-        spec, lines = read_shared_run(path)
-        runs[int(path.stem)] = SharedRun(spec, lines, "")
-    first = next(iter(runs.values())).spec
-    try:
-        space = from_description(first["space"])
-        strategies = {str(run.spec["strategy"]) for run in runs.values()}
-        for run in runs.values():
-            _check_lines(space, run.lines)
-    except NasbenchError:
-        raise
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise DamagedFile(f"the runs in {folder} are damaged") from error
-    if len(strategies) > 1:
-        raise NasbenchError(f"{folder} holds runs of several strategies: give each a folder")
-    if table is not None and space.describe() != table.space.describe():
-        raise BadValue(
-            f"{folder} holds runs on {space.name}, and {table.name} is of {table.space.name}"
-        )
-    return Shares(space if table is None else table.space, table, runs)
-
-
-def _check_lines(space: Space, lines: Sequence[ShareLine]) -> None:
-    for line in lines:
-        if line.choice is not None and not 0 <= line.choice < space.size:
-            raise ValueError

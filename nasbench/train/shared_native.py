@@ -21,8 +21,9 @@ from nasbench.task import Task
 from nasbench.train.native import only_cells
 from nasbench.train.native_library import SplitView, describe, library, pointer
 from nasbench.train.recipe import Recipe
-from nasbench.train.shared import SharedWeights, Sharing
+from nasbench.train.shared import SharedWeights
 from nasbench.train.shared_feed import SplitName, parts_of
+from nasbench.train.shared_passes import Sharing
 from nasbench.train.shared_start import Floats
 
 __all__ = ["SHARED_ENGINES", "NativeSharedWeights", "make_shared", "pick_shared_engine"]

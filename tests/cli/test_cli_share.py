@@ -10,7 +10,7 @@ import pytest
 
 import nasbench as nb
 from nasbench.errors import BadValue
-from nasbench.search.shares import read_shares
+from nasbench.search.share_runs import read_shares
 
 RECIPE = """space = "nb201"
 task = "digits"

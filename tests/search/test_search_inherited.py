@@ -12,7 +12,7 @@ import nasbench as nb
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.search import inherited
 from nasbench.search.inherited import Inheriting, TrainedSupernet, inherited_table, parse_supernets
-from nasbench.search.sharing import ShareSetting
+from nasbench.search.share_setting import ShareSetting
 from nasbench.search.step import Step
 
 MINI = nb.space("nb201-mini")

@@ -18,9 +18,10 @@ from nasbench.search import sharing, strategy
 from nasbench.search.goal import Limit, Query
 from nasbench.search.share_journal import ShareLine, array_of, numbers_of
 from nasbench.search.share_prices import Factors, Prices
+from nasbench.search.share_runs import read_shares, share_seeds, shares_beside
+from nasbench.search.share_setting import ShareSetting
 from nasbench.search.share_testing import ToySupernet, drive
-from nasbench.search.shares import read_shares, share_seeds, shares_beside
-from nasbench.search.sharing import ShareSetting, judged_sample, run_shared
+from nasbench.search.sharing import judged_sample, run_shared
 from nasbench.search.step import Schedule, SharingState, Step, check_step, one_hot
 from nasbench.space import ChoiceSpace
 from nasbench.table import Table

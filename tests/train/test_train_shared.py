@@ -12,8 +12,9 @@ from nasbench.errors import NasbenchError
 from nasbench.train.feed import batch_of
 from nasbench.train.optimizer import optimizer_of
 from nasbench.train.order import epoch_order
-from nasbench.train.shared import SharedWeights, Sharing
+from nasbench.train.shared import SharedWeights
 from nasbench.train.shared_feed import parts_of
+from nasbench.train.shared_passes import Sharing
 
 RECIPE = nb.Recipe(
     epochs=1, train_images=70, valid_images=64, channels=4, cells=1, batch_size=32, flip=True

@@ -15,8 +15,9 @@ from nasbench.errors import NasbenchError
 from nasbench.network.supernet import CellSupernet
 from nasbench.space import CellSpace
 from nasbench.train import shared_native
-from nasbench.train.shared import NORMS, SharedWeights, Sharing
+from nasbench.train.shared import SharedWeights
 from nasbench.train.shared_native import NativeSharedWeights, make_shared, pick_shared_engine
+from nasbench.train.shared_passes import NORMS, Sharing
 
 NB201 = nb.space("nb201")
 RECIPE = nb.Recipe(

@@ -1,0 +1,196 @@
+"""What the runs of several seeds that share weights have in common, and how each begins."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench._limits import LARGEST_SEED, MOST_EPOCHS, MOST_SECONDS
+from nasbench._version import __version__
+from nasbench.errors import BadValue, shown
+from nasbench.search.feasibility import check_feasible
+from nasbench.search.goal import Budget, Goal, Limit, SoftTarget
+from nasbench.search.oracle import Oracle, TableOracle, column_of
+from nasbench.search.run_spec import plain
+from nasbench.search.share_costs import Costs
+from nasbench.search.share_prices import Prices
+from nasbench.search.step import Schedule, SharingStrategy
+from nasbench.search.strategy import make_strategy, strategy_class
+from nasbench.search.supernet_oracle import StepOracle, SupernetOracle
+from nasbench.search.trainer_oracle import TrainerOracle
+from nasbench.space import Space
+from nasbench.table import Table
+
+if TYPE_CHECKING:
+    from nasbench.task import Task
+    from nasbench.train.recipe import Recipe
+
+__all__ = ["METRIC", "ShareSetting"]
+
+METRIC = "valid_accuracy"
+"""That is searched for."""
+
+
+@dataclass(frozen=True)
+class ShareSetting:
+    """What the runs of several seeds share.
+
+    Attributes:
+        strategy: registered, and one that shares weights.
+        space: of the architectures.
+        task: to train on.
+        name: of the recipe.
+        recipe: gives batches and SGD; its learning rate and epochs are for single networks.
+        table: prices the steps, and shows what training the best alone does; None: both are
+            really done, and measured seconds are the price.
+        epochs: passes over the training examples.
+        parameters: the strategy's own.
+        norm: whose statistics BatchNorm takes in a score, see `nasbench.train.shared_passes.NORMS`.
+        affine: whether scales and shifts inside cells are trained.
+        engine: of the shared weights, or `auto`.
+        budget_seconds: an end in seconds paid.
+        limits: bounds that choices keep, of columns of the table.
+        targets: soft bounds, which weigh inherited accuracy.
+        preset: the name of the published protocol that it follows, see
+            `nasbench.search.share_presets`; empty for none.
+    """
+
+    strategy: str
+    space: Space
+    task: Task
+    name: str
+    recipe: Recipe
+    table: Table | None = None
+    epochs: int = 10
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    norm: str = "batch"
+    affine: bool = False
+    engine: str = "auto"
+    budget_seconds: float | None = None
+    limits: tuple[Limit, ...] = ()
+    targets: tuple[SoftTarget, ...] = ()
+    preset: str = ""
+
+    def __post_init__(self) -> None:
+        cls = strategy_class(self.strategy)
+        if not getattr(cls, "shares_weights", False):
+            raise BadValue(
+                f"{self.strategy} shares no weights: nasbench search and nasbench compare run it"
+            )
+        if "schedule" in self.parameters:
+            raise BadValue("the schedule follows from the epochs: set epochs, not schedule")
+        if "costs" in self.parameters:
+            raise BadValue("costs are read from the table: set limits, or cost")
+        if type(self.epochs) is not int or not 1 <= self.epochs <= MOST_EPOCHS:
+            raise BadValue(
+                f"shared weights are trained 1 to {MOST_EPOCHS:,} epochs, got {shown(self.epochs)}"
+            )
+        table = self.table
+        if table is not None and table.space.describe() != self.space.describe():
+            raise BadValue(
+                f"{table.name} is of {table.space.name}, and the recipe of {self.space.name}: "
+                f"name a table of that space"
+            )
+        self._check_costs()
+
+    @property
+    def priced(self) -> tuple[str, ...]:
+        """The columns of costs that the run reads."""
+        named = self.parameters.get("cost")
+        own = (named,) if isinstance(named, str) and named else ()
+        return tuple(dict.fromkeys((*self._bounded, *own)))
+
+    @property
+    def _bounded(self) -> list[str]:
+        """The columns that have limits or soft targets."""
+        return [*(one.metric for one in self.limits), *(one.metric for one in self.targets)]
+
+    def _check_costs(self) -> None:
+        """Refuse limits and costs that nothing can be known of, before anything is trained."""
+        if not self.priced:
+            return
+        takes = "costs" in inspect.signature(strategy_class(self.strategy)).parameters
+        if not takes:
+            raise BadValue(
+                f"{self.strategy} heeds no limits and no costs: strategies with a parameter costs "
+                f"do, such as ofa, spos and fairnas"
+            )
+        if self.table is None:
+            raise BadValue(
+                f"{self.priced[0]} is a column of a table: name a table that has it, in place of "
+                f"none"
+            )
+        recipe = self._queries(0).fidelities[0].recipe
+        table = self.table
+
+        def column(metric: str) -> NDArray[np.float64]:
+            return column_of(table, metric, recipe)
+
+        goal = Goal(METRIC, Budget(evaluations=1), (), limits=self.limits, targets=self.targets)
+        check_feasible(goal, column, table.name)
+
+    def make(self, seed: int) -> tuple[SupernetOracle, Goal]:
+        """The oracle of one seed, and the goal."""
+        from nasbench.train.shared_native import make_shared
+        from nasbench.train.shared_passes import Sharing
+
+        if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
+            raise BadValue(f"a seed is 0 or more and below 2**32, got {shown(seed)}")
+        sharing = Sharing(self.norm, self.affine)
+        shared = make_shared(self.space, self.task, self.recipe, seed, sharing, self.engine)
+        queries, prices = self._queries(seed), None
+        if self.table is not None:
+            of = queries.fidelities[0].recipe
+            prices = Prices(self.table, of, self.recipe.batch_size)
+        budget = Budget(seconds=self.budget_seconds or MOST_SECONDS)
+        goal = Goal(METRIC, budget, queries.fidelities, limits=self.limits, targets=self.targets)
+        return SupernetOracle(shared, queries, prices), goal
+
+    def begin(self, seed: int, oracle: StepOracle, goal: Goal) -> SharingStrategy:
+        """The strategy at its start."""
+        # Apart from the seeds of weights and batches, which are the supernet's own.
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(6,)))
+        schedule = Schedule(self.epochs, oracle.steps_per_epoch)
+        parameters = {**self.parameters, "schedule": schedule}
+        if self.priced:
+            assert self.table is not None
+            parameters["costs"] = Costs(self.table, self.priced, goal.recipes[0].recipe)
+        begun = make_strategy(self.strategy, oracle.space, goal, rng, parameters)
+        return cast("SharingStrategy", begun)
+
+    def _queries(self, seed: int) -> Oracle:
+        if self.table is None:
+            return TrainerOracle(self.space, self.task, self.name, self.recipe, seeds=(seed,))
+        own = self.name if self.name in self.table.recipes else None
+        return TableOracle(self.table, recipe=own, costs=self._bounded)
+
+    def describe(self, seed: int, oracle: SupernetOracle) -> dict[str, Any]:
+        """What a run is a function of; plain JSON values."""
+        shared = oracle.shared
+        # What is new stands in it only where it is used, so that old runs go on.
+        goal = {
+            "limits": [asdict(limit) for limit in self.limits],
+            "targets": [asdict(target) for target in self.targets],
+            "preset": self.preset,
+        }
+        return {
+            **{name: value for name, value in goal.items() if value},
+            "kind": "share",
+            "strategy": self.strategy,
+            "seed": seed,
+            "parameters": plain(self.parameters),
+            "schedule": {"epochs": self.epochs, "steps_per_epoch": oracle.steps_per_epoch},
+            "sharing": {**asdict(shared.sharing), "engine": shared.engine},
+            "space": dict(self.space.describe()),
+            "task": {"name": self.task.name, "hash": self.task.hash},
+            "recipe": {"name": self.name, **self.recipe.describe()},
+            "prices": oracle.prices.describe() if oracle.prices else {"kind": "measured"},
+            "queries": oracle.queries.describe(),
+            "budget_seconds": self.budget_seconds,
+            "version": __version__,
+        }
