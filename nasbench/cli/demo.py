@@ -73,7 +73,8 @@ def demo(
                 ),
             )
         trained = _search_trainer(spec, table, out, tell)
-    described = Report(table, table.recipe(None), comparisons, score(surrogate, table), [trained])
+    scored = score(surrogate, table)
+    described = Report(table, table.recipe(None), comparisons, scored, [trained], surrogate)
     page = write_report(described, out, f"{table.name}: built, predicted, searched")
     document = {"page": str(page), "table": str(path), "budget_seconds": budget}
     shown = [

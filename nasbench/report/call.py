@@ -7,17 +7,10 @@ from pathlib import Path
 
 from nasbench._defaults import FIGURE_FONT, FIGURE_WIDTH
 from nasbench._files import check_folder
-from nasbench.errors import BadValue
 from nasbench.report.page import Report, write_report
 from nasbench.report.paper import Paper
 from nasbench.search import Comparison
-from nasbench.surrogate import (
-    DecisionImportance,
-    Score,
-    Surrogate,
-    decision_importance,
-    score,
-)
+from nasbench.surrogate import Surrogate, score
 from nasbench.table import Table, load
 
 __all__ = ["report_on"]
@@ -64,18 +57,8 @@ def report_on(
     fitted = Surrogate.load(surrogate) if isinstance(surrogate, str | Path) else surrogate
     scored = None if fitted is None else score(fitted, opened)
     chosen = opened.recipe(recipe) if opened.recipes or recipe else None  # of devices alone
-    report = Report(opened, chosen, loaded, scored, importance=_importance(fitted, scored))
+    report = Report(opened, chosen, loaded, scored, surrogate=fitted)
     return write_report(report, folder, opened.name, paper)
-
-
-def _importance(fitted: Surrogate | None, scored: Score | None) -> Sequence[DecisionImportance]:
-    """Of decisions to a surrogate; none where it predicts the same of all."""
-    if fitted is None or scored is None:
-        return ()
-    try:
-        return decision_importance(fitted, scored.metric)
-    except BadValue:
-        return ()
 
 
 def _titled(compare: Found | Sequence[Found] | Mapping[str, Found]) -> dict[str, Comparison]:

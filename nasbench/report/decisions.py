@@ -42,14 +42,17 @@ def best_choices(judged: Judged, k: int = 3) -> TextTable | None:
     return TextTable("The best architectures", ("decision", *heads), rows, note)
 
 
-def decision_section(judged: Judged, of: str = "") -> Section | None:
-    """Marginal effects on what the page judges by; None where values tell nothing apart."""
+def decision_section(judged: Judged, of: str = "") -> Section:
+    """Marginal effects on what the page judges by, or why there are none."""
+    title = f"Which decisions matter{of}"
     try:
         found = decision_effects(judged.table, judged.column)
-    except BadValue:
-        return None
+    except BadValue as untold:
+        return Section(title, f"Not said here: {untold}.")
     if not found:
-        return None
+        return Section(
+            title, f"Not said here: no decision of {judged.table.space.name} has choices."
+        )
     shown = found[:MOST_DECISIONS]
     lead = (
         f"Means over the rows of the table, of {judged.label}: what a choice gains where its "
@@ -60,7 +63,7 @@ def decision_section(judged: Judged, of: str = "") -> Section | None:
     if len(found) > len(shown):
         lead += f" Of {len(found)} decisions the {len(shown)} that explain most are shown."
     return Section(
-        f"Which decisions matter{of}",
+        title,
         lead,
         [_shares_drawing(shown)],
         [_shares_table(judged, shown), _effects_table(judged, shown)],

@@ -65,6 +65,7 @@ def explore(table: Table | str | Path, out: str | Path, *, recipe: str | None = 
             left=document["left"],
             hidden=document["of"] - document["rows"],
             most=MOST_ROWS,
+            matters=bool(document["effects"]),
         )
     )
     page = folder / "index.html"

@@ -12,6 +12,7 @@ import numpy as np
 
 from nasbench._files import atomic_path, write_text
 from nasbench._words import counted
+from nasbench.errors import BadValue
 from nasbench.report.briefs import comparison_brief, report_brief
 from nasbench.report.checklist import checklist
 from nasbench.report.decisions import best_choices, decision_section, importance_table
@@ -49,7 +50,7 @@ from nasbench.search.fronts import Fronts
 from nasbench.table import Table
 
 if TYPE_CHECKING:
-    from nasbench.surrogate import DecisionImportance, Score
+    from nasbench.surrogate import Score, Surrogate
 
 __all__ = [
     "Report",
@@ -86,7 +87,7 @@ class Report:
         comparisons: by title, in the order of the page.
         score: of a predictor on the table.
         extra: further sections, for what only the caller knows.
-        importance: of decisions to that predictor.
+        surrogate: that predictor, which says what decisions are worth to it.
 
     Example:
         >>> from nasbench.table import load
@@ -100,7 +101,7 @@ class Report:
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     score: Score | None = None
     extra: Sequence[Section] = ()
-    importance: Sequence[DecisionImportance] = ()
+    surrogate: Surrogate | None = None
 
     def sections(self) -> list[Section]:
         """The page's sections."""
@@ -220,7 +221,6 @@ def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Sect
     drawings = [histogram(judged)] if judged else []
     drawings += [networks] if networks else []
     best = best_choices(judged) if judged else None
-    matter = decision_section(judged, of) if judged else None
     kinds = _kinds(table)
     filled = "what is predicted is marked" if "predicted" in kinds else "nothing is filled in"
     built = Section(
@@ -230,7 +230,7 @@ def _table_sections(table: Table, recipe: str | None, of: str = "") -> list[Sect
         drawings,
         [build_facts(table, recipe), *([best] if best else ())],
     )
-    first = [built, *([matter] if matter else ())]
+    first = [built, *([decision_section(judged, of)] if judged else ())]
     if not table.devices:
         return first
     timed = [d for d in table.devices if judged and _has_latency(judged, d)]
@@ -374,6 +374,12 @@ def _score_sections(report: Report) -> list[Section]:
         return []
     lead = "A meta-learner is fitted on part of the table and predicts the rest."
     tables = [predictor_table(score)]
-    if report.importance:
-        tables.append(importance_table(report.importance, score.metric))
+    if report.surrogate is not None:
+        from nasbench.surrogate import decision_importance
+
+        try:
+            found = decision_importance(report.surrogate, score.metric)
+            tables.append(importance_table(found, score.metric))
+        except BadValue as untold:
+            lead += f" Which decisions matter to it is not said here: {untold}."
     return [Section("The predictor", lead, [predictor_scatter(score, report.table)], tables)]

@@ -46,6 +46,17 @@ def run_in_page(page: Path, script: str, *options: str) -> Any:
     return json.loads(html.unescape(found[1]))
 
 
+def print_page(page: Path, out: Path) -> None:
+    """Print a page into a PDF, as it comes out on paper."""
+    browser = next(filter(None, map(shutil.which, NAMES)), None)
+    if browser is None:
+        pytest.skip(f"no browser: {', '.join(NAMES)}")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--print-to-pdf={out}"]
+    subprocess.run(
+        [*command, page.resolve().as_uri()], capture_output=True, timeout=120, check=True
+    )
+
+
 def run_while_open(page: Path, script: str, *options: str) -> Any:
     """As `run_in_page`, of a page that goes on after it is loaded, and by the clock on the wall.
 

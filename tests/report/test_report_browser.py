@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import drawing
 import pytest
-from browser import run_in_page
+from browser import print_page, run_in_page
 from matplotlib.figure import Figure
 
 from nasbench.report import Section, TextTable
@@ -143,3 +146,18 @@ def test_a_narrow_page_does_not_scroll_sideways(told: dict[str, Any]) -> None:
     assert told["overflow"] == 0
     assert told["cut"] == 0
     assert told["tallest"] < 50  # names stay words beside columns that are wider than the screen
+
+
+@pytest.mark.slow
+def test_the_head_of_a_long_table_stands_on_every_sheet(tmp_path: Path) -> None:
+    if shutil.which("pdftotext") is None:
+        pytest.skip("no pdftotext")
+    table = TextTable("T", ("leftmost", "value"), [(f"row {i}", str(i)) for i in range(90)], "N")
+    sections = [Section("A", "a", tables=[table])]
+    with drawing.drawn():
+        print_page(write_sections(sections, tmp_path, "Title"), tmp_path / "page.pdf")
+    read = ["pdftotext", "-layout", str(tmp_path / "page.pdf"), "-"]
+    sheets = subprocess.run(read, capture_output=True, text=True, check=True).stdout.split("\f")
+    having = [sheet for sheet in sheets if "row " in sheet]
+    assert len(having) > 1
+    assert all(sheet.index("leftmost") < sheet.index("row ") for sheet in having)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import cast
 
 import drawing
+import numpy as np
 import pytest
+from numpy.typing import ArrayLike, NDArray
 
 from nasbench.report import Report, TextTable, write_comparison, write_report
 from nasbench.search import compare
+from nasbench.space import Space
 from nasbench.stats import pareto_front
-from nasbench.surrogate import fit, score
+from nasbench.surrogate import Surrogate, fit, score
 from nasbench.table import Table
 
 pytestmark = pytest.mark.heavy
@@ -87,6 +92,30 @@ def test_estimated_is_called_estimated(folder):
     row = re.search(r"toy: energy_mj</td><td>(\w+)", text)
     assert row
     assert row[1] == "estimated"
+
+
+class Constant:
+    """A surrogate that tells nothing apart."""
+
+    primary = "valid_accuracy"
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+
+    def predict(self, metric: str, architectures: ArrayLike) -> NDArray[np.float64]:
+        return np.full(np.shape(architectures), 70.0)
+
+
+def test_the_page_says_which_decisions_matter_to_the_predictor_or_why_not(report, table):
+    known = replace(report, comparisons={}, surrogate=fit(table))
+    constant = replace(known, surrogate=cast(Surrogate, Constant(table.space)))
+    (told,), (untold,) = (
+        [one for one in of.sections() if one.title == "The predictor"] for of in (known, constant)
+    )
+    head = "Which decisions matter to the surrogate"
+    assert [of.title for of in told.tables][-1] == head
+    assert head not in [of.title for of in untold.tables]
+    assert "is not said here: the surrogate predicts the same valid_accuracy" in untold.lead
 
 
 @pytest.mark.drawn("pdf")

@@ -115,6 +115,7 @@ def test_a_page_of_a_few_rows(n: int, seeds: int, tmp_path: Path) -> None:
     assert ("epochs 1; no seeds" in page) == (seeds == 0)
     trainings = f"{n} training{'' if n == 1 else 's'}, 0.00"
     assert ("0.00 hours" in page, trainings in page) == (False, seeds > 0)
+    assert ("Not said here: which decisions matter is told by 3 rows or more" in page) == (n < 3)
 
 
 def test_figures_of_a_few_rows_hold_what_there_is(tmp_path: Path) -> None:
