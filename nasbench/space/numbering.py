@@ -31,6 +31,9 @@ COUNTABLE = 2**62
 LISTABLE = 2**24
 """Architectures of the largest space that is listed as a whole; see `Space.check_listable`."""
 
+MANY = 1 << 14
+"""Decisions of architectures, from which on they are numbered a decision at a time."""
+
 CHUNK = 1 << 18
 """Architectures whose decisions are held at once."""
 
@@ -119,18 +122,35 @@ class Numbering:
 
     def index_of(self, ops: ArrayLike) -> Architectures:
         """The architectures with these decisions: `[..., decisions]` to `[...]`."""
-        decisions = np.asarray(ops, dtype=np.int64)
+        decisions = np.asarray(ops)
+        if decisions.dtype not in (np.uint8, np.uint16):
+            decisions = np.asarray(ops, dtype=np.int64)
         if decisions.shape[-1:] != self._choices.shape:
             raise NasbenchError(
                 f"an architecture of {self.name} has {len(self.choices)} decisions, "
                 f"got an array of shape {decisions.shape}"
             )
-        if ((decisions < 0) | (decisions >= self._choices)).any():
+        found = self._large_index if self._dtype.kind == "O" else self._index
+        return found(decisions)
+
+    def _index(self, decisions: NDArray[Any]) -> Architectures:
+        """As `index_of`, of whole numbers `[..., decisions]` in int64."""
+        if decisions.size < MANY:
+            self._check_choices((decisions < 0) | (decisions >= self._choices))
+            return self._numbered(decisions @ self._weights)
+        # A decision at a time: long rows take half the time of short ones.
+        columns = np.ascontiguousarray(np.moveaxis(decisions, -1, 0))
+        rows = columns.reshape(len(columns), -1)
+        self._check_choices((rows.min(1) < 0) | (rows.max(1) >= self._choices))
+        codes = np.zeros(columns.shape[1:], dtype=np.int64)
+        for column, count in zip(columns, self.choices, strict=True):
+            codes *= count
+            codes += column
+        return self._numbered(codes)
+
+    def _check_choices(self, outside: NDArray[np.bool_]) -> None:
+        if outside.any():
             raise NasbenchError(f"a decision is outside the choices {self.choices} of {self.name}")
-        if self._dtype.kind == "O":
-            return self._large_index(decisions)
-        found: Architectures = decisions @ self._weights
-        return self._numbered(found)
 
     @cached_property
     def _blocks(self) -> list[tuple[slice, int, NDArray[np.int64], NDArray[np.int64]]]:
@@ -161,8 +181,10 @@ class Numbering:
             found[..., place] = low[..., None] // weights % choices
         return found
 
-    def _large_index(self, decisions: NDArray[np.int64]) -> Architectures:
+    def _large_index(self, decisions: NDArray[Any]) -> Architectures:
         """As `index_of`, of Python ints."""
+        decisions = decisions.astype(np.int64, copy=False)
+        self._check_choices((decisions < 0) | (decisions >= self._choices))
         code: Any = 0
         for place, product, weights, _ in self._blocks:
             code = code * product + np.asarray(decisions[..., place] @ weights).astype(object)

@@ -118,10 +118,11 @@ class RowIndex:
             row_of = np.full(self._space.size, -1, dtype=np.int32)
             known, row = self._known
             row_of[known] = row
-            if self._folds:
-                row_of = row_of[self._space.classes]
-            elif np.count_nonzero(row_of >= 0) != len(known):
-                raise misfit(self._file)
+            if not self._folds:  # as many as were put in: each is where it belongs
+                if np.count_nonzero(row_of >= 0) != len(known):
+                    raise misfit(self._file)
+                return row_of
+            row_of = row_of[self._space.classes]
         if not np.array_equal(row_of[self.rows], np.arange(len(self.rows))):
             raise misfit(self._file)
         return row_of

@@ -53,6 +53,16 @@ def test_ops_are_the_lexicographic_list_in_the_space_s_order(toy: Toy) -> None:
     assert toy.index_of(toy.ops([[1, 2], [3, 4]])).tolist() == [[1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.uint64])
+def test_many_architectures_are_numbered_as_few_are(toy: Toy, dtype: type) -> None:
+    several = np.random.default_rng(0).integers(toy.size, size=(90, 60))
+    ops = toy.ops(several).astype(dtype)
+    assert toy.index_of(ops).tolist() == several.tolist()
+    ops[1, 2, 1] = 3
+    with pytest.raises(NasbenchError, match="outside the choices"):
+        toy.index_of(ops)
+
+
 def test_neighbours_are_what_differs_in_one_decision(toy: Toy) -> None:
     for architecture in range(toy.size):
         ops = ops_of(toy, architecture)
