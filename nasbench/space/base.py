@@ -286,7 +286,9 @@ class Space(Moves, ABC):
             3
         """
         if self.forbids and self.listable:
-            return int(self.allowed(np.arange(self.size)).sum())
+            starts = range(0, self.size, CHUNK)
+            parts = (np.arange(start, min(self.size, start + CHUNK)) for start in starts)
+            return sum(int(self.allowed(part).sum()) for part in parts)
         return self.size
 
     # Classes of equal networks.

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 __all__ = ["PlainRules"]
 
+STEPS = 100_000
+"""Of the search for an architecture that can be built: about a tenth of a second."""
+
 Mask = NDArray[np.bool_]
 
 
@@ -63,3 +66,44 @@ class PlainRules:
             all(mask[ops[column]] and counts[column] for column, mask in rule)
             for rule in self._combinations
         )
+
+    def leaves_some(self, choices: Sequence[int], columns: Sequence[int]) -> bool:
+        """Whether some decisions can be taken so that their combinations can be built.
+
+        They are taken one after the other, and back where a combination is complete that cannot.
+        Where `STEPS` steps do not tell, it is said that they can.
+
+        Args:
+            choices: the number of choices of each decision.
+            columns: decisions, ascending, that no rule ties to others.
+        """
+        ends: dict[int, list[list[tuple[int, Any]]]] = {column: [] for column in columns}
+        for rule in self._combinations:
+            last = max(column for column, _ in rule)
+            if last in ends:
+                ends[last].append(rule)
+        ops, counts, left = [0] * len(choices), [True] * len(choices), STEPS
+
+        def broken(rule: list[tuple[int, Any]]) -> bool:
+            return all(mask[ops[column]] and counts[column] for column, mask in rule)
+
+        def found(place: int) -> bool:
+            nonlocal left
+            if place == len(columns):
+                return self.normal(ops) == ops
+            column = columns[place]
+            counts[column] = all(
+                mask[ops[other]] and counts[other]
+                for at, other, mask in self._conditions
+                if at == column
+            )
+            for op in range(choices[column] if counts[column] else 1):
+                left -= 1 + len(ends[column])
+                if left < 0:
+                    return True
+                ops[column] = op
+                if not any(map(broken, ends[column])) and found(place + 1):
+                    return True
+            return False
+
+        return found(0)

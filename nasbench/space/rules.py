@@ -59,7 +59,8 @@ class Rules:
 
     Raises:
         UnknownName: for a decision or a choice that the space does not have.
-        BadValue: for rules that contradict each other or are of another form.
+        BadValue: for rules that contradict each other, are of another form, or leave nothing to
+            build; the last as far as a tenth of a second of search tells.
     """
 
     def __init__(self, decisions: Decisions, only_if: object, alike: object, never: object) -> None:
@@ -79,6 +80,7 @@ class Rules:
         self._read_never(never)
         if len(self._conditions) + len(self._groups) + len(self._combinations) > MOST_RULES:
             raise BadValue(f"a space has {MOST_RULES:,} rules at most")
+        self._check_some_left()
 
     def __bool__(self) -> bool:
         return bool(self._conditions or self._groups or self._combinations)
@@ -192,6 +194,14 @@ class Rules:
             self._combinations.append(
                 [(self._column[name], mask) for name, (_, mask) in read.items()]
             )
+
+    def _check_some_left(self) -> None:
+        """Refuse rules that leave nothing to build, where that is quickly known."""
+        counts = [len(choices) for choices in self._decisions.values()]
+        tied = {rule[0][0] for rule in self._combinations}
+        for columns in self.components() if tied else []:
+            if tied.intersection(columns) and not self.plain.leaves_some(counts, columns):
+                raise BadValue("never forbids every architecture: none is left to build")
 
     def _find(self, rule: str, name: object) -> int:
         if not isinstance(name, str) or name not in self._column:

@@ -132,6 +132,13 @@ def broken(given: Mapping[str, Any], taken: Mapping[str, Any]) -> bool:
     )
 
 
+def buildable(given: Mapping[str, Any]) -> list[int]:
+    """The architectures that stand for a network that can be built: the least of each class."""
+    names, every = list(given["decisions"]), list(itertools.product(*given["decisions"].values()))
+    standing = sorted(map(min, classes(given)))
+    return [a for a in standing if not broken(given, dict(zip(names, every[a], strict=True)))]
+
+
 def made(given: Mapping[str, Any]) -> ChoiceSpace:
     """The space with these rules."""
     return ChoiceSpace("drawn", **given)
