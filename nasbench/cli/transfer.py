@@ -28,7 +28,9 @@ RepositoryArgument = Annotated[
 Source = Annotated[
     str,
     typer.Argument(
-        metavar="TARGET", help="A task's name, its table, recipe (.toml), journal or description."
+        metavar="TARGET",
+        help="A task's name (also one of the repository), its table, recipe (.toml), journal or "
+        "description.",
     ),
 ]
 OptionalSource = Annotated[
@@ -116,7 +118,7 @@ def choose_landmarks(
 
     Example: `nasbench transfer landmarks earlier --out landmarks.txt`
     """
-    found = _others(repository, None if source is None else _target(source, None))
+    found = _others(repository, None if source is None else _target(source, None, repository))
     chosen = found.landmarks(n)
     strings = [found.space.string(a) for a in chosen]
     _write(out, f"{n} landmarks of {', '.join(found.tasks)}", strings)
@@ -142,7 +144,7 @@ def similar(
     """
     from nasbench.report.transfer import similarity_table
 
-    target = _target(source, landmarks)
+    target = _target(source, landmarks, repository)
     others = _others(repository, target)
     found = others.similar(target)
     document = {
@@ -178,7 +180,7 @@ def start(
     --out start.txt`, then `nasbench search local_search --train my-images.toml --start start.txt
     --budget-evaluations 50`
     """
-    target = None if source is None else _target(source, landmarks)
+    target = None if source is None else _target(source, landmarks, repository)
     others = _others(repository, target)
     names = list(others.tasks)
     if target is None:
@@ -247,10 +249,14 @@ def evaluate(
     emit(found.describe(), as_json, f"{savings_table(found).plain()}\n{page}")
 
 
-def _target(source: str, landmarks: Path | None) -> Description:
+def _target(source: str, landmarks: Path | None, repository: Path | None = None) -> Description:
+    """What is known of a task, which may be one of the repository, as `list` calls it."""
+    from nasbench.transfer import Repository
     from nasbench.transfer import describe as run_describe
 
-    found = run_describe(source)
+    tasks = [] if repository is None else list(Repository.open(repository).tasks.values())
+    earlier = {name: task.about for task in tasks for name in (task.about.name, task.name)}
+    found = run_describe(source, earlier)
     if landmarks is None:
         return found
     trained = run_describe(landmarks)

@@ -241,10 +241,10 @@ class _LeftOutTask:
 
 def _agreement(first: EarlierTask, second: EarlierTask) -> tuple[float, float | None]:
     """Spearman's correlation over all that both know, and what seeds leave of it."""
-    known = np.isfinite(first.accuracies) & np.isfinite(second.accuracies)
+    _, one, other = np.intersect1d(first.known, second.known, return_indices=True)
     ceilings = [_ceiling(task) for task in (first, second)]
     ceiling = None if None in ceilings else float(np.prod(np.asarray(ceilings, dtype=float)))
-    return float(spearman(first.accuracies[known], second.accuracies[known])), ceiling
+    return float(spearman(first.accuracies[one], second.accuracies[other])), ceiling
 
 
 def _ceiling(task: EarlierTask) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import zip_longest
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nasbench._files import utf8
 from nasbench.errors import NasbenchError
-from nasbench.space import Space
+from nasbench.space import Architectures, Space
 from nasbench.table import Table
 from nasbench.transfer.description import Description
 from nasbench.transfer.similarity import FEWEST_LANDMARKS, Similarity, distances, landmark_agreement
@@ -62,24 +62,25 @@ class EarlierTask:
         return f"table:{self.table.path}@{self.recipe}"
 
     @cached_property
+    def known(self) -> Architectures:
+        """The architectures whose accuracy is known, ascending, `[n]`."""
+        return self.table.space.check(sorted(self.about.landmarks))
+
+    @cached_property
     def accuracies(self) -> NDArray[np.float64]:
-        """Mean validation accuracy, percent, of each architecture, `[space.size]`; NaN unknown."""
-        found = np.full(self.table.space.size, np.nan)
-        landmarks = self.about.landmarks
-        found[list(landmarks)] = list(landmarks.values())
-        return found
+        """Mean validation accuracy of each that is known, percent, `[n]`."""
+        return np.asarray([self.about.landmarks[a] for a in self.known.tolist()])
 
     @cached_property
     def ranks(self) -> NDArray[np.float64]:
-        """Ranks of the accuracies, 0 the worst and 1 the best, `[space.size]`; NaN unknown."""
-        ranks = scipy.stats.rankdata(self.accuracies, nan_policy="omit")
-        most = max(np.nanmax(ranks) - 1, 1)
-        return np.asarray((ranks - 1) / most)
+        """Ranks of the accuracies, 0 the worst and 1 the best, `[n]`."""
+        ranks = scipy.stats.rankdata(self.accuracies)
+        return np.asarray((ranks - 1) / max(ranks.max() - 1, 1))
 
     @cached_property
     def ranked(self) -> list[int]:
         """The best of each class of which one is known, the best first."""
-        order = np.argsort(-self.ranks, kind="stable")[: np.isfinite(self.ranks).sum()]
+        order = self.known[np.argsort(-self.ranks, kind="stable")]
         _, first = np.unique(self.table.space.canonical(order), return_index=True)
         ranked: list[int] = order[np.sort(first)].tolist()
         return ranked
@@ -175,7 +176,9 @@ class Repository:
         tasks = list(self.tasks.values())
         far = distances(target.features, [task.about.features for task in tasks])
         found = [
-            Similarity(task.name, landmark_agreement(target.landmarks, task.accuracies), apart, n)
+            Similarity(
+                task.name, landmark_agreement(target.landmarks, task.about.landmarks), apart, n
+            )
             for task, (apart, n) in zip(tasks, far, strict=True)
         ]
         by_landmarks = [s for s in found if math.isfinite(s.agreement.value)]
@@ -202,15 +205,13 @@ class Repository:
         Raises:
             NasbenchError: fewer than are needed, or than all tables know.
         """
-        ranks = np.stack([task.ranks for task in self.tasks.values()])
-        known = np.intersect1d(
-            self.space.representatives, np.flatnonzero(np.isfinite(ranks).all(0))
-        )
+        known, ranks = self._ranks()
+        standing = self.space.canonical(known) == known
+        known, ranks = known[standing], ranks[:, standing]
         if not FEWEST_LANDMARKS <= n <= len(known):
             raise NasbenchError(
                 f"landmarks are {FEWEST_LANDMARKS} to {len(known):,} architectures, got {n}"
             )
-        ranks = ranks[:, known]
         first, second = np.triu_indices(len(ranks), 1)
         apart = (ranks[first] - ranks[second]) ** 2  # [pairs, known]
         covered = np.zeros(len(apart))  # how far each pair of tasks is told apart
@@ -235,9 +236,15 @@ class Repository:
         Selection", ECML 2000: average ranks. It needs nothing of the new task. Architectures
         that a table does not know are left out.
         """
-        ranks = np.mean([task.ranks for task in self.tasks.values()], axis=0)
-        order = np.argsort(-ranks, kind="stable")[: np.isfinite(ranks).sum()]
-        return self._distinct(order.tolist(), top)
+        known, ranks = self._ranks()
+        return self._distinct(known[np.argsort(-ranks.mean(0), kind="stable")].tolist(), top)
+
+    def _ranks(self) -> tuple[Architectures, NDArray[np.float64]]:
+        """The architectures that all tables know, ascending, and their ranks, `[tasks, n]`."""
+        tasks = list(self.tasks.values())
+        known = reduce(np.intersect1d, [task.known for task in tasks])
+        ranks = [task.ranks[np.searchsorted(task.known, known)] for task in tasks]
+        return known, np.stack(ranks)
 
     def _distinct(self, ranked: Iterable[int], top: int) -> list[int]:
         """The first `top` of them, of each class the first."""

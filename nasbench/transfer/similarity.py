@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasbench.stats import Estimate, bootstrap_estimate, spearman
 from nasbench.transfer.description import LOGARITHMIC
@@ -52,13 +51,13 @@ class Similarity:
         return {"task": self.name, **shown, "features": self.features}
 
 
-def landmark_agreement(landmarks: Mapping[int, float], accuracies: NDArray[np.float64]) -> Estimate:
-    """Spearman's correlation of landmarks with the accuracies `[space.size]` of another task.
+def landmark_agreement(landmarks: Mapping[int, float], accuracies: Mapping[int, float]) -> Estimate:
+    """Spearman's correlation of landmarks with the accuracies of another task.
 
     Architectures that the other task does not know are left out.
     """
     mine = np.asarray(list(landmarks.values()), dtype=np.float64)
-    other = accuracies[np.asarray(list(landmarks), dtype=np.int64)]
+    other = np.asarray([accuracies.get(a, math.nan) for a in landmarks])
     known = np.isfinite(mine) & np.isfinite(other)
     n = int(known.sum())
     if n < FEWEST_LANDMARKS:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from nasbench._toml import read_toml
 from nasbench.errors import DamagedFile, NasbenchError, unknown
@@ -21,13 +23,16 @@ METRIC = "valid_accuracy"
 """What tasks are compared by; test accuracy chooses nothing."""
 
 
-def describe(source: str | Path) -> Description:
+def describe(
+    source: str | Path, earlier: Mapping[str, Description] = MappingProxyType({})
+) -> Description:
     """What is known of a task.
 
     Args:
         source: the name of a task, a table (a file or a shipped name), a build recipe (.toml)
             that names the task's images, the journal of a search (.jsonl), whose evaluations
             are the landmarks, or a description (.json).
+        earlier: what is known by further names, as those of a repository's tasks.
 
     Example:
         >>> describe("digits").features["classes"]
@@ -38,12 +43,14 @@ def describe(source: str | Path) -> Description:
         return _of_task(get_task(name))
     if name in shipped_tables() or path.suffix == ".h5":
         return of_table(load(source))
+    if name in earlier:
+        return earlier[name]
     readers = {".toml": _of_recipe, ".jsonl": _of_journal, ".json": Description.read}
     if path.suffix in readers:
         if not path.is_file():
             raise NasbenchError(f"there is no file {name}")
         return readers[path.suffix](path)
-    raise unknown("task, table, recipe, journal or description", name, task_names())
+    raise unknown("task, table, recipe, journal or description", name, [*task_names(), *earlier])
 
 
 def of_table(table: Table) -> Description:
@@ -72,8 +79,10 @@ def _accuracies(table: Table) -> dict[int, float]:
     recipe = longest_recipe(table)
     if METRIC not in table.metrics[recipe]:
         raise NasbenchError(f"{table.name} has no {METRIC} of recipe {recipe}")
-    values = trained_means(table, METRIC, range(table.space.size), recipe=recipe).tolist()
-    known = {a: value for a, value in enumerate(values) if math.isfinite(value)}
+    architectures = table.architectures
+    values = trained_means(table, METRIC, architectures, recipe=recipe)
+    taken = zip(architectures.tolist(), values.tolist(), strict=True)
+    known = {a: value for a, value in taken if math.isfinite(value)}
     if not known:
         raise NasbenchError(f"every {METRIC} of {table.name} is missing: it says nothing of a task")
     return known

@@ -12,7 +12,7 @@ import pytest
 from earlier_tasks import MakeTask, write_task
 
 from nasbench.cli import main
-from nasbench.space import get
+from nasbench.space import ChoiceSpace, get
 
 SPACE = get("nb201-mini")
 N = SPACE.unique
@@ -171,3 +171,37 @@ def test_a_folder_of_tables_of_the_task_itself_is_told(
     assert f"every table of {tmp_path / 'earlier'} (mine) is of new itself" in err
     assert err.count("\n") == 1
     assert not (tmp_path / "s.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["digits-like", "near"])
+def test_a_target_may_be_one_of_the_repository(
+    nasbench: Nasbench, earlier: Path, name: str
+) -> None:
+    status, out, err = nasbench("transfer", "similar", earlier, name, "--json")
+    assert status == 0, err
+    assert "near is of digits-like itself: it is left out" in err
+    assert [of["task"] for of in json.loads(out)["similar"]] == ["far"]
+    status, _, err = nasbench("transfer", "similar", earlier, "nere")
+    assert status == 2
+    assert "near" in err
+
+
+def test_spaces_that_nobody_can_list_have_earlier_tasks_too(
+    nasbench: Nasbench, tmp_path: Path
+) -> None:
+    large = ChoiceSpace("large", {f"d{n}": range(9) for n in range(40)})
+    rows = large.sample(np.random.default_rng(0), 30)
+    worth = np.arange(30.0)
+    (tmp_path / "earlier").mkdir()
+    for name, accuracy in (("up", worth), ("nearly", worth + worth % 3), ("down", -worth)):
+        place = tmp_path / "earlier" / f"{name}.h5"
+        write_task(place, 50 + accuracy, space=large, rows=rows, task={"name": name})
+    status, out, err = nasbench("transfer", "similar", tmp_path / "earlier", "up", "--json")
+    assert status == 0, err
+    assert [of["task"] for of in json.loads(out)["similar"]] == ["nearly", "down"]
+    start = tmp_path / "start.txt"
+    words = ("transfer", "start", tmp_path / "earlier", "up", "--top", 2, "--out", start, "--json")
+    best = sorted(range(30), key=lambda place: -(place + place % 3))[:2]
+    assert json.loads(nasbench(*words)[1])["architectures"] == [int(rows[place]) for place in best]
+    words = ("transfer", "landmarks", tmp_path / "earlier", "-n", 6, "--out", start, "--json")
+    assert set(json.loads(nasbench(*words)[1])["landmarks"]) <= set(rows.tolist())

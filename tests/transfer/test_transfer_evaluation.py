@@ -99,7 +99,7 @@ def test_all_of_the_start_is_paid_and_comes_first(tasks: Path, mini: CellSpace) 
 def test_of_the_task_left_out_only_the_landmarks_choose(tasks: Path, make_task: MakeTask) -> None:
     before = evaluated(tasks, strategies=["random_search"]).held["a"]
     space = get("nb201-mini")
-    values = before.task.accuracies[space.representatives].copy()
+    values = before.task.table.values("valid_accuracy", space.representatives)
     kept = np.isin(space.representatives, space.canonical(list(before.landmarks)))
     values[~kept] = np.random.default_rng(5).permutation(values[~kept])
     make_task("a", values)
@@ -111,8 +111,8 @@ def test_of_the_task_left_out_only_the_landmarks_choose(tasks: Path, make_task: 
 def test_a_second_table_of_a_task_is_neither_searched_nor_learnt_from(
     tasks: Path, make_task: MakeTask
 ) -> None:
-    a = Repository.open(tasks).tasks["a"]
-    make_task("again", a.accuracies[get("nb201-mini").representatives])
+    a = Repository.open(tasks).tasks["a"].table
+    make_task("again", a.values("valid_accuracy", get("nb201-mini").representatives))
     found = evaluated(tasks, strategies=["random_search"])
     assert list(found.held) == ["a", "b", "c"]
     assert {of.name for of in found.held["a"].similar} == {"b", "c"}
