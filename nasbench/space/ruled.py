@@ -93,15 +93,15 @@ def crossover(space: ChoiceSpace, first: int, second: int, rng: np.random.Genera
 
 def neighbors(space: ChoiceSpace, architecture: int) -> Architectures:
     """All that differ in one decision that counts; one that counts anew takes its first choice."""
-    own = space.normal(space.ops(architecture))
-    places = np.flatnonzero(space.active(own))
+    rules = space.rules.plain
+    own = rules.normal(space.ops(architecture).tolist())
     steps = [
         (place, choice)
-        for place in places.tolist()
-        for choice in range(space.choices[place])
+        for place, counted in enumerate(rules.active(own))
+        for choice in range(space.choices[place] if counted else 0)
         if choice != own[place]
     ]
-    changed = np.repeat(own[None], len(steps), axis=0)
+    changed = np.tile(np.asarray(own, dtype=space.ops_dtype), (len(steps), 1))
     for row, (place, choice) in enumerate(steps):
         changed[row, place] = choice
     changed = space.normal(changed)

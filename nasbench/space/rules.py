@@ -10,12 +10,13 @@ import re
 import reprlib
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import BadValue, shown, unknown
+from nasbench.space.applied_rules import Alike, Condition, Conditions
 from nasbench.space.plain_rules import PlainRules
 
 __all__ = ["Rules", "Value", "read_value", "text_of"]
@@ -33,14 +34,6 @@ MOST_HELD = 2**24
 
 Decisions = Mapping[str, tuple[str, ...]]
 Ops = NDArray[np.unsignedinteger[Any]]
-
-
-class _Condition(NamedTuple):
-    """`column` counts only where the decision `other` counts and takes a choice of `mask`."""
-
-    column: int
-    other: int
-    mask: NDArray[np.bool_]
 
 
 class Rules:
@@ -70,7 +63,7 @@ class Rules:
         self.only_if: dict[str, dict[str, list[Value]]] = {}
         self.alike: list[list[list[str]]] = []
         self.never: list[dict[str, list[Value]]] = []
-        self._conditions: list[_Condition] = []
+        self._conditions: list[Condition] = []
         self._groups: list[NDArray[np.int64]] = []  # [groups, decisions of each]
         self._combinations: list[list[tuple[int, NDArray[np.bool_]]]] = []
         self._places: dict[int, dict[str, int]] = {}  # of choices, by column
@@ -109,7 +102,7 @@ class Rules:
                     )
                 values, mask = self._choices(f"only_if of {name}", other, choices)
                 self.only_if[name][other] = values
-                self._conditions.append(_Condition(column, before, mask))
+                self._conditions.append(Condition(column, before, mask))
         self._conditions.sort(key=lambda one: one.column)
 
     def _read_alike(self, given: object) -> None:
@@ -241,37 +234,28 @@ class Rules:
 
     def active(self, ops: ArrayLike) -> NDArray[np.bool_]:
         """Which decisions count: bool like `ops`, `[..., decisions]`."""
-        decisions = np.asarray(ops)
-        counts = np.ones(decisions.shape, dtype=np.bool_)
-        for column, other, mask in self._conditions:  # by column: what it depends on is settled
-            counts[..., column] &= mask[decisions[..., other]] & counts[..., other]
-        return counts
+        return self._active.active(ops)
 
     def normal(self, ops: Ops) -> Ops:
         """The decisions that stand for all that make the same network: like `ops`."""
         counts = self.active(ops)
         found = np.where(counts, ops, 0).astype(ops.dtype)
-        for columns in self._groups:
-            self._sort(found, counts, columns)
+        for alike in self._alike:
+            alike.sort(found, counts)
         return found
 
-    def _sort(self, ops: Ops, counts: NDArray[np.bool_], columns: NDArray[np.int64]) -> None:
-        """Sort alike groups in place; a group that does not count stays where it is."""
-        block = ops[..., columns]  # [..., groups, decisions of each]
-        present = counts[..., columns].any(-1)
-        keys = np.zeros(present.shape, dtype=object)
-        for place, column in enumerate(columns[0]):
-            keys = keys * len(self._decisions[self._names[column]]) + block[..., place].astype(
-                object
-            )
-        # Ranks are small whatever the keys are, and those who are absent come last.
-        ranks = np.unique(keys, return_inverse=True)[1].reshape(keys.shape)
-        order = np.argsort(np.where(present, ranks, ranks.size), axis=-1, kind="stable")
-        places = np.argsort(~present, axis=-1, kind="stable")
-        sorted_block = np.take_along_axis(block, order[..., None], -2)
-        settled = np.empty_like(block)
-        np.put_along_axis(settled, places[..., None], sorted_block, -2)
-        ops[..., columns] = settled
+    @cached_property
+    def _active(self) -> Conditions:
+        return Conditions(self._conditions)
+
+    @cached_property
+    def _alike(self) -> list[Alike]:
+        """What is alike, rules of one form together: they are sorted at once."""
+        forms: dict[tuple[int, ...], list[NDArray[np.int64]]] = {}
+        for columns in self._groups:
+            forms.setdefault(columns.shape, []).append(columns)
+        counts = np.asarray([len(choices) for choices in self._decisions.values()], dtype=object)
+        return [Alike.of(np.stack(rules), counts) for rules in forms.values()]
 
     def allowed(self, ops: Ops, among: Collection[int] = ()) -> NDArray[np.bool_]:
         """Which of these normal forms can be built: bool `[...]`.
