@@ -86,6 +86,8 @@ class Planned(ABC):
 class PathTraining(Planned):
     """Train along paths for the whole schedule, then choose by inherited scores.
 
+    So scores that were computed before can stand in the place of the weights.
+
     Args:
         space: to search.
         goal: what is searched for.
@@ -101,6 +103,8 @@ class PathTraining(Planned):
         costs: what columns of a table say of architectures, where the goal has limits or soft
             targets: candidates keep the limits, and soft targets weigh their accuracy.
     """
+
+    ranks_at_the_end: ClassVar[bool] = True
 
     def __init__(
         self,

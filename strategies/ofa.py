@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,8 @@ class Ofa(Spos):
         by: `accuracy`, or `loss`.
         train_best: so many of the best are trained alone, for each limit, beyond the paper.
     """
+
+    ranks_at_the_end: ClassVar[bool] = False  # smaller networks learn from the largest
 
     def __init__(
         self,

@@ -70,6 +70,13 @@ def share(
     ] = "",
     limit: Limits = None,
     soft: Targets = None,
+    scores: Annotated[
+        str | None,
+        typer.Option(
+            help="A table of inherited scores, or TABLE:PROXY, in the place of shared weights: "
+            "nothing is trained."
+        ),
+    ] = None,
     processes: Annotated[
         int | None,
         typer.Option(min=1, max=MOST_PROCESSES, help="Side by side; a core each by default."),
@@ -102,6 +109,7 @@ def share(
         limits=parse_limits(limit),
         targets=parse_targets(soft),
         preset=preset,
+        scores=scores,
         processes=processes,
     )
     shown = "\n".join(of.plain() for of in share_tables(found))

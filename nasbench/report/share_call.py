@@ -14,6 +14,7 @@ from nasbench.errors import NasbenchError
 from nasbench.report.sharing import write_shares
 from nasbench.search.goal import Limit, SoftTarget
 from nasbench.search.protocol import SearchProtocol
+from nasbench.search.share_columns import read_columns
 from nasbench.search.share_presets import Followed, preset_of
 from nasbench.search.share_runs import share_seeds
 from nasbench.search.share_setting import ShareSetting
@@ -47,6 +48,7 @@ def share(
     limits: Sequence[Limit] | Mapping[str, Any] = (),
     targets: Sequence[SoftTarget] = (),
     preset: str = "",
+    scores: Table | str | Path | None = None,
     processes: int | None = None,
     progress: Progress | bool = True,
 ) -> Shares:
@@ -73,7 +75,11 @@ def share(
             strategies that rank candidates.
         targets: soft bounds, which weigh inherited accuracy.
         preset: a published protocol that gives what is left out: `nas-bench-201`, `nats-bench`.
-        processes: runs side by side; a core each by default.
+        scores: a table whose columns stand in the place of shared weights, so that nothing is
+            trained: those of `nasbench proxies inherited` for this strategy and these epochs, or
+            `TABLE:PROXY`, a zero-cost proxy's. A run of seed n has the supernet that is n-th in
+            turn.
+        processes: runs side by side; a core each by default, and one with `scores`.
         progress: as in `nb.build`.
 
     Returns:
@@ -96,6 +102,10 @@ def share(
     name = next(iter(spec.recipes))
     follows = preset_of(preset, strategy) if preset else Followed("batch", EPOCHS, {})
     bounds = SearchProtocol(budget_evaluations=1, limits=cast("Any", limits), targets=targets)
+    wanted = follows.epochs if epochs is None else epochs
+    columns = None if scores is None else read_columns(scores, strategy, wanted)
+    if columns and columns.trained is None and epochs is None:
+        wanted = 1  # a proxy needs no training
     setting = ShareSetting(
         strategy,
         spec.space,
@@ -103,7 +113,7 @@ def share(
         name,
         spec.recipes[name],
         table_beside(recipe if isinstance(recipe, str) else spec.name, table),
-        epochs=follows.epochs if epochs is None else epochs,
+        epochs=wanted,
         parameters={**follows.parameters, **(parameters or {})},
         norm=norm or follows.norm,
         affine=affine,
@@ -112,6 +122,7 @@ def share(
         limits=tuple(bounds.limits),
         targets=tuple(bounds.targets),
         preset=preset,
+        columns=columns,
     )
     numbers = range(seeds) if isinstance(seeds, int) else list(seeds)
     with shown(progress) as tell:
@@ -119,7 +130,7 @@ def share(
             setting,
             numbers,
             folder,
-            processes=processes or cores(),
+            processes=processes or (1 if columns else cores()),
             progress=lambda done, total: tell("sharing", done, total),
         )
     write_shares(found, folder)

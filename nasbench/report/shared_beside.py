@@ -17,11 +17,16 @@ from nasbench.search.comparison import Comparison
 from nasbench.search.curves import POINTS, Curves
 from nasbench.search.share_runs import names_of_shares
 from nasbench.search.shares import BETTER, Shares
+from nasbench.stats import Estimate, bootstrap_estimate
 
 __all__ = ["shared_section"]
 
 MOST_SEARCHES = 6
 """Black-box strategies that a figure has room for: random search, and the best at its end."""
+
+
+PARTS = (1 / 8, 1 / 4, 1 / 2, 1)
+"""Of the budget, after which regrets are compared."""
 
 
 def shared_section(comparison: Comparison) -> Section:
@@ -32,7 +37,10 @@ def shared_section(comparison: Comparison) -> Section:
         "same table. Lines end where runs do. " + " ".join(filter(None, map(collapse, shared)))
     )
     drawings = [_curves(comparison, shared)] if "seconds" in comparison.curves else []
-    return Section("Shared weights beside searches", lead, drawings, [_table(comparison, shared)])
+    tables = [_table(comparison, shared)]
+    if drawings:
+        tables.append(_at_seconds(comparison.curves["seconds"], shared))
+    return Section("Shared weights beside searches", lead, drawings, tables)
 
 
 def _regret(shares: Shares, grid: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -112,6 +120,42 @@ def _table(comparison: Comparison, shared: Sequence[Shares]) -> TextTable:
         "losses with the table at the end of the training."
     )
     return TextTable("Shared weights and searches at the same price", columns, rows, note)
+
+
+def _at_seconds(curves: Curves, shared: Sequence[Shares]) -> TextTable:
+    """Regret after parts of the budget: shared weights and all searches, with intervals."""
+    times = curves.grid[-1] * np.asarray(PARTS)
+    rows = []
+    for name, of in zip(names_of_shares(shared), shared, strict=True):
+        found = _regret(of, times)
+        cells = [
+            estimate_text(bootstrap_estimate(_mean, at)) if np.isfinite(at).all() else "–"
+            for at in found.T
+        ]
+        rows.append((name, f"{len(found)}", *cells))
+    places = np.searchsorted(curves.grid, times, side="right") - 1
+    for name in _best_searches(curves):
+        band = curves.band(name)
+        cells = [
+            estimate_text(Estimate(float(mean), float(low), float(high), band.runs))
+            for mean, low, high in zip(
+                band.mean[places], band.low[places], band.high[places], strict=True
+            )
+        ]
+        rows.append((name, f"{band.runs}", *cells))
+    columns = ("strategy", "n", *(f"{time:,.3g} s" for time in times))
+    note = (
+        "Mean regret of what would be chosen after so many seconds, with its interval (95 %, "
+        "bootstrap over runs); what ended before keeps its choice, and – stands where not all "
+        "runs have one. Runs on columns of a table share its supernets, and their intervals are of "
+        "draws on these."
+    )
+    return TextTable("Regret after the same seconds", columns, rows, note)
+
+
+def _mean(sample: NDArray[np.float64]) -> NDArray[np.float64]:
+    mean: NDArray[np.float64] = np.asarray(sample.mean(-1))
+    return mean
 
 
 def _at(curves: Curves | None, name: str, seconds: float) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,12 +54,15 @@ def write_shares(shares: Shares, out: Path, paper: Paper | None = None) -> Path:
     tables = share_tables(shares)
     ranks = tables[-1:] if _judged(shares) else []
     first = tables[: len(tables) - len(ranks)]
-    sections = [Section(f"{shares.strategy}, {shares.space.name}", _lead(shares), (), first)]
+    sections = [Section(f"{shares.title}, {shares.space.name}", _lead(shares), (), first)]
     if drawings:
         sections.append(Section("Over the training", _LEAD_RANKS, drawings, ranks))
     sections.append(Section("What was run", _protocol(shares)))
-    return write_sections(sections, out, f"Shared weights: {shares.strategy}", paper=paper)
+    return write_sections(sections, out, f"Shared weights: {shares.title}", paper=paper)
 
+
+MOST_ROWS = 50
+"""Of runs whose choices a page lists."""
 
 _LEAD_RANKS = (
     "How inherited losses rank the same architectures as the table's validation accuracy does, at "
@@ -94,6 +99,13 @@ def _lead(shares: Shares) -> str:
             f"Mean regret of the choices {estimate_text(regret)} points (n = {regret.n}); one "
             f"architecture drawn at random has {number_text(random[0]) if random else '–'}"
             + (f", and seeds leave {floor.floor:.2f} uncertain." if floor else ".")
+        )
+    means = shares.by_supernet.values()
+    if len(means) > 1:
+        parts.append(
+            f"The runs share {len(means)} supernets, by which their mean regret is "
+            f"{number_text(min(means))} to {number_text(max(means))}; the interval is of draws on "
+            f"these alone."
         )
     parts += [collapse(shares), discretising(shares)]
     return " ".join(filter(None, parts))
@@ -138,7 +150,7 @@ def _specialised(shares: Shares) -> TextTable:
 def _choices(shares: Shares) -> TextTable:
     rows = []
     decisions = len(shares.space.choices)
-    for place, (seed, run) in enumerate(shares.runs.items()):
+    for place, (seed, run) in enumerate(islice(shares.runs.items(), MOST_ROWS)):
         choice = int(shares.choices[place])
         rank, free = shares.rank(choice), shares.free_of_parameters[place]
         rows.append(
@@ -175,8 +187,10 @@ def _choices(shares: Shares) -> TextTable:
             f"Looked up in {shares.table.name} of {len(shares.table.rows):,} rows, means over its "
             f"seeds; test is looked up after the run."
         )
+    if len(shares.runs) > MOST_ROWS:
+        table += f" The first {MOST_ROWS} of {len(shares.runs):,} runs; summary.json has all."
     note = f"{table} {seconds}. Mean regret {estimate_text(shares.mean_regret)}. {collapse(shares)}"
-    return TextTable(f"What {shares.strategy} chose", columns, rows, note.strip())
+    return TextTable(f"What {shares.title} chose", columns, rows, note.strip())
 
 
 def _ranks(shares: Shares) -> TextTable:
@@ -289,6 +303,19 @@ def _probabilities(shares: Shares) -> Drawing:
     return Drawing("probabilities", "What it is sure of", caption, drawn)
 
 
+def _looked_up(columns: Mapping[str, Any]) -> str:
+    """What stood in the place of shared weights."""
+    where = f"Nothing was trained together: scores of {columns['name']}, columns of "
+    where += f"{columns['table']['name']}, stand in the place of shared weights. "
+    if "seeds" in columns:
+        seeds = ", ".join(map(str, columns["seeds"]))
+        return where + (
+            f"Its supernets have seeds {seeds}; a run has the one that is its seed's in turn, and "
+            f"pays for training and scoring as if it were its own."
+        )
+    return where + f"A score costs the {columns['seconds']:.3g} seconds that were measured."
+
+
 def _protocol(shares: Shares) -> str:
     spec = shares.spec
     schedule, sharing, prices = spec["schedule"], spec["sharing"], spec["prices"]
@@ -313,6 +340,8 @@ def _protocol(shares: Shares) -> str:
             f"scored example {prices['score']:.2f} of a trained one, a mixture "
             f"{prices['mixture']:g} times the sum of its choices."
         )
+    if spec.get("columns"):
+        return f"{_looked_up(spec['columns'])} The strategy's parameters are {own}. {price}{kept}"
     return (
         f"{schedule['epochs']} epochs of {schedule['steps_per_epoch']:,} steps on "
         f"{spec['task']['name']}, recipe {spec['recipe']['name']}; the strategy's parameters are "

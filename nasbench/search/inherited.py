@@ -110,7 +110,7 @@ class Inheriting:
     def describe(self, supernet: TrainedSupernet, seed: int) -> dict[str, Any]:
         """What a column is a function of; plain JSON values."""
         setting = self.of(supernet)
-        oracle, _ = setting.make(seed)
+        oracle = setting.supernet(seed)
         described = setting.describe(seed, oracle)
         for name in ("queries", "prices", "budget_seconds"):
             del described[name]
@@ -257,8 +257,8 @@ def _column(
 ) -> InheritedScores:
     """Train one supernet as its strategy does, and score every distinct architecture by it."""
     setting = asked.of(supernet)
-    oracle, goal = setting.make(seed)
-    strategy = setting.begin(seed, oracle, goal)
+    oracle = setting.supernet(seed)
+    strategy = setting.begin(seed, oracle, setting.goal(oracle))
     space = setting.space
     rows = np.asarray(space.representatives)
     journal = Journal(path, {"spec": asked.describe(supernet, seed)}, _KIND)

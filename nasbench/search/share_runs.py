@@ -99,12 +99,40 @@ def shares_beside(
 
 
 def names_of_shares(shared: Sequence[Shares]) -> list[str]:
-    """A name for each: the strategy's, with its epochs where several have it."""
-    names = [of.strategy for of in shared]
+    """A name for each: the strategy's, with what it differs in where several have it.
+
+    Example:
+        >>> names_of_shares([])
+        []
+    """
+    titles = [of.title for of in shared]
     return [
-        name if names.count(name) == 1 else f"{name}, {of.spec['schedule']['epochs']} epochs"
-        for name, of in zip(names, shared, strict=True)
+        f"{of.title}, {', '.join(own)}"
+        if (own := _apart(of, [one for one in shared if one.title == of.title]))
+        else f"{of.title} ({titles[: place + 1].count(of.title)})"
+        if titles.count(of.title) > 1
+        else of.title
+        for place, of in enumerate(shared)
     ]
+
+
+def _apart(shares: Shares, alike: Sequence[Shares]) -> list[str]:
+    """In what runs differ from others of their strategy: epochs, parameters, where scores are."""
+    facts = [_facts(one) for one in alike]
+    own = _facts(shares)
+    return [said for name, said in own.items() if any(other.get(name) != said for other in facts)]
+
+
+def _facts(shares: Shares) -> dict[str, str]:
+    spec = shares.spec
+    set_by_hand = {name: f"{name}={value}" for name, value in spec["parameters"].items()}
+    columns = spec.get("columns")
+    return {
+        "epochs": f"{spec['schedule']['epochs']} epochs",
+        "norm": f"{spec['sharing']['norm']} norm",
+        "columns": f"scores of {columns['table']['name']}" if columns else "weights",
+        **set_by_hand,
+    }
 
 
 def _side_by_side(

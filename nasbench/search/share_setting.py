@@ -17,6 +17,7 @@ from nasbench.search.feasibility import check_feasible
 from nasbench.search.goal import Budget, Goal, Limit, SoftTarget
 from nasbench.search.oracle import Oracle, TableOracle, column_of
 from nasbench.search.run_spec import plain
+from nasbench.search.share_columns import ColumnOracle, ScoreColumns
 from nasbench.search.share_costs import Costs
 from nasbench.search.share_prices import Prices
 from nasbench.search.step import Schedule, SharingStrategy
@@ -58,6 +59,7 @@ class ShareSetting:
         targets: soft bounds, which weigh inherited accuracy.
         preset: the name of the published protocol that it follows, see
             `nasbench.search.share_presets`; empty for none.
+        columns: scores that stand in the place of shared weights; None: these are trained.
     """
 
     strategy: str
@@ -75,6 +77,7 @@ class ShareSetting:
     limits: tuple[Limit, ...] = ()
     targets: tuple[SoftTarget, ...] = ()
     preset: str = ""
+    columns: ScoreColumns | None = None
 
     def __post_init__(self) -> None:
         cls = strategy_class(self.strategy)
@@ -97,6 +100,8 @@ class ShareSetting:
                 f"name a table of that space"
             )
         self._check_costs()
+        if self.columns is not None:
+            self._check_columns(self.columns)
 
     @property
     def priced(self) -> tuple[str, ...]:
@@ -134,22 +139,55 @@ class ShareSetting:
         goal = Goal(METRIC, Budget(evaluations=1), (), limits=self.limits, targets=self.targets)
         check_feasible(goal, column, table.name)
 
-    def make(self, seed: int) -> tuple[SupernetOracle, Goal]:
+    def _check_columns(self, columns: ScoreColumns) -> None:
+        """Refuse scores of other weights than would be shared here, and without a price."""
+        if self.table is None:
+            raise BadValue("steps on scores are priced by a table: name one in place of none")
+        if columns.space != dict(self.space.describe()):
+            raise BadValue(f"the scores of {columns.name} are not of {self.space.name}")
+        recipe = {"name": self.name, **self.recipe.describe()}
+        task = {"name": self.task.name, "hash": self.task.hash}
+        sharing = {**columns.sharing, "norm": self.norm, "affine": self.affine}
+        fits = {"task": task, "recipe": recipe, "sharing": sharing}
+        columns.check(self.strategy, self.epochs, self.parameters, fits)
+        if columns.trained is None and self.targets:
+            raise BadValue("a soft target weighs accuracy, and a proxy's scores are none")
+
+    def make(self, seed: int) -> tuple[StepOracle, Goal]:
         """The oracle of one seed, and the goal."""
+        if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
+            raise BadValue(f"a seed is 0 or more and below 2**32, got {shown(seed)}")
+        oracle: StepOracle = self.supernet(seed) if self.columns is None else self._of_columns(seed)
+        return oracle, self.goal(oracle)
+
+    def goal(self, oracle: StepOracle) -> Goal:
+        """What is searched for, and how single architectures are trained."""
+        budget = Budget(seconds=self.budget_seconds or MOST_SECONDS)
+        fidelities = oracle.queries.fidelities
+        return Goal(METRIC, budget, fidelities, limits=self.limits, targets=self.targets)
+
+    def supernet(self, seed: int) -> SupernetOracle:
+        """Weights that are really shared."""
         from nasbench.train.shared_native import make_shared
         from nasbench.train.shared_passes import Sharing
 
-        if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
-            raise BadValue(f"a seed is 0 or more and below 2**32, got {shown(seed)}")
         sharing = Sharing(self.norm, self.affine)
         shared = make_shared(self.space, self.task, self.recipe, seed, sharing, self.engine)
-        queries, prices = self._queries(seed), None
-        if self.table is not None:
-            of = queries.fidelities[0].recipe
-            prices = Prices(self.table, of, self.recipe.batch_size)
-        budget = Budget(seconds=self.budget_seconds or MOST_SECONDS)
-        goal = Goal(METRIC, budget, queries.fidelities, limits=self.limits, targets=self.targets)
-        return SupernetOracle(shared, queries, prices), goal
+        queries = self._queries(seed)
+        return SupernetOracle(shared, queries, self._prices(queries))
+
+    def _of_columns(self, seed: int) -> ColumnOracle:
+        columns, queries = self.columns, self._queries(seed)
+        prices = self._prices(queries)
+        assert columns is not None
+        assert prices is not None
+        steps = self.epochs * columns.steps_per_epoch
+        return ColumnOracle(columns, seed, steps, queries, prices)
+
+    def _prices(self, queries: Oracle) -> Prices | None:
+        if self.table is None:
+            return None
+        return Prices(self.table, queries.fidelities[0].recipe, self.recipe.batch_size)
 
     def begin(self, seed: int, oracle: StepOracle, goal: Goal) -> SharingStrategy:
         """The strategy at its start."""
@@ -169,14 +207,14 @@ class ShareSetting:
         own = self.name if self.name in self.table.recipes else None
         return TableOracle(self.table, recipe=own, costs=self._bounded)
 
-    def describe(self, seed: int, oracle: SupernetOracle) -> dict[str, Any]:
+    def describe(self, seed: int, oracle: StepOracle) -> dict[str, Any]:
         """What a run is a function of; plain JSON values."""
-        shared = oracle.shared
         # What is new stands in it only where it is used, so that old runs go on.
         goal = {
             "limits": [asdict(limit) for limit in self.limits],
             "targets": [asdict(target) for target in self.targets],
             "preset": self.preset,
+            "columns": self.columns and self.columns.describe(),
         }
         return {
             **{name: value for name, value in goal.items() if value},
@@ -185,7 +223,7 @@ class ShareSetting:
             "seed": seed,
             "parameters": plain(self.parameters),
             "schedule": {"epochs": self.epochs, "steps_per_epoch": oracle.steps_per_epoch},
-            "sharing": {**asdict(shared.sharing), "engine": shared.engine},
+            "sharing": dict(oracle.sharing),
             "space": dict(self.space.describe()),
             "task": {"name": self.task.name, "hash": self.task.hash},
             "recipe": {"name": self.name, **self.recipe.describe()},

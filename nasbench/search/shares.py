@@ -93,6 +93,14 @@ class Shares(Result):
         """What was run."""
         return str(self.spec["strategy"])
 
+    @property
+    def title(self) -> str:
+        """What was run, as pages have it: with a proxy that stands in the weights' place."""
+        columns = self.spec.get("columns")
+        if columns and "seeds" not in columns:
+            return f"{self.strategy} by {columns['name']}"
+        return self.strategy
+
     @cached_property
     def lookup(self) -> LookUp | None:
         """What the table says of choices; None without one."""
@@ -125,6 +133,22 @@ class Shares(Result):
     def mean_regret(self) -> Estimate:
         """The mean over the seeds whose choice the table has, and its interval."""
         return bootstrap_estimate(_mean, self.regret[np.isfinite(self.regret)])
+
+    @cached_property
+    def by_supernet(self) -> dict[int, float]:
+        """The mean regret of the runs on each supernet of a table's; empty for weights of a run.
+
+        Runs on one supernet share its luck: an interval over runs is of their draws alone.
+        """
+        supernets = (self.spec.get("columns") or {}).get("seeds", [])
+        places = np.asarray(list(self.runs)) % max(len(supernets), 1)
+        found = {}
+        for place, seed in enumerate(supernets):
+            regret = self.regret[places == place]
+            regret = regret[np.isfinite(regret)]
+            if len(regret):
+                found[int(seed)] = float(regret.mean())
+        return found
 
     def worth(self, metric: str) -> NDArray[np.float64]:
         """What the choices show by the table, `[seeds]`."""
@@ -246,9 +270,11 @@ class Shares(Result):
             "table": None if self.table is None else self.table.name,
             "space": self.space.name,
             "priced": self.spec["prices"],
+            **({"columns": self.spec["columns"]} if self.spec.get("columns") else {}),
             "schedule": self.spec["schedule"],
             "sharing": self.spec["sharing"],
             "regret": _described(self.mean_regret),
+            **({"by_supernet": self.by_supernet} if self.by_supernet else {}),
             "correlation": {scope: _described(self.correlation(scope)) for scope, _ in BETTER},
             "collapsed": self.collapsed(),
             "runs": rows,

@@ -138,7 +138,7 @@ class _Sharing:
         self._judged = judged_sample(oracle.space)
         self._paths = oracle.space.ops(self._judged).astype(np.int64)
         moments = np.linspace(0, setting.epochs, min(MOMENTS, setting.epochs) + 1)[1:]
-        self._moments = [math.ceil(moment) for moment in moments]
+        self._moments = [math.ceil(moment) for moment in moments] if oracle.judges else []
         self._restored = 0
         self._saved_seconds = oracle.pass_seconds
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,22 @@ class StepOracle(Protocol):
 
     space: Space
     steps_per_epoch: int
+
+    @property
+    def queries(self) -> Oracle:
+        """What answers trainings of single architectures."""
+
+    @property
+    def prices(self) -> Prices | None:
+        """Of steps; None: their measured seconds."""
+
+    @property
+    def judges(self) -> bool:
+        """Whether reports are told what the weights know at moments of the training."""
+
+    @property
+    def sharing(self) -> Mapping[str, Any]:
+        """How weights are shared; plain JSON values."""
 
     @property
     def trained(self) -> int:
@@ -70,12 +88,19 @@ class SupernetOracle:
         prices: of steps; None: their measured seconds.
     """
 
+    judges = True
+
     def __init__(self, shared: SharedWeights, queries: Oracle, prices: Prices | None) -> None:
         self.shared = shared
         self.space = queries.space
         self.steps_per_epoch = shared.feed.steps_per_epoch
         self.queries = queries
         self.prices = prices
+
+    @property
+    def sharing(self) -> Mapping[str, Any]:
+        """How weights are shared; plain JSON values."""
+        return {**asdict(self.shared.sharing), "engine": self.shared.engine}
 
     @property
     def trained(self) -> int:

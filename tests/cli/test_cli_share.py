@@ -103,6 +103,27 @@ def test_inherited_scores_become_columns(cli, recipe, tmp_path):
     assert "random_search shares no weights" in refused.err
 
 
+def test_scores_of_a_table_stand_in_the_place_of_weights(cli, tmp_path):
+    words = ("share", "fairnas", "nb201-fashion16", "--scores", "nb201-fashion16-oneshot")
+    out = tmp_path / "out"
+    done = cli(*words, "--seeds", 2, "--set", "train_best=5", "--out", out, "--json")
+    assert done.status == 0, done.err
+    found = json.loads(done.out)
+    assert found["columns"]["seeds"] == [0, 1, 2, 3, 4]
+    assert found["runs"][0]["moments"] == []
+    page = (out / "index.html").read_text()
+    assert "Nothing was trained together" in page
+    assert "The runs share 2 supernets" in page
+    proxy = ("share", "rsps", "nb201-fashion16", "--scores", "nb201-fashion16-proxies:zen")
+    done = cli(*proxy, "--out", tmp_path / "zen")
+    assert done.status == 0, done.err
+    assert "What rsps by zen chose" in done.out
+    refused = cli("share", "darts", *proxy[2:], "--out", tmp_path / "no")
+    assert refused.status == 2
+    assert "darts asks more of shared weights" in refused.err
+    assert not (tmp_path / "no").exists()
+
+
 @pytest.mark.slow
 def test_shared_weights_stand_beside_searches(cli, recipe, tmp_path):
     shared, out = tmp_path / "shared", tmp_path / "out"

@@ -28,8 +28,12 @@ def write_made_up(
     seeds: Sequence[int] = (0, 1),
     seed: int = 0,
     timed: bool = True,
+    images: int | None = None,
 ) -> Table:
-    """A table of random curves, with training times or without; recipes are given by epochs."""
+    """A table of random curves, with training times or without; recipes are given by epochs.
+
+    It says on how many images trainings were, where that is given.
+    """
     space = space or nb.space("nb201-mini")
     rng = np.random.default_rng(seed)
     known = np.asarray(space.representatives if rows is None else rows)
@@ -56,13 +60,14 @@ def write_made_up(
             datasets[f"recipe/{name}/{metric}"] = Dataset(values.astype(np.float32), every)
         datasets[f"recipe/{name}/test_accuracy"] = Dataset(test.astype(np.float32), last)
         datasets[f"recipe/{name}/evaluation_seconds"] = Dataset(rng.random(test.shape), last)
+    trained = {"trained": {"train_images": images}} if images else {}
     return write_table(
         path,
         name=path.stem,
         space=space,
         rows=known,
         sharing=sharing,
-        recipes={n: {"epochs": e, "seeds": list(seeds)} for n, e in recipes.items()},
+        recipes={n: {"epochs": e, "seeds": list(seeds), **trained} for n, e in recipes.items()},
         datasets=datasets,
         devices={"toy": {"kinds": {"latency_ms": "measured"}}},
     )

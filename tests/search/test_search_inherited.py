@@ -29,8 +29,8 @@ def test_columns_are_the_scores_of_a_supernet_that_its_strategy_trained(tmp_path
     table = inherited_table(asked(), tmp_path / "t.h5", name="t", about={})
     assert (table.rows == MINI.representatives).all()
     setting = asked().of(TrainedSupernet("fairnas", 1))
-    oracle, goal = setting.make(1)
-    strategy = setting.begin(1, oracle, goal)
+    oracle = setting.supernet(1)
+    strategy = setting.begin(1, oracle, setting.goal(oracle))
     while isinstance(request := strategy.ask(), Step) and request.rates is not None:
         strategy.tell(request, oracle.run(request))
     paths = MINI.ops(table.rows).astype(np.int64)
