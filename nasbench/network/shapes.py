@@ -19,6 +19,7 @@ __all__ = [
     "PRODUCTS",
     "RULES",
     "Shape",
+    "averaged",
     "broadcast",
     "bytes_of",
     "shapes_of",
@@ -61,11 +62,28 @@ def _passed(module: nn.Module, x: Tensor) -> Tensor:
 def _conv2d(module: nn.Conv2d, x: Tensor) -> Tensor | None:
     if isinstance(module.padding, str) or x.dim() != 4:
         return None
-    sizes = zip(
-        x.shape[2:], module.kernel_size, module.stride, module.padding, module.dilation, strict=True
-    )
-    out = [(n + 2 * pad - step * (k - 1) - 1) // stride + 1 for n, k, stride, pad, step in sizes]
-    return x.new_empty((x.shape[0], module.out_channels, *out))
+    return _slid(module, x, module.out_channels, module.dilation)
+
+
+def _pool2d(module: Any, x: Tensor) -> Tensor | None:
+    if getattr(module, "return_indices", False) or x.dim() != 4:
+        return None
+    return _slid(module, x, x.shape[1], getattr(module, "dilation", 1), module.ceil_mode)
+
+
+def _slid(module: Any, x: Tensor, channels: int, dilation: Any, up: bool = False) -> Tensor | None:
+    """What a window gives that slides over images; `up`: beyond the end, if it begins before."""
+    options = (module.kernel_size, module.stride, module.padding, dilation)
+    pairs = ((one, one) if isinstance(one, int) else one for one in options)
+    out = []
+    for n, size, stride, pad, step in zip(x.shape[2:], *pairs, strict=True):
+        way = n + 2 * pad - step * (size - 1) - 1
+        places = way // stride + 1
+        if up and way % stride and places * stride < n + pad:
+            places += 1
+        out.append(places)
+    # PyTorch has a sentence for a window that is larger than the image.
+    return x.new_empty((x.shape[0], channels, *out)) if min(out) > 0 else None
 
 
 def _pooled(module: Any, x: Tensor) -> Tensor | None:
@@ -81,6 +99,8 @@ RULES: Mapping[type[nn.Module], Callable[[Any, Tensor], Tensor | None]] = {
     nn.Conv2d: _conv2d,
     nn.Linear: _linear,
     nn.AdaptiveAvgPool2d: _pooled,
+    nn.AvgPool2d: _pool2d,
+    nn.MaxPool2d: _pool2d,
     nn.BatchNorm1d: _same,
     nn.BatchNorm2d: _same,
     nn.LayerNorm: _same,
@@ -113,6 +133,23 @@ def broadcast(args: tuple[Any, ...]) -> Tensor | None:
     if len({one.dtype for one in given}) != 1 or not given[0].is_floating_point():
         return None
     return given[0].new_empty(np.broadcast_shapes(*shapes_of(given)))
+
+
+def averaged(x: Any = None, dim: Any = None, keepdim: Any = False, **others: Any) -> Tensor | None:
+    """What `mean` over dimensions gives; None in its other forms.
+
+    PyTorch loads its compiler, more than a second, to find this shape.
+    """
+    dims = dim if isinstance(dim, (tuple, list)) else [dim]
+    if not isinstance(x, Tensor) or not x.is_floating_point() or others or not dims:
+        return None
+    if not all(type(one) is int and -x.dim() <= one < x.dim() for one in dims):
+        return None
+    gone = {one % x.dim() for one in dims}
+    if len(gone) != len(dims):  # PyTorch has a sentence for a dimension that is named twice
+        return None
+    sizes = enumerate(x.shape)
+    return x.new_empty([1 if at in gone else n for at, n in sizes if keepdim or at not in gone])
 
 
 def _convolution(args: tuple[Any, ...], result: Tensor) -> int:

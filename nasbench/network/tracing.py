@@ -11,7 +11,15 @@ from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from nasbench.network.shapes import ATEN, ELEMENTWISE, PRODUCTS, RULES, broadcast, tensors_in
+from nasbench.network.shapes import (
+    ATEN,
+    ELEMENTWISE,
+    PRODUCTS,
+    RULES,
+    averaged,
+    broadcast,
+    tensors_in,
+)
 
 __all__ = ["META", "Products", "Seen", "ShapeRun", "evaluation_mode", "run_shapes"]
 
@@ -90,6 +98,8 @@ class ShapeRun(fx.Interpreter):
 
     def _called(self, kind: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         result, products = broadcast(args) if kind in ELEMENTWISE else None, 0
+        if kind == "mean":
+            result = averaged(*args, **kwargs)
         if result is None:
             result, products = self._watched(function, *args, **kwargs)
         if tensors_in(result):

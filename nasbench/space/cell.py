@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any, overload
 
@@ -193,17 +193,13 @@ class CellSpace(Space):
                 f"{self.name} has {self.size:,} architectures, too many to find the classes of "
                 f"all ({ENUMERABLE:,} at most); normal_form(architecture) compares two"
             )
-        # In lexicographic order, cells that share a prefix follow each other: Normalizer keeps it.
-        cheapest: dict[object, tuple[int, int]] = {}
-        keys: list[object] = [None] * self.size
-        architectures = self._numbered(np.arange(self.size)).tolist()
-        cells = product(self.operations, repeat=len(self.pairs))
-        for architecture, operations in zip(architectures, cells, strict=True):
-            form = self._normalizer.form(operations)
-            keys[architecture] = form.key
-            cost = (form.live_edges, architecture)
-            cheapest[form.key] = min(cost, cheapest.get(form.key, cost))
-        return np.asarray([cheapest[key][1] for key in keys], dtype=np.int64)
+        group, live = _grouped(self.nodes, self.operations)
+        architectures = self._numbered(np.arange(self.size))
+        cheapest = np.lexsort((architectures, live, group))
+        _, first = np.unique(group[cheapest], return_index=True)
+        found = np.empty(self.size, dtype=np.int64)
+        found[architectures] = architectures[cheapest[first]][group]
+        return found
 
     @overload
     def canonical(self, architectures: int) -> int: ...
@@ -321,3 +317,21 @@ class CellSpace(Space):
     def path_encoding(self, architectures: ArrayLike) -> NDArray[np.float32]:
         """Which of `paths` lead from the cell's input to its output: float32 `[..., paths]`."""
         return path_encoding(self, architectures)
+
+
+@lru_cache(maxsize=8)
+def _grouped(nodes: int, operations: tuple[str, ...]) -> tuple[Architectures, Architectures]:
+    """The class of each cell, as a number, and its live edges: int32 `[size]`, lexicographic.
+
+    Found once a process, since each table brings an equal space of its own.
+    """
+    pairs = nodes * (nodes - 1) // 2
+    group, live = np.empty((2, len(operations) ** pairs), dtype=np.int32)
+    numbers: dict[object, int] = {}
+    normalizer = Normalizer(nodes)
+    # Cells that share a prefix follow each other: the normalizer keeps what it found of it.
+    for place, cell in enumerate(product(operations, repeat=pairs)):
+        form = normalizer.form(cell)
+        group[place] = numbers.setdefault(form.key, len(numbers))
+        live[place] = form.live_edges
+    return group, live

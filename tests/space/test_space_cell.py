@@ -225,6 +225,20 @@ def test_a_space_that_cannot_be_is_refused(
         CellSpace("impossible", nodes, operations)
 
 
+def test_equal_spaces_find_their_classes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However they are named and numbered: each table brings a space of its own."""
+    operations = ("nor_conv_1x1", "none", "skip_connect")
+    first = CellSpace("first", 3, operations)
+    order = np.roll(np.arange(first.size), 7)
+    keys = [first.normal_form(one).key for one in range(first.size)]
+    assert [keys.index(key) for key in keys] == [keys.index(keys[a]) for a in first.classes]
+    monkeypatch.setattr("nasbench.space.normal.Normalizer.form", None)
+    assert np.array_equal(CellSpace("again", 3, operations).classes, first.classes)
+    turned = CellSpace("turned", 3, operations, order=order)
+    same = turned.classes[:, None] == turned.classes
+    assert np.array_equal(same, (first.classes[:, None] == first.classes)[np.ix_(order, order)])
+
+
 def test_a_space_too_large_to_enumerate_leaves_out_what_is_dead() -> None:
     large = CellSpace("large", 6)
     assert large.size == 5**15
