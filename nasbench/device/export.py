@@ -80,7 +80,10 @@ def export_onnx(
         )
     if calibration is not None:
         model = quantised(model, calibration)
-        about = {**(about or {}), "precision": "int8: convolutions and matrix products"}
+        about = {
+            **(about or {}),
+            "precision": "int8: convolutions and matrix products but the first",
+        }
     if about:
         onnx.helper.set_model_props(model, dict(about))
     with atomic_path(Path(path)) as partial:

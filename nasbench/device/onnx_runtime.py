@@ -86,8 +86,8 @@ class OnnxFileRuntime:
         }
         if self._spec.precision == "int8":
             said["quantised"] = (
-                "convolutions and matrix products; weights per channel, activations by the range "
-                "they have on training images"
+                "convolutions and matrix products but those that read the input; weights per "
+                "channel, activations by the range they have on training images"
             )
         return said
 
