@@ -23,11 +23,11 @@ class Learning(Protocol):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The mean over a batch of what a step makes smaller."""
 
-    def count(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """What else is summed up while it trains, of a batch."""
+    def right(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Which of a batch are answered right, bool `[n]`; `[0]` where no answer is."""
 
-    def shown(self, loss: float, count: float, n: int) -> Mapping[str, float]:
-        """What an epoch showed of its `n` training examples, by curve."""
+    def shown(self, loss: float, right: float, n: int) -> Mapping[str, float]:
+        """What an epoch showed of its `n` training examples, by curve, from the sums."""
 
     def evaluate(self, net: nn.Module, x: Tensor, y: Tensor) -> Mapping[str, float]:
         """What a network that does not train shows of a split, by metric: `loss` is among it."""
@@ -54,13 +54,13 @@ class Classification:
         """See `Learning`."""
         return F.cross_entropy(outputs, targets, label_smoothing=self._smoothing)
 
-    def count(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """For how many examples the largest output is the label's."""
-        return count_right(outputs, targets)
+    def right(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Where the largest output is the label's."""
+        return outputs.detach().argmax(1) == targets
 
-    def shown(self, loss: float, count: float, n: int) -> Mapping[str, float]:
+    def shown(self, loss: float, right: float, n: int) -> Mapping[str, float]:
         """See `Learning`."""
-        return {"train_loss": loss / n, "train_accuracy": 100 * count / n}
+        return {"train_loss": loss / n, "train_accuracy": 100 * right / n}
 
     def evaluate(self, net: nn.Module, x: Tensor, y: Tensor) -> Mapping[str, float]:
         """Mean loss and accuracy; a split without examples has none."""
@@ -87,11 +87,11 @@ class Regression:
         """See `Learning`."""
         return F.mse_loss(outputs[:, 0], targets)
 
-    def count(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Nothing."""
-        return torch.zeros((), device=outputs.device)
+    def right(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """None: numbers are nearer or farther."""
+        return torch.zeros(0, dtype=torch.bool, device=outputs.device)
 
-    def shown(self, loss: float, count: float, n: int) -> Mapping[str, float]:
+    def shown(self, loss: float, right: float, n: int) -> Mapping[str, float]:
         """See `Learning`."""
         return {"train_loss": loss / n}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network import started
@@ -88,8 +88,8 @@ def _epochs(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterat
         started = clock()
         order = epoch_order(recipe, len(x), seed, epoch, tuple(x.shape[1:]))
         net.train()
-        loss_sum = torch.zeros((), device=x.device)
-        counted = torch.zeros((), device=x.device)
+        losses: list[Tensor] = []
+        right: list[Tensor] = []
         for step in range(steps_per_epoch):
             chosen = slice(step * recipe.batch_size, (step + 1) * recipe.batch_size)
             inputs, targets = batch_of(data, order, chosen, recipe)
@@ -103,9 +103,10 @@ def _epochs(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterat
             if recipe.gradient_clip:
                 nn.utils.clip_grad_norm_(net.parameters(), recipe.gradient_clip)
             optimizer.step(rate)
-            loss_sum += loss.detach() * len(targets)
-            counted += objective.count(outputs, targets)
-        shown = dict(objective.shown(loss_sum.item(), counted.item(), len(x)))
+            losses.append(loss.detach())
+            right.append(objective.right(outputs, targets))
+        loss_sum = _summed(losses, recipe.batch_size, len(x))
+        shown = dict(objective.shown(loss_sum, float(torch.cat(right).sum()), len(x)))
         trained = clock()
         seconds += trained - started
         with autocast:
@@ -133,6 +134,19 @@ def _epochs(net: nn.Module, data: Prepared, recipe: Recipe, seed: int) -> Iterat
         )
         if last or not finite:
             return
+
+
+def _summed(losses: list[Tensor], batch_size: int, n: int) -> float:
+    """The mean losses of batches, of `n` examples in all, summed over the examples in float32.
+
+    Each batch adds to what those before it did: once an epoch that costs less than a sum that
+    each step updates.
+    """
+    total = np.float32(0)
+    with np.errstate(all="ignore"):  # a training may diverge
+        for step, loss in enumerate(torch.stack(losses).cpu().numpy()):
+            total = np.float32(total + loss * min(batch_size, n - step * batch_size))
+    return float(total)
 
 
 def _autocast(recipe: Recipe, hardware: torch.device) -> AbstractContextManager[Any]:
