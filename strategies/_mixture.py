@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Generator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from nasbench.space import Space
 
 from ._sharing import Planned, check_rates
 
-__all__ = ["Descent", "Mixing", "check_temperatures", "entering", "two_strongest"]
+__all__ = ["Descent", "Descents", "Mixing", "check_temperatures", "entering", "two_strongest"]
 
 SPREAD = 1e-3
 """Deviation of the first logits, as in the release of DARTS."""
@@ -27,6 +27,22 @@ APART = 0.05
 """Of power iteration: how often, and how far from the logits slopes are taken on either side."""
 
 Floats = NDArray[np.float64]
+
+
+class Descents(NamedTuple):
+    """How far weights and logits go a step.
+
+    Attributes:
+        learning_rate: of the first step of the weights; it falls as a cosine.
+        least_rate: of the last.
+        logit_rate: of Adam.
+        logit_decay: of the logits.
+    """
+
+    learning_rate: float
+    least_rate: float
+    logit_rate: float
+    logit_decay: float
 
 
 class Mixing(Planned):
@@ -40,10 +56,7 @@ class Mixing(Planned):
         goal: what is searched for.
         rng: the only source of randomness.
         schedule: how long the weights are trained.
-        learning_rate: of the first step of the weights; it falls as a cosine.
-        least_rate: of the last.
-        logit_rate: of Adam.
-        logit_decay: of the logits.
+        descents: of weights and logits.
     """
 
     def __init__(
@@ -51,14 +64,11 @@ class Mixing(Planned):
         space: Space,
         goal: Goal,
         rng: np.random.Generator,
-        *,
         schedule: Schedule,
-        learning_rate: float,
-        least_rate: float,
-        logit_rate: float,
-        logit_decay: float,
+        descents: Descents,
     ) -> None:
         super().__init__(space, goal, rng, schedule)
+        learning_rate, least_rate, logit_rate, logit_decay = descents
         check_rates(learning_rate, least_rate)
         if not 0 < logit_rate < math.inf or not 0 <= logit_decay < math.inf:
             raise BadValue(

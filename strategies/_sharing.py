@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from nasbench.space import Space
 
 from ._checks import check_counts
 
-__all__ = ["PathTraining", "Plan", "Planned", "check_rates", "paths_of"]
+__all__ = ["PathTraining", "Plan", "Planned", "Ranking", "check_rates", "paths_of"]
 
 MANY, MORE = 1000, 20
 """Draws at once, and how often, in search of one that keeps the limits."""
@@ -83,6 +83,23 @@ class Planned(ABC):
                 best, self._chosen = reward, architecture
 
 
+class Ranking(NamedTuple):
+    """How candidates are ranked by inherited scores.
+
+    Attributes:
+        candidates: architectures that are scored.
+        images: validation examples of a score; 0: all.
+        by: `accuracy` or `loss`, what ranks candidates. Loss tells more of them apart.
+        train_best: so many of the best candidates are trained alone, and the best of these is
+            chosen; 0: the best candidate is.
+    """
+
+    candidates: int
+    images: int
+    by: Literal["accuracy", "loss"]
+    train_best: int
+
+
 class PathTraining(Planned):
     """Train along paths for the whole schedule, then choose by inherited scores.
 
@@ -93,13 +110,8 @@ class PathTraining(Planned):
         goal: what is searched for.
         rng: the only source of randomness.
         schedule: how long the weights are trained.
-        learning_rate: of the first step; it falls as a cosine.
-        least_rate: of the last.
-        candidates: architectures that are scored.
-        images: validation examples of a score; 0: all.
-        by: `accuracy` or `loss`, what ranks candidates. Loss tells more of them apart.
-        train_best: so many of the best candidates are trained alone, and the best of these is
-            chosen; 0: the best candidate is.
+        rates: the learning rate of the first step and of the last; it falls as a cosine.
+        ranking: of candidates.
         costs: what columns of a table say of architectures, where the goal has limits or soft
             targets: candidates keep the limits, and soft targets weigh their accuracy.
     """
@@ -111,18 +123,14 @@ class PathTraining(Planned):
         space: Space,
         goal: Goal,
         rng: np.random.Generator,
-        *,
         schedule: Schedule,
-        learning_rate: float,
-        least_rate: float,
-        candidates: int,
-        images: int,
-        by: Literal["accuracy", "loss"],
-        train_best: int,
+        rates: tuple[float, float],
+        ranking: Ranking,
         costs: Costs | None,
     ) -> None:
         super().__init__(space, goal, rng, schedule)
-        check_rates(learning_rate, least_rate)
+        check_rates(*rates)
+        candidates, images, by, train_best = ranking
         check_counts(candidates=candidates)
         if by not in ("accuracy", "loss"):
             raise BadValue(f"candidates are ranked by accuracy or loss, got {by!r}")
@@ -133,7 +141,7 @@ class PathTraining(Planned):
                 "a soft target weighs accuracy: rank candidates by accuracy, not by loss"
             )
         self._costs = costs
-        self._rates = schedule.cosine(learning_rate, least_rate)
+        self._rates = schedule.cosine(*rates)
         self._candidates = candidates
         self._images = images
         self._by = by

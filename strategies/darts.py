@@ -12,7 +12,7 @@ from nasbench.search.step import Schedule, SharingState, Step
 from nasbench.space import Space
 
 from ._checks import check_counts
-from ._mixture import Floats, Mixing, softmax_slope, two_strongest
+from ._mixture import Descents, Floats, Mixing, softmax_slope, two_strongest
 from ._sharing import Plan
 
 __all__ = ["Darts"]
@@ -100,16 +100,8 @@ class Darts(Mixing):
         logit_rate: float = 3e-4,
         logit_decay: float = 1e-3,
     ) -> None:
-        super().__init__(
-            space,
-            goal,
-            rng,
-            schedule=schedule,
-            learning_rate=learning_rate,
-            least_rate=least_rate,
-            logit_rate=logit_rate,
-            logit_decay=logit_decay,
-        )
+        descents = Descents(learning_rate, least_rate, logit_rate, logit_decay)
+        super().__init__(space, goal, rng, schedule, descents)
         if order not in (1, 2):
             raise BadValue(f"DARTS is of order 1 or 2, got {order!r}")
         if discretise not in ("all", "paper"):

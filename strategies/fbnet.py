@@ -12,7 +12,7 @@ from nasbench.search.share_costs import Costs
 from nasbench.search.step import Schedule, Step
 from nasbench.space import Space
 
-from ._mixture import Floats, Mixing, check_temperatures
+from ._mixture import Descents, Floats, Mixing, check_temperatures
 from ._sharing import Plan
 
 __all__ = ["Fbnet"]
@@ -26,12 +26,14 @@ class Fbnet(Mixing):
 
     Wu, Dai, Zhang, Wang, Sun, Wu, Tian, Vajda, Jia & Keutzer, "FBNet: Hardware-Aware Efficient
     ConvNet Design via Differentiable Neural Architecture Search", CVPR 2019: a mixture is drawn by
-    Gumbel noise at a temperature that falls from 5 by exp(-.045) an epoch of 90; an epoch of the
-    weights, then one of the logits on other images, of which there are a quarter as many
-    (equations 2 and 5; the cost is a sum over choices, in microseconds). alpha .2, beta .6; the
-    logits by Adam .01 with decay 5e-4, ten epochs later than the weights. Here betas are .5 and
-    .999, as for all mixtures, and the temperature falls as far in a shorter schedule. The paper
-    draws several networks in the end and trains each; here the likeliest choices are taken.
+    Gumbel noise; an epoch of the weights, then one of the logits on other images, of which there
+    are a quarter as many (equations 2 and 5; the cost is a sum over choices). Authors' code for the
+    search is not public. The settings are those on which public re-implementations agree (JunrQ/NAS
+    and the forks of AnnaAraslanova/FBNet): a temperature of 5 that falls by exp(-.045) an epoch of
+    90, latencies in microseconds, beta .6, logits by Adam .01 with decay 5e-4 and betas .5 and
+    .999. They differ in alpha (.2; NNI has .25) and in how many epochs the logits wait (10; 0, 5
+    and 50 elsewhere). Here the temperature falls as far in a shorter schedule. The paper draws
+    several networks in the end and trains each; here the likeliest choices are taken.
 
     Args:
         space: to search.
@@ -70,16 +72,8 @@ class Fbnet(Mixing):
         logit_rate: float = 0.01,
         logit_decay: float = 5e-4,
     ) -> None:
-        super().__init__(
-            space,
-            goal,
-            rng,
-            schedule=schedule,
-            learning_rate=learning_rate,
-            least_rate=least_rate,
-            logit_rate=logit_rate,
-            logit_decay=logit_decay,
-        )
+        descents = Descents(learning_rate, least_rate, logit_rate, logit_decay)
+        super().__init__(space, goal, rng, schedule, descents)
         check_temperatures(tau, least_tau)
         if not 0 < alpha < math.inf or not 0 <= beta < math.inf or not 0 <= warm_up < 1:
             raise BadValue(

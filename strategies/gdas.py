@@ -8,7 +8,7 @@ from nasbench.search import Goal
 from nasbench.search.step import Schedule, Step, one_hot
 from nasbench.space import Space
 
-from ._mixture import Mixing, check_temperatures
+from ._mixture import Descents, Mixing, check_temperatures
 from ._sharing import Plan
 
 __all__ = ["Gdas"]
@@ -52,16 +52,8 @@ class Gdas(Mixing):
         logit_rate: float = 3e-4,
         logit_decay: float = 1e-3,
     ) -> None:
-        super().__init__(
-            space,
-            goal,
-            rng,
-            schedule=schedule,
-            learning_rate=learning_rate,
-            least_rate=least_rate,
-            logit_rate=logit_rate,
-            logit_decay=logit_decay,
-        )
+        descents = Descents(learning_rate, least_rate, logit_rate, logit_decay)
+        super().__init__(space, goal, rng, schedule, descents)
         check_temperatures(tau, least_tau)
         self._taus = np.linspace(tau, least_tau, schedule.epochs)
 

@@ -12,7 +12,16 @@ from nasbench.search.step import Mixture, Schedule, Step
 from nasbench.space import Space
 
 from ._checks import check_counts
-from ._mixture import SPREAD, Descent, Floats, Mixing, entering, softmax_slope, two_strongest
+from ._mixture import (
+    SPREAD,
+    Descent,
+    Descents,
+    Floats,
+    Mixing,
+    entering,
+    softmax_slope,
+    two_strongest,
+)
 from ._sharing import Plan
 
 __all__ = ["PcDarts"]
@@ -60,16 +69,8 @@ class PcDarts(Mixing):
         logit_rate: float = 6e-4,
         logit_decay: float = 1e-3,
     ) -> None:
-        super().__init__(
-            space,
-            goal,
-            rng,
-            schedule=schedule,
-            learning_rate=learning_rate,
-            least_rate=least_rate,
-            logit_rate=logit_rate,
-            logit_decay=logit_decay,
-        )
+        descents = Descents(learning_rate, least_rate, logit_rate, logit_decay)
+        super().__init__(space, goal, rng, schedule, descents)
         check_counts(partial=partial)
         if not 0 <= warm_up < 1:
             raise BadValue(f"warm_up is 0 to below 1, got {warm_up!r}")

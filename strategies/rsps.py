@@ -11,7 +11,7 @@ from nasbench.search.share_costs import Costs
 from nasbench.search.step import Schedule
 from nasbench.space import Space
 
-from ._sharing import PathTraining
+from ._sharing import PathTraining, Ranking
 
 __all__ = ["Rsps"]
 
@@ -52,16 +52,5 @@ class Rsps(PathTraining):
         by: Literal["accuracy", "loss"] = "accuracy",
         train_best: int = 0,
     ) -> None:
-        super().__init__(
-            space,
-            goal,
-            rng,
-            schedule=schedule,
-            learning_rate=learning_rate,
-            least_rate=least_rate,
-            candidates=candidates,
-            images=images,
-            by=by,
-            train_best=train_best,
-            costs=costs,
-        )
+        ranking = Ranking(candidates, images, by, train_best)
+        super().__init__(space, goal, rng, schedule, (learning_rate, least_rate), ranking, costs)

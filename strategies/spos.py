@@ -14,7 +14,7 @@ from nasbench.search.step import Schedule
 from nasbench.space import Space
 
 from ._checks import check_counts
-from ._sharing import PathTraining, Plan
+from ._sharing import PathTraining, Plan, Ranking
 
 __all__ = ["Spos"]
 
@@ -63,19 +63,8 @@ class Spos(PathTraining):
         by: Literal["accuracy", "loss"] = "accuracy",
         train_best: int = 0,
     ) -> None:
-        super().__init__(
-            space,
-            goal,
-            rng,
-            schedule=schedule,
-            learning_rate=learning_rate,
-            least_rate=least_rate,
-            candidates=population,
-            images=images,
-            by=by,
-            train_best=train_best,
-            costs=costs,
-        )
+        ranking = Ranking(population, images, by, train_best)
+        super().__init__(space, goal, rng, schedule, (learning_rate, least_rate), ranking, costs)
         check_counts(generations=generations, parents=parents)
         if not 0 <= mutation_rate <= 1:
             raise BadValue(f"mutation_rate is 0 to 1, got {mutation_rate!r}")
