@@ -208,7 +208,7 @@ def export_network(
         ...     print(made.chosen.architecture, made.test)
         5 None
     """
-    chosen = choose(table, architecture, recipe, recipe_name, seed, hardware, network)
+    chosen = choose(table, architecture, recipe, recipe_name, seed, hardware, network, trains=train)
     with shown(progress) as tell:
         return export(chosen, Path(onnx), train=train, int8=int8, verify=verify, progress=tell)
 
@@ -221,6 +221,7 @@ def choose(
     seed: int | None = None,
     hardware: str = HARDWARE,
     network: Function | None = None,
+    trains: bool = True,
 ) -> Chosen:
     """What is exported, of a table or of a build recipe; see `export_network`."""
     beside = None if recipe is None else spec_from(recipe)
@@ -242,6 +243,7 @@ def choose(
         space=beside.space if beside and space is None else space,
         recipes=None if beside is None else beside.recipes,
         hardware=hardware,
+        trains=trains,
     )
 
 

@@ -59,6 +59,7 @@ def choose_in_table(
     space: Space | None = None,
     recipes: Mapping[str, Recipe] | None = None,
     hardware: str = "auto",
+    trains: bool = True,
 ) -> Chosen:
     """An architecture as a table trained it: the same task, recipe, seed and engine.
 
@@ -71,12 +72,13 @@ def choose_in_table(
         space: of the file that builds its networks, where that is the user's.
         recipes: by name, of the build recipe that has the table's own training loop.
         hardware: to train on by the reference engine; by default what the table was trained on.
+        trains: whether it is trained: else nothing runs the recipe's own functions.
 
     Raises:
         NasbenchError: where the table was imported, has several recipes and none is named, or the
             task is not here or not the one that its manifest says.
     """
-    spec = spec_of(table, task, space, recipes)
+    spec = spec_of(table, task, space, recipes, trains)
     name = _recipe_name(spec, recipe)
     engine, found = engine_of(table, spec)
     if hardware != "auto" or engine == "fused":  # which gives no single networks

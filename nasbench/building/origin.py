@@ -11,9 +11,10 @@ from nasbench.errors import NasbenchError, Unsupported
 from nasbench.space import Space
 from nasbench.table import Table, manifests
 from nasbench.table.format import PREDICTED
-from nasbench.task import Task
+from nasbench.task import Signal, Task
 from nasbench.task import get as get_task
 from nasbench.task import names as task_names
+from nasbench.task.without import without_examples
 from nasbench.train import Recipe
 from nasbench.train.engine import pick_engine
 from nasbench.train.native import library
@@ -21,12 +22,16 @@ from nasbench.train.reference import pick_hardware
 
 __all__ = ["built", "engine_of", "spec_of"]
 
+_OWN = frozenset({"train", "evaluate", "options"})
+"""What a recipe says of functions of the user's own."""
+
 
 def spec_of(
     table: Table,
     task: Task | None,
     space: Space | None = None,
     recipes: Mapping[str, Recipe] | None = None,
+    trains: bool = True,
 ) -> BuildSpec:
     """What trained a table, as its manifest says, without its seeds and devices.
 
@@ -36,6 +41,7 @@ def spec_of(
         space: of the file that builds its networks, where that is the user's.
         recipes: by name, of the build recipe: a training loop or an evaluation of one's own is
             theirs, for a table runs no code.
+        trains: whether something is trained: else recipes do without such functions.
 
     Raises:
         NasbenchError: where the table was imported, or the task is not here or not the same.
@@ -59,6 +65,8 @@ def spec_of(
         )
     described_task = manifest.get("task", {})
     name, expected = str(described_task.get("name")), described_task.get("hash")
+    if task is None and described_task.get("target", {}).get("kind") == "none":
+        task = _without_examples(name, described_task)
     if task is None and name not in task_names():
         raise NasbenchError(
             f"the examples of task {name} do not come with the package: name the build recipe that "
@@ -76,11 +84,30 @@ def spec_of(
         task=task,
         seeds=(),
         recipes={
-            name: Recipe.from_dict(_with_functions(table, name, d, recipes or {}))
+            name: Recipe.from_dict(
+                _with_functions(table, name, d, recipes or {}) if trains else _plain(d)
+            )
             for name, d in zip(table.recipes, described, strict=True)
         },
         devices=(),
     )
+
+
+def _without_examples(name: str, described: Mapping[str, Any]) -> Task:
+    """A task of which all there is stands in the manifest."""
+    signal = Signal.from_description(described["signal"])
+    return without_examples(
+        name=name,
+        inputs=signal.shape,
+        outputs=len(described["target"]["names"]),
+        kind=signal.kind,
+        vocabulary=signal.vocabulary,
+    )
+
+
+def _plain(described: Mapping[str, Any]) -> dict[str, Any]:
+    """What a table says of a recipe, without the functions that it names."""
+    return {key: v for key, v in described.items() if key not in _OWN}
 
 
 def _with_functions(

@@ -73,7 +73,7 @@ def export(
     """
     from nasbench.building.exporting import export as run_export
 
-    chosen = _chosen(words, recipe, recipe_name, seed, hardware)
+    chosen = _chosen(words, recipe, recipe_name, seed, hardware, train)
     with progress() as tell:
         made = run_export(
             chosen,
@@ -87,7 +87,12 @@ def export(
 
 
 def _chosen(
-    words: list[str], recipe: str | None, name: str | None, seed: int | None, hardware: str
+    words: list[str],
+    recipe: str | None,
+    name: str | None,
+    seed: int | None,
+    hardware: str,
+    trains: bool,
 ) -> Chosen:
     from nasbench.building.call import choose
 
@@ -98,7 +103,7 @@ def _chosen(
     if len(words) == 2 and words[0].endswith(".toml"):
         raise BadValue(f"{words[0]} is a build recipe, not a table: {_FORMS}")
     table, architecture = (words[0], words[1]) if len(words) == 2 else (None, words[0])
-    return choose(table, architecture, recipe, name, seed, hardware)
+    return choose(table, architecture, recipe, name, seed, hardware, trains=trains)
 
 
 def _shown(chosen: Chosen, onnx: Path, made: Exported) -> list[tuple[str, object]]:

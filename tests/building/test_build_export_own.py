@@ -9,6 +9,7 @@ import onnx
 import pytest
 import torch
 
+import nasbench as nb
 from nasbench._quiet import import_onnxruntime
 from nasbench.building.chosen import choose_in_recipe
 from nasbench.building.exporting import export
@@ -87,3 +88,12 @@ def test_a_loop_that_trains_a_copy_is_refused(tmp_path):
     with pytest.raises(NasbenchError, match=r"train of bandit\.py left all weights"):
         export(chosen, tmp_path / "n.onnx", train=True)
     assert not (tmp_path / "n.onnx").exists()
+
+
+def test_a_table_alone_says_what_an_untrained_policy_is(tmp_path: Path) -> None:
+    alone, by_recipe = tmp_path / "alone.onnx", tmp_path / "recipe.onnx"
+    nb.export("policy-cartpole", 7, alone, progress=False)
+    nb.export(None, 7, by_recipe, recipe="policy-cartpole", progress=False)
+    assert alone.read_bytes() == by_recipe.read_bytes()
+    with pytest.raises(NasbenchError, match=r"calls train of ppo\.py, and a table runs no code"):
+        nb.export("policy-cartpole", 7, alone, train=True, progress=False)
