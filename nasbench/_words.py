@@ -1,8 +1,8 @@
-"""Words of messages that depend on a number."""
+"""Words of messages that depend on a number, and numbers as they are written."""
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+__all__ = ["counted", "rounded"]
 
 
 def counted(n: int, what: str, several: str = "") -> str:
@@ -15,3 +15,13 @@ def counted(n: int, what: str, several: str = "") -> str:
         '2 classes'
     """
     return f"{n:,} {what if n == 1 else several or f'{what}s'}"
+
+
+def rounded(value: float, most: int = 4) -> str:
+    """So many digits, and before the point all there are: no exponent of what is large.
+
+    Example:
+        >>> rounded(12_483.2), rounded(0.029_114), rounded(12.0)
+        ('12,483', '0.02911', '12')
+    """
+    return f"{value:,.0f}" if abs(value) >= 10 ** (most - 1) else f"{value:.{most}g}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasbench._version import __version__
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.report.again import compare_command, report_commands
 from nasbench.report.doubts import comparison_doubts, table_doubts
 from nasbench.report.judged import Judged
@@ -106,7 +106,7 @@ def _best(table: Table, judged: Judged | None) -> list[Answer]:
     floor = judged.noise.floor if judged.noise else math.nan
     if math.isfinite(floor):
         near = int((merit >= merit[row] - floor).sum()) - 1
-        within = f"{floor:.2f} points" if judged.accuracy else f"{floor:.3g}"
+        within = f"{floor:.2f} points" if judged.accuracy else rounded(floor, 3)
         said += (
             f" {near:,} {'other is' if near == 1 else 'others are'} within the noise of the seeds "
             f"({within}): which of them is truly the best cannot be told."

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.report.clouds import MOST_POINTS, cloud
 from nasbench.report.figures import Drawing
 from nasbench.report.text import TextTable
@@ -20,7 +20,7 @@ __all__ = ["choice_scatter", "choice_table"]
 def choice_table(found: ChosenArchitecture) -> TextTable:
     """The pick beside the reference, a row a metric."""
     rows = [
-        (name, f"{value:g}", f"{found.reference_values[name]:g}", _gain(found, name))
+        (name, rounded(value, 6), rounded(found.reference_values[name], 6), _gain(found, name))
         for name, value in found.values.items()
     ]
     space = found.among.table.space
@@ -47,7 +47,7 @@ def choice_scatter(found: ChosenArchitecture) -> Drawing:
     y, x = among.means[kept, 0], among.means[kept, 1]
 
     def about(x: float, y: float) -> str:
-        return f"{y_name} {y:.5g}, {x_name} {x:.4g}"
+        return f"{y_name} {rounded(y, 5)}, {x_name} {rounded(x)}"
 
     def tip(place: int) -> str:
         one = among.architecture(int(kept[place]))

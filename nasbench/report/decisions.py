@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nasbench._words import rounded
 from nasbench.errors import BadValue
 from nasbench.report.figures import Drawing
 from nasbench.report.judged import Judged
@@ -139,4 +140,4 @@ def _effects_table(judged: Judged, found: list[Decision]) -> TextTable:
 def _signed(judged: Judged, value: float) -> str:
     if not math.isfinite(value):
         return "–"
-    return f"{value:+.2f}" if judged.accuracy else f"{value:+.3g}"
+    return f"{value:+.2f}" if judged.accuracy else f"{'+' if value >= 0 else ''}{rounded(value, 3)}"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.report.clouds import MOST_POINTS, cloud
 from nasbench.report.judged import Judged
 from nasbench.report.text import first_words
@@ -119,7 +119,7 @@ def cost_scatter(judged: Judged, device: str, metric: str = "latency_ms") -> Dra
 
     def tip(place: int) -> str:
         architecture = int(rows[place])
-        values = f"{judged.text(accuracy[place])}, {cost[place]:.4g} {unit}"
+        values = f"{judged.text(accuracy[place])}, {rounded(cost[place])} {unit}"
         return f"{table.space.string(architecture)}\narchitecture {architecture}\n{values}"
 
     # All devices of a page have one axis, whichever rows they know.
@@ -129,7 +129,11 @@ def cost_scatter(judged: Judged, device: str, metric: str = "latency_ms") -> Dra
     drawn, axes = figure()
     x, y = cost[shown], accuracy[shown]
     tips = cloud(
-        axes, x, y, lambda n: tip(int(shown[n])), lambda x, y: f"{judged.text(y)}, {x:.3g} {unit}"
+        axes,
+        x,
+        y,
+        lambda n: tip(int(shown[n])),
+        lambda x, y: f"{judged.text(y)}, {rounded(x, 3)} {unit}",
     )
     seen = front[np.isin(front, shown)]
     look: dict[str, Any] = {"color": COLOURS[1], "drawstyle": "steps-post", "linewidth": 1.2}

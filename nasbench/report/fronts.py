@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.report.clouds import MOST_POINTS
 from nasbench.report.figures import Drawing
 from nasbench.report.regret import legend, mean_curves, over_runs
@@ -102,7 +102,7 @@ def fronts_table(comparison: Comparison, fronts: Fronts) -> TextTable:
             cells += ["–"] * 3
         rows.append(cells)
     ways = [f"{of.metric} ({'max' if of.maximize else 'min'})" for of in fronts.objectives]
-    worst = ", ".join(f"{end:g}" for end in fronts.reference * fronts.signs)
+    worst = ", ".join(rounded(end, 6) for end in fronts.reference * fronts.signs)
     reference = worst if len(fronts.true_front) else "there are none"
     limited = " within the limits" if comparison.protocol.limits else ""
     note = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.stats import SeedNoise, seed_noise
 from nasbench.table import Table, direction, trained_seeds
 
@@ -62,7 +62,7 @@ class Judged:
 
     def text(self, value: float) -> str:
         """A value as it is written: 91.20 %, or 0.0456."""
-        return f"{value:.2f} %" if self.accuracy else f"{value:.4g}"
+        return f"{value:.2f} %" if self.accuracy else rounded(value)
 
     @property
     def noise(self) -> SeedNoise | None:
@@ -87,6 +87,6 @@ class Judged:
         """A sentence on the rows that such an axis leaves out."""
         count = int((self.sign * values < self.sign * end).sum())
         side = "less" if self.sign > 0 else "more"
-        shown = f"{end:.1f} %" if self.accuracy else f"{end:.4g}"
+        shown = f"{end:.1f} %" if self.accuracy else rounded(end)
         are = "is" if count == 1 else "are"
         return f" {counted(count, 'row')} of {side} than {shown} {are} not shown." if count else ""

@@ -62,9 +62,10 @@ def _best_cells(graphs: list[CellGraph], titles: list[str]) -> Drawing:
     for place, (graph, title) in enumerate(zip(graphs, titles, strict=True)):
         _draw_cell(axes, graph, -pitch * place, title)
     caption = (
-        "Live edges only, from the cell's input (0) to its output; each node sums what enters it. "
-        "A shift is what is left of a convolution of zeros."
+        "Live edges only, from the cell's input (0) to its output; each node sums what enters it."
     )
+    if any(edge.operation == SHIFT for graph in graphs for edge in graph.edges):
+        caption += " A shift is what is left of a convolution of zeros."
     return Drawing("cells", "The best cells", caption, drawn)
 
 

@@ -48,6 +48,7 @@ def critical_difference(found: Friedman, order: Sequence[str], blocks: str) -> D
     margins = [max(map(_width, side)) + 0.25 for side in (labels[:left], labels[left:])]
     top = 0.65  # of the figure, down to the axis: the critical difference and the ticks
     bars = BAR * (len(found.groups) + 1)
+    least, most = _shown(ranks, found.critical_difference)
     width, height = sum(margins) + AXIS, top + bars + ROW * left + 0.15
     drawn, axes = figure(width, height)
     drawn.set_layout_engine("none")
@@ -57,13 +58,13 @@ def critical_difference(found: Friedman, order: Sequence[str], blocks: str) -> D
     axes.set_ylim(top - height, top)  # inches; 0 is the axis of ranks
 
     def x(rank: float) -> float:
-        return margins[0] + AXIS * (rank - 1) / (k - 1)
+        return margins[0] + AXIS * (rank - least) / (most - least)
 
-    axes.plot([x(1), x(k)], [0, 0], **_LINE)
-    for rank in range(1, k + 1):
+    axes.plot([x(least), x(most)], [0, 0], **_LINE)
+    for rank in range(least, most + 1):
         axes.plot([x(rank)] * 2, [0, 0.07], **_LINE)
         axes.text(x(rank), 0.1, f"{rank}", ha="center", va="bottom")
-    _ruler(axes, x, found.critical_difference, k)
+    _ruler(axes, x, found.critical_difference, least, most)
     looks = dict(zip(order, series(len(order)), strict=True))
     for place, (name, rank) in enumerate(zip(names, ranks.tolist(), strict=True)):
         row = place if place < left else k - 1 - place
@@ -92,15 +93,27 @@ def _width(text: str) -> float:
     return float(TextPath((0, 0), text, size=size).get_extents().width) / 72
 
 
-def _ruler(axes: Axes, x: Callable[[float], float], difference: float, k: int) -> None:
-    """The critical difference as a length from rank 1; cut where it is longer than the axis."""
-    y, fits = 0.42, difference <= k - 1
-    end = x(1 + min(difference, k - 1))
-    axes.plot([x(1), end], [y, y], **_LINE)
-    for at in (x(1), end) if fits else (x(1),):
+def _shown(ranks: NDArray[np.float64], difference: float) -> tuple[int, int]:
+    """The whole ranks at the axis's ends: what there are, with room for the critical difference."""
+    k = len(ranks)
+    least, most = int(ranks.min()), math.ceil(ranks.max())
+    wanted = min(k - 1, max(2, math.ceil(difference) if math.isfinite(difference) else 2))
+    while most - least < wanted:
+        least, most = max(1, least - 1), min(k, most + 1)
+    return least, most
+
+
+def _ruler(
+    axes: Axes, x: Callable[[float], float], difference: float, least: int, most: int
+) -> None:
+    """The critical difference as a length from the axis's start; cut where that is longer."""
+    y, fits = 0.42, difference <= most - least
+    end = x(min(least + difference, most))
+    axes.plot([x(least), end], [y, y], **_LINE)
+    for at in (x(least), end) if fits else (x(least),):
         axes.plot([at, at], [y - 0.04, y + 0.04], **_LINE)
     beyond = "" if fits else ", longer than the axis"
-    axes.text(x(1), y + 0.06, f"CD {difference:.2f}{beyond}", ha="left", va="bottom")
+    axes.text(x(least), y + 0.06, f"CD {difference:.2f}{beyond}", ha="left", va="bottom")
 
 
 def _verdict(found: Friedman) -> str:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
 
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.report.figures import Drawing
 from nasbench.report.latex import readable
 from nasbench.report.theme import FAINT, INK, figure, label, plain_numbers, series, styled
@@ -56,7 +56,9 @@ def regret_curves(comparison: Comparison, axis: str) -> Drawing:
     unit = "points" if comparison.of_accuracy else unit
     axes.set_ylabel(f"mean regret, {unit}")
     legend(drawn, axes)
-    best = f"{comparison.optimum:.2f} %" if comparison.of_accuracy else f"{comparison.optimum:g}"
+    best = (
+        f"{comparison.optimum:.2f} %" if comparison.of_accuracy else rounded(comparison.optimum, 6)
+    )
     within = " within the limits" if comparison.protocol.limits else ""
     more = (
         f"Regret is the best "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.report.text import TextTable, amount_text, decimals
 from nasbench.report.winners import Standing, standing_of
 from nasbench.search import Comparison
@@ -212,7 +212,7 @@ def budget_text(comparison: Comparison) -> str:
     if budget.epochs:
         whole = budget.epochs / comparison.oracle.fidelities[0].epochs
         parts.append(
-            f"{counted(budget.epochs, 'epoch')} of training ({whole:,.4g} whole trainings)"
+            f"{counted(budget.epochs, 'epoch')} of training ({rounded(whole)} whole trainings)"
         )
     if budget.evaluations:
         parts.append(counted(budget.evaluations, "evaluation"))
@@ -297,9 +297,14 @@ def pairs_table(comparison: Comparison) -> TextTable:
 def pair_rows(
     pairs: Sequence[Pair], regret: Mapping[str, ArrayLike], digits: int = 2
 ) -> tuple[list[Sequence[str]], str, list[str]]:
-    """The rows of a table of pairs, which pairs they are, and what must be said of them."""
+    """The rows of a table of pairs, which pairs they are, and what must be said of them.
+
+    Of each pair the lower mean stands first, so that differences have one sign.
+    """
     means = {name: np.nan_to_num(np.asarray(of), nan=np.inf).mean() for name, of in regret.items()}
-    best = min(means, key=lambda name: float(means[name]))
+    ranked = sorted(means, key=lambda name: float(means[name]))
+    place = {name: number for number, name in enumerate(ranked)}
+    ordered = [one if place[one.first] < place[one.second] else one.turned() for one in pairs]
     few = len(regret) <= FEW
     rows: list[Sequence[str]] = [
         (
@@ -309,13 +314,13 @@ def pair_rows(
             _estimate(pair.wins),
             f"{pair.p_holm:.2g}",
         )
-        for pair in pairs
-        if few or best in (pair.first, pair.second)
+        for pair in sorted(ordered, key=lambda one: (place[one.first], place[one.second]))
+        if few or pair.first == ranked[0]
     ]
     notes = [
         f"{note[0].upper()}{note[1:]}." for note in dict.fromkeys(p.note for p in pairs) if note
     ]
-    return rows, "all pairs" if few else f"pairs with {best}, the lowest mean", notes
+    return rows, "all pairs" if few else f"pairs with {ranked[0]}, the lowest mean", notes
 
 
 def elsewhere_table(comparison: Comparison, name: str) -> TextTable:

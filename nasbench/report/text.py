@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasbench._names import printable
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.report.latex import latex_table
 from nasbench.stats import Estimate
 from nasbench.table import Table, origins, predictions, trained_seeds
@@ -268,7 +268,7 @@ def device_table(table: Table) -> TextTable:
             if not len(known) or of_measuring(metric):
                 continue
             ordered = sorted(known.tolist())
-            shown = tuple(f"{ordered[i]:.4g}" for i in (0, len(ordered) // 2, -1))
+            shown = tuple(rounded(ordered[i]) for i in (0, len(ordered) // 2, -1))
             alike = known.tobytes().hex() if kind == "estimated" else device
             rows.setdefault((metric, kind, (*shown, alike)), []).append(device)
     cells = [

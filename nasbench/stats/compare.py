@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -198,6 +198,17 @@ class Pair:
     def delta(self) -> Estimate:
         """Cliff's delta (1993): how much oftener the first wins than it loses, -1 to 1."""
         return self.wins.map(lambda share: 2 * share - 1)
+
+    def turned(self) -> Pair:
+        """The same two the other way round."""
+        difference, wins = self.difference, self.wins
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            difference=Estimate(-difference.value, -difference.high, -difference.low, difference.n),
+            wins=Estimate(1 - wins.value, 1 - wins.high, 1 - wins.low, wins.n),
+        )
 
 
 def compare_pairs(samples: Mapping[str, ArrayLike], *, paired: bool) -> list[Pair]:

@@ -4,9 +4,10 @@ What a block is for stands behind its three backticks:
 
 - `python`, `sh`: run in this process, one name space a page; `sh` has lines of `nasbench` and of
   `python FILE`
-- `toml FILE`, `python FILE`, `csv FILE`: written to that file; TOML and JSON are parsed, too
-- `console`: shown only, since it needs what a test has not (a cluster, a download, an hour); its
-  commands and options are looked up
+- `toml FILE`, `python FILE`, `csv FILE`: written to that file; TOML and JSON are parsed, too; a
+  file that goes on from the page's blocks is run like these where its library is installed
+- `console`: its commands and options are looked up, and whoever follows the page says what becomes
+  of each line: it may need what a test has not (a cluster, a download, an hour)
 - `text`: what something prints
 """
 
@@ -19,9 +20,10 @@ import runpy
 import shlex
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,7 @@ BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.M | re.S)
 RUN = ("python", "sh")
 SHOWN = ("console", "text", "json", "toml", "csv")
 COMMANDS = dict(each_command(typer.main.get_command(app)))
+LIBRARIES = {"dehb_search.py": "dehb", "neps_search.py": "neps", "carps_objective.py": "carps"}
 IN_THIS_PROCESS = {"--processes": "1", "--workers": "1"}
 TRAIN = ("build", "verify", "pilot")
 
@@ -61,8 +64,19 @@ def lines(text: str) -> list[str]:
     return [line for line in whole.splitlines() if line.strip() and not line.startswith("#")]
 
 
-def follow(text: str, folder: Path, smaller: Mapping[str, str]) -> list[str]:
+def follow(
+    text: str,
+    folder: Path,
+    smaller: Mapping[str, str],
+    shown: Callable[[str], object] | None = None,
+) -> list[str]:
     """Do what a page says in `folder`; each text in `smaller` stands for another in its blocks.
+
+    Args:
+        text: of the page.
+        folder: where files are written and commands run.
+        smaller: what stands for what.
+        shown: gets each line of what is for the console, too.
 
     Returns:
         What each command printed.
@@ -79,14 +93,16 @@ def follow(text: str, folder: Path, smaller: Mapping[str, str]) -> list[str]:
                 if old in body:
                     body = body.replace(old, smaller[old])
                     left.discard(old)
-            printed += _do(Block(block.kind, block.file, body), names)
+            printed += _do(Block(block.kind, block.file, body), names, shown)
     finally:
         os.chdir(before)
     assert not left, f"not on the page any more: {left}"
     return printed
 
 
-def _do(block: Block, names: dict[str, Any]) -> list[str]:
+def _do(
+    block: Block, names: dict[str, Any], shown: Callable[[str], object] | None = None
+) -> list[str]:
     if block.kind == "toml":
         tomllib.loads(block.text)
     elif block.kind == "json":
@@ -94,15 +110,18 @@ def _do(block: Block, names: dict[str, Any]) -> list[str]:
     elif block.kind == "console":
         for line in lines(block.text):
             check_options(line)
+            if shown is not None:
+                shown(line)
     if block.file:
         path = Path(block.file)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(block.text, encoding="utf-8")
-    elif block.kind == "python":
+    library = LIBRARIES.get(block.file, "")
+    if block.kind == "python" and (not block.file or (library and find_spec(library))):
         with redirect_stdout(StringIO()) as said:
             exec(compile(block.text, "a block of the page", "exec"), names)
         return [said.getvalue()]
-    elif block.kind == "sh":
+    if block.kind == "sh":
         return [run(line) for line in lines(block.text)]
     return []
 

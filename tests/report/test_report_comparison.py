@@ -21,9 +21,10 @@ from nasbench.report import write_comparison
 from nasbench.report.checklist import checklist
 from nasbench.report.ranks import critical_difference
 from nasbench.report.regret import reach_curves, regret_curves
+from nasbench.report.strategies import pair_rows
 from nasbench.report.text import markdown_text
 from nasbench.search import Comparison, CostModel, Limit
-from nasbench.stats import friedman
+from nasbench.stats import compare_pairs, friedman
 from nasbench.table import Table
 
 pytestmark = pytest.mark.heavy
@@ -88,6 +89,25 @@ def test_bars_join_what_is_not_told_apart() -> None:
         left, right = bar.get_xdata()
         within = [left <= mark <= right for mark in marks]
         assert within == [name in group for name in found.ranks]
+
+
+def test_the_diagram_shows_the_ranks_that_there_are() -> None:
+    """Of ten strategies that are alike the ranks lie close: the axis is not from 1 to 10."""
+    found = friedman({f"s{i}": np.random.default_rng(i).random(200) for i in range(10)})
+    (axes,) = critical_difference(found, list(found.ranks), "seeds").figure.axes
+    ticks = [int(text.get_text()) for text in axes.texts if text.get_text().isdigit()]
+    ranks = found.ranks.values()
+    assert ticks == list(range(ticks[0], ticks[-1] + 1))
+    assert ticks[0] <= min(ranks) <= max(ranks) <= ticks[-1]
+    assert found.critical_difference <= ticks[-1] - ticks[0] < 9
+
+
+def test_of_each_pair_the_lower_mean_stands_first() -> None:
+    spread = np.arange(8.0)
+    regret = {"worst": spread + 9, "best": spread, "mid": spread + 2}
+    rows, _, _ = pair_rows(compare_pairs(regret, paired=False), regret)
+    assert [row[0] for row in rows] == ["best – mid", "best – worst", "mid – worst"]
+    assert [row[1] for row in rows] == ["-2.00", "-9.00", "-7.00"]
 
 
 # Figures of regret.

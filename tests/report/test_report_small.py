@@ -78,6 +78,24 @@ def test_a_page_says_how_far_latencies_can_be_trusted(tmp_path: Path) -> None:
     assert "mathdefault" not in page  # ticks of a logarithmic axis are numbers
 
 
+def test_large_figures_of_devices_have_no_exponent(tmp_path: Path) -> None:
+    table = write_table(
+        tmp_path / "t.h5",
+        name="costs",
+        space=SPACE,
+        rows=SPACE.representatives[:3],
+        sharing="canonical",
+        recipes={},
+        datasets={
+            "device/d/images_per_second": Dataset(
+                np.array([0.0012345, 1234.5, 12_483.2]), {"kind": "measured"}
+            )
+        },
+        devices={"d": {}},
+    )
+    assert device_table(table).rows[0][2:] == ("0.001235", "1,234", "12,483")
+
+
 def test_an_estimate_is_not_shown_as_if_runtimes_differed(tmp_path: Path) -> None:
     values = np.linspace(1, 2, 8)
     kinds = {"a": "estimated", "b": "estimated", "c": "measured", "d": "estimated"}

@@ -379,6 +379,20 @@ def test_few_values_say_so(paired: bool) -> None:
     assert note.startswith("too few tables") == paired
 
 
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_pair_turned_is_the_pair_of_turned_samples(paired: bool) -> None:
+    samples = dict(zip("ab", np.random.default_rng(0).random((2, 20)), strict=True))
+    (pair,) = compare_pairs(samples, paired=paired)
+    (other,) = compare_pairs(dict(reversed(samples.items())), paired=paired)
+    turned = pair.turned()
+    assert (turned.first, turned.second) == ("b", "a") == (other.first, other.second)
+    assert turned.difference.value == pytest.approx(other.difference.value)
+    assert turned.difference.low < turned.difference.value < turned.difference.high
+    assert turned.wins.value == pytest.approx(other.wins.value)
+    assert turned.wins.low < turned.wins.value < turned.wins.high
+    assert (turned.p, turned.p_holm) == (pair.p, pair.p_holm)
+
+
 def test_bad_input_is_told() -> None:
     with pytest.raises(NasbenchError, match="needs a strategy"):
         friedman({})
