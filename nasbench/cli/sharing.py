@@ -12,6 +12,7 @@ from nasbench.cli.common import Json, emit, folder_option, parse_seeds, parse_se
 from nasbench.cli.goals import Limits, Targets, parse_limits, parse_targets
 from nasbench.cli.look import complete_table
 from nasbench.cli.make import RecipeArgument
+from nasbench.errors import Unsupported
 
 __all__ = ["register"]
 
@@ -81,6 +82,7 @@ def share(
         int | None,
         typer.Option(min=1, max=MOST_PROCESSES, help="Side by side; a core each by default."),
     ] = None,
+    begin_in: Annotated[list[str] | None, typer.Option("--begin-in", hidden=True)] = None,
     as_json: Json = False,
 ) -> None:
     """Train weights that all architectures share, choose by them, and look the choice up.
@@ -91,6 +93,11 @@ def share(
     Example: `nasbench share fairnas nb201-fashion16 --epochs 10 --seeds 5 --out shared`, then
     `nasbench compare --table nb201-fashion16 --strategies random_search --share shared ...`
     """
+    if begin_in:
+        raise Unsupported(
+            "--begin-in is of search and compare: shared weights have the shapes of one space, and "
+            "a larger one has none to go on with, so a run begins and ends in its recipe's space"
+        )
     from nasbench.report.share_call import share as share_weights
     from nasbench.report.sharing import share_tables
 

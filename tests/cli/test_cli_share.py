@@ -68,6 +68,7 @@ def test_without_a_table_seconds_are_measured(cli, recipe, tmp_path):
         (("share", "fairnas", "--engine", "fast"), "unknown engine of shared weights 'fast'"),
         (("share", "fairnas", "--set", "candidate=3"), "unknown parameter of fairnas 'candidate'"),
         (("share", "fairnas", "--set", "schedule=3"), "set epochs, not schedule"),
+        (("share", "fairnas", "--begin-in", "nb201-mini:9"), "shared weights have the shapes of"),
         (("search", "fairnas", "--budget-evaluations", 3), "nasbench share fairnas"),
     ],
 )
