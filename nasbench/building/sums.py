@@ -100,12 +100,12 @@ def sum_tags(
     memory; `energy_mj` the sum over units, where a counter measured it; `untagged` how many units
     have no tag, and stand by the roofline.
     """
-    asked = list(architectures)
+    asked, rescaled = list(architectures), tags.rescaled
     found: dict[str, list[float]] = {name: [] for name in (*UNITS, "memory_bound", "untagged")}
     for done, architecture in enumerate(asked, 1):
         graph = graph_of(timed_network(spec, architecture), spec.task.signal, tags.batch_size)
         units = units_of(graph)
-        found["latency_ms"].append(tags.scale * tags.latency_ms(units))
+        found["latency_ms"].append(rescaled.latency_ms(units))
         found["energy_mj"].append(tags.energy_mj(units))
         found["memory_mib"].append(graph.peak_bytes / MIB)
         moved = sum(n * unit.moved_bytes for unit, n in units.items())

@@ -192,7 +192,12 @@ def measure_tags(
     found = Tags(device.spec.name, about, roofline, tags, skeleton, checked, 0.0)
     counted = taken[base].kind.get("energy_mj") == MEASURED
     energy = taken[base].energy_mj - found.energy_mj(counts[base]) if counted else math.nan
-    return replace(found, base_mj=energy if math.isfinite(energy) else None)
+    runs = {name: Counter({u.key: n for u, n in counts[name].items()}) for name in checked}
+    return replace(
+        found,
+        base_mj=energy if math.isfinite(energy) else None,
+        counts={name: tuple(of[key] for key in tags) for name, of in runs.items()},
+    )
 
 
 class _Cost:

@@ -8,14 +8,16 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasbench._files import read_json, write_json
 from nasbench.device.base import ESTIMATED, MEASURED
+from nasbench.device.rescaling import common_factor, factors_of_parts
 from nasbench.device.units import OperationUnit
 from nasbench.errors import BadValue, DamagedFile
 
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["OperationTag", "Roofline", "Tags"]
 
+Floats = NDArray[np.float64]
+
 FORMAT = 1
-MOST_TAGS, MOST_BATCH = 100_000, 65_536
+MOST_TAGS, MOST_BATCH, MOST_RUNS = 100_000, 65_536, 1_000_000
 _DEVICE = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
 
@@ -97,6 +101,7 @@ class Tags:
         base_ms: what a run takes beside its units: the skeleton's latency less its units'.
         whole: by architecture as text, measured and summed latency of whole networks, ms.
         base_mj: the skeleton's energy less its units'; None where no counter measured it.
+        counts: by whole network, how often each of `operations` runs in it, in their order.
     """
 
     device: str
@@ -106,6 +111,7 @@ class Tags:
     base_ms: float
     whole: Mapping[str, tuple[float, float]]
     base_mj: float | None = None
+    counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def check_space(self, space: Space) -> None:
         """Refuse tags of another space, of whose operations none would be known."""
@@ -168,8 +174,33 @@ class Tags:
     @property
     def scale(self) -> float:
         """By what whole networks differ from their sums: the geometric mean; 1 without any."""
-        ratios = [measured / summed for measured, summed in self.whole.values()]
-        return float(np.exp(np.mean(np.log(ratios)))) if ratios else 1.0
+        if not self.whole:
+            return 1.0
+        measured, summed = self._whole
+        return common_factor(summed, measured)
+
+    @property
+    def rescaled(self) -> Tags:
+        """The tags as whole networks have them, each by a factor of its own.
+
+        What is estimated by the roofline goes by the common factor, and everything does where it
+        is not known which operations ran in the whole networks.
+        """
+        if not self.whole:
+            return self
+        common, factors = self.scale, factors_of_parts(self.parts, self._whole[0])
+        own = np.full(len(self.operations), common) if len(factors) == 1 else factors[1:]
+        operations = {
+            key: replace(tag, latency_ms=tag.latency_ms * float(factor))
+            for (key, tag), factor in zip(self.operations.items(), own, strict=True)
+        }
+        roofline = Roofline(
+            self.roofline.giga_multiply_adds / common,
+            self.roofline.gigabytes / common,
+            self.roofline.launch_ms * common,
+        )
+        base = self.base_ms * float(factors[0])
+        return replace(self, operations=operations, roofline=roofline, base_ms=base)
 
     @property
     def errors(self) -> tuple[float, float]:
@@ -179,13 +210,34 @@ class Tags:
         """
         if not self.whole:
             return math.nan, math.nan
-        measured, summed = np.asarray(list(self.whole.values())).T
+        measured, summed = self._whole
         plain = float(np.mean(np.abs(summed / measured - 1)))
         if len(measured) < 2:
             return plain, math.nan
-        logs = np.log(measured / summed)
-        without = (logs.sum() - logs) / (len(logs) - 1)
-        return plain, float(np.mean(np.abs(summed * np.exp(without) / measured - 1)))
+        parts, others = self.parts, ~np.eye(len(measured), dtype=bool)
+        found = [
+            row @ factors_of_parts(parts[o], measured[o])
+            for row, o in zip(parts, others, strict=True)
+        ]
+        return plain, float(np.mean(np.abs(np.asarray(found) / measured - 1)))
+
+    @property
+    def _whole(self) -> tuple[Floats, Floats]:
+        """Of whole networks, what was measured and the sums, each `[n]`."""
+        measured, summed = np.asarray(list(self.whole.values()), dtype=np.float64).T
+        return measured, summed
+
+    @property
+    def parts(self) -> Floats:
+        """Of whole networks, what is beside operations and what each takes in all, `[n, parts]`.
+
+        One column of sums where it is not known which operations they ran.
+        """
+        if self.whole.keys() != self.counts.keys():
+            return self._whole[1][:, None]
+        runs = np.asarray([self.counts[name] for name in self.whole], dtype=np.float64)
+        prices = np.asarray([tag.latency_ms for tag in self.operations.values()])
+        return np.column_stack([np.full(len(runs), self.base_ms), runs * prices])
 
     def describe(self) -> dict[str, Any]:
         """All of it; plain JSON values, as a file and a table's manifest hold them."""
@@ -197,6 +249,7 @@ class Tags:
             "base_ms": self.base_ms,
             **({} if self.base_mj is None else {"base_mj": self.base_mj}),
             "whole": {name: list(pair) for name, pair in self.whole.items()},
+            **({"counts": {n: list(c) for n, c in self.counts.items()}} if self.counts else {}),
             "operations": [asdict(tag) for tag in self.operations.values()],
         }
 
@@ -239,7 +292,8 @@ class Tags:
                 raise ValueError
             if not math.isfinite(base) or not _DEVICE.fullmatch(device):
                 raise ValueError
-            return cls(device, about, roofline, tags, base, whole, energy)
+            counts = {name: _counts(of, len(tags)) for name, of in said.get("counts", {}).items()}
+            return cls(device, about, roofline, tags, base, whole, energy, counts)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as e:
             raise DamagedFile(
                 f"{path} holds no operation tags: make them with nasbench device tags"
@@ -260,6 +314,13 @@ def _tag(said: Mapping[str, Any]) -> OperationTag:
         None if energy is None else _positive(energy),
         *(int(said[name]) for name in ("weight_bytes", "moved_bytes", "multiply_adds")),
     )
+
+
+def _counts(said: Any, operations: int) -> tuple[int, ...]:
+    found = tuple(said)
+    if len(found) != operations or not all(type(n) is int and 0 <= n <= MOST_RUNS for n in found):
+        raise ValueError(said)
+    return found
 
 
 def _launch(value: Any) -> float:

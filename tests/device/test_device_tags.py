@@ -23,7 +23,8 @@ from nasbench.cli import app
 from nasbench.device import DeviceSpec, Measurement
 from nasbench.device.base import METRICS
 from nasbench.device.inference import evaluating, examples
-from nasbench.device.tagging import measure_tags
+from nasbench.device.rescaling import DOUBT, common_factor, factors_of_parts
+from nasbench.device.tagging import Repeated, measure_tags
 from nasbench.device.tags import Roofline, Tags
 from nasbench.device.units import units_of
 from nasbench.errors import NasbenchError
@@ -39,10 +40,11 @@ PRICES = {nn.Conv2d: 3e-6, nn.AvgPool2d: 1e-6, nn.BatchNorm2d: 2e-7, nn.ReLU: 1e
 class KnownDevice:
     """Modules have prices, all else is free; the first turns may fail, as on a busy machine."""
 
-    def __init__(self, failing: int = 0, watts: float = math.nan) -> None:
+    def __init__(self, failing: int = 0, watts: float = math.nan, within: float = 1.0) -> None:
         self.spec = DeviceSpec(runtime="onnxruntime")
         self.failing = failing
         self.watts = watts
+        self.within = within  # by which 3 x 3 convolutions cost more in whole networks
 
     def describe(self) -> dict[str, Any]:
         return self.spec.describe()
@@ -64,10 +66,13 @@ class KnownDevice:
 
     def _latency(self, network: nn.Module, inputs: Signal) -> float:
         whole = OVERHEAD
+        alone = any(isinstance(module, Repeated) for module in network.modules())
 
         def price(module: nn.Module, given: Any, out: Tensor) -> None:
             nonlocal whole
             size = module.weight[0].numel() if isinstance(module, nn.Conv2d) else 1
+            if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3) and not alone:
+                size *= self.within
             whole += PRICES.get(type(module), 0.0) * out.numel() * size
 
         hooks = [module.register_forward_hook(price) for module in network.modules()]
@@ -229,6 +234,37 @@ def test_errors_are_of_networks_that_the_scale_has_not_seen() -> None:
     assert tags.errors == (pytest.approx((0.5 + 0.5 + 2 / 3) / 3), pytest.approx(expected))
 
 
+def test_factors_are_those_of_a_ridge_that_grows_with_the_share() -> None:
+    rng = np.random.default_rng(0)
+    parts = rng.uniform(0, 1, (5, 7)) * [8, 4, 2, 1, 1, 0.5, 0]
+    measured = parts @ rng.uniform(0.8, 1.4, 7)
+    common = common_factor(parts.sum(1), measured)
+    relative = parts / measured[:, None]
+    # Each factor is drawn to the common one by its share: the same as one least-squares problem.
+    pull = np.sqrt(DOUBT * 5 * relative.mean(0))
+    system = np.vstack([relative, np.diag(pull)])
+    wanted, *_ = np.linalg.lstsq(system, np.r_[np.ones(5), common * pull])
+    found = factors_of_parts(parts, measured)
+    assert found[:6] == pytest.approx(wanted[:6])
+    assert found[6] == common  # which no network has
+    one = factors_of_parts(parts[:1], measured[:1])
+    assert one == pytest.approx(measured[0] / parts[0].sum())
+
+
+def test_whole_networks_say_by_how_much_each_operation_is_off(spec: Any) -> None:
+    """Large convolutions take half as much again within a network, as where caches are full."""
+    crowded = KnownDevice(within=1.5)
+    tags = tag_operations(spec, crowded, sample=12, whole=8)
+    cells = spec.space.representatives[::13]
+    networks = [timed_network(spec, int(cell)) for cell in cells]
+    truth = np.asarray([m.latency_ms for m in crowded.measure(networks, spec.task.signal)])
+    sums = [tags.latency_ms(units_of(graph_of(n, spec.task.signal))) for n in networks]
+    by_one = np.abs(tags.scale * np.asarray(sums) / truth - 1).mean()
+    by_each = np.abs(sum_tags(spec, tags, cells.tolist())["latency_ms"] / truth - 1).mean()
+    assert by_each < 0.5 * by_one
+    assert tags.errors[1] < tags.errors[0]
+
+
 # Files and commands.
 
 
@@ -240,6 +276,8 @@ def test_tags_are_read_as_they_were_written(tags: Tags, tmp_path: Path) -> None:
         *(tags.device, tags.base_ms, tags.roofline),
     )
     assert again.whole == tags.whole
+    assert again.counts == tags.counts
+    assert set(tags.counts) == set(tags.whole)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +292,9 @@ def test_tags_are_read_as_they_were_written(tags: Tags, tmp_path: Path) -> None:
         ("operations", [{}]),
         ("operations", 3),
         ("about", 3),
+        ("counts", 3),
+        ("counts", {"a": [1]}),
+        ("counts", {"a": ["many"]}),
     ],
 )
 def test_a_file_of_something_else_is_refused(
