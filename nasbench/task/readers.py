@@ -11,6 +11,7 @@ from nasbench.task.arrays import npz
 from nasbench.task.base import Split, Task
 from nasbench.task.cifar import CIFAR10_CLASSES, cifar10
 from nasbench.task.folders import folder
+from nasbench.task.handwritten import handwritten
 from nasbench.task.pixels import as_images
 from nasbench.task.splitting import make_task
 
@@ -45,10 +46,8 @@ def fashion16() -> Task:
 
 def digits() -> Task:
     """scikit-learn's 1,797 handwritten digits, 8 x 8: quick to train, too easy to rank by."""
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    images = as_images("digits", np.rint(data.images * (255 / 16)).astype(np.uint8))
+    glyphs, labels = handwritten()
+    images = as_images("digits", np.rint(glyphs * (255 / 16)).astype(np.uint8))
     about = {"source": "UCI Optical Recognition of Handwritten Digits", "licence": "CC BY 4.0"}
     classes = tuple(str(digit) for digit in range(10))
-    return make_task("digits", images, data.target, classes=classes, about=about)
+    return make_task("digits", images, labels, classes=classes, about=about)

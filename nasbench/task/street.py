@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.task.base import Split, Task
+from nasbench.task.handwritten import handwritten
 from nasbench.task.pixels import Images
 from nasbench.task.signal import Signal, Target
 from nasbench.task.splitting import SplitPlan, split_task
@@ -37,10 +38,8 @@ def street_digits() -> Task:
     The digit in the middle is the label; on each side half of the images have another one. Size,
     place, blur, colours, light and noise vary.
     """
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    glyphs, labels = data.images / 16, data.target.astype(np.int64)
+    glyphs, labels = handwritten()
+    glyphs /= 16
     rng = np.random.default_rng(0)
     order = rng.permutation(len(glyphs))
     parts, start = {}, 0

@@ -167,13 +167,20 @@ def test_stopped_it_goes_on(
 
 
 @contextmanager
-def _begun(out: Path, engine: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A build whose second recipe takes hours; it and its processes end with the context."""
+def _begun(out: Path, engine: str, method: str = "spawn") -> Iterator[subprocess.Popen[bytes]]:
+    """A build whose second recipe takes hours; it and its processes end with the context.
+
+    Its processes begin as users' do, or faster by another method.
+    """
     code = f"""if True:
-        import signal, sys
+        import multiprocessing, signal, sys
         from dataclasses import replace
         from pathlib import Path
+        from nasbench.building import executor
         from small_builds import build, small_spec
+
+        assert executor.fresh_context().get_start_method() == "spawn"
+        executor.fresh_context = lambda: multiprocessing.get_context({method!r})
 
         # A job in the background of a shell is begun deaf to it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -213,7 +220,7 @@ def _assert_stopped_quietly(builder: subprocess.Popen[bytes]) -> None:
 @pytest.mark.process
 def test_ctrl_c_ends_trainings_of_hours_at_once(engine: str, tmp_path: Path) -> None:
     out = tmp_path / "t.h5"
-    with _begun(out, engine=engine) as builder:
+    with _begun(out, engine, "spawn" if engine == ENGINES[0] else "fork") as builder:
         _wait_until(lambda: journal_of(out).exists() and len(trained(out)) >= 6, builder)
         builder.send_signal(signal.SIGINT)
         _assert_stopped_quietly(builder)

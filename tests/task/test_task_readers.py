@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import nasbench as nb
+from nasbench.task.handwritten import handwritten
 
 
 def test_fashion16_is_the_task_that_tables_name() -> None:
@@ -27,6 +29,19 @@ def test_no_image_of_fashion16_is_in_two_splits() -> None:
     seen = {name: {image.tobytes() for image in s.images} for name, s in task.splits.items()}
     # A few images are in Fashion-MNIST twice; split at random, hundreds would show.
     assert len(seen["train"] & seen["valid"]) + len(seen["train"] & seen["test"]) < 10
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_the_file_of_digits_is_read_as_scikit_learn_reads_it(
+    elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sklearn.datasets import load_digits
+
+    if elsewhere:
+        monkeypatch.setattr("nasbench.task.handwritten.find_spec", lambda name: None)
+    images, labels = handwritten()
+    np.testing.assert_array_equal(images, load_digits().images)
+    np.testing.assert_array_equal(labels, load_digits().target)
 
 
 def test_digits_are_scikit_learn_s() -> None:
