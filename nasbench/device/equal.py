@@ -10,7 +10,7 @@ from torch import nn
 
 from nasbench.device.inference import Images, evaluating
 from nasbench.errors import NasbenchError
-from nasbench.network.inputs import answer_of
+from nasbench.network.inputs import answer_to
 
 __all__ = ["TOLERANCES", "UnequalAnswers", "allowed", "check_answers", "difference"]
 
@@ -45,7 +45,7 @@ def check_answers(
 ) -> None:
     """Raise UnequalAnswers unless a runtime answers as the network does in PyTorch."""
     with evaluating(network, images) as x:
-        wanted = answer_of(network(x)).cpu().numpy()
+        wanted = answer_to(network, x).cpu().numpy()
     apart = difference(wanted, got)
     if not apart <= allowed(wanted, precision):
         raise UnequalAnswers(

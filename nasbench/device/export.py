@@ -18,7 +18,7 @@ from nasbench.device.onnx_graph import INPUT, OUTPUT, Raw, import_onnx, to_onnx
 from nasbench.device.onnx_runtime import any_batch, open_session
 from nasbench.device.quantise import quantised
 from nasbench.errors import NasbenchError
-from nasbench.network.inputs import answer_of
+from nasbench.network.inputs import answer_to
 from nasbench.task import Signal, Split
 
 __all__ = ["answers_of", "export_onnx"]
@@ -68,7 +68,7 @@ def export_onnx(
                 fed[:, column] = standard[:, column]
         standard = raw.standardise(fed)
     with evaluating(network, standard) as x:
-        wanted = answer_of(network(x)).cpu().numpy()
+        wanted = answer_to(network, x).cpu().numpy()
     if raw is not None:
         wanted = wanted * np.float32(raw.scale) + np.float32(raw.shift)
     (got,) = open_session(model, threads=1).run([OUTPUT], {INPUT: fed})

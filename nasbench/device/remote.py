@@ -31,7 +31,7 @@ from nasbench.device.quantise import quantised
 from nasbench.device.reference import reference_network
 from nasbench.device.results import MOST_RESULTS, Failed, Results, Timed, board_of, read_results
 from nasbench.errors import BadValue, NasbenchError, Unsupported
-from nasbench.network.inputs import answer_of
+from nasbench.network.inputs import answer_to
 from nasbench.task import Signal
 
 __all__ = ["RemoteDevice"]
@@ -268,4 +268,4 @@ def _missing(why: str) -> Measurement:
 
 def _answer(network: nn.Module, images: Images) -> NDArray[np.float64]:
     with evaluating(network, images) as x:
-        return answer_of(network(x)).double().cpu().numpy().ravel()
+        return answer_to(network, x).double().cpu().numpy().ravel()

@@ -38,7 +38,7 @@ class TorchRuntime:
         """A run of the network on these images, which lie on the hardware already."""
         net = copy.deepcopy(network).eval().to(self._hardware)
         net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        x = torch.from_numpy(images).to(self._hardware)
+        x = torch.tensor(images, device=self._hardware)  # a copy: the network may write over it
         hardware = self._hardware.type
 
         @torch.inference_mode()

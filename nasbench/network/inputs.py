@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nasbench.errors import Unsupported
 from nasbench.task import Signal
 
-__all__ = ["answer_of", "example_inputs"]
+__all__ = ["answer_of", "answer_to", "example_inputs"]
 
 
 def example_inputs(signal: Signal, n: int, seed: int = 0) -> Tensor:
@@ -39,6 +39,19 @@ def example_inputs(signal: Signal, n: int, seed: int = 0) -> Tensor:
         if categories:
             values[:, column] = rng.integers(categories, size=n)
     return torch.from_numpy(values)
+
+
+def answer_to(network: nn.Module, inputs: Tensor) -> Tensor:
+    """What a network answers, see `answer_of`, to inputs that are used again.
+
+    It gets a copy, for it may write over its input, as a ReLU in place does.
+
+    Example:
+        >>> held = torch.tensor([[-1.0, 2.0]])
+        >>> answer_to(nn.ReLU(inplace=True), held), held
+        (tensor([[0., 2.]]), tensor([[-1.,  2.]]))
+    """
+    return answer_of(network(inputs.clone()))
 
 
 def answer_of(given: Any) -> Tensor:

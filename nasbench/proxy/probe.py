@@ -20,7 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from nasbench.network.cell import CellNetwork
 from nasbench.network.count import Counts, count_network
 from nasbench.network.draws import generator_kept, reseed
-from nasbench.network.inputs import answer_of
+from nasbench.network.inputs import answer_to
 from nasbench.network.side_by_side import layers, side_by_side
 from nasbench.task import Signal
 
@@ -186,7 +186,7 @@ class Probe:
         # Of faster ways to compute attention no gradient of gradients is known.
         with generator_kept(), sdpa_kernel(SDPBackend.MATH):
             reseed(int(self.rng("passes").integers(2**32)))
-            return answer_of(module(images))
+            return answer_to(module, images)
 
     def parts(self, module: nn.Module) -> list[Layer]:
         """The layers of a module of all networks, whatever they are: what has no parts, or

@@ -308,7 +308,8 @@ def text_of(what: str, value: object) -> str:
         return repr(value)
     if isinstance(value, str):
         return value
-    raise BadValue(f"{what} is a text, a number, true or false, got {reprlib.repr(value)}")
+    plain = "; of an array write .tolist()" if hasattr(value, "tolist") else ""
+    raise BadValue(f"{what} is a text, a number, true or false, got {reprlib.repr(value)}{plain}")
 
 
 def read_value(text: str) -> Value:

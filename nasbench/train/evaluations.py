@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nasbench.errors import Unsupported
-from nasbench.network.inputs import answer_of
+from nasbench.network.inputs import answer_to
 from nasbench.stats import wilson_interval
 from nasbench.task import Split, Task
 from nasbench.train.feed import Prepared
@@ -134,7 +134,7 @@ class _Judged:
 
     @torch.no_grad()
     def _answer(self, x: Tensor) -> Tensor:
-        return answer_of(self.net(x))
+        return answer_to(self.net, x)
 
 
 def _bools(parts: list[Tensor]) -> Bools:

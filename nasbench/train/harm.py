@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from nasbench.network.inputs import answer_of
+from nasbench.network.inputs import answer_to
 from nasbench.task import Signal
 from nasbench.task.signal import PADDING, UNKNOWN
 
@@ -134,7 +134,7 @@ class Attack:
             moved, rate = x + span * start, 2.5 / self._steps
         for _ in range(self._steps):
             moved = moved.detach().requires_grad_()
-            loss = F.cross_entropy(answer_of(net(moved)), y)
+            loss = F.cross_entropy(answer_to(net, moved), y)
             (slope,) = torch.autograd.grad(loss, moved)
             moved = moved.detach() + rate * span * slope.sign()
             moved = torch.maximum(torch.minimum(moved, x + span), x - span)

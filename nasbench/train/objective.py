@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from nasbench.network.inputs import answer_to
 from nasbench.task import Target
 from nasbench.train.recipe import Recipe
 
@@ -123,4 +124,4 @@ def _answers(net: nn.Module, x: Tensor, y: Tensor) -> Iterator[tuple[Tensor, Ten
     net.eval()
     for start in range(0, len(x), EVALUATION_BATCH):
         chosen = slice(start, start + EVALUATION_BATCH)
-        yield net(x[chosen]), y[chosen]
+        yield answer_to(net, x[chosen]), y[chosen]

@@ -90,6 +90,36 @@ def test_dropout_follows_the_seed_whatever_else_draws(digits):
     assert alone[0] != alone[1]
 
 
+class Rectified(nn.Module):
+    """A network behind a ReLU, which may be in place, and what it sees behind its answer."""
+
+    def __init__(self, net, *, in_place):
+        super().__init__()
+        self.relu, self.net, self.more = nn.ReLU(inplace=in_place), net, in_place
+
+    def forward(self, x):
+        seen = self.relu(x)
+        return (self.net(seen), seen) if self.more else self.net(seen)
+
+
+def test_a_network_may_write_over_its_input_and_give_more_than_its_answer(digits, monkeypatch):
+    data = prepare(digits, RECIPE, torch.device("cpu"))
+    before = [split[0].clone() for split in (data.train, data.valid, data.test)]
+    shown = []
+    for in_place in (True, False):
+
+        def rectified(choices, inputs, outputs, *, in_place=in_place):
+            return Rectified(build(choices, inputs, outputs), in_place=in_place)
+
+        family = FunctionFamily("widths", rectified)
+        monkeypatch.setattr(making, "family_of", lambda space, family=family: family)
+        epochs = ReferenceTrainer("cpu").epochs(SPACE, 2, digits, data, RECIPE, 0)
+        shown.append(curves(epochs))
+    assert repr(shown[0]) == repr(shown[1])
+    for split, x in zip((data.train, data.valid, data.test), before, strict=True):
+        assert torch.equal(split[0], x)
+
+
 def test_the_engines_of_cells_say_what_they_do_not_train(digits, monkeypatch):
     for kind in ("cuda", "cpu"):
         monkeypatch.setattr(engine, "pick_hardware", lambda name, kind=kind: torch.device(kind))
