@@ -8,7 +8,7 @@ parts of its training and not here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sized
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -21,7 +21,17 @@ from nasbench.network.blocks import ImageHead, image_channels
 if TYPE_CHECKING:
     from nasbench.task import Signal
 
-__all__ = ["SIGNALS", "DartsCell", "DartsEdge", "DartsNetwork", "Nodes", "darts", "darts_mini"]
+__all__ = [
+    "SIGNALS",
+    "DartsCell",
+    "DartsEdge",
+    "DartsNetwork",
+    "Nodes",
+    "darts",
+    "darts_mini",
+    "darts_operation",
+    "entrances",
+]
 
 SIGNALS = frozenset({"image", "audio"})
 
@@ -70,7 +80,8 @@ def _separable(channels: int, kernel: int, stride: int, dilation: int = 1) -> li
     return [nn.ReLU(), alone, mixed, nn.BatchNorm2d(channels)]
 
 
-def _operation(name: str, channels: int, stride: int) -> nn.Module:
+def darts_operation(name: str, channels: int, stride: int) -> nn.Module:
+    """An operation on a state, by its name in DARTS."""
     if name == "skip_connect":
         return nn.Identity() if stride == 1 else FactorizedReduction(channels, channels)
     if name == "max_pool_3x3":
@@ -83,6 +94,14 @@ def _operation(name: str, channels: int, stride: int) -> nn.Module:
         twice = _separable(channels, kernel, stride) + _separable(channels, kernel, 1)
         return nn.Sequential(*twice)
     return nn.Sequential(*_separable(channels, kernel, stride, dilation=2))
+
+
+def entrances(
+    before: tuple[int, int], channels: int, *, reduced: bool
+) -> tuple[nn.Module, nn.Module]:
+    """What brings the outputs of the two cells before to the shape of a cell's states."""
+    first = FactorizedReduction if reduced else _relu_conv_bn
+    return first(before[0], channels), _relu_conv_bn(before[1], channels)
 
 
 class DartsCell(nn.Module):
@@ -107,11 +126,9 @@ class DartsCell(nn.Module):
     ) -> None:
         super().__init__()
         self.nodes = nodes
-        first = FactorizedReduction if reduced else _relu_conv_bn
-        self.first = first(before[0], channels)
-        self.second = _relu_conv_bn(before[1], channels)
+        self.first, self.second = entrances(before, channels, reduced=reduced)
         self.operations = nn.ModuleList(
-            _operation(edge.operation, channels, 2 if reduces and edge.source < 2 else 1)
+            darts_operation(edge.operation, channels, 2 if reduces and edge.source < 2 else 1)
             for node in nodes
             for edge in node
         )
@@ -146,19 +163,20 @@ class DartsNetwork(nn.Module):
 
     Args:
         normal: the nodes of cells that keep the image's size.
-        reduce: the nodes of the two that halve it.
+        reduce: the nodes of the two that halve it; like the others in a form that `cell` knows.
         inputs: channels of the images.
         outputs: how many numbers come out.
         channels: of the nodes of the first cells.
         cells: in all.
         stem: `cifar` keeps the image's size, `imagenet` divides it by 8.
         dropout: of the head.
+        cell: makes each cell as `DartsCell` does.
     """
 
     def __init__(
         self,
-        normal: Nodes,
-        reduce: Nodes,
+        normal: Sized,
+        reduce: Sized,
         inputs: int,
         outputs: int,
         *,
@@ -166,6 +184,7 @@ class DartsNetwork(nn.Module):
         cells: int,
         stem: str = "cifar",
         dropout: float = 0.0,
+        cell: Callable[..., nn.Module] = DartsCell,
     ) -> None:
         super().__init__()
         self.stem: nn.Module
@@ -183,8 +202,7 @@ class DartsNetwork(nn.Module):
             reduces = number in (cells // 3, 2 * cells // 3)
             channels *= 2 if reduces else 1
             nodes = reduce if reduces else normal
-            cell = DartsCell(nodes, before, channels, reduces=reduces, reduced=reduced)
-            self.cells.append(cell)
+            self.cells.append(cell(nodes, before, channels, reduces=reduces, reduced=reduced))
             before, reduced = (before[1], channels * len(nodes)), reduces
         self.head = ImageHead(before[1], outputs, dropout)
 

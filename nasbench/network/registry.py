@@ -47,6 +47,8 @@ SUPERNETS: Mapping[str, str] = {
     "mixed": "mixed:supernet",
     "mbv2-mini": "elastic_mobile:mbv2_mini",
     "nb-macro": "elastic_mobile:nb_macro",
+    "darts": "elastic_cells:darts",
+    "darts-mini": "elastic_cells:darts_mini",
 }
 """Likewise, of those that have one, the function that makes the supernet."""
 

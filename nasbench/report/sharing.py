@@ -149,7 +149,6 @@ def _specialised(shares: Shares) -> TextTable:
 
 def _choices(shares: Shares) -> TextTable:
     rows = []
-    decisions = len(shares.space.choices)
     for place, (seed, run) in enumerate(islice(shares.runs.items(), MOST_ROWS)):
         choice = int(shares.choices[place])
         rank, free = shares.rank(choice), shares.free_of_parameters[place]
@@ -161,7 +160,7 @@ def _choices(shares: Shares) -> TextTable:
                 number_text(float(shares.worth("valid_accuracy")[place])),
                 number_text(float(shares.tested[place])),
                 number_text(float(shares.regret[place])),
-                "–" if free is None else f"{free} of {decisions}",
+                "–" if free is None else f"{free} of {shares.operations}",
                 f"{run.seconds:,.1f}",
             )
         )

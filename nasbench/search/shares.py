@@ -31,6 +31,9 @@ __all__ = ["Moment", "Shares"]
 BETTER = (("all", 1.0), ("better half", 0.5), ("best tenth", 0.1))
 """The scopes of rank correlations, and the share of the judged architectures in each."""
 
+FREE = frozenset({"none", "skip_connect", "avg_pool_3x3", "max_pool_3x3"})
+"""Operations without weights."""
+
 FEWEST = 10
 """Of fewer architectures a rank correlation says nothing."""
 
@@ -190,11 +193,14 @@ class Shares(Result):
         return bootstrap_estimate(_mean, np.asarray([x for x in last if np.isfinite(x)]))
 
     @cached_property
+    def operations(self) -> int:
+        """How many decisions can be operations without weights; others are no operations."""
+        return sum(not FREE.isdisjoint(choices) for choices in self.space.decisions.values())
+
+    @cached_property
     def free_of_parameters(self) -> list[int | None]:
         """Of each choice, how many decisions are operations without weights; None where unknown."""
-        free = {"none", "skip_connect", "avg_pool_3x3", "max_pool_3x3"}
-        known = set().union(*self.space.decisions.values())
-        if not known & free:
+        if not self.operations:
             return [None] * len(self.runs)
         options = list(self.space.decisions.values())
         found: list[int | None] = []
@@ -204,7 +210,7 @@ class Shares(Result):
                 continue
             ops = self.space.ops(choice)
             names = [option[op] for option, op in zip(options, ops, strict=True)]
-            found.append(sum(name in free for name in names))
+            found.append(sum(name in FREE for name in names))
         return found
 
     @cached_property
@@ -230,10 +236,9 @@ class Shares(Result):
         return found
 
     def collapsed(self) -> list[int]:
-        """The seeds whose choice has weights on a third of its decisions at most."""
-        decisions = len(self.space.choices)
+        """The seeds whose choice has weights on a third of its operations at most."""
         counts = zip(self.runs, self.free_of_parameters, strict=True)
-        return [seed for seed, n in counts if n is not None and 3 * n >= 2 * decisions]
+        return [seed for seed, n in counts if n is not None and 3 * n >= 2 * self.operations]
 
     def summary(self) -> dict[str, Any]:
         """What `summary.json` holds; plain JSON values, NaN as null."""

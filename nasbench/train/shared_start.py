@@ -15,6 +15,7 @@ from nasbench.network import family_of
 from nasbench.network.capability import SharesWeights, Starts
 from nasbench.network.cell import Cell
 from nasbench.network.draws import generator_kept, reseed
+from nasbench.network.elastic_cells import SharedDartsCell
 from nasbench.network.making import check_signal, sizes_of
 from nasbench.network.registry import SUPERNETS
 from nasbench.network.sharing_check import check_supernet, norms_of
@@ -117,7 +118,7 @@ def trained(net: nn.Module, *, affine: bool) -> NDArray[np.bool_]:
     inside = {
         id(parameter)
         for cell in net.modules()
-        if isinstance(cell, Cell)
+        if isinstance(cell, Cell | SharedDartsCell)
         for norm in cell.modules()
         if isinstance(norm, nn.BatchNorm2d)
         for parameter in norm.parameters()

@@ -24,9 +24,11 @@ from nasbench.network.elastic import (
     Kernel,
     Supernet,
 )
+from nasbench.network.elastic_cells import SharedNode
 from nasbench.network.making import sizes_of
 from nasbench.network.sharing_check import check_supernet
 from nasbench.space import ChoiceSpace
+from nasbench.space.cells import DartsSpace
 from nasbench.task import Signal
 from nasbench.train.shared import SharedWeights
 
@@ -63,7 +65,13 @@ def small(**_: Any) -> Supernet:
 
 @pytest.mark.parametrize(
     ("name", "sizes", "paths"),
-    [("mixed", {"channels": 4}, 4), ("mbv2-mini", {}, 3), ("nb-macro", {}, 1)],
+    [
+        ("mixed", {"channels": 4}, 4),
+        ("mbv2-mini", {}, 3),
+        ("nb-macro", {}, 1),
+        ("darts-mini", {}, 4),
+        ("darts", {"channels": 4, "cells": 4}, 1),
+    ],
 )
 def test_a_path_is_the_network_of_its_architecture(
     name: str, sizes: dict[str, int], paths: int
@@ -86,7 +94,8 @@ def test_every_choice_of_a_mixture_has_its_slope() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "sizes"), [("mixed", {"channels": 4}), ("mbv2-mini", {}), ("nb-macro", {})]
+    ("name", "sizes"),
+    [("mixed", {"channels": 4}), ("mbv2-mini", {}), ("nb-macro", {}), ("darts-mini", {})],
 )
 def test_slopes_of_spaces_that_ship_are_finite_differences(
     name: str, sizes: dict[str, int]
@@ -130,6 +139,28 @@ def test_a_part_names_a_decision_that_is_not_there() -> None:
         net(torch.ones(1), path=[0, 0, 0, 0])
     with pytest.raises(NasbenchError, match="is a part of a Supernet, and stands in none"):
         Choose("act", [nn.Tanh()])(torch.ones(1))
+
+
+def test_a_node_of_a_darts_cell_mixes_all_that_it_could_be() -> None:
+    """The mean of all its paths, each by the product of its three shares."""
+    space = DartsSpace("tiny", 2, ["skip_connect", "max_pool_3x3"])
+    net = Supernet(space, SharedNode(space, "reduce.n3", 4, reduces=True)).double()
+    rng = np.random.default_rng(0)
+    # States from outside are halved by the node's edges; the cell's own are of its size.
+    states: Any = [torch.from_numpy(rng.normal(size=(2, 4, size, size))) for size in (8, 8, 4)]
+    shares = [np.pad(rng.dirichlet(np.ones(n)), (0, 3 - n)) for n in space.choices]
+    mixture = torch.from_numpy(np.stack(shares))
+    names = list(space.decisions)
+    places = [names.index(f"reduce.n3.{of}") for of in ("inputs", "first", "second")]
+    total = torch.zeros((), dtype=torch.float64)
+    for choices in np.ndindex(3, 2, 2):
+        path = [0] * len(names)
+        weight = 1.0
+        for place, choice in zip(places, choices, strict=True):
+            path[place] = choice
+            weight *= float(mixture[place, choice])
+        total = total + weight * net(states, path=path)
+    torch.testing.assert_close(net(states, mixture), total)
 
 
 RECIPE = nb.Recipe(epochs=1, train_images=12, valid_images=12, batch_size=6)

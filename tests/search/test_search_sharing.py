@@ -21,7 +21,8 @@ from nasbench.search.share_prices import Factors, Prices
 from nasbench.search.share_runs import read_shares, share_seeds, shares_beside
 from nasbench.search.share_setting import ShareSetting
 from nasbench.search.share_testing import ToySupernet, drive
-from nasbench.search.sharing import judged_sample, run_shared
+from nasbench.search.shares import Shares
+from nasbench.search.sharing import SharedRun, judged_sample, run_shared
 from nasbench.search.step import Schedule, SharingState, Step, check_step, one_hot
 from nasbench.space import ChoiceSpace
 from nasbench.table import Table
@@ -239,6 +240,22 @@ def test_runs_are_read_and_judged(table: Table, tmp_path: Path) -> None:
     assert json.dumps(summary)
     with pytest.raises(NasbenchError, match="holds no runs that share weights"):
         read_shares(tmp_path / "nothing", table)
+
+
+def test_collapse_counts_operations_alone() -> None:
+    """A pair of inputs, or a width, is no operation that could have weights."""
+    space = nb.space("darts-mini")
+    skips = {name: "skip_connect" for name in space.decisions if not name.endswith("inputs")}
+    convs = dict.fromkeys(list(skips)[:3], "sep_conv_3x3")
+    pairs = {name: space.decisions[name][0] for name in space.decisions if name not in skips}
+    runs = {}
+    for seed, choices in enumerate(({**pairs, **skips}, {**pairs, **skips, **convs})):
+        line = ShareLine("step", "", {}, 0.0, 0.0, space.made_of(choices), 0)
+        runs[seed] = SharedRun({"strategy": "darts"}, [line], "")
+    shares = Shares(space, None, runs)
+    assert shares.operations == 8
+    assert shares.free_of_parameters == [8, 5]
+    assert shares.collapsed() == [0]
 
 
 def test_the_sample_that_is_judged_is_the_same_for_all() -> None:
