@@ -21,6 +21,9 @@ from nasbench.stats import Estimate, bootstrap_estimate
 
 __all__ = ["shared_section"]
 
+MOST_SHARED = 6
+"""Runs that share weights, likewise: the best in the end. Tables have all."""
+
 MOST_SEARCHES = 6
 """Black-box strategies that a figure has room for: random search, and the best at its end."""
 
@@ -62,33 +65,39 @@ def _regret(shares: Shares, grid: NDArray[np.float64]) -> NDArray[np.float64]:
 def _curves(comparison: Comparison, shared: Sequence[Shares]) -> Drawing:
     """Mean regret over seconds: shared weights thick, searches thin."""
     curves = comparison.curves["seconds"]
-    names = names_of_shares(shared)
+    lines = dict(zip(names_of_shares(shared), shared, strict=True))
+    best = sorted(lines, key=lambda name: lines[name].mean_regret.value)[:MOST_SHARED]
+    names = [name for name in lines if name in best]
     searches = _best_searches(curves)
     drawn, axes = figure(6.4, 3.6)
     looks = series(len(names) + len(searches))
-    for (name, of), (colour, dash) in zip(
-        zip(names, shared, strict=True), looks[: len(names)], strict=True
-    ):
+    early: list[float] = []  # means after a part of the budget: before, some are off the scale
+    for name, (colour, dash) in zip(names, looks[: len(names)], strict=True):
+        of = lines[name]
         end = max((run.seconds for run in of.runs.values()), default=0.0)
         grid = np.linspace(0, end, POINTS)
         band = Curves("seconds", grid, {name: _regret(of, grid)}).band(name)
         shown = label(f"{name} (n = {band.runs})")
         axes.plot(grid, band.mean, color=colour, linestyle=dash, linewidth=2, label=shown)
         axes.plot(end, band.mean[-1], "o", color=colour)
+        early.append(float(np.nanmax(band.mean[grid >= PARTS[0] * end], initial=0)))
     for name, (colour, dash) in zip(searches, looks[len(names) :], strict=True):
         band = curves.band(name)
         shown = label(f"{name} (n = {band.runs})")
         axes.plot(curves.grid, band.mean, color=colour, linestyle=dash, linewidth=1, label=shown)
+        later = curves.grid >= PARTS[0] * curves.grid[-1]
+        early.append(float(np.nanmax(band.mean[later], initial=0)))
     if comparison.noise:
         axes.axhline(comparison.noise.floor, color=FAINT, linewidth=1)
     axes.set_xlabel("seconds, priced by the table")
     axes.set_ylabel("mean regret of the choice, points")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * max(early) or None)
     legend(drawn, axes)
     caption = (
         "Mean regret of what would be chosen, looked up in the table: before its first choice a "
         "run that shares weights has none, and the line begins where all have one."
         + (" The level line is what seeds leave uncertain." if comparison.noise else "")
+        + (f" Of {len(shared)} those {MOST_SHARED} with least." if len(shared) > len(names) else "")
     )
     return Drawing("shared", "Shared weights and searches", caption, drawn)
 

@@ -130,7 +130,7 @@ def _facts(shares: Shares) -> dict[str, str]:
     return {
         "epochs": f"{spec['schedule']['epochs']} epochs",
         "norm": f"{spec['sharing']['norm']} norm",
-        "columns": f"scores of {columns['table']['name']}" if columns else "weights",
+        "columns": "columns" if columns else "weights",
         **set_by_hand,
     }
 
