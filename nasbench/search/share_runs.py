@@ -105,25 +105,23 @@ def names_of_shares(shared: Sequence[Shares]) -> list[str]:
         >>> names_of_shares([])
         []
     """
-    titles = [of.title for of in shared]
+    names = []
+    for of in shared:
+        alike = [_facts(one) for one in shared if one.title == of.title]
+        own = [
+            said
+            for name, said in _facts(of).items()
+            if any(other.get(name) != said for other in alike)
+        ]
+        names.append(", ".join([of.title, *own]))
     return [
-        f"{of.title}, {', '.join(own)}"
-        if (own := _apart(of, [one for one in shared if one.title == of.title]))
-        else f"{of.title} ({titles[: place + 1].count(of.title)})"
-        if titles.count(of.title) > 1
-        else of.title
-        for place, of in enumerate(shared)
+        f"{name} ({names[: place + 1].count(name)})" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
     ]
 
 
-def _apart(shares: Shares, alike: Sequence[Shares]) -> list[str]:
-    """In what runs differ from others of their strategy: epochs, parameters, where scores are."""
-    facts = [_facts(one) for one in alike]
-    own = _facts(shares)
-    return [said for name, said in own.items() if any(other.get(name) != said for other in facts)]
-
-
 def _facts(shares: Shares) -> dict[str, str]:
+    """In what runs can differ from others of their strategy, in words."""
     spec = shares.spec
     set_by_hand = {name: f"{name}={value}" for name, value in spec["parameters"].items()}
     columns = spec.get("columns")
