@@ -36,6 +36,8 @@ _LOOP, _FOUND = 3, 4
 LARGEST = 1e30
 """Of any metric."""
 _SECONDS = ("train_seconds", "evaluation_seconds")
+_PERCENT = frozenset({"train_accuracy", "valid_accuracy", "test_accuracy"})
+_ENDED = object()
 
 
 def own_training(
@@ -68,13 +70,13 @@ def own_training(
             with draws.taken():
                 if loop is None:
                     loop = iter(function.load()(net, task, recipe, rng))
-                yielded = next(loop, None)
+                yielded = next(loop, _ENDED)
         except NasbenchError:
             raise
         except FAILURES as error:  # a user's loop can fail in any way
             raise _failed(function, f"epoch {number}", error) from error
         seconds += clock() - began
-        if yielded is None:
+        if yielded is _ENDED:
             raise NasbenchError(
                 f"{_named(function)} ended after {number - 1} of "
                 f"{counted(recipe.epochs, 'epoch')}: it yields "
@@ -220,5 +222,10 @@ def _number(function: UserFunction, when: str, name: str, value: Any) -> float:
         raise NasbenchError(
             f"{_named(function)} gave {name} = {shown(value)} in {when}: a number is expected, or "
             f"NaN where there is none"
+        )
+    if name in _PERCENT and not (0 <= number <= 100 or math.isnan(number)):
+        raise NasbenchError(
+            f"{_named(function)} gave {name} = {number:g} in {when}: accuracies are in percent, "
+            f"0 to 100"
         )
     return float(np.float32(number))

@@ -131,6 +131,8 @@ def test_a_search_trains_by_the_loop(folder: Path) -> None:
 BROKEN = {
     "yield 3": "gave 3 in epoch 1: a mapping of metrics is expected",
     "yield {}": "gave {} in epoch 1",
+    "yield None": "gave None in epoch 1: a mapping of metrics is expected",
+    "yield {'valid_accuracy': 250}": "valid_accuracy = 250 in epoch 1: accuracies are in percent",
     "yield {'a/b': 1}": "calls a metric 'a/b'",
     "yield {'train_seconds': 1}": "calls a metric 'train_seconds'",
     "yield {'a': 'x'}": "gave a = 'x' in epoch 1: a number is expected",
