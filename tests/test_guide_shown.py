@@ -42,6 +42,7 @@ ELSEWHERE = {"own-strategy"}
 SMALLER_SHOWN = {
     "beyond-accuracy": {"--budget-evaluations 50 --seeds 50": "--budget-evaluations 5 --seeds 2"},
     "compare": {"--budget-evaluations 100 --seeds 100": "--budget-evaluations 5 --seeds 2"},
+    "growing": {"--seeds 100": "--seeds 2"},
     "goals": {"--table nats.h5": "--table whole.h5", "--seeds 500": "--seeds 2"},
     "many-machines": {"1-64": "1-2", "_ID/64": "_ID/2"},
     "over-tables": {

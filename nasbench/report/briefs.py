@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasbench._version import __version__
-from nasbench._words import counted, rounded
+from nasbench._words import counted
 from nasbench.report.again import compare_command, report_commands
 from nasbench.report.doubts import comparison_doubts, table_doubts
 from nasbench.report.judged import Judged
@@ -99,21 +99,11 @@ def _best(table: Table, judged: Judged | None) -> list[Answer]:
     mean = ", mean over its seeds," if seeds else ""
     said = (
         f"Architecture {architecture} ({table.space.string(architecture)}): "
-        f"{judged.text(judged.best)} {judged.label.removesuffix(', %')} by {judged.recipe}{mean} "
+        f"{judged.text(judged.best)} {judged.words} by {judged.recipe}{mean} "
         f"the best of {counted(len(known), 'row')}, whose median is "
         f"{judged.text(float(np.median(known)))}."
     )
-    floor = judged.noise.floor if judged.noise else math.nan
-    if math.isfinite(floor):
-        near = int((merit >= merit[row] - floor).sum()) - 1
-        within = f"{floor:.2f} points" if judged.accuracy else rounded(floor, 3)
-        said += (
-            f" {near:,} {'other is' if near == 1 else 'others are'} within the noise of the seeds "
-            f"({within}): which of them is truly the best cannot be told."
-            if near
-            else f" No other is within the noise of the seeds ({within})."
-        )
-    return [("Best architecture", said)]
+    return [("Best architecture", said + judged.beside_best())]
 
 
 def _won(comparison: Comparison) -> list[Answer]:

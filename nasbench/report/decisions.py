@@ -56,7 +56,7 @@ def decision_section(judged: Judged, of: str = "") -> Section:
         )
     shown = found[:MOST_DECISIONS]
     lead = (
-        f"Means over the rows of the table, of {judged.label}: what a choice gains where its "
+        f"Means over the rows of the table, of {judged.words}: what a choice gains where its "
         f"decision counts, and how much of the variance each decision explains by itself. What "
         f"decisions do only together is in neither, and where the rows are no random sample, "
         f"decisions may stand for one another."
@@ -129,7 +129,7 @@ def _effects_table(judged: Judged, found: list[Decision]) -> TextTable:
             rows.append((name, f"{choice.rows:,.0f}", mean, effect, interval))
     unit = "in points" if judged.accuracy else "in its unit"
     note = (
-        f"The effect is the mean of {judged.label} over rows with the choice, less that "
+        f"The effect is the mean of {judged.words} over rows with the choice, less that "
         f"of all for which the decision counts, {unit}; bootstrap 95 % intervals. A row of several "
         f"architectures is in each of their choices with its share."
     )

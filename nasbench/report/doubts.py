@@ -38,10 +38,11 @@ def comparison_doubts(comparisons: Sequence[Comparison]) -> str:
         }
         said |= dict.fromkeys(point for point, holds in points.items() if holds)
         said |= dict.fromkeys(_parts(table))
-    if len(comparisons) == 1:
+    tables = {comparison.table.sha256 for comparison in comparisons}
+    if len(tables) == 1:
         said[_elsewhere(comparisons[0].table)] = None
-    elif len(comparisons) < FEW:
-        said[f"Other tasks: {len(comparisons)} tables are few for a test."] = None
+    elif len(tables) < FEW:
+        said[f"Other tasks: {len(tables)} tables are few for a test."] = None
     return " ".join(said)
 
 

@@ -59,7 +59,7 @@ def explore(table: Table | str | Path, out: str | Path, *, recipe: str | None = 
         .render(
             title=f"{opened.name}: look around",
             table=opened,
-            answer=_answer(opened, chosen, document),
+            answer=_answer(opened, chosen),
             top=_top(opened, chosen),
             data=_in_a_script(document),
             left=document["left"],
@@ -90,7 +90,7 @@ def _in_a_script(document: dict[str, Any]) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
 
 
-def _answer(table: Table, recipe: str | None, document: dict[str, Any]) -> str:
+def _answer(table: Table, recipe: str | None) -> str:
     """Which row is the best, and which others noise does not tell from it."""
     judged = Judged.of(table, recipe)
     if judged is None:
@@ -100,21 +100,12 @@ def _answer(table: Table, recipe: str | None, document: dict[str, Any]) -> str:
     predicted = table.predicted(judged.metric, recipe=judged.recipe)[best]
     said = (
         f"The best of {counted(int(np.isfinite(judged.column).sum()), 'row')} by "
-        f"{judged.label.removesuffix(', %')} of recipe {judged.recipe} is architecture "
+        f"{judged.words} of recipe {judged.recipe} is architecture "
         f"{table.rows[best]}: {judged.text(judged.column[best])}"
         f"{', which is predicted, not trained' if predicted else ''}."
     )
-    noise = document["noise"]
-    if noise is None:
-        return f"{said} How far seeds alone would scatter it is not known: no row has two."
-    within = 1.96 * 2**0.5 * noise["error"]
-    near = int((merit >= merit[best] - within).sum()) - 1
-    unit = "points" if judged.accuracy else "of it"
-    others = {0: "No other is", 1: "1 other is"}.get(near, f"{near:,} others are")
-    return (
-        f"{said} {others} within {within:.2g} {unit}, which the noise of {noise['seeds']} seeds "
-        f"does not tell apart (1.96 standard errors of a difference)."
-    )
+    unknown = " How far seeds alone would scatter it is not known: no row has two."
+    return said + (judged.beside_best() or unknown)
 
 
 def _top(table: Table, recipe: str | None) -> TextTable:

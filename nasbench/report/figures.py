@@ -162,7 +162,8 @@ def cost_scatter(judged: Judged, device: str, metric: str = "latency_ms") -> Dra
     )
     caption += judged.beyond(accuracy, end)
     if len(seen) < len(front):
-        caption += f" {len(front) - len(seen)} of the front are among them."
+        out = len(front) - len(seen)
+        caption += f" {out} of the front {'is' if out == 1 else 'are'} among them."
     quantity = metric.rsplit("_", 1)[0].replace("_", " ")
     title = f"{judged.short[0].upper()}{judged.short[1:]} against {quantity} on {device}"
     return Drawing(f"{metric}-{device}", title, caption, drawn, points)

@@ -55,10 +55,14 @@ class Judged:
         return self.metric.removeprefix("valid_").replace("_", " ")
 
     @property
+    def words(self) -> str:
+        """As sentences call it: `validation accuracy`."""
+        return self.metric.replace("valid_", "validation_", 1).replace("_", " ")
+
+    @property
     def label(self) -> str:
         """As axes call it: `validation accuracy, %`."""
-        words = self.metric.replace("valid_", "validation_", 1).replace("_", " ")
-        return f"{words}, %" if self.accuracy else words
+        return f"{self.words}, %" if self.accuracy else self.words
 
     def text(self, value: float) -> str:
         """A value as it is written: 91.20 %, or 0.0456."""
@@ -77,6 +81,20 @@ class Judged:
     def best(self) -> float:
         """The best value that there is."""
         return float(self.sign * np.nanmax(self.sign * self.column))
+
+    def beside_best(self) -> str:
+        """A sentence on the rows that the seeds' noise does not tell from the best, if known."""
+        if self.noise is None:
+            return ""
+        floor = self.noise.floor
+        near = int((self.sign * self.column >= self.sign * self.best - floor).sum()) - 1
+        within = f"{floor:.2f} points" if self.accuracy else rounded(floor, 3)
+        if not near:
+            return f" No other is within the noise of the seeds ({within})."
+        return (
+            f" {near:,} {'other is' if near == 1 else 'others are'} within the noise of the seeds "
+            f"({within}): which of them is truly the best cannot be told."
+        )
 
     def bulk(self, values: NDArray[np.float64]) -> float:
         """Where an axis of them ends, so that a few that learnt nothing do not stretch it."""

@@ -128,10 +128,13 @@ def _ranking(found: Judgement, validity: Validity, measure: str) -> TextTable:
         for name in names
     ]
     best = _best_of_columns(
-        [[scope.figures[measure][name].value for scope in scopes.values()] for name in names]
+        [[scope.figures[measure][name] for scope in scopes.values()] for name in names]
     )
     reference = frozenset[int]()
-    note = "Intervals: bootstrap over architectures, 95 %."
+    note = (
+        "Intervals: bootstrap over architectures, 95 %. Bold: the highest, and those whose "
+        "interval reaches it."
+    )
     if measure in ("spearman", "kendall"):
         ceilings = [scope.ceilings.get(measure) for scope in scopes.values()]
         if any(ceilings):
@@ -156,11 +159,17 @@ def _ranking(found: Judgement, validity: Validity, measure: str) -> TextTable:
     return TextTable(title, columns, rows, note, best=best, reference=reference)
 
 
-def _best_of_columns(values: Sequence[Sequence[float]]) -> frozenset[tuple[int, int]]:
-    """The place of the highest number of each column, below a first one that has names."""
-    table = np.asarray(values, dtype=np.float64)
-    known = [c for c in range(table.shape[1]) if np.isfinite(table[:, c]).any()]
-    return frozenset((int(np.nanargmax(table[:, c])), c + 1) for c in known)
+def _best_of_columns(values: Sequence[Sequence[Estimate]]) -> frozenset[tuple[int, int]]:
+    """The places of each column's highest figure, and of those whose interval reaches it.
+
+    A first column has names.
+    """
+    places = set()
+    for column, figures in enumerate(zip(*values, strict=True), 1):
+        highest = max((of.value for of in figures if math.isfinite(of.value)), default=math.nan)
+        ends = [max(of.value, of.high) if math.isfinite(of.high) else of.value for of in figures]
+        places |= {(row, column) for row, end in enumerate(ends) if end >= highest}
+    return frozenset(places)
 
 
 def _combined(found: Judgement) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nasbench._names import printable
@@ -12,8 +13,9 @@ from nasbench.report.briefs import made_from
 from nasbench.report.doubts import FEW
 from nasbench.report.sections import Brief
 from nasbench.report.text import estimate_text, number_text
+from nasbench.stats import Estimate
 from nasbench.transfer import TransferEvaluation
-from nasbench.validity.judgement import Judgement
+from nasbench.validity.judgement import FITTED, Judgement
 
 if TYPE_CHECKING:
     from nasbench.surrogate import SizeScores
@@ -32,7 +34,7 @@ def proxies_brief(found: Judgement) -> Brief:
         known = {of: one for of, one in figures.items() if math.isfinite(one.value)}
         if not known or name not in (scopes[0], scopes[-1]):
             continue
-        best = max(known, key=lambda of: known[of].value)
+        best = _best(found, known)
         ceiling = scope.ceilings.get("spearman")
         left = f"; seed noise leaves {number_text(ceiling.value)} to be reached" if ceiling else ""
         said = (
@@ -41,11 +43,12 @@ def proxies_brief(found: Judgement) -> Brief:
         )
         sizes = [f"{of} alone {number_text(known[of].value)}" for of in SIZES if of in known]
         said += f" For comparison: {', '.join(sizes)}." if sizes else ""
-        answers.append(("Best score" if name == "all" else f"Among the {name}", said))
+        said += _combined(found, known)
+        answers.append(("Best proxy" if name == "all" else f"Among the {name}", said))
     partial = validity.scopes["all"].figures.get("partial", {})
     beyond = {of: one for of, one in partial.items() if math.isfinite(one.value)}
     if beyond:
-        best = max(beyond, key=lambda of: beyond[of].value)
+        best = _best(found, beyond)
         said = f"{best}: ρ {estimate_text(beyond[best])} given parameters and FLOPs, the most."
         answers.append(("Beyond size", said))
     cannot = f"Other tasks and spaces: all of this is of {found.table.name}."
@@ -55,6 +58,24 @@ def proxies_brief(found: Judgement) -> Brief:
     words = ["nasbench", "proxies", "report", table_name(found.table), "--metric", target]
     words += ["--proxies", ",".join(found.facts), "--out", "DIR"]
     return Brief(answers, [_line(words)], made_from([found.table]))
+
+
+def _best(found: Judgement, known: Mapping[str, Estimate]) -> str:
+    """The proxy with the highest figure; of combinations where no proxy by itself has one."""
+    alone = [name for name in known if name in found.facts] or list(known)
+    return max(alone, key=lambda name: known[name].value)
+
+
+def _combined(found: Judgement, known: Mapping[str, Estimate]) -> str:
+    """What the best combination of proxies reaches, and what saw trained networks."""
+    free = [name for name in known if name not in found.facts and name != FITTED]
+    said = ""
+    if free:
+        best = max(free, key=lambda name: known[name].value)
+        said += f" Combined without training, {best}: {estimate_text(known[best])}."
+    if FITTED in known:
+        said += f" Fitted to trained networks, {FITTED}: {estimate_text(known[FITTED])}."
+    return said
 
 
 def sizes_brief(scores: SizeScores) -> Brief:

@@ -86,8 +86,9 @@ def decision_importance(
             continue
         squares = _changes(space, ops, place, rng, surrogate, asked, before) ** 2
         shares = np.nanmean(squares[again], axis=1) / (2 * np.where(spread > 0, spread, np.nan))
-        low, high = np.nanquantile(shares, [0.025, 0.975])
+        ends = np.nanquantile(shares, [0.025, 0.975])
         share = np.nanmean(squares) / (2 * before.var(ddof=1))
+        share, low, high = np.clip([share, *ends], 0, 1)  # draws alone take it beyond the whole
         found.append(DecisionImportance(name, float(share), float(low), float(high)))
     return sorted(found, key=lambda one: -one.share)
 

@@ -20,6 +20,7 @@ import runpy
 import shlex
 import sys
 import tomllib
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -118,7 +119,9 @@ def _do(
         path.write_text(block.text, encoding="utf-8")
     library = LIBRARIES.get(block.file, "")
     if block.kind == "python" and (not block.file or (library and find_spec(library))):
-        with redirect_stdout(StringIO()) as said:
+        with redirect_stdout(StringIO()) as said, warnings.catch_warnings():
+            if library:
+                warnings.simplefilter("ignore")  # what another library does is its own
             exec(compile(block.text, "a block of the page", "exec"), names)
         return [said.getvalue()]
     if block.kind == "sh":

@@ -15,6 +15,7 @@ from nasbench.cli import app
 from nasbench.report import Report, write_comparison
 from nasbench.report.again import compare_command, seeds_text
 from nasbench.report.briefs import comparison_brief, report_brief
+from nasbench.report.doubts import comparison_doubts
 from nasbench.report.strategies import strategy_table
 from nasbench.report.winners import standing_of
 from nasbench.search import Comparison, Limit
@@ -85,6 +86,10 @@ def test_what_it_cannot_tell_depends_on_the_runs(found: Comparison, table: Table
     assert "What was found" in answers(few)
     alone = dict(report_brief(table, "4ep", {}, None).answers)
     assert next(iter(alone)) == "Best architecture"
+
+
+def test_two_comparisons_on_one_table_are_no_two_tasks(found: Comparison) -> None:
+    assert comparison_doubts([found, found]) == comparison_doubts([found])
 
 
 def test_what_one_table_cannot_tell_is_of_its_data() -> None:

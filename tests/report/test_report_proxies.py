@@ -15,6 +15,7 @@ import nasbench as nb
 from nasbench.errors import NasbenchError
 from nasbench.report.figures import Drawing
 from nasbench.report.proxies import _agreement, _matrix, proxy_tables, write_proxies
+from nasbench.report.ranking_briefs import proxies_brief
 from nasbench.report.sections import Section, write_sections
 from nasbench.stats import Estimate
 from nasbench.table import Dataset, Table, trained_seeds, write_table
@@ -160,6 +161,19 @@ def test_the_first_tables_hold_what_each_score_is_worth(table: Table) -> None:
     assert "7 for making the network" in facts.words
     assert ranking.columns[1] == f"all, n = {N - 1}"
     assert "the score prefers the dear" in ranking.words
+
+
+def test_ties_are_marked_and_what_saw_trainings_is_no_proxy(found: Judgement) -> None:
+    """A mark is of the highest figure and of those whose interval reaches it."""
+    ranking = proxy_tables(found)[1]
+    figures = next(iter(found.validities.values())).scopes["all"].figures["spearman"]
+    highest = max(of.value for of in figures.values())
+    marked = {ranking.rows[row][0] for row, column in ranking.best if column == 1}
+    assert marked == {name for name, of in figures.items() if of.high >= highest}
+    answers = dict(proxies_brief(found).answers)
+    best = max(found.facts, key=lambda name: figures[name].value)
+    assert answers["Best proxy"].startswith(f"{best}: ")
+    assert f"Fitted to trained networks, {FITTED}: " in answers["Best proxy"]
 
 
 def test_a_choice_of_proxies_metrics_and_parts(table: Table) -> None:
