@@ -70,6 +70,8 @@ def predict(
             raise BadValue(
                 "tags say the device and need no samples: leave out --samples, --device, --sources"
             )
+        if metric != "latency_ms":
+            raise BadValue("--metric is of samples: tags give all that they say at once")
         _sum_tags(table, tags, recipe, out, as_json)
         return
     new = out is not None and not out.exists()
@@ -217,6 +219,8 @@ def _sum_tags(table: str, path: Path, recipe: str, out: Path | None, as_json: bo
 
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise BadValue("--sources names devices, by commas, or none")
     return [] if names == ["none"] else names
 
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from nasbench._progress import Progress
 from nasbench.device.base import ESTIMATED, MEASURED, Device, Measurement
 from nasbench.device.inference import evaluating, examples
-from nasbench.device.tags import OperationTag, Roofline, Tags
+from nasbench.device.operation_tag import OperationTag, Roofline
+from nasbench.device.tags import Tags
 from nasbench.device.units import OperationUnit, units_of
 from nasbench.errors import BadValue
 from nasbench.network.graph import graph_of

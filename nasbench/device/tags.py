@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nasbench._files import read_json, write_json
 from nasbench.device.base import ESTIMATED, MEASURED
+from nasbench.device.operation_tag import OperationTag, Roofline
 from nasbench.device.rescaling import common_factor, factors_of_parts
 from nasbench.device.units import OperationUnit
 from nasbench.errors import BadValue, DamagedFile
@@ -24,68 +25,17 @@ from nasbench.errors import BadValue, DamagedFile
 if TYPE_CHECKING:
     from nasbench.space import Space
 
-__all__ = ["OperationTag", "Roofline", "Tags"]
+__all__ = ["Tags"]
 
 Floats = NDArray[np.float64]
 
 FORMAT = 1
 MOST_TAGS, MOST_BATCH, MOST_RUNS = 100_000, 65_536, 1_000_000
+LEAST, MOST = 1e-12, 1e18
+"""Of a number in a file of tags: what is beyond is no cost, and no peak."""
+SUMS_AGREE = 1e-3
+"""To which share sums over a whole network's operations are those that the file states."""
 _DEVICE = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class OperationTag:
-    """What one unit costs.
-
-    Attributes:
-        key: see `OperationUnit.key`.
-        name: what it computes.
-        inputs: the shapes that go in.
-        latency_ms: of a run on the device, a batch.
-        kind: `measured`, or `estimated` by the roofline.
-        energy_mj: of a run, None where it is not measured.
-        weight_bytes: of parameters and buffers.
-        moved_bytes: what goes in and comes out, with the weights.
-        multiply_adds: of the batch.
-    """
-
-    key: str
-    name: str
-    inputs: str
-    latency_ms: float
-    kind: str
-    energy_mj: float | None
-    weight_bytes: int
-    moved_bytes: int
-    multiply_adds: int
-
-
-@dataclass(frozen=True, slots=True)
-class Roofline:
-    """What a device can do at best: Williams, Waterman & Patterson, "Roofline", CACM 52(4), 2009.
-
-    Attributes:
-        giga_multiply_adds: a second, of the unit of which it does most.
-        gigabytes: a second, that the additions of which it moves most read and write.
-        launch_ms: what an operation takes that has nothing to compute.
-    """
-
-    giga_multiply_adds: float
-    gigabytes: float
-    launch_ms: float = 0.0
-
-    def bounds_ms(self, multiply_adds: int, moved_bytes: int) -> tuple[float, float]:
-        """The least time that arithmetic takes, and that moving the data takes.
-
-        Example:
-            >>> Roofline(10.0, 5.0).bounds_ms(10**7, 10**7)
-            (1.0, 2.0)
-        """
-        return 1e-6 * multiply_adds / self.giga_multiply_adds, 1e-6 * moved_bytes / self.gigabytes
-
-    def estimate_ms(self, unit: OperationUnit) -> float:
-        """What a unit takes that was not measured: the larger bound, and its launch."""
-        return self.launch_ms + max(self.bounds_ms(unit.multiply_adds, unit.moved_bytes))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -228,6 +178,11 @@ class Tags:
         return measured, summed
 
     @property
+    def _adds_up(self) -> bool:
+        """Whether the operations of whole networks sum up to what is stated."""
+        return bool(np.allclose(self.parts.sum(1), self._whole[1], rtol=SUMS_AGREE, atol=0))
+
+    @property
     def parts(self) -> Floats:
         """Of whole networks, what is beside operations and what each takes in all, `[n, parts]`.
 
@@ -284,16 +239,18 @@ class Tags:
                 str(name): (_positive(pair[0]), _positive(pair[1]))
                 for name, pair in said["whole"].items()
             }
-            base, about = float(said["base_ms"]), dict(said["about"])
+            base, about = _bounded(said["base_ms"]), dict(said["about"])
             if not 1 <= int(dict(about["description"]).get("batch_size", 1)) <= MOST_BATCH:
                 raise ValueError
             device, energy = said["device"], said.get("base_mj")
-            if energy is not None and not math.isfinite(energy := float(energy)):
-                raise ValueError
-            if not math.isfinite(base) or not _DEVICE.fullmatch(device):
+            if not _DEVICE.fullmatch(device) or len(tags) < len(said["operations"]):
                 raise ValueError
             counts = {name: _counts(of, len(tags)) for name, of in said.get("counts", {}).items()}
-            return cls(device, about, roofline, tags, base, whole, energy, counts)
+            energy = None if energy is None else _bounded(energy)
+            found = cls(device, about, roofline, tags, base, whole, energy, counts)
+            if counts and (counts.keys() != whole.keys() or not found._adds_up):
+                raise ValueError
+            return found
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as e:
             raise DamagedFile(
                 f"{path} holds no operation tags: make them with nasbench device tags"
@@ -302,8 +259,8 @@ class Tags:
 
 def _tag(said: Mapping[str, Any]) -> OperationTag:
     energy = said["energy_mj"]
-    latency = float(said["latency_ms"])
-    if said["kind"] not in (MEASURED, ESTIMATED) or not 0 <= latency < math.inf:
+    latency = _bounded(said["latency_ms"])
+    if said["kind"] not in (MEASURED, ESTIMATED) or latency < 0:
         raise BadValue("a tag has a kind and a latency")
     return OperationTag(
         str(said["key"]),
@@ -312,7 +269,7 @@ def _tag(said: Mapping[str, Any]) -> OperationTag:
         latency,
         said["kind"],
         None if energy is None else _positive(energy),
-        *(int(said[name]) for name in ("weight_bytes", "moved_bytes", "multiply_adds")),
+        *(int(_bounded(said[n])) for n in ("weight_bytes", "moved_bytes", "multiply_adds")),
     )
 
 
@@ -327,8 +284,15 @@ def _launch(value: Any) -> float:
     return _positive(value) if value else 0.0
 
 
-def _positive(value: Any) -> float:
+def _bounded(value: Any) -> float:
     number = float(value)
-    if not 0 < number < math.inf:
+    if not abs(number) <= MOST:
+        raise ValueError(number)
+    return number
+
+
+def _positive(value: Any) -> float:
+    number = _bounded(value)
+    if not number >= LEAST:
         raise ValueError(number)
     return number

@@ -20,7 +20,8 @@ from nasbench.building.measuring import timed_network
 from nasbench.building.spec import BuildSpec
 from nasbench.building.sums import TagSums, sum_tags
 from nasbench.cli import app
-from nasbench.device.tags import OperationTag, Roofline, Tags
+from nasbench.device.operation_tag import OperationTag, Roofline
+from nasbench.device.tags import Tags
 from nasbench.device.units import units_of
 from nasbench.errors import NasbenchError
 from nasbench.network.graph import graph_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from nasbench.cli import app
 from nasbench.device import DeviceSpec, Measurement
 from nasbench.device.base import METRICS
 from nasbench.device.inference import evaluating, examples
+from nasbench.device.operation_tag import Roofline
 from nasbench.device.rescaling import DOUBT, common_factor, factors_of_parts
 from nasbench.device.tagging import Repeated, measure_tags
-from nasbench.device.tags import Roofline, Tags
+from nasbench.device.tags import Tags
 from nasbench.device.units import units_of
 from nasbench.errors import NasbenchError
 from nasbench.network.graph import graph_of
@@ -295,6 +297,8 @@ def test_tags_are_read_as_they_were_written(tags: Tags, tmp_path: Path) -> None:
         ("counts", 3),
         ("counts", {"a": [1]}),
         ("counts", {"a": ["many"]}),
+        ("base_ms", 1e300),
+        ("whole", {"a": [1e308, 1e-308]}),
     ],
 )
 def test_a_file_of_something_else_is_refused(
@@ -305,6 +309,19 @@ def test_a_file_of_something_else_is_refused(
     said = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps({**said, key: value}), "utf-8")
     with pytest.raises(NasbenchError, match=r"tags\.json"):
+        Tags.load(path)
+
+
+def test_counts_that_do_not_give_the_sums_are_refused(tags: Tags, tmp_path: Path) -> None:
+    path = tmp_path / "tags.json"
+    none = {name: (0,) * len(tags.operations) for name in tags.whole}
+    for changed in (none, {"another": next(iter(tags.counts.values()))}):
+        replace(tags, counts=changed).save(path)
+        with pytest.raises(NasbenchError, match="holds no operation tags"):
+            Tags.load(path)
+    said = tags.describe()
+    path.write_text(json.dumps({**said, "operations": said["operations"][:1] * 2}), "utf-8")
+    with pytest.raises(NasbenchError, match="holds no operation tags"):
         Tags.load(path)
 
 

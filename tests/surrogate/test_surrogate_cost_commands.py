@@ -114,6 +114,7 @@ def test_intervals_and_spreads_are_no_devices_to_learn_from(
         (["--device", "boart"], "did you mean board"),
         (["--metric", "energy_mj"], "latency_ms"),
         (["--sources", "c"], "unknown device with latency_ms 'c'"),
+        (["--sources", ","], "names devices, by commas, or none"),
         (["--level", "0.99"], r"up to 0\.941"),
     ],
 )
