@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cached_property
@@ -151,7 +151,7 @@ class _LeftOutTask:
         self.landmarks = tuple(others.landmarks(landmarks))
         known = {a: task.about.landmarks[a] for a in self.landmarks if a in task.about.landmarks}
         self.similar = others.similar(replace(task.about, landmarks=known))
-        self.starts = {COLD: (), WARM: self._after(0), MEAN: tuple(others.best(top))}
+        self.starts = {COLD: (), WARM: self._after(0), MEAN: self._rows(others.best(top))}
         if len(self.similar) > 1:
             self.starts[LEAST] = self._after(-1)
         protocol = SearchProtocol(
@@ -160,6 +160,7 @@ class _LeftOutTask:
             budget_epochs=budget.epochs,
             metric=METRIC,
             search_recipe=task.recipe,
+            among_rows=len(task.table.architectures) != task.table.space.buildable,
         )
         self.setting = Setting.of(task.table, protocol)
         self.oracle = self.setting.oracle(task.table)
@@ -167,7 +168,13 @@ class _LeftOutTask:
     def _after(self, place: int) -> tuple[int, ...]:
         """The landmarks, then the winners of the task at that place of the similar ones."""
         winners = self.others.winners([self.similar[place].name], self.top)
-        return tuple(dict.fromkeys((*self.landmarks, *winners)))
+        return self._rows(dict.fromkeys((*self.landmarks, *winners)))
+
+    def _rows(self, chosen: Iterable[int]) -> tuple[int, ...]:
+        """Those that the task's table answers for."""
+        every = list(chosen)
+        found = zip(every, self.task.table.row(every).tolist(), strict=True)
+        return tuple(architecture for architecture, row in found if row >= 0)
 
     def run(
         self, strategies: Sequence[str], seeds: Sequence[int], tell: Callable[[int], None]
@@ -216,13 +223,15 @@ class _LeftOutTask:
     @cached_property
     def _best(self) -> list[int]:
         """The best classes by the mean rank over the others."""
-        return self.others.best(max(self.top, round(BEST_SHARE * self.others.space.unique)))
+        space = self.others.space
+        known = space.unique if space.listable else len(self.task.known)
+        return self.others.best(max(self.top, round(BEST_SHARE * known)))
 
     def _good(self, seed: int) -> tuple[int, ...]:
         """As many of the best as there are winners, drawn for a seed."""
         key = (zlib.crc32(GOOD.encode()),)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-        return tuple(rng.permutation(self._best)[: self.top].tolist())
+        return self._rows(rng.permutation(self._best)[: self.top].tolist())
 
     def _kept(self, strategy: str, variant: str, stack: ExitStack) -> KeptTraces | None:
         if self.out is None:

@@ -13,7 +13,7 @@ from earlier_tasks import MakeTask
 from nasbench.errors import NasbenchError
 from nasbench.report.transfer import write_transfer
 from nasbench.search import Budget
-from nasbench.space import CellSpace, get
+from nasbench.space import CellSpace, ChoiceSpace, get
 from nasbench.transfer import Held, Repository, TransferEvaluation, evaluate_transfer
 from nasbench.transfer.evaluation import GOOD, LEAST, MEAN, WARM
 from nasbench.transfer.savings import Saving
@@ -106,6 +106,21 @@ def test_of_the_task_left_out_only_the_landmarks_choose(tasks: Path, make_task: 
     after = evaluated(tasks, strategies=["random_search"]).held["a"]
     assert after.starts == before.starts
     assert after.similar == before.similar
+
+
+def test_tables_of_a_few_architectures_are_searched_among_them(
+    make_task: MakeTask, tmp_path: Path
+) -> None:
+    large = ChoiceSpace("large", {f"d{n}": range(9) for n in range(40)})
+    rows = large.sample(np.random.default_rng(0), 40)
+    worth = np.random.default_rng(1).permutation(40)
+    for name, accuracy in (("up", 50 + worth), ("alike", 50.2 + worth), ("down", 99 - worth)):
+        make_task(name, accuracy, space=large, rows=rows, task={"name": name})
+    found = evaluated(tmp_path / "earlier", strategies=["random_search"], seeds=range(2))
+    assert found.held["up"].similar[0].name == "alike"
+    for held in found.held.values():
+        for start in held.starts.values():
+            assert set(start) <= set(rows.tolist())
 
 
 def test_a_second_table_of_a_task_is_neither_searched_nor_learnt_from(
