@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,9 +39,10 @@ class Tested:
     high: float
     n: int
 
-    def describe(self) -> dict[str, float]:
-        """Plain JSON values."""
-        return {self.metric: self.value, "low": self.low, "high": self.high, "n": self.n}
+    def describe(self) -> dict[str, float | None]:
+        """Plain JSON values; None where an interval has no end."""
+        low, high = _known(self.low), _known(self.high)
+        return {self.metric: self.value, "low": low, "high": high, "n": self.n}
 
     @property
     def unit(self) -> str:
@@ -82,7 +84,11 @@ class Verified:
             "test": self.test.describe(),
             "changed": self.changed,
             "changed_percent": [100 * float(end) for end in (low, high)],
-            "lost": {"value": self.lost, "low": self.lost_low, "high": self.lost_high},
+            "lost": {
+                "value": self.lost,
+                "low": _known(self.lost_low),
+                "high": _known(self.lost_high),
+            },
             "unlike": dict(self.unlike),
         }
 
@@ -97,13 +103,16 @@ class Verified:
         )
 
 
+def _known(end: float) -> float | None:
+    return end if math.isfinite(end) else None
+
+
 def worth_of(metric: str, answers: Answers, test: Split) -> Tested:
     """What answers `[n, outputs]` to all examples of a split are worth."""
     n = len(test)
     if metric == "mae":
         errors = _losses(metric, answers, test)
-        mean, half = float(errors.mean()), float(1.96 * errors.std(ddof=1) / n**0.5)
-        return Tested(metric, mean, mean - half, mean + half, n)
+        return Tested(metric, *_mean(errors), n)
     right = int((answers.argmax(1) == test.labels).sum())
     low, high = wilson_interval(right / n, n)
     return Tested(metric, 100 * right / n, 100 * float(low), 100 * float(high), n)
@@ -124,13 +133,19 @@ def verified(
     before: dict[str, Answers] = {}
     for runtime, given in answers.items():
         worse = _losses(metric, given, test) - _losses(metric, wanted, test)
-        mean, half = float(worse.mean()), float(1.96 * worse.std(ddof=1) / len(test) ** 0.5)
         unlike = {name: _changed(metric, given, other) for name, other in before.items()}
         changed = _changed(metric, given, wanted)
         worth = worth_of(metric, given, test)
-        found.append(Verified(runtime, worth, changed, mean, mean - half, mean + half, unlike))
+        found.append(Verified(runtime, worth, changed, *_mean(worse), unlike))
         before[runtime] = given
     return tuple(found)
+
+
+def _mean(values: Floats) -> tuple[float, float, float]:
+    """The mean and its 95 % interval, by the normal approximation; of one value without ends."""
+    mean = float(values.mean())
+    half = 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else math.inf
+    return mean, mean - half, mean + half
 
 
 def _losses(metric: str, answers: Answers, test: Split) -> Floats:

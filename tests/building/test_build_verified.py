@@ -44,3 +44,13 @@ def test_of_numbers_the_error_counts() -> None:
     assert found.changed == 1
     assert found.lost == pytest.approx(0.025)
     assert found.test == worth_of("mae", given, test)
+
+
+@pytest.mark.parametrize("metric", ["mae", "accuracy"])
+def test_one_example_bounds_nothing(metric: str) -> None:
+    test = Split(np.zeros((1, 4), np.float32), np.array([1]))
+    answers = logits([1]) if metric == "accuracy" else np.array([[1.5]], np.float32)
+    (found,) = verified(metric, {"onnxruntime": answers}, answers, test)
+    assert found.describe()["lost"] == {"value": 0.0, "low": None, "high": None}
+    if metric == "mae":
+        assert found.test.describe() == {"mae": 0.5, "low": None, "high": None, "n": 1}
