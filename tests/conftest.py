@@ -8,12 +8,15 @@ import os
 import signal
 import sys
 from collections.abc import Generator, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import drawing
 import numpy as np
 import pytest
+import typer.main
+import typer.testing
 import zygote
 from hypothesis import settings
 from quick_models import QUICK, REAL
@@ -43,13 +46,17 @@ if hasattr(os, "register_at_fork"):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What modules hold stays: the garbage collector need not look at it again and again."""
+    """What modules hold stays: the garbage collector need not look at it again and again.
+
+    Nor need it look at each 700th object that a test makes: Hypothesis is called each time.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.enable()
         gc.freeze()
+        gc.set_threshold(20_000)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,6 +72,18 @@ def _in_one_process_and_silent() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nasbench.search.comparisons.cores", lambda: 1)
         patch.setattr("nasbench._progress.FIRST", math.inf)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_made_once() -> Iterator[None]:
+    """Not for each command line that is tried: there are dozens, which take 50 ms of CPU."""
+    real = typer.main.get_command
+    made = cache(real)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (typer.main, typer.testing):
+            for name in [name for name, value in vars(module).items() if value is real]:
+                patch.setattr(module, name, made)
         yield
 
 
@@ -93,6 +112,13 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers are forks of a process that has imported all, where how they begin is not asked."""
     for room in ("building.executor", "search.workers"):
         monkeypatch.setattr(f"nasbench.{room}.fresh_context", lambda: zygote.CONTEXT)
+
+
+@pytest.fixture
+def few_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not asked how inherited losses rank: of few architectures, on few images."""
+    monkeypatch.setattr("nasbench.search.sharing.JUDGED", 12)
+    monkeypatch.setattr("nasbench.search.sharing.JUDGED_IMAGES", 32)
 
 
 @pytest.fixture(scope="session")
