@@ -6,15 +6,19 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nasbench._names import printable
 from nasbench.search import Comparison, Comparisons, SearchProtocol
 from nasbench.search.goal import Limit, SoftTarget
+from nasbench.search.shares import Shares
 from nasbench.space import names as space_names
 from nasbench.table import Table, shipped_tables
 
-__all__ = ["compare_command", "report_commands"]
+if TYPE_CHECKING:
+    from nasbench.surrogate import SizeScores
+
+__all__ = ["command_line", "compare_command", "report_commands", "share_command", "sizes_command"]
 
 
 def compare_command(found: Comparison | Comparisons, out: str = "DIR") -> str:
@@ -34,7 +38,7 @@ def compare_command(found: Comparison | Comparisons, out: str = "DIR") -> str:
     words += [*_options(first.protocol, first.table), "--seeds", seeds_text(seeds)]
     words += [word for name in _shared(first) for word in ("--share", name)]
     words += ["--out", out]
-    return _line(words)
+    return command_line(words)
 
 
 def _call(comparisons: Sequence[Comparison], out: str) -> str:
@@ -72,7 +76,43 @@ def report_commands(
     words += ["--recipe", recipe] if recipe and len(table.recipes) > 1 else []
     words += ["--surrogate", "SURROGATE.json"] if scored else []
     words += [word for out in outs for word in ("--compare", out)]
-    return [*made, _line([*words, "--out", "DIR"])]
+    return [*made, command_line([*words, "--out", "DIR"])]
+
+
+def share_command(shares: Shares) -> str:
+    """`nasbench share` with what was set; the recipe is the reader's to name."""
+    spec = shares.spec
+    words = ["nasbench", "share", shares.strategy, "RECIPE"]
+    words += ["--table", table_name(shares.table) if shares.table else "none"]
+    words += ["--epochs", str(spec["schedule"]["epochs"]), "--seeds", seeds_text([*shares.runs])]
+    for name, value in spec["parameters"].items():
+        words += ["--set", f"{name}={json.dumps(value)}"]
+    sharing = spec["sharing"]
+    words += ["--norm", sharing["norm"]] if sharing["norm"] != "batch" else []
+    words += ["--affine"] if sharing["affine"] else []
+    words += ["--preset", spec["preset"]] if spec.get("preset") else []
+    words += (
+        ["--budget-seconds", f"{spec['budget_seconds']:.15g}"] if spec["budget_seconds"] else []
+    )
+    words += [w for given in spec.get("limits", ()) for w in ("--limit", _limit(Limit(**given)))]
+    words += [
+        w for given in spec.get("targets", ()) for w in ("--soft", _soft(SoftTarget(**given)))
+    ]
+    words += ["--scores", "SCORES.h5"] if spec.get("columns") else []
+    return command_line([*words, "--out", "DIR"])
+
+
+def sizes_command(scores: SizeScores) -> str:
+    """`nasbench surrogate score --sizes`; the table by its name, of which there may be a file."""
+    about = scores.about
+    words = ["nasbench", "surrogate", "score", about["table"]]
+    words += ["--metric", about["metric"]] if about["metric"] else []
+    words += ["--recipe", about["recipe"]] if about["recipe"] else []
+    words += ["--sizes", ",".join(map(str, about["sizes"])), "--draws", str(about["draws"])]
+    words += ["--predictors", ",".join(dict.fromkeys(name for name, _ in scores.series))]
+    for seen in dict.fromkeys(seen for _, seen in scores.series):
+        words += ["--features", seen]
+    return command_line([*words, "--seed", str(about["seed"]), "--out", "DIR"])
 
 
 def table_name(table: Table) -> str:
@@ -95,7 +135,8 @@ def seeds_text(seeds: Sequence[int]) -> str:
     return ",".join(map(str, seeds))
 
 
-def _line(words: Sequence[str]) -> str:
+def command_line(words: Sequence[str]) -> str:
+    """Words as a shell takes them, on one line."""
     return " ".join(shlex.quote(printable(word)) for word in words)
 
 

@@ -24,7 +24,7 @@ from nasbench.table import Table
 if TYPE_CHECKING:
     from nasbench.surrogate import Score
 
-__all__ = ["comparison_brief", "made_from", "report_brief"]
+__all__ = ["comparison_brief", "made_by", "made_from", "report_brief"]
 
 MOST_NAMES = 5
 """Of more strategies a sentence counts the rest."""
@@ -71,12 +71,16 @@ def report_brief(
 def made_from(tables: Sequence[Table]) -> str:
     """What a page is a function of, and by what it was made: the same gives the same bytes."""
     of = dict.fromkeys(f"{table.name} (SHA-256 {table.sha256[:12]}…)" for table in tables)
-    made = f"nasbench-harness {__version__}"
-    drawn = ", ".join(f"{name} {version(name)}" for name in ("numpy", "matplotlib"))
     return (
-        f"From {', '.join(of)} by {made} with {drawn}. The same runs, tables and versions "
-        f"give the same page to the last byte: it holds no date, its file does."
+        f"From {', '.join(of)} by {made_by()}. The same runs, tables and versions give the same "
+        f"page to the last byte: it holds no date, its file does."
     )
+
+
+def made_by() -> str:
+    """What made a page, with the versions that its bytes depend on."""
+    drawn = ", ".join(f"{name} {version(name)}" for name in ("numpy", "matplotlib"))
+    return f"nasbench-harness {__version__} with {drawn}"
 
 
 # Answers.

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from nasbench._names import printable
-from nasbench.report.again import table_name
-from nasbench.report.briefs import made_from
+from nasbench.report.again import command_line, sizes_command, table_name
+from nasbench.report.briefs import made_by, made_from
 from nasbench.report.doubts import FEW
 from nasbench.report.sections import Brief
 from nasbench.report.text import estimate_text, number_text
@@ -57,7 +55,7 @@ def proxies_brief(found: Judgement) -> Brief:
     answers.append(("What this cannot tell", cannot))
     words = ["nasbench", "proxies", "report", table_name(found.table), "--metric", target]
     words += ["--proxies", ",".join(found.facts), "--out", "DIR"]
-    return Brief(answers, [_line(words)], made_from([found.table]))
+    return Brief(answers, [command_line(words)], made_from([found.table]))
 
 
 def _best(found: Judgement, known: Mapping[str, Estimate]) -> str:
@@ -95,7 +93,8 @@ def sizes_brief(scores: SizeScores) -> Brief:
         said += f" Intervals overlap with {', '.join(dict.fromkeys(tied))}." if tied else ""
         answers.append((head, said))
     cannot = f"Other tasks and spaces: all of this is of {about['table']}."
-    return Brief([*answers, ("What this cannot tell", cannot)])
+    made = f"From {about['table']} (SHA-256 {about['sha256'][:12]}…) by {made_by()}."
+    return Brief([*answers, ("What this cannot tell", cannot)], [sizes_command(scores)], made)
 
 
 def transfer_brief(found: TransferEvaluation) -> Brief:
@@ -132,8 +131,4 @@ def transfer_brief(found: TransferEvaluation) -> Brief:
     landmarks = {len(held.landmarks) for held in found.held.values()}
     words += ["--landmarks", str(max(landmarks)), "--out", "DIR"] if landmarks else []
     tables = [task.table for task in found.repository.tasks.values()]
-    return Brief(answers, [_line(words)], made_from(tables))
-
-
-def _line(words: list[str]) -> str:
-    return " ".join(shlex.quote(printable(word)) for word in words)
+    return Brief(answers, [command_line(words)], made_from(tables))

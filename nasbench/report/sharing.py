@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from nasbench._files import write_json
 from nasbench._words import counted
 from nasbench.report.figures import Drawing
 from nasbench.report.paper import Paper
 from nasbench.report.sections import Section, write_sections
+from nasbench.report.share_brief import share_brief
 from nasbench.report.text import TextTable, estimate_text, number_text
 from nasbench.report.theme import COLOURS, FAINT, figure, series, styled
 from nasbench.search.goal import Limit, SoftTarget
@@ -58,7 +60,9 @@ def write_shares(shares: Shares, out: Path, paper: Paper | None = None) -> Path:
     if drawings:
         sections.append(Section("Over the training", _LEAD_RANKS, drawings, ranks))
     sections.append(Section("What was run", _protocol(shares)))
-    return write_sections(sections, out, f"Shared weights: {shares.title}", paper=paper)
+    return write_sections(
+        sections, out, f"Shared weights: {shares.title}", share_brief(shares), paper=paper
+    )
 
 
 MOST_ROWS = 50
@@ -142,7 +146,7 @@ def _specialised(shares: Shares) -> TextTable:
                 worth = float(shares.lookup.worth("valid_accuracy", np.asarray([architecture]))[0])
             shown = "–" if rank is None else f"{rank:,}"
             rows.append((f"{seed}", limit, f"{architecture}", shown, number_text(worth)))
-    columns = ("seed", "limit", "architecture", "rank", "valid %")
+    columns = ("seed", "limit", "architecture", "rank", "valid, %")
     note = "Each is evolved with the same shared weights; ranks are among all rows of the table."
     return TextTable("Specialised for each limit", columns, rows, note)
 
@@ -168,9 +172,9 @@ def _choices(shares: Shares) -> TextTable:
         "seed",
         "architecture",
         "rank",
-        "valid %",
-        "test %",
-        "regret",
+        "valid, %",
+        "test, %",
+        "regret, points",
         "no weights",
         "seconds",
     )
@@ -260,6 +264,7 @@ def _over_epochs(shares: Shares) -> Drawing:
     agreement = _agreement(shares)
     if agreement is not None:
         axes.axhline(agreement, color=FAINT, linewidth=1)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epochs of the shared weights")
     axes.set_ylabel("rank correlation with the table")
     handles, labels = axes.get_legend_handles_labels()

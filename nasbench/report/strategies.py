@@ -349,15 +349,15 @@ def elsewhere_table(comparison: Comparison, name: str) -> TextTable:
 
 
 def _number(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
+    return f"{value:,.{digits}f}" if math.isfinite(value) else "–"
 
 
 def _spread(mean: float, std: float, digits: int) -> str:
-    return f"{mean:.{digits}f} ± {std:.{digits}f}" if math.isfinite(mean) else "–"
+    return f"{mean:,.{digits}f} ± {std:,.{digits}f}" if math.isfinite(mean) else "–"
 
 
 def _interval(low: float, high: float, digits: int = 2) -> str:
-    return f"[{low:.{digits}f}, {high:.{digits}f}]" if math.isfinite(low) else "–"
+    return f"[{low:,.{digits}f}, {high:,.{digits}f}]" if math.isfinite(low) else "–"
 
 
 def _estimate(of: Estimate) -> str:

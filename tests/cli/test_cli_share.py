@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +51,16 @@ def test_runs_are_kept_judged_and_shown(cli, recipe, tmp_path):
     page = (tmp_path / "index.html").read_text()
     assert "two trainings of the table" in page
     assert "by the statistics of the scored examples themselves" in page
+    best = min(found["runs"], key=lambda run: run["regret"])
+    answer = (
+        f"Of 2 runs seed {best['seed']} has the best choice, architecture {best['architecture']} "
+    )
+    assert answer in page
+    assert f"place {best['rank']:,} of 5,234 rows" in page
+    (command,) = re.findall(r'<code class="command">(.*)</code>', page)
+    words = shlex.split(html.unescape(command).replace("RECIPE", str(recipe)))[1:]
+    assert cli(*words[:-1], tmp_path).status == 0
+    assert (tmp_path / "1.jsonl").read_bytes() == kept
 
 
 def test_without_a_table_seconds_are_measured(cli, recipe, tmp_path):

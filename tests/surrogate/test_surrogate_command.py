@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +82,11 @@ def test_predictors_by_size_make_a_page(run: Run, table: Path, tmp_path: Path) -
     page = (out / "index.html").read_text()
     assert "Predictors by training size" in page
     scores = json.loads((out / "scores.json").read_text())
+    (command,) = re.findall(r'<code class="command">nasbench surrogate (.*?)</code>', page)
+    score, _, *again = shlex.split(html.unescape(command))
+    assert (
+        json.loads(run(score, table, *again[:-1], out, "--json")[1])["scores"] == scores["scores"]
+    )
     assert len(scores["scores"]) == 4
     assert len((out / "trials.jsonl").read_text().splitlines()) == 1 + 8
     assert json.loads(run("score", table, *words, "--json")[1])["scores"] == scores["scores"]
