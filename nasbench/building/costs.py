@@ -98,6 +98,8 @@ def measure_costs(
     """
     tell = progress or silent
     check_out(out, new=True)
+    for device in devices:
+        device.describe()  # what is not reached says so before anything is written
     plan = {
         "measured": nameless({"spec": spec.describe()})["spec"],
         "rows": hashlib.sha256(repr(rows.tolist()).encode()).hexdigest(),

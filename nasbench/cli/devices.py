@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["device", "register"]
 
+ELSEWHERE, PYTHON = "elsewhere", "python3"
+
 device = typer.Typer(
     no_args_is_help=True, help="What running networks costs, here and on other machines."
 )
@@ -45,8 +47,8 @@ def measure(
     ] = None,
     label: Annotated[
         str, typer.Option(help="What the device elsewhere is called, as raspi4.")
-    ] = "elsewhere",
-    python: Annotated[str, typer.Option(help="Of the host.")] = "python3",
+    ] = ELSEWHERE,
+    python: Annotated[str, typer.Option(help="Of the host.")] = PYTHON,
     sample: Annotated[
         int | None,
         typer.Option(min=1, max=MOST_COUNTED, help="So many random architectures, not all."),
@@ -73,6 +75,10 @@ def measure(
     elsewhere = ssh is not None or folder is not None
     if meter is not None and not elsewhere:
         raise BadValue("--meter is of a device elsewhere: give --ssh or --folder, too")
+    if label != ELSEWHERE and not elsewhere:
+        raise BadValue("--label is of a device elsewhere: give --ssh or --folder, too")
+    if python != PYTHON and ssh is None:
+        raise BadValue("--python is of the host of --ssh")
     if elsewhere:
         spec = _elsewhere(spec, ssh or "", label)
     if not spec.devices:

@@ -13,17 +13,23 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from device_networks import image, network, randomized
 from torch import nn
+from typer.testing import CliRunner
 
+from nasbench.building import read_spec
+from nasbench.building.costs import measure_costs
+from nasbench.cli import app
 from nasbench.device import DeviceSpec, carrier, make_device, probe
 from nasbench.device.carrier import CommandCarrier, FolderCarrier, check_host, ssh_carrier
 from nasbench.device.remote import RemoteDevice
 from nasbench.errors import NasbenchError
 from nasbench.space import CellSpace
+from nasbench.table import recipe_path
 
 SHAPE = (1, 8, 8)
 SPEC = DeviceSpec(
@@ -295,3 +301,32 @@ def test_a_host_without_python_is_one_sentence(server: Server, tmp_path: Path) -
     way = ssh_carrier("board", python="python2.5", folder=str(tmp_path), options=server.options)
     with pytest.raises(NasbenchError, match=r"board: there is no python2\.5; install Python 3"):
         way.ask("missing", b"[]")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--label", "board"], "--label is of a device elsewhere"),
+        (["--folder", "F", "--python", "python3.8"], "--python is of the host of --ssh"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(words: list[str], sentence: str) -> None:
+    with pytest.raises(NasbenchError, match=sentence):
+        CliRunner().invoke(
+            app,
+            ["device", "measure", "nb201-mini-fashion16", "--out", "o.h5", *words],
+            catch_exceptions=False,
+        )
+
+
+def test_a_host_that_is_not_reached_leaves_nothing(tmp_path: Path) -> None:
+    class Away:
+        spec = DeviceSpec(runtime="onnxruntime", host="pi", label="board")
+
+        def describe(self) -> dict[str, Any]:
+            raise NasbenchError("board: ssh does not get there")
+
+    spec = read_spec(recipe_path("nb201-mini-fashion16"))
+    with pytest.raises(NasbenchError, match="does not get there"):
+        measure_costs(spec, tmp_path / "o.h5", [Away()], np.arange(3))  # type: ignore[list-item]
+    assert not list(tmp_path.iterdir())
