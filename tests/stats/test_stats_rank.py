@@ -21,6 +21,7 @@ from nasbench.stats import (
     spearman_brown,
     spearman_ceiling,
 )
+from nasbench.stats.rank import _ranks
 
 
 def _pairs(n: int, seed: int, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -99,6 +100,17 @@ def _accuracies(n: int, k: int, share: float, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
 def test_reliability_finds_the_ratio_it_was_simulated_with(share: float) -> None:
     assert reliability(_accuracies(20_000, 3, share, 1)) == pytest.approx(share, abs=0.015)
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (6,), (3, 0), (0, 3), (4, 1), (2, 3, 40)])
+def test_ranks_are_those_of_scipy_to_the_last_bit(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    for values in (rng.normal(size=shape), rng.integers(-2, 3, shape) * 1.0):
+        for odd in (-0.0, np.inf, -np.inf, np.nan):
+            if values.size:
+                values.flat[rng.integers(values.size)] = odd
+            expected = scipy_stats.rankdata(values, axis=-1) - (shape[-1] + 1) / 2
+            np.testing.assert_array_equal(_ranks(values), expected)
 
 
 @given(
