@@ -76,7 +76,8 @@ def export_onnx(
     if not found <= most:
         raise NasbenchError(
             f"{path} is not written: ONNX Runtime and PyTorch differ by {found:.2g} on this "
-            f"network, {most:.2g} is allowed; does it hold values that are not finite?"
+            f"network, {most:.2g} is allowed; does it hold values that are not finite, or that "
+            f"choose its way?"
         )
     if calibration is not None:
         model = quantised(model, calibration)
