@@ -104,13 +104,16 @@ def share_command(shares: Shares) -> str:
 
 def sizes_command(scores: SizeScores) -> str:
     """`nasbench surrogate score --sizes`; the table by its name, of which there may be a file."""
+    from nasbench.surrogate.predictors import predictor
+
     about = scores.about
     words = ["nasbench", "surrogate", "score", about["table"]]
     words += ["--metric", about["metric"]] if about["metric"] else []
     words += ["--recipe", about["recipe"]] if about["recipe"] else []
     words += ["--sizes", ",".join(map(str, about["sizes"])), "--draws", str(about["draws"])]
     words += ["--predictors", ",".join(dict.fromkeys(name for name, _ in scores.series))]
-    for seen in dict.fromkeys(seen for _, seen in scores.series):
+    chosen = [seen for name, seen in scores.series if predictor(name).features is None]
+    for seen in dict.fromkeys(chosen):
         words += ["--features", seen]
     return command_line([*words, "--seed", str(about["seed"]), "--out", "DIR"])
 
