@@ -19,6 +19,7 @@ MODULES = sorted(
 )
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("few_judged")
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_show_what_comes_out(name: str) -> None:

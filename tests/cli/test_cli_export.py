@@ -19,6 +19,8 @@ from nasbench.network import network
 from nasbench.network.start import initialize
 from nasbench.task.base import Task
 
+pytestmark = pytest.mark.heavy
+
 ARCHITECTURE = 26
 
 

@@ -21,6 +21,8 @@ from nasbench.network.inputs import answer_of, example_inputs
 from nasbench.space import CellSpace
 from nasbench.task import Signal
 
+pytestmark = pytest.mark.heavy
+
 NB201 = nb.space("nb201")
 assert isinstance(NB201, CellSpace)
 

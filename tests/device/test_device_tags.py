@@ -34,6 +34,8 @@ from nasbench.network.graph import graph_of
 from nasbench.table import Dataset, recipe_path, write_table
 from nasbench.task import Signal
 
+pytestmark = pytest.mark.heavy
+
 OVERHEAD = 0.25
 PRICES = {nn.Conv2d: 3e-6, nn.AvgPool2d: 1e-6, nn.BatchNorm2d: 2e-7, nn.ReLU: 1e-7}
 """Milliseconds for each number that a module puts out, and each weight of a filter."""

@@ -15,6 +15,8 @@ from nasbench.network import mobile
 from nasbench.space.mobile import NAMED
 from nasbench.task import Signal
 
+pytestmark = pytest.mark.heavy
+
 BUILD = {name: getattr(mobile, name.replace("-", "_")) for name in NAMED}
 
 PUBLISHED = [

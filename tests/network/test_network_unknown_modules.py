@@ -22,6 +22,8 @@ from nasbench.space import CellSpace
 from nasbench.train.engine import ENGINES, make_trainer
 from nasbench.train.native import library
 
+pytestmark = pytest.mark.heavy
+
 TINY = nb.Recipe(epochs=1, train_images=20, valid_images=10, test_images=10, channels=4, cells=1)
 
 

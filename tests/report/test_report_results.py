@@ -16,6 +16,8 @@ from nasbench.errors import BadValue, NasbenchError, UnknownName, Unsupported
 from nasbench.search import Comparison
 from nasbench.table import Table
 
+pytestmark = pytest.mark.heavy
+
 NAMES = ["random_search", "regularized_evolution"]
 COMMON: dict[str, Any] = {"budget_seconds": 40, "seeds": range(5)}
 

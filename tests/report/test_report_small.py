@@ -26,6 +26,8 @@ from nasbench.report.text import amount_text, decimals, device_table, number_tex
 from nasbench.surrogate import score_sizes
 from nasbench.table import Dataset, Table, write_table
 
+pytestmark = pytest.mark.heavy
+
 SPACE = nb.space("nb201-mini")
 
 

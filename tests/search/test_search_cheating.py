@@ -24,6 +24,8 @@ from nasbench.search.listening import listening
 from nasbench.search.strategy import Query
 from nasbench.table import Table
 
+pytestmark = pytest.mark.heavy
+
 COMMON: dict[str, Any] = {"budget_evaluations": 8, "seeds": range(3), "search_recipe": "short"}
 HERE = r" \(cheating.py, line \d+\)"
 LATE = "gave no answer for 2 s"

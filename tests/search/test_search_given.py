@@ -18,6 +18,8 @@ from nasbench.space import Space
 from nasbench.table import Table
 from strategies.random_search import RandomSearch
 
+pytestmark = pytest.mark.heavy
+
 COMMON: dict[str, Any] = {
     "budget_evaluations": 6,
     "seeds": range(3),

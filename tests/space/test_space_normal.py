@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from nasbench.space import NB201_OPERATIONS, SHIFT, CellSpace
 from nasbench.space.normal import Normalizer
 
+pytestmark = pytest.mark.heavy
+
 SUBSETS = [
     ("none", "skip_connect", "avg_pool_3x3"),
     ("none", "nor_conv_1x1", "avg_pool_3x3"),

@@ -11,6 +11,8 @@ from nasbench.search.catalog import searching_names
 from nasbench.search.testing import ToyOracle
 from nasbench.space import ChoiceSpace
 
+pytestmark = pytest.mark.heavy
+
 NASNET = ChoiceSpace(
     "nasnet",
     {

@@ -23,6 +23,8 @@ from nasbench.space import CellSpace
 from nasbench.table import Dataset, Table, alignment, write_table
 from nasbench.table.dumping import FORMATS, PER, dump
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(params=["canonical", "none"])
 def table(request: pytest.FixtureRequest, tmp_path: Path) -> Table:

@@ -17,6 +17,8 @@ from nasbench.search import TableOracle
 from nasbench.table import Dataset, Table
 from nasbench.table.dumping import dump
 
+pytestmark = pytest.mark.heavy
+
 Datasets = dict[str, Dataset]
 
 

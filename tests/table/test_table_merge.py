@@ -18,6 +18,8 @@ from nasbench.space import CellSpace, get
 from nasbench.table import Dataset, Table, alignment
 from nasbench.table.merging import merge
 
+pytestmark = pytest.mark.heavy
+
 
 def expect_whole(whole: Table, merged: Table) -> None:
     """All of it the same: by the content hash, and what an untrained row says."""

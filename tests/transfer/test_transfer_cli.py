@@ -14,6 +14,8 @@ from earlier_tasks import MakeTask, write_task
 from nasbench.cli import main
 from nasbench.space import ChoiceSpace, get
 
+pytestmark = pytest.mark.heavy
+
 SPACE = get("nb201-mini")
 N = SPACE.unique
 Nasbench = Callable[..., tuple[int, str, str]]
