@@ -36,7 +36,7 @@ from nasbench.train.feed import prepare
 from nasbench.train.native import NativeTrainer
 from nasbench.train.own import own_training
 from nasbench.train.record import Record, tests_of
-from nasbench.train.reference import cpu_threads, pick_hardware, training
+from nasbench.train.reference import cpu_threads, failures_told, pick_hardware, training
 
 __all__ = ["Exported", "Tested", "export"]
 
@@ -251,7 +251,8 @@ def _train(chosen: Chosen, net: nn.Module, tell: Progress) -> Record:
     epochs = []
     steps = _epochs(chosen, net)
     while True:
-        with cpu_threads(1):  # as a build trains: another number may round otherwise
+        # As a build trains: another number of threads may round otherwise.
+        with cpu_threads(1), failures_told(spec.space, chosen.canonical):
             epoch = next(steps, None)
         if epoch is None:
             break

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nasbench._python_file import FAILURES, where
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network import started
 from nasbench.network.draws import Draws
@@ -32,6 +33,7 @@ __all__ = [
     "Epoch",
     "ReferenceTrainer",
     "cpu_threads",
+    "failures_told",
     "pick_hardware",
     "record_of",
     "training",
@@ -215,7 +217,7 @@ class ReferenceTrainer:
         if recipe.evaluate is not None:
             epochs = own_evaluation(epochs, net, canonical, task, data, recipe, seed)
         while True:
-            with cpu_threads(self.threads):
+            with cpu_threads(self.threads), failures_told(space, canonical):
                 epoch = next(epochs, None)
             if epoch is None:
                 return
@@ -228,6 +230,22 @@ class ReferenceTrainer:
         epochs = list(self.epochs(space, architecture, task, data, recipe, seed))
         tests = () if recipe.train else tests_of(task.target)
         return record_of(architecture, seed, epochs, recipe, tests)
+
+
+@contextmanager
+def failures_told(space: Space, architecture: int) -> Iterator[None]:
+    """One sentence where a network of a user's file fails, as its training goes on."""
+    try:
+        yield
+    except NasbenchError:
+        raise
+    except FAILURES as error:  # a user's network can fail in any way
+        if space.source is None:
+            raise
+        raise NasbenchError(
+            f"the network of {space.string(architecture)} fails in training: "
+            f"{where(error, space.source)}"
+        ) from error
 
 
 @contextmanager

@@ -177,6 +177,18 @@ def test_networks_are_tried_before_the_first_training(
     assert not (tmp_path / "T.h5.build").exists()
 
 
+def test_a_network_that_fails_on_the_way_is_one_sentence(tmp_path: Path) -> None:
+    checked = "nn.Linear(width, outputs), Tired())"
+    text = MY_SPACE.replace("nn.Linear(width, outputs))", checked) + (
+        "\n\nclass Tired(nn.Module):\n    def forward(self, x):\n"
+        "        assert self.training, 'too tired'\n        return x\n"
+    )
+    spec = read_spec(written(tmp_path, space=text))
+    said = r"fails in training: AssertionError: too tired \(line \d+ of my_space.py\)"
+    with pytest.raises(NasbenchError, match=said):
+        build(spec, tmp_path / "T.h5", processes=1)
+
+
 def test_a_table_is_trained_again_with_the_file_beside_its_recipe(
     recipe: Path, table: Table, tmp_path: Path
 ) -> None:
