@@ -220,8 +220,9 @@ Spearman's rho on all cells that were not drawn; in brackets the median error, a
 cells within the 80 % interval. `python tests/benchmarks/cost_predictors.py FOLDER` made this page
 and `trials.jsonl`, which has every draw.
 
-Latencies: HELP (Lee et al., NeurIPS 2021; MIT licence), cells of CIFAR-100's size, phones rounded
-to 1 ms; HW-NAS-Bench (Li et al., ICLR 2021; MIT licence), CIFAR-10. What a device ran is found
+Latencies: HELP (Lee et al., NeurIPS 2021; its files are not here, only figures computed from
+them), cells of CIFAR-100's size, phones rounded to 1 ms; HW-NAS-Bench (Li et al., ICLR 2021; MIT
+licence), CIFAR-10. What a device ran is found
 from the draws: *written* edges, edges that *reach* the output, or *live* ones."""
 NINE_SOURCES = """## From HELP's nine devices to three of its targets
 
