@@ -202,7 +202,8 @@ def _check_column(source: Path, name: str, new: str) -> None:
         check_name(new)
     except NasbenchError as error:
         short = name if len(name) <= 80 else f"{name[:80]}..."
+        told = f"{error} Say" if str(error).endswith("?") else f"{error}; say"
         raise BadValue(
-            f"{source}: {error}; say what it is with --column '{short}=NEW', or leave it out "
+            f"{source}: {told} what it is with --column '{short}=NEW', or leave it out "
             f"with --column '{short}='"
         ) from None

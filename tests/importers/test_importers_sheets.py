@@ -193,6 +193,11 @@ BASE = {"architecture": [2, 5], "test_accuracy": [50.0, 60]}
         ({**BASE, "epoch": [3, 3]}, {"recipe": "r", "epochs": 3}, "leave the option epochs out"),
         ({**BASE, "recipe": ["r", "r"]}, {"recipe": "r"}, "leave the option recipe out"),
         ({**BASE, "acc": [1, 2]}, {"recipe": "r"}, "column 'acc'.*--column 'acc='"),
+        (
+            {**BASE, "test_acuracy": [1, 2]},
+            {"recipe": "r"},
+            r"mean [a-z_ 5]+\? Say what it is with --column 'test_acuracy=NEW'",
+        ),
         ({**BASE, "device/x/latency": [1, 2]}, {"recipe": "r"}, "ends in its unit"),
         (BASE, {"columns": ["accuracy=test_accuracy"]}, "test_accuracy"),
         (BASE, {"columns": ["test_accuracy"]}, "OLD=NEW"),
