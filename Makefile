@@ -74,7 +74,7 @@ $(MADE)/nb201-mini-fashion16/index.html: | $(MADE)
 
 $(MADE)/nb201-fashion16/index.html: | $(MADE)
 	$(BIN)/nasbench compare --table nb201-fashion16 --strategies $(FIDELITIES) --budget-seconds 300 --seeds $$(( ($(SEEDS) + 4) / 5 )) --training-seed 0 --out $(@D)
-	$(BIN)/python -c "from nasbench.search import Comparison; Comparison.load('$(@D)').plot('best').savefig('$(@D)/regret.svg', facecolor='white', transparent=False)"
+	$(BIN)/python -c "from nasbench.search import Comparison; Comparison.load('$(@D)').plot('best').savefig('$(@D)/regret.svg', facecolor='white', transparent=False, metadata={'Date': None})"
 
 $(MADE)/nb201-fashion16-proxies/index.html: $(MADE)/scored.h5
 	$(BIN)/nasbench proxies report $< --metric 10ep/valid_accuracy --metric 10ep/test_accuracy --metric cpu-torch-b1/latency_ms --out $(@D)

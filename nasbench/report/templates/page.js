@@ -175,13 +175,6 @@ const sortable = table => {
 };
 each("table:not(.facts)", document, sortable);
 
-// Names may go on in a second line behind an underscore, where a phone has no room for one.
-
-each("table:not(.prose) td:first-child", document, cell => {
-  if (cell.childElementCount || !cell.textContent.includes("_")) return;
-  cell.replaceChildren(...cell.textContent.split(/(?<=_)/).flatMap(part => [part, make("wbr")]));
-});
-
 // Sections fold; what is asked for by its address, or printed, is open.
 
 const openTarget = () => {
