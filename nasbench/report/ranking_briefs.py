@@ -53,7 +53,8 @@ def proxies_brief(found: Judgement) -> Brief:
     if "spearman" not in validity.scopes["all"].ceilings:
         cannot = f"How much noise leaves to be reached: {target} has no two seeds. {cannot}"
     answers.append(("What this cannot tell", cannot))
-    words = ["nasbench", "proxies", "report", table_name(found.table), "--metric", target]
+    words = ["nasbench", "proxies", "report", table_name(found.table)]
+    words += [word for metric in found.validities for word in ("--metric", metric)]
     words += ["--proxies", ",".join(found.facts), "--out", "DIR"]
     return Brief(answers, [command_line(words)], made_from([found.table]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,14 @@ def test_ties_are_marked_and_what_saw_trainings_is_no_proxy(found: Judgement) ->
     best = max(found.facts, key=lambda name: figures[name].value)
     assert answers["Best proxy"].startswith(f"{best}: ")
     assert f"Fitted to trained networks, {FITTED}: " in answers["Best proxy"]
+
+
+def test_the_command_of_the_page_names_every_metric(found: Judgement) -> None:
+    (command,) = proxies_brief(found).commands
+    words = command.split()
+    given = [after for word, after in pairwise(words) if word == "--metric"]
+    assert given == list(found.validities)
+    assert len(given) > 1
 
 
 def test_a_choice_of_proxies_metrics_and_parts(table: Table) -> None:
