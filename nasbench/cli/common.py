@@ -95,15 +95,30 @@ def say_engine(engine: str, hardware: str = "auto") -> None:
         )
 
 
-def file_option(about: str, name: str = "--out", *, new: bool = False) -> Any:
+KINDS = {".h5": "a table", ".json": "a JSON file", ".onnx": "a network"}
+"""What the names of files that are written here promise."""
+
+
+def file_option(about: str, name: str = "--out", *, new: bool = False, suffix: str = "") -> Any:
     """An option that names a file to write; what cannot be one is refused before all else.
 
     Args:
         about: its help.
         name: of the option.
         new: a file must not be there yet.
+        suffix: of `KINDS`, where it is one of them: no other of them may stand in its place.
     """
-    return _path_option(about, name, lambda path: check_out(path, name, new=new))
+
+    def check(path: Path) -> object:
+        promised = KINDS.get(path.suffix)
+        if suffix and promised and path.suffix != suffix:
+            raise BadValue(
+                f"{name} {path} is named as {promised}, and {KINDS[suffix]} is to be written: "
+                f"name it {path.with_suffix(suffix).name}"
+            )
+        return check_out(path, name, new=new)
+
+    return _path_option(about, name, check)
 
 
 def folder_option(about: str, name: str = "--out") -> Any:

@@ -49,7 +49,8 @@ def predict(
     level: Annotated[float, typer.Option(min=0.01, max=0.999, help="Of the intervals.")] = 0.8,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of folds and trees.")] = 0,
     out: Annotated[
-        Path | None, file_option("A table of the estimates, .h5, to merge with others.")
+        Path | None,
+        file_option("A table of the estimates to merge with others.", suffix=".h5"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -98,7 +99,7 @@ def predict(
 
 def tags(
     recipe: RecipeArgument,
-    out: Annotated[Path, file_option("The tags to write, .json.", new=True)],
+    out: Annotated[Path, file_option("The tags to write, .json.", new=True, suffix=".json")],
     sample: Annotated[
         int, typer.Option(min=1, max=MOST_COUNTED, help="Random networks to find operations in.")
     ] = 100,

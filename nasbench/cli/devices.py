@@ -32,7 +32,7 @@ device = typer.Typer(
 @device.command()
 def measure(
     recipe: RecipeArgument,
-    out: Annotated[Path, file_option("The table of costs to write.", new=True)],
+    out: Annotated[Path, file_option("The table of costs to write.", new=True, suffix=".h5")],
     ssh: Annotated[
         str | None,
         typer.Option(metavar="HOST", help="Measure there: USER@NAME, or a name ssh knows."),

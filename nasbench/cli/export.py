@@ -34,7 +34,7 @@ def export(
             help="A table's file or shipped name; a number, or a cell string in quotes.",
         ),
     ],
-    onnx: Annotated[Path, file_option("The ONNX file to write.", "--onnx")],
+    onnx: Annotated[Path, file_option("The ONNX file to write.", "--onnx", suffix=".onnx")],
     recipe: Annotated[
         str | None,
         typer.Option(

@@ -31,7 +31,7 @@ def complete_kind(incomplete: str) -> list[str]:
 
 def import_(
     kind: Annotated[str, typer.Argument(help="Its kind.", autocompletion=complete_kind)],
-    out: Annotated[Path, file_option("The table, an .h5 file.", new=True)],
+    out: Annotated[Path, file_option("The table, an .h5 file.", new=True, suffix=".h5")],
     source: Annotated[
         Path | None, typer.Argument(help="The file or folder; some kinds find it themselves.")
     ] = None,

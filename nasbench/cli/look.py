@@ -178,10 +178,7 @@ def info(table: TableArgument, as_json: Json = False) -> None:
         if room == "proxy":
             proxies.setdefault(about.get("kind", "imported"), []).append(proxy)
     shown += [("proxies", f"{', '.join(names)} ({kind})") for kind, names in proxies.items()]
-    for entry in manifest["missing"]:
-        n = len(entry["architectures"])
-        which = counted(n, "row") if n else "all rows"
-        shown.append(("missing", f"{entry['scope']}, {which}: {entry['reason']}"))
+    shown += [("missing", text) for text in _missing(manifest["missing"])]
     sessions: dict[str, list[str]] = {}  # by processor: a cluster has hundreds
     for session in manifest.get("history", ()):
         sessions.setdefault(session["hardware"]["processor"], []).append(session["started"])
@@ -252,6 +249,22 @@ def _own_networks(manifest: Mapping[str, Any]) -> list[str]:
             text = "; --json has its text" if "text" in of else ""
             found.append(f"{built}, SHA-256 {of.get('sha256', 'not known')}{text}")
     return list(dict.fromkeys(found))
+
+
+def _missing(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each reason once, with all that it is about; a table of many parts has it from each."""
+    rows_of: dict[tuple[str, str], frozenset[int]] = {}  # of a scope and a reason; empty: all
+    for entry in entries:
+        key, rows = (entry["scope"], entry["reason"]), frozenset(entry["architectures"])
+        known = rows_of.get(key, rows)
+        rows_of[key] = rows | known if rows and known else frozenset()
+    scopes: dict[tuple[str, frozenset[int]], list[str]] = {}
+    for (scope, reason), rows in rows_of.items():
+        scopes.setdefault((reason, rows), []).append(scope)
+    return [
+        f"{', '.join(about)}, {counted(len(rows), 'row') if rows else 'all rows'}: {reason}"
+        for (reason, rows), about in scopes.items()
+    ]
 
 
 def _listed(metrics: Sequence[str]) -> str:

@@ -45,7 +45,7 @@ RecipeArgument = Annotated[
 ]
 Engine = Annotated[str, typer.Option(help="That trains: auto, native, fused, reference.")]
 Hardware = Annotated[str, typer.Option(help="To train on: auto, cpu, cuda, cuda:1, mps.")]
-Out = Annotated[Path, file_option("The table to write.")]
+Out = Annotated[Path, file_option("The table to write.", suffix=".h5")]
 
 
 def build(

@@ -23,7 +23,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 def pilot(
     recipe: RecipeArgument,
     budget: Annotated[str, typer.Option(help="Wall time to spend: 90s, 20m, 1.5h.")],
-    out: Annotated[Path, file_option("The .json file to write.")] = Path("pilot.json"),
+    out: Annotated[Path, file_option("The file to write.", suffix=".json")] = Path("pilot.json"),
     cells: Annotated[
         int, typer.Option(min=1, max=MOST_COUNTED, help="Distinct cells at most.")
     ] = 60,

@@ -40,7 +40,7 @@ Features = Annotated[
 @surrogate.command()
 def fit(
     table: TableArgument,
-    out: Annotated[Path, file_option("The surrogate to write, .json.")],
+    out: Annotated[Path, file_option("The surrogate to write, .json.", suffix=".json")],
     recipe: Annotated[str | None, typer.Option(help="Where the table has several.")] = None,
     train: Annotated[
         float | None,
@@ -61,7 +61,9 @@ def fit(
     complete: Annotated[
         Path | None,
         file_option(
-            "A table to write, .h5: what was fitted on, and the rest predicted.", "--complete"
+            "A table to write, .h5: what was fitted on, and the rest predicted.",
+            "--complete",
+            suffix=".h5",
         ),
     ] = None,
     as_json: Json = False,

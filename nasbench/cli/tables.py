@@ -79,7 +79,7 @@ def merge(
         list[str],
         typer.Argument(help="Two or more, files or shipped names.", autocompletion=complete_table),
     ],
-    out: Annotated[Path, file_option("The table, an .h5 file.", new=True)],
+    out: Annotated[Path, file_option("The table, an .h5 file.", new=True, suffix=".h5")],
     name: Annotated[str | None, typer.Option(help="Of the table; else the first's.")] = None,
     from_first: Annotated[
         list[str] | None,

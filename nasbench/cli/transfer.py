@@ -74,7 +74,8 @@ def describe(
     source: Source,
     landmarks: Landmarks = None,
     out: Annotated[
-        Path | None, file_option("A description to write, .json; beside its table it counts.")
+        Path | None,
+        file_option("A description to write; beside its table it counts.", suffix=".json"),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -40,6 +40,8 @@ def test_info_lists_recipes_devices_and_kinds(cli, table):
     assert "latency_ms (measured)" in text
     assert "energy_mj (estimated)" in text or "energy_mj (measured)" in text
     assert "memory_mib (missing)" in text  # ONNX Runtime tells none
+    reasons = [line.partition(": ")[2] for line in text.splitlines() if line.startswith("missing")]
+    assert len(set(reasons)) == len(reasons) > 0  # each once, with all that it is about
     assert json.loads(cli("info", table, "--json").out)["name"] == "tiny"
 
 

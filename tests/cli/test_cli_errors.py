@@ -92,6 +92,11 @@ CASES = {
         "cannot write",
     ),
     "build under a file": (("build", "RECIPE", "--out", "TABLE/inside.h5"), "there is no folder"),
+    "a table named as JSON": (("build", "RECIPE", "--out", "OUT/t.json"), "name it t.h5"),
+    "JSON named as a table": (
+        ("surrogate", "fit", "TABLE", "--out", "OUT/s.h5"),
+        "named as a table, and a JSON file is to be written: name it s.json",
+    ),
     "malformed shard": (("build", "RECIPE", "--out", "OUT/t.h5", "--shard", "9/8"), "as in 3/64"),
     "no shards": (("assemble", "RECIPE", "--out", "OUT/t.h5"), "there are no shards in"),
     "unknown executor": (
