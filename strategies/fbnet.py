@@ -28,12 +28,13 @@ class Fbnet(Mixing):
     ConvNet Design via Differentiable Neural Architecture Search", CVPR 2019: a mixture is drawn by
     Gumbel noise; an epoch of the weights, then one of the logits on other images, of which there
     are a quarter as many (equations 2 and 5; the cost is a sum over choices). Authors' code for the
-    search is not public. The settings are those on which public re-implementations agree (JunrQ/NAS
-    and the forks of AnnaAraslanova/FBNet): a temperature of 5 that falls by exp(-.045) an epoch of
-    90, latencies in microseconds, beta .6, logits by Adam .01 with decay 5e-4 and betas .5 and
-    .999. They differ in alpha (.2; NNI has .25) and in how many epochs the logits wait (10; 0, 5
-    and 50 elsewhere). Here the temperature falls as far in a shorter schedule. The paper draws
-    several networks in the end and trains each; here the likeliest choices are taken.
+    search is not public. The settings are those on which the public re-implementations that were
+    read agree (JunrQ/NAS, NNI, forks of AnnaAraslanova/FBNet): a temperature of 5 that falls by
+    exp(-.045) an epoch of 90, latencies in microseconds, logits by Adam .01 with decay 5e-4 and
+    betas .5 and .999. They differ in alpha (.2; NNI has .25), in beta (.6; a fork has .3) and in
+    how many epochs the logits wait (10; 0, 5 and 50 elsewhere). Here the temperature falls as far
+    in a shorter schedule. The paper draws several networks in the end and trains each; here the
+    likeliest choices are taken.
 
     Args:
         space: to search.
