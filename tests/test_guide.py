@@ -35,6 +35,14 @@ def test_a_page_does_what_it_says(name: str, demo: Path, tmp_path: Path) -> None
     pages.follow(PAGES[name], tmp_path, SMALLER.get(name, {}))
 
 
+@pytest.mark.parametrize("name", sorted(SLOW))
+def test_commands_of_pages_that_only_the_slow_suite_runs_are_known(name: str) -> None:
+    for block in pages.blocks(PAGES[name]):
+        for line in pages.lines(block.text) if block.kind in ("sh", "console") else ():
+            if line.startswith("nasbench "):
+                pages.check_options(line)
+
+
 def test_code_stands_in_fences() -> None:
     for page in topics().values():
         beside = pages.BLOCK.sub("", page.text)

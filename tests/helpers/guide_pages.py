@@ -15,7 +15,16 @@ ROOT = Path(nb.__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = {name: page.text for name, page in topics().items() if pages.BLOCK.search(page.text)}
 PAGES["README"] = README
-SLOW = {"README", "own-training", "export", "python", "proxies", "others-optimisers"}
+SLOW = {
+    "README",
+    "tutorial",
+    "paper",
+    "own-training",
+    "export",
+    "python",
+    "proxies",
+    "others-optimisers",
+}
 """Pages whose blocks take some CPU seconds, however small."""
 SMALLER = {
     "README": {
