@@ -90,7 +90,7 @@ def test_large_figures_of_devices_have_no_exponent(tmp_path: Path) -> None:
         recipes={},
         datasets={
             "device/d/images_per_second": Dataset(
-                np.array([0.0012345, 1234.5, 12_483.2]), {"kind": "measured"}
+                np.array([0.0012346, 1234.5, 12_483.2]), {"kind": "measured"}
             )
         },
         devices={"d": {}},
