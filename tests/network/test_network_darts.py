@@ -47,8 +47,8 @@ def test_small_cells_learn_from_images_and_from_sound(inputs):
 def test_every_operation_keeps_or_halves_an_image_of_odd_size():
     x = torch.zeros(2, 4, 7, 9)
     for name in DARTS.operations:
-        assert cells._operation(name, 4, 1)(x).shape == x.shape
-        assert cells._operation(name, 4, 2)(x).shape == (2, 4, 4, 5)
+        assert cells.darts_operation(name, 4, 1)(x).shape == x.shape
+        assert cells.darts_operation(name, 4, 2)(x).shape == (2, 4, 4, 5)
 
 
 def test_a_reduction_looks_at_every_other_pixel_in_each_half():
