@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.stats import wilson_interval
 from nasbench.task import Split
 
@@ -50,7 +50,7 @@ class Tested:
         return " %" if self.metric == "accuracy" else f" {self.metric}"
 
     def __str__(self) -> str:
-        return f"{self.value:.4g}{self.unit} [{self.low:.4g}, {self.high:.4g}]"
+        return f"{rounded(self.value)}{self.unit} [{rounded(self.low)}, {rounded(self.high)}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,9 @@ class Verified:
         others = "".join(f"; {n:,} unlike {name}'s" for name, n in self.unlike.items())
         return (
             f"{self.test}; {counted(self.changed, 'answer')} not float32's "
-            f"({100 * self.changed / self.test.n:.3g} % [{low:.2g}, {high:.2g}]); "
-            f"{self.lost:.2g}{unit} lost [{self.lost_low:.2g}, {self.lost_high:.2g}]{others}"
+            f"({100 * self.changed / self.test.n:.3g} % [{rounded(low, 2)}, {rounded(high, 2)}]); "
+            f"{rounded(self.lost, 2)}{unit} lost "
+            f"[{rounded(self.lost_low, 2)}, {rounded(self.lost_high, 2)}]{others}"
         )
 
 

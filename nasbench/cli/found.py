@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 
 if TYPE_CHECKING:
     from nasbench.table import Table
@@ -39,12 +39,14 @@ def found_in(table: Table) -> Rows:
     seeds = trained_seeds(table, best.metric, recipe=best.recipe)
     of = f", mean of {counted(seeds.shape[1], 'seed')}" if seeds.shape[1] > 1 else ""
     name = f"{best.recipe}/{best.metric}" if len(table.recipes) > 1 else best.metric
-    said: Rows = [("best", f"{best.string} ({best.architecture}): {name} {best.value:.4g}{of}")]
+    said: Rows = [
+        ("best", f"{best.string} ({best.architecture}): {name} {rounded(best.value)}{of}")
+    ]
     noise = seed_noise(-seeds if direction(best.metric) == "min" else seeds)
     if math.isfinite(noise.floor):
         told = (
-            f"a training is ± {noise.std:.2g} by its seed; what is less than {noise.floor:.2g} "
-            f"behind the best may be as good"
+            f"a training is ± {rounded(noise.std, 2)} by its seed; what is less than "
+            f"{rounded(noise.floor, 2)} behind the best may be as good"
         )
         said.append(("noise", told))
     return said

@@ -35,7 +35,8 @@ def compare_command(found: Comparison | Comparisons, out: str = "DIR") -> str:
     for comparison in tables:
         words += ["--table", table_name(comparison.table)]
     words += ["--strategies", ",".join(first.traces)]
-    words += [*_options(first.protocol, first.table), "--seeds", seeds_text(seeds)]
+    of = _with_recipes(tables)
+    words += [*_options(of.protocol, of.table), "--seeds", seeds_text(seeds)]
     words += [word for name in _shared(first) for word in ("--share", name)]
     words += ["--out", out]
     return command_line(words)
@@ -43,13 +44,15 @@ def compare_command(found: Comparison | Comparisons, out: str = "DIR") -> str:
 
 def _call(comparisons: Sequence[Comparison], out: str) -> str:
     """The same in Python, where strategies are a program's own classes and functions."""
-    first = comparisons[0]
+    first = _with_recipes(comparisons)
     names = ", ".join(name if name in first.given else repr(name) for name in first.traces)
     tables = [table_name(of.table) for of in comparisons]
     seeds = [trace.seed for trace in next(iter(first.traces.values()), ())]
     said = {of.name: getattr(first.protocol, of.name) for of in fields(SearchProtocol)}
-    for name in ("also", "surrogate", "report_recipe"):  # files, and what follows from the others
+    for name in ("also", "surrogate"):  # files
         del said[name]
+    if _follows(first.table, first.protocol):
+        del said["report_recipe"]
     usual = {name: getattr(SearchProtocol(budget_epochs=1), name) for name in said}
     usual["budget_epochs"] = None
     said = {name: value for name, value in said.items() if value != usual[name]}
@@ -59,6 +62,12 @@ def _call(comparisons: Sequence[Comparison], out: str) -> str:
     on = repr(tables[0] if len(tables) == 1 else tables)
     runs = f"range({len(seeds)})" if seeds == list(range(len(seeds))) else repr(seeds)
     return printable(f"nb.compare([{names}], {on}, {options}, seeds={runs}).report({out!r})")
+
+
+def _with_recipes(comparisons: Sequence[Comparison]) -> Comparison:
+    """That of a table with several recipes, if there is one: others need none to be named."""
+    several = (one for one in comparisons if len(one.table.recipes) > 1)
+    return next(several, comparisons[0])
 
 
 def _shared(comparison: Comparison) -> list[str]:

@@ -138,7 +138,7 @@ def reach_curves(comparison: Comparison, axis: str, within: float | None = None)
             look: dict[str, Any] = {"color": colour, "alpha": 0.2, "linewidth": 0}
             axes.fill_between(curves.grid, low, high, **look, gid=f"{gid}-band")
     axes.set_ylim(0, 1)
-    axes.set_ylabel(f"runs within {within:.2g} points")
+    axes.set_ylabel(f"runs within {rounded(within, 2)} points")
     legend(drawn, axes)
     n = len(next(iter(comparison.traces.values())))
     apart = (
@@ -148,8 +148,8 @@ def reach_curves(comparison: Comparison, axis: str, within: float | None = None)
     )
     interval = " with Wilson's 95 % interval" if len(looks) <= MOST_BANDS else ""
     caption = (
-        f"Share of {n} run{'s' if n > 1 else ''}{apart} whose incumbent is within {within:.2g} "
-        f"points of the optimum, {comparison.optimum:.2f} %{interval}."
+        f"Share of {n} run{'s' if n > 1 else ''}{apart} whose incumbent is within "
+        f"{rounded(within, 2)} points of the optimum, {comparison.optimum:.2f} %{interval}."
     )
     more = (
         "Of the thresholds in the table it is the tightest that a strategy reaches in half of its "

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nasbench._files import read_json
 from nasbench._journal import integer
 from nasbench._result import Result
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.errors import DamagedFile, NasbenchError
 from nasbench.search.catalog import cautions, parameters_of
 from nasbench.search.curves import Curves, common_grid
@@ -101,7 +101,9 @@ class Comparison(Result):
 
     def __repr__(self) -> str:
         runs = counted(len(next(iter(self.traces.values()))), "run")
-        found = ", ".join(f"{name} {_mean(scores):.4g}" for name, scores in self.scores.items())
+        found = ", ".join(
+            f"{name} {rounded(_mean(scores))}" for name, scores in self.scores.items()
+        )
         here = f"; {', '.join(self.here)} ran in this process" if self.here else ""
         return f"<Comparison on {self.table.name}, {runs} each; {self.scored}: {found}{here}>"
 

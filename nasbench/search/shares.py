@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._result import Result
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.errors import DamagedFile
 from nasbench.search.goal import Limit, SoftTarget
 from nasbench.search.lookup import LookUp
@@ -74,7 +74,7 @@ class Shares(Result):
 
     def __repr__(self) -> str:
         chosen = ", ".join("none" if one < 0 else str(one) for one in self.choices.tolist())
-        judged = "" if self.lookup is None else f"; mean regret {self.mean_regret.value:.4g}"
+        judged = "" if self.lookup is None else f"; mean regret {rounded(self.mean_regret.value)}"
         return f"<Shares {self.strategy}, {counted(len(self.runs), 'run')}: {chosen}{judged}>"
 
     def frame(self) -> pd.DataFrame:

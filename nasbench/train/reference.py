@@ -146,7 +146,7 @@ def _summed(losses: list[Tensor], batch_size: int, n: int) -> float:
     """
     total = np.float32(0)
     with np.errstate(all="ignore"):  # a training may diverge
-        for step, loss in enumerate(torch.stack(losses).cpu().numpy()):
+        for step, loss in enumerate(torch.stack(losses).float().cpu().numpy()):
             total = np.float32(total + loss * min(batch_size, n - step * batch_size))
     return float(total)
 

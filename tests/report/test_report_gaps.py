@@ -9,13 +9,19 @@ import numpy as np
 
 import nasbench as nb
 from nasbench.report import comparison_table, write_comparison
+from nasbench.report.again import compare_command
 from nasbench.search import Comparison
 from nasbench.table import Dataset, Table, write_table
+from strategies.random_search import RandomSearch
 
 SPACE = nb.space("nb201-mini")
 ROWS = np.asarray(SPACE.representatives)
 MERIT = np.random.default_rng(3).permutation(len(ROWS)).astype(float)
 STRATEGIES = ("random_search", "local_search")
+
+
+class Mine(RandomSearch):
+    """A strategy that only a program has."""
 
 
 def table_without(folder: Path, best: int, *, goal: bool = True) -> Table:
@@ -100,6 +106,20 @@ def test_the_recipe_of_the_tests_is_named(tmp_path: Path) -> None:
     found = compared(table_without(tmp_path, 0), report_recipe="cheap", test_recipe="full")
     page = page_of(found, tmp_path)
     assert "test looked up after the search at the end of full" in re.sub(r"\s+", " ", page)
+
+
+def test_the_command_over_tables_names_the_recipes_of_those_that_have_several(
+    tmp_path: Path, table: Table
+) -> None:
+    """A table of one recipe is searched by that, whatever the others are searched by."""
+    (tmp_path / "two").mkdir()
+    two = table_without(tmp_path / "two", 0)
+    given = {"budget_evaluations": 2, "search_recipe": "cheap", "report_recipe": "full"}
+    named = nb.compare(["random_search"], [table, two], seeds=[0], **given)
+    assert len(table.recipes) == 1
+    assert "--search-recipe cheap --report-recipe full" in compare_command(named)
+    own = nb.compare([Mine], [table, two], seeds=[0], **given)
+    assert "search_recipe='cheap', report_recipe='full'" in compare_command(own)
 
 
 def test_without_the_goal_there_is_no_column_of_regret(tmp_path: Path) -> None:
