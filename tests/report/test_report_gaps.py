@@ -20,10 +20,6 @@ MERIT = np.random.default_rng(3).permutation(len(ROWS)).astype(float)
 STRATEGIES = ("random_search", "local_search")
 
 
-class Mine(RandomSearch):
-    """A strategy that only a program has."""
-
-
 def table_without(folder: Path, best: int, *, goal: bool = True) -> Table:
     """`cheap` is known of all rows; `full`, with its tests, of all but the best few.
 
@@ -118,6 +114,10 @@ def test_the_command_over_tables_names_the_recipes_of_those_that_have_several(
     named = nb.compare(["random_search"], [table, two], seeds=[0], **given)
     assert len(table.recipes) == 1
     assert "--search-recipe cheap --report-recipe full" in compare_command(named)
+
+    class Mine(RandomSearch):
+        """A strategy that only this function has: no process of its own need look at it."""
+
     own = nb.compare([Mine], [table, two], seeds=[0], **given)
     assert "search_recipe='cheap', report_recipe='full'" in compare_command(own)
 
