@@ -1,8 +1,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One thread a process; and what one process has compiled, the others need not compile again.
-ONE := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+# One thread a process; what one process has compiled, the others need not compile again; and memory
+# that a test frees is left to the next one instead of being given back to the system.
+KEEP := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=1073741824
+ONE := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(KEEP)
 # A worker that dies ends the run, which names its test: one begun in its place may wait for ever.
 ALL := -n auto --dist loadfile --max-worker-restart 0
 

@@ -41,6 +41,9 @@ pytestmark = pytest.mark.heavy
 
 HERE = Path(__file__).parent
 
+ONCE = [pytest.param(one, marks=[pytest.mark.slow] * (one != ENGINES[-1])) for one in ENGINES]
+"""The other engine takes seconds to be stopped: with the slow tests."""
+
 
 class Stopped(BaseException):
     """As Ctrl-C."""
@@ -72,7 +75,7 @@ KILLS = {"reference": (3, 4), "native": (20, 30)}
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ONCE)
 def test_killed_at_random_moments_nothing_is_lost_or_repeated(engine: str, tmp_path: Path) -> None:
     kills, seeds = KILLS[engine]
     spec, out = small_spec(seeds=tuple(range(seeds))), tmp_path / "t.h5"
@@ -218,6 +221,7 @@ def _assert_stopped_quietly(builder: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("engine", ONCE)
 def test_ctrl_c_ends_trainings_of_hours_at_once(engine: str, tmp_path: Path) -> None:
     out = tmp_path / "t.h5"
     with _begun(out, engine, "spawn" if engine == ENGINES[0] else "fork") as builder:

@@ -32,6 +32,7 @@ def other(cli, tmp_path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_several_tables_have_one_page_and_runs_of_their_own(cli, table, other, tmp_path):
     words = ("--strategies", "reinforce", "--budget-evaluations", 4, "--seeds", 3)
     words += ("--search-recipe", "2ep", "--processes", 1)

@@ -137,6 +137,7 @@ def test_the_pattern_is_busy_and_idle_by_turns(monkeypatch: pytest.MonkeyPatch) 
     assert seen["busy"][0][0] == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_job_beside_a_meter(tmp_path: Path, mini: CellSpace) -> None:
     spec = DeviceSpec("onnxruntime", label="board", repeats=3, warm_up=1, seconds=0.001)

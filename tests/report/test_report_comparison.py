@@ -261,11 +261,11 @@ def no_nan(out: Path) -> None:
     "given",
     [
         {"seeds": [0]},
-        {"strategies": ["reinforce"]},
+        pytest.param({"strategies": ["reinforce"]}, marks=pytest.mark.slow),
         {"strategies": ["reinforce"], "seeds": [4], "budget_evaluations": 1},
         {"failures": 0.9999},
         {"limits": [Limit("toy/latency_ms", 1.5)], "budget_evaluations": 3},
-        {"metric": "toy/latency_ms", "maximize": False},
+        pytest.param({"metric": "toy/latency_ms", "maximize": False}, marks=pytest.mark.slow),
     ],
     ids=["one seed", "one strategy", "one evaluation", "all lost", "some fail", "latency"],
 )

@@ -207,7 +207,7 @@ def test_test_metrics_alone_are_shown_and_never_learnt(make: MakeTable, tmp_path
 
 
 @pytest.mark.drawn
-@pytest.mark.parametrize("value", [0.0, 0.5, 1e20])
+@pytest.mark.parametrize("value", [pytest.param(0.5, marks=pytest.mark.slow), 0.0, 1e20])
 def test_values_that_are_all_equal_draw_without_a_warning(tmp_path: Path, value: float) -> None:
     space = nb.space("nb201-mini")
     rows = np.arange(space.size)

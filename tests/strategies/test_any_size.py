@@ -27,7 +27,13 @@ SLOW = {"gp_bo", "hybrid", "tpe", "optuna_sampler", "smac", "bananas", "predicto
 """Each of their models takes a tenth of a second: a few evaluations behind the random ones."""
 
 
-@pytest.mark.parametrize("name", searching_names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name == "smac"))  # it thinks for seconds
+        for name in searching_names()
+    ],
+)
 def test_every_strategy_searches_a_space_that_nothing_lists(name: str) -> None:
     oracle = ToyOracle(NASNET, diverging=0.0 if name in SLOW else 0.05)
     most = 12 if name in SLOW else 200

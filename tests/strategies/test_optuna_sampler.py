@@ -243,6 +243,7 @@ def asked() -> list[object]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_another_process_asks_the_same() -> None:
     environment = os.environ | {"PYTHONHASHSEED": "1"}  # whatever this process has

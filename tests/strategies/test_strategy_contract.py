@@ -24,7 +24,10 @@ FEWER: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", strategy_names())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in FEWER)) for name in strategy_names()],
+)
 def test_registered_strategies_keep_the_contract(name: str) -> None:
     check_strategy(name, **FEWER.get(name, {}))
 

@@ -24,7 +24,13 @@ EVALUATIONS = {"gp_bo": 11, "hybrid": 12}
 """Of those that think longest: one model is fitted at least."""
 
 
-@pytest.mark.parametrize("name", searching_names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name == "smac"))  # it thinks for seconds
+        for name in searching_names()
+    ],
+)
 def test_every_strategy_searches_a_space_of_5e33(name: str) -> None:
     assert NASNET.size > 5 * 10**33
     oracle = ToyOracle(NASNET)

@@ -315,6 +315,7 @@ def test_the_same_bits_again(mini: CellSpace, digits: Task, hardware: str) -> No
         assert without_clock(one) == without_clock(other)
 
 
+@pytest.mark.slow
 def test_an_epoch_reads_nothing_from_the_hardware(
     mini: CellSpace, digits: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,6 +173,7 @@ def train_for_hours(begun):
     list(trainer.epochs(space, cell, task, data, recipe, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_ctrl_c_stops_a_long_training():
     begun = zygote.Event()

@@ -134,6 +134,7 @@ def test_a_second_table_of_a_task_is_neither_searched_nor_learnt_from(
     assert {of.name for of in found.held["b"].similar} == {"a", "again", "c"}
 
 
+@pytest.mark.slow
 def test_runs_are_kept_and_the_page_says_what_was_found(tasks: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = evaluated(tasks, out)
