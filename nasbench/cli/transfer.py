@@ -119,7 +119,11 @@ def choose_landmarks(
 
     Example: `nasbench transfer landmarks earlier --out landmarks.txt`
     """
-    found = _others(repository, None if source is None else _target(source, None, repository))
+    from nasbench.transfer import Repository
+
+    earlier = Repository.open(repository)
+    target = None if source is None else _target(source, None, earlier)
+    found = _others(earlier, target, repository)
     chosen = found.landmarks(n)
     strings = [found.space.string(a) for a in chosen]
     _write(out, f"{n} landmarks of {', '.join(found.tasks)}", strings)
@@ -144,9 +148,11 @@ def similar(
     Example: `nasbench transfer similar earlier my-images.toml --landmarks landmarks.jsonl`
     """
     from nasbench.report.transfer import similarity_table
+    from nasbench.transfer import Repository
 
-    target = _target(source, landmarks, repository)
-    others = _others(repository, target)
+    earlier = Repository.open(repository)
+    target = _target(source, landmarks, earlier)
+    others = _others(earlier, target, repository)
     found = others.similar(target)
     document = {
         "target": target.name,
@@ -181,8 +187,11 @@ def start(
     --out start.txt`, then `nasbench search local_search --train my-images.toml --start start.txt
     --budget-evaluations 50`
     """
-    target = None if source is None else _target(source, landmarks, repository)
-    others = _others(repository, target)
+    from nasbench.transfer import Repository
+
+    earlier = Repository.open(repository)
+    target = None if source is None else _target(source, landmarks, earlier)
+    others = _others(earlier, target, repository)
     names = list(others.tasks)
     if target is None:
         if landmarks is not None:
@@ -250,12 +259,13 @@ def evaluate(
     emit(found.describe(), as_json, f"{savings_table(found).plain()}\n{page}")
 
 
-def _target(source: str, landmarks: Path | None, repository: Path | None = None) -> Description:
+def _target(
+    source: str, landmarks: Path | None, repository: Repository | None = None
+) -> Description:
     """What is known of a task, which may be one of the repository, as `list` calls it."""
-    from nasbench.transfer import Repository
     from nasbench.transfer import describe as run_describe
 
-    tasks = [] if repository is None else list(Repository.open(repository).tasks.values())
+    tasks = [] if repository is None else list(repository.tasks.values())
     earlier = {name: task.about for task in tasks for name in (task.about.name, task.name)}
     found = run_describe(source, earlier)
     if landmarks is None:
@@ -268,17 +278,14 @@ def _target(source: str, landmarks: Path | None, repository: Path | None = None)
     return replace(found, space=trained.space, landmarks=trained.landmarks)
 
 
-def _others(repository: Path, target: Description | None) -> Repository:
-    """The repository, without the target's own table."""
-    from nasbench.transfer import Repository
-
-    found = Repository.open(repository)
+def _others(found: Repository, target: Description | None, folder: Path) -> Repository:
+    """The repository of a folder, without the target's own table."""
     if target is None:
         return found
     if all(task.same_as(target) for task in found.tasks.values()):
         names = ", ".join(found.tasks)
         raise NasbenchError(
-            f"every table of {repository} ({names}) is of {target.name} itself, by its name, its "
+            f"every table of {folder} ({names}) is of {target.name} itself, by its name, its "
             f"images or its accuracies: transfer needs the table of another task"
         )
     others = found.without(target)

@@ -187,6 +187,10 @@ class DartsNetwork(nn.Module):
         cell: Callable[..., nn.Module] = DartsCell,
     ) -> None:
         super().__init__()
+        if channels < 2 or cells < 1:
+            raise BadValue(
+                f"DARTS needs 2 channels and a cell at least, got {channels} and {cells}"
+            )
         self.stem: nn.Module
         self.stem_again: nn.Module
         if stem == "imagenet":
@@ -237,8 +241,6 @@ def darts(
     dropout: float = 0.0,
 ) -> nn.Module:
     """A network of the space `darts`; its sizes are those of the paper on CIFAR-10."""
-    if channels < 2 or cells < 1:
-        raise BadValue(f"DARTS needs 2 channels and a cell at least, got {channels} and {cells}")
     return DartsNetwork(
         _nodes(choices, "normal"),
         _nodes(choices, "reduce"),

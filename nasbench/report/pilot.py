@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.building.judgement import Candidate, PilotResult
-from nasbench.report.text import TextTable, amount_text, decimals, estimate_text, number_text
+from nasbench.report.text import TextTable, decimals, estimate_text, number_text
 from nasbench.validity.measures import FEWEST_RANKED
 
 __all__ = ["pilot_tables"]
@@ -46,7 +46,7 @@ def _costs(found: PilotResult) -> TextTable:
     quality = "adds to sizes" if found.reference else "reliability"
     note = (
         f"{len(sample.cells)} cells, drawn at random, × {counted(seeds, 'seed')}; "
-        f"{amount_text(sample.about['spent_seconds'])} seconds, {sample.processes} trainings side "
+        f"{rounded(sample.about['spent_seconds'], 3)} seconds, {sample.processes} trainings side "
         f"by side ({sample.about['engine']}). Hours and CPU-hours are of the trainings of all "
         f"{sample.spec.space.unique:,} distinct cells × {counted(seeds, 'seed')} on this "
         "machine. Valid "

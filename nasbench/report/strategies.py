@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nasbench._words import counted, rounded
-from nasbench.report.text import TextTable, amount_text, decimals
+from nasbench.report.text import TextTable, decimals
 from nasbench.report.winners import Standing, standing_of
 from nasbench.search import Comparison
 from nasbench.stats import Estimate, Pair, summarize
@@ -239,7 +239,7 @@ def soon_table(comparison: Comparison) -> TextTable:
         rows.append(cells)
     axes = [head for axis in comparison.curves for head in (f"over {axis}", "95 % interval")]
     ends = " and ".join(
-        f"{amount_text(of.grid[-1])} {axis}" for axis, of in comparison.curves.items()
+        f"{rounded(of.grid[-1], 3)} {axis}" for axis, of in comparison.curves.items()
     )
     note = (
         f"“Over” is the area under a run's "

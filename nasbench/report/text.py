@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TextTable",
-    "amount_text",
     "build_facts",
     "decimals",
     "device_table",
@@ -165,11 +164,6 @@ def number_text(value: float, digits: int = 2) -> str:
     return re.sub(r"^(-?)0\.", r"\1.", f"{rounded:,.{digits}f}")
 
 
-def amount_text(value: float) -> str:
-    """Such as 12,000 or 0.0291: three digits of what is small."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def decimals(value: float, digits: int = 3) -> int:
     """How many decimals show so many digits of a figure; 2 at the least."""
     if not math.isfinite(value) or value == 0:
@@ -212,7 +206,7 @@ def build_facts(table: Table, recipe: str | None) -> TextTable:
         last = trained_seeds(table, "train_seconds", recipe=recipe)
         known = last[~np.isnan(last)]
         took = float(known.sum())
-        spent = f"{took / 3600:,.2f} hours" if took >= 360 else f"{amount_text(took)} seconds"
+        spent = f"{took / 3600:,.2f} hours" if took >= 360 else f"{rounded(took, 3)} seconds"
         rows.append(("cost", f"{counted(known.size, 'training')}, {spent} of training"))
     hardware = manifest.get("hardware")
     if hardware:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._words import rounded
 from nasbench.report.regret import threshold
-from nasbench.report.text import TextTable, amount_text, decimals
+from nasbench.report.text import TextTable, decimals
 from nasbench.report.winners import standing_of
 from nasbench.search import Comparison, novelty, toll
 from nasbench.stats import Estimate
@@ -107,8 +108,8 @@ def _rarity(comparison: Comparison) -> tuple[Found, float]:
 def _expected(of: Estimate) -> str:
     if not math.isfinite(of.value):
         return "no run did"
-    low, high = (amount_text(end) if math.isfinite(end) else "∞" for end in (of.low, of.high))
-    return f"{amount_text(of.value)} [{low}, {high}]"
+    low, high = (rounded(end, 3) if math.isfinite(end) else "∞" for end in (of.low, of.high))
+    return f"{rounded(of.value, 3)} [{low}, {high}]"
 
 
 def _mean(values: NDArray[np.float64]) -> str:

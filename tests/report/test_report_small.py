@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nasbench as nb
+from nasbench._words import rounded
 from nasbench.report import (
     Report,
     TextTable,
@@ -22,7 +23,7 @@ from nasbench.report.latency import trust_table
 from nasbench.report.pictures import best_networks
 from nasbench.report.predictors import size_section
 from nasbench.report.sections import Section, write_sections
-from nasbench.report.text import amount_text, decimals, device_table, number_text
+from nasbench.report.text import decimals, device_table, number_text
 from nasbench.surrogate import score_sizes
 from nasbench.table import Dataset, Table, write_table
 
@@ -55,22 +56,34 @@ def write_small(path: Path, n: int, *, seeds: int = 1) -> Table:
     )
 
 
-def test_a_page_says_how_far_latencies_can_be_trusted(tmp_path: Path) -> None:
-    latency, every = np.linspace(1, 2, 8), {"kind": "measured"}
-    table = write_table(
-        tmp_path / "t.h5",
+def write_costs(
+    path: Path, n: int, datasets: dict[str, Dataset], devices: dict[str, dict[str, str]]
+) -> Table:
+    """Some rows that nobody trained, on these devices."""
+    return write_table(
+        path,
         name="costs",
         space=SPACE,
-        rows=SPACE.representatives[:8],
+        rows=SPACE.representatives[:n],
         sharing="canonical",
         recipes={},
-        datasets={
+        datasets=datasets,
+        devices=devices,
+    )
+
+
+def test_a_page_says_how_far_latencies_can_be_trusted(tmp_path: Path) -> None:
+    latency, every = np.linspace(1, 2, 8), {"kind": "measured"}
+    table = write_costs(
+        tmp_path / "t.h5",
+        8,
+        {
             "device/quick/latency_ms": Dataset(latency, every),
             "device/quick/latency_spread_ms": Dataset(latency / 20, every),
             "device/quick/latency_undisturbed": Dataset(np.repeat([0.1, 1.0], 4), every),
             "device/theirs/latency_ms": Dataset(latency, {"kind": "imported"}),
         },
-        devices={"quick": {"clock": "cpu"}, "theirs": {}},
+        {"quick": {"clock": "cpu"}, "theirs": {}},
     )
     page = write_report(Report(table, None, {}, None), tmp_path / "page", "Costs").read_text()
     (row,) = trust_table(table).rows  # type: ignore[union-attr]
@@ -81,19 +94,15 @@ def test_a_page_says_how_far_latencies_can_be_trusted(tmp_path: Path) -> None:
 
 
 def test_large_figures_of_devices_have_no_exponent(tmp_path: Path) -> None:
-    table = write_table(
+    table = write_costs(
         tmp_path / "t.h5",
-        name="costs",
-        space=SPACE,
-        rows=SPACE.representatives[:3],
-        sharing="canonical",
-        recipes={},
-        datasets={
+        3,
+        {
             "device/d/images_per_second": Dataset(
                 np.array([0.0012346, 1234.5, 12_483.2]), {"kind": "measured"}
             )
         },
-        devices={"d": {}},
+        {"d": {}},
     )
     assert device_table(table).rows[0][2:] == ("0.001235", "1,234", "12,483")
 
@@ -251,9 +260,9 @@ def test_a_lead_speaks_of_names_where_they_say_something(table: Table) -> None:
     [
         (number_text(1494070.4, 0), "1,494,070"),
         (number_text(-0.25), "-.25"),
-        (amount_text(12_000), "12,000"),
-        (amount_text(0.02912), "0.0291"),
-        (amount_text(5), "5"),
+        (rounded(12_000, 3), "12,000"),
+        (rounded(0.02912, 3), "0.0291"),
+        (rounded(5, 3), "5"),
         (
             f"{decimals(0.0123)} {decimals(27.3)} {decimals(0.0)} {decimals(float('nan'))}",
             "4 2 2 2",
