@@ -150,8 +150,8 @@ class Choose(Part):
             return found
         weights = now.weights(self.decision)
         if choice is None:
-            terms = [
-                weights[[w == place for w in self.which]].sum() * option(x)
+            terms = [  # each gets a copy, for another may write over its input
+                weights[[w == place for w in self.which]].sum() * option(x.clone())
                 for place, option in enumerate(self.options)
             ]
             return torch.stack(terms).sum(0)
@@ -187,7 +187,7 @@ class Depth(Part):
         weights = now.weights(self.decision)
         total: Tensor | None = None
         for depth, block in enumerate(self.blocks, 1):
-            x = block(x)
+            x = block(x.clone())  # which may write over its input, and that has a slope to give
             for weight, of in zip(weights, self.depths, strict=True):
                 if of == depth:
                     total = weight * x if total is None else total + weight * x

@@ -41,17 +41,22 @@ def example_inputs(signal: Signal, n: int, seed: int = 0) -> Tensor:
     return torch.from_numpy(values)
 
 
-def answer_to(network: nn.Module, inputs: Tensor) -> Tensor:
+def answer_to(network: nn.Module, inputs: Tensor, *more: Any) -> Tensor:
     """What a network answers, see `answer_of`, to inputs that are used again.
 
     It gets a copy, for it may write over its input, as a ReLU in place does.
+
+    Args:
+        network: of any family, or a supernet.
+        inputs: a batch.
+        more: what a supernet is given besides, as it is.
 
     Example:
         >>> held = torch.tensor([[-1.0, 2.0]])
         >>> answer_to(nn.ReLU(inplace=True), held), held
         (tensor([[0., 2.]]), tensor([[-1.,  2.]]))
     """
-    return answer_of(network(inputs.clone()))
+    return answer_of(network(inputs.clone(), *more))
 
 
 def answer_of(given: Any) -> Tensor:

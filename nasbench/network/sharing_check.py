@@ -13,7 +13,7 @@ from nasbench._python_file import FAILURES, where
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network.capability import SharesWeights
 from nasbench.network.draws import generator_kept, reseed
-from nasbench.network.inputs import example_inputs
+from nasbench.network.inputs import answer_to, example_inputs
 from nasbench.network.making import Examples, Sized, network, sizes_of
 from nasbench.network.registry import family_of
 from nasbench.space import Space
@@ -86,13 +86,17 @@ def _compare(space: Space, architecture: int, shared: nn.Module, net: nn.Module,
     path = space.ops(architecture).astype(np.int64).tolist()
     mixture = torch.zeros(len(path), max(space.choices), dtype=torch.float64)
     mixture[torch.arange(len(path)), path] = 1
+
+    def along(mixture: Tensor | None, path: Sequence[int] | None) -> Tensor:
+        return answer_to(shared, x, mixture, path)
+
     try:
-        give_weights(lambda: shared(x, None, path), shared, lambda: net(x), net)
-        wanted: Tensor = net(x)
+        give_weights(lambda: along(None, path), shared, lambda: answer_to(net, x), net)
+        wanted = answer_to(net, x)
         given = {
-            "along the path": shared(x, None, path),
-            "by its mixture": shared(x, mixture),
-            "by its mixture along it": shared(x, mixture, path),
+            "along the path": along(None, path),
+            "by its mixture": along(mixture, None),
+            "by its mixture along it": along(mixture, path),
         }
     except NasbenchError as error:
         raise type(error)(f"the supernet of {space.name} on {name}: {error}") from error

@@ -142,9 +142,7 @@ class SharedWeights(Passes):
                 batch = self.feed.next_valid()
             if unrolled:
                 return self._unrolled(batch, mixture, unrolled)
-            loss, _, slope = self._slopes(batch, mixture, path, gradient=True, partial=partial)
-            assert slope is not None
-            return loss, slope
+            return self._slope_of_mixture(batch, mixture, path, partial)
 
     def score(
         self, paths: NDArray[np.integer[Any]], images: int = 0, split: SplitName = "valid"
@@ -169,8 +167,7 @@ class SharedWeights(Passes):
         """Loss of a whole mixture on the same examples; nothing else changes."""
         self._check_norm()
         with self._clocked(), torch.no_grad(), self._normed(None):
-            weights = torch.from_numpy(mixture)
-            return self._looked(lambda x: self.net(x, weights), "valid", self._first(images))[0]
+            return self._looked("valid", self._first(images), mixture)[0]
 
     def _first(self, images: int) -> NDArray[np.int64]:
         """So many of the validation examples, the first ones; 0: all."""
@@ -183,9 +180,7 @@ class SharedWeights(Passes):
         """Loss and accuracy (%) of a whole mixture, by the scored examples' statistics."""
         self._check_norm()
         with self._clocked(), torch.no_grad(), self._normed(None):
-            weights = torch.from_numpy(mixture)
-            chosen = self.feed.drawn(split, images)
-            return self._looked(lambda x: self.net(x, weights), split, chosen)
+            return self._looked(split, self.feed.drawn(split, images), mixture)
 
     def state(self) -> SharedState:
         """A copy of all that goes on from here."""
@@ -227,9 +222,7 @@ class SharedWeights(Passes):
         found = np.empty((len(paths), 2), dtype=np.float32)
         for place, path in enumerate(paths.tolist()):
             with torch.no_grad(), self._normed(path):
-                found[place] = self._looked(
-                    lambda x, path=path: self.net(x, None, path), split, chosen
-                )
+                found[place] = self._looked(split, chosen, None, path)
         return found[:, 0], found[:, 1]
 
     def _train_distilled(self, paths: NDArray[np.integer[Any]], rates: Floats) -> Floats:
@@ -242,7 +235,7 @@ class SharedWeights(Passes):
             taught: Tensor | None = None
             for place, path in enumerate(paths[step].tolist()):
                 with self._drawing():
-                    logits = self.net(x, None, path)
+                    logits = self._answer(x, None, path)
                 if taught is None:
                     loss = self._objective.loss(logits, y)
                     taught = logits.detach().softmax(1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from nasbench.errors import Unsupported, unknown
 from nasbench.network.draws import generator_kept, reseed
+from nasbench.network.inputs import answer_to
 from nasbench.network.sharing_check import norms_of
 from nasbench.network.supernet import CellSupernet
 from nasbench.space import Space
@@ -108,15 +108,9 @@ class Passes:
         partial: int = 1,
     ) -> tuple[float, Floats, Floats | None]:
         """Loss of a batch, its slope to the weights, and to the mixture where it is asked for."""
-        weights = None if mixture is None else torch.from_numpy(mixture.astype(np.float32))
-        to: list[Tensor] = [*self._weights]
-        if gradient and weights is not None:
-            to.append(weights.requires_grad_())
-        x, y = batch
-        self.net.train()
-        how = (weights, path, *self._partially(partial))
-        with self._drawing():
-            loss = self._objective.loss(self.net(x, *how), y)
+        given = self._as_given(mixture, gradient=gradient)
+        loss = self._loss(batch, given, path, partial)
+        to = [*self._weights, given] if gradient and given is not None else self._weights
         grads = torch.autograd.grad(loss, to, allow_unused=True)
         slope = None
         if gradient:
@@ -124,6 +118,48 @@ class Passes:
             assert found is not None
             slope = found.numpy()
         return loss.item(), flat(grads[: len(self._weights)], self._weights), slope
+
+    def _slope_of_mixture(
+        self,
+        batch: tuple[Tensor, Tensor],
+        mixture: Floats,
+        path: Sequence[int] | None,
+        partial: int,
+    ) -> tuple[float, Floats]:
+        """Loss of a batch and its slope to the mixture alone: nobody pays for that of weights."""
+        given = self._as_given(mixture, gradient=True)
+        assert given is not None
+        loss = self._loss(batch, given, path, partial)
+        (slope,) = torch.autograd.grad(loss, given)
+        return loss.item(), slope.numpy()
+
+    def _as_given(self, mixture: Floats | None, *, gradient: bool) -> Tensor | None:
+        if mixture is None:
+            return None
+        return torch.from_numpy(mixture.astype(np.float32)).requires_grad_(gradient)
+
+    def _loss(
+        self,
+        batch: tuple[Tensor, Tensor],
+        mixture: Tensor | None,
+        path: Sequence[int] | None = None,
+        partial: int = 1,
+    ) -> Tensor:
+        """Of a batch, in training."""
+        x, y = batch
+        self.net.train()
+        with self._drawing():
+            return self._objective.loss(self._answer(x, mixture, path, partial), y)
+
+    def _answer(
+        self,
+        x: Tensor,
+        mixture: Tensor | None,
+        path: Sequence[int] | None = None,
+        partial: int = 1,
+    ) -> Tensor:
+        """The logits of a batch, which stays as it is: every pass of PyTorch is this one."""
+        return answer_to(self.net, x, mixture, path, *self._partially(partial))
 
     def _update(self, grads: Floats, rate: float) -> None:
         """One step of SGD, as PyTorch has it, on what is trained."""
@@ -141,12 +177,11 @@ class Passes:
         The paper takes its second part by finite differences (equation 8), which see the kinks
         of every ReLU between their two ends: they differ with the size of the step.
         """
-        x, y = self.feed.next_train(peek=True)
         here = self.parameters.copy()
-        alpha = torch.from_numpy(mixture.astype(np.float32)).requires_grad_()
-        self.net.train()
-        with self._drawing(), sdpa_kernel(SDPBackend.MATH):  # others have no second derivative
-            before = self._objective.loss(self.net(x, alpha), y)
+        alpha = self._as_given(mixture, gradient=True)
+        assert alpha is not None
+        with sdpa_kernel(SDPBackend.MATH):  # others have no second derivative
+            before = self._loss(self.feed.next_train(peek=True), alpha)
         slopes = torch.autograd.grad(before, self._weights, create_graph=True, allow_unused=True)
         held = [slope for slope in slopes if slope is not None]
         step = flat([None if s is None else s.detach() for s in slopes], self._weights)
@@ -168,13 +203,18 @@ class Passes:
         return loss, (slope - rate * through.numpy()).astype(np.float32)
 
     def _looked(
-        self, answer: Any, split: SplitName, chosen: NDArray[np.int64]
+        self,
+        split: SplitName,
+        chosen: NDArray[np.int64],
+        mixture: Floats | None,
+        path: Sequence[int] | None = None,
     ) -> tuple[float, float]:
         """Mean loss and accuracy over examples, part by part."""
+        given = self._as_given(mixture, gradient=False)
         loss, right = 0.0, 0
         for part in parts_of(chosen):
             x, y = self.feed.take(split, part)
-            logits = answer(x)
+            logits = self._answer(x, given, path)
             loss += len(part) * nn.functional.cross_entropy(logits, y).item()
             right += int(count_right(logits, y))
         return loss / len(chosen), 100 * right / len(chosen)
@@ -194,7 +234,7 @@ class Passes:
                 for norm in norms:
                     norm.momentum = 1.0
                     norm.train()
-                self.net(self.feed.take("train", self.feed.fitted())[0], None, path)
+                self._answer(self.feed.take("train", self.feed.fitted())[0], None, path)
             for norm in norms:  # dropout has no part in a score
                 norm.train(norm_by == "batch")
             yield

@@ -79,6 +79,30 @@ def test_a_path_is_the_network_of_its_architecture(
     check_supernet(nb.space(name), Asked(), sizes, paths)
 
 
+class Doubled(nn.Module):
+    """Twice its input, over the input or beside it."""
+
+    def __init__(self, *, over: bool) -> None:
+        super().__init__()
+        self.over = over
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mul_(2) if self.over else x * 2
+
+
+def test_a_choice_may_write_over_what_others_of_its_mixture_see() -> None:
+    shown = []
+    for over in (True, False):
+        choices = [Doubled(over=over), nn.ReLU(inplace=over)]
+        blocks = [Doubled(over=over), Doubled(over=over)]
+        net = Supernet(SMALL, nn.Sequential(Choose("act", choices), Depth("depth", [1, 2], blocks)))
+        mixture = torch.full((4, 3), 0.5, requires_grad=True)
+        answer = net(torch.linspace(-1, 1, 6), mixture)
+        (slope,) = torch.autograd.grad(answer.square().sum(), mixture)
+        shown.append((answer.tolist(), slope.tolist()))
+    assert shown[0] == shown[1]
+
+
 def test_every_choice_of_a_mixture_has_its_slope() -> None:
     """Against finite differences, as outputs and weights; alone and along a path."""
     net = small()

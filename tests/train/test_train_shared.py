@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 import nasbench as nb
@@ -212,3 +215,33 @@ def test_part_of_the_channels_is_mixed_in_cells_alone() -> None:
         net.slope(mixture, partial=2)
     with pytest.raises(NasbenchError, match="one in 3 channels is mixed, and a cell has 4"):
         shared().slope(np.full((3, 5), 1 / 5, dtype=np.float32), partial=3)
+
+
+class Marred(nn.Module):
+    """A supernet that doubles its input, over the input or beside it."""
+
+    def __init__(self, net: nn.Module, *, over: bool) -> None:
+        super().__init__()
+        self.net, self.over = net, over
+
+    def forward(self, x: Tensor, *how: Any) -> tuple[Tensor, Tensor]:
+        x = x.mul_(2) if self.over else x * 2
+        return self.net(x, *how), x
+
+
+def test_a_supernet_may_write_over_its_input_and_give_more_than_its_answer() -> None:
+    """Paths and passes of one batch all see that batch."""
+    mixture, shown = np.full((3, 5), 1 / 5, dtype=np.float32), []
+    rates = np.full(1, 0.1, dtype=np.float32)
+    for over in (True, False):
+        net = shared(sharing=Sharing(norm="recalibrated"))
+        before = [x.clone() for x in (net.feed.data.train[0], net.feed.data.valid[0])]
+        net.net = Marred(net.net, over=over)
+        found = [net.train(PATHS[None], rates), net.train(PATHS[None], rates, distil=True)]
+        found += [*net.score(PATHS), net.mix(mixture, rates)[0], net.slope(mixture)[1]]
+        found += [net.slope(mixture, unrolled=0.1)[1], net.judge(PATHS, 20)[0]]
+        found += [np.float32(net.judge_mixture(mixture, 20)), net.parameters]
+        shown.append([array.tolist() for array in found])
+        for x, y in zip(before, (net.feed.data.train[0], net.feed.data.valid[0]), strict=True):
+            assert torch.equal(x, y)
+    assert shown[0] == shown[1]
