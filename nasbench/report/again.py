@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from nasbench._names import printable
@@ -35,8 +35,8 @@ def compare_command(found: Comparison | Comparisons, out: str = "DIR") -> str:
     for comparison in tables:
         words += ["--table", table_name(comparison.table)]
     words += ["--strategies", ",".join(first.traces)]
-    of = _with_recipes(tables)
-    words += [*_options(of.protocol, of.table), "--seeds", seeds_text(seeds)]
+    words += _options(_protocol(tables), _with_recipes(tables).table)
+    words += ["--seeds", seeds_text(seeds)]
     words += [word for name in _shared(first) for word in ("--share", name)]
     words += ["--out", out]
     return command_line(words)
@@ -48,7 +48,8 @@ def _call(comparisons: Sequence[Comparison], out: str) -> str:
     names = ", ".join(name if name in first.given else repr(name) for name in first.traces)
     tables = [table_name(of.table) for of in comparisons]
     seeds = [trace.seed for trace in next(iter(first.traces.values()), ())]
-    said = {of.name: getattr(first.protocol, of.name) for of in fields(SearchProtocol)}
+    protocol = _protocol(comparisons)
+    said = {of.name: getattr(protocol, of.name) for of in fields(SearchProtocol)}
     for name in ("also", "surrogate"):  # files
         del said[name]
     if _follows(first.table, first.protocol):
@@ -68,6 +69,12 @@ def _with_recipes(comparisons: Sequence[Comparison]) -> Comparison:
     """That of a table with several recipes, if there is one: others need none to be named."""
     several = (one for one in comparisons if len(one.table.recipes) > 1)
     return next(several, comparisons[0])
+
+
+def _protocol(comparisons: Sequence[Comparison]) -> SearchProtocol:
+    """What was asked for on all tables, of which each kept what concerns it."""
+    among_rows = any(of.protocol.among_rows for of in comparisons)
+    return replace(_with_recipes(comparisons).protocol, among_rows=among_rows)
 
 
 def _shared(comparison: Comparison) -> list[str]:

@@ -8,8 +8,9 @@ from nasbench.errors import BadValue
 from nasbench.search.oracle import Oracle, TableOracle
 from nasbench.search.warm_start import drawing_from, moved_by
 from nasbench.space import Architectures, Space
+from nasbench.table import Table
 
-__all__ = ["Buildable", "among", "searched_rows"]
+__all__ = ["Buildable", "among", "is_whole", "searched_rows"]
 
 _TRIES = 100
 """Of a crossover whose child the table does not have."""
@@ -27,7 +28,7 @@ def searched_rows(oracle: Oracle, *, among_rows: bool) -> Architectures | None:
             raise BadValue("a search among rows is one on a table: leave --among-rows out")
         return None
     table = oracle.table
-    if len(table.architectures) == table.space.buildable:
+    if is_whole(table):
         return None
     if not among_rows:
         raise BadValue(
@@ -36,6 +37,11 @@ def searched_rows(oracle: Oracle, *, among_rows: bool) -> Architectures | None:
             f"(among_rows=True), or on a surrogate fitted on them"
         )
     return table.architectures
+
+
+def is_whole(table: Table) -> bool:
+    """Whether a table answers for every architecture of its space that can be built."""
+    return len(table.architectures) == table.space.buildable
 
 
 class Buildable:

@@ -18,6 +18,7 @@ from nasbench._processes import cores
 from nasbench._progress import shown, silent
 from nasbench._result import Result
 from nasbench.errors import BadValue, NasbenchError, StrategyError, unknown
+from nasbench.search.among import is_whole
 from nasbench.search.comparing import Progress, compare_on
 from nasbench.search.comparison import Comparison
 from nasbench.search.lookup import LookUp
@@ -366,6 +367,7 @@ def _refusals(
 def _protocol_of(table: Table, protocol: SearchProtocol, tables: Sequence[Table]) -> SearchProtocol:
     """The protocol with the recipes that this of the tables has.
 
+    A search among rows is one on a table of a part of its space; a whole one is searched as ever.
     What it lacks of the goal is said here, before the first table is searched.
     """
     for name in (protocol.search_recipe, protocol.report_recipe, protocol.test_recipe):
@@ -376,6 +378,7 @@ def _protocol_of(table: Table, protocol: SearchProtocol, tables: Sequence[Table]
         search_recipe=_recipe(table, protocol.search_recipe),
         report_recipe=_recipe(table, protocol.report_recipe),
         test_recipe=_recipe(table, protocol.test_recipe),
+        among_rows=protocol.among_rows and not is_whole(table),
     )
     own = replace(own, metric=metric_of(own, table))
     lookup = LookUp.of(table, own)

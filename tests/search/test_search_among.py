@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
+from nasbench.report.again import compare_command
 from nasbench.search import Budget, Fidelity, Goal, Query, RunSpec, TableOracle, search
 from nasbench.search.among import among
 from nasbench.search.testing import ToyOracle
@@ -29,7 +30,7 @@ def made(path: Path, rows: NDArray[np.int64], *, seconds: bool = True) -> Table:
         curves["train_seconds"] = np.full(len(rows), 10.0)
     return write_table(
         path,
-        name="part",
+        name=path.stem,
         space=MINI,
         rows=rows,
         sharing="none",
@@ -94,6 +95,21 @@ def test_of_a_whole_table_nothing_changes(tmp_path: Path) -> None:
     asked = [[e.query.architecture for e in run.evaluations] for run in runs]
     assert asked[0] == asked[1]
     assert "among_rows" not in spec.describe(TableOracle(whole))
+
+
+def test_beside_a_part_a_whole_table_is_searched_as_ever(part: Table, tmp_path: Path) -> None:
+    whole = made(tmp_path / "whole.h5", np.arange(MINI.size))
+    protocol: dict[str, Any] = {"budget_evaluations": 9, "seeds": range(2)}
+    alone = nb.compare(["local_search"], whole, out=tmp_path / "both/tables/whole", **protocol)
+    kept = tmp_path / "both/tables/whole/runs/local_search.jsonl"
+    before = kept.read_bytes()
+    both = nb.compare(
+        ["local_search"], [whole, part], among_rows=True, out=tmp_path / "both", **protocol
+    )
+    assert both.tables["whole"].summary() == alone.summary()
+    assert kept.read_bytes() == before  # the same runs: they go on
+    assert "--among-rows" in compare_command(both)
+    assert "--among-rows" not in compare_command(both.tables["whole"])
 
 
 def test_what_has_no_rows_is_refused(part: Table) -> None:
