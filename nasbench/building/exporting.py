@@ -57,6 +57,7 @@ class Exported(Facts):
             without a table, or where it has no such training.
         beside: how the training compares with the table's, in a sentence; may be empty.
         verified: the file in each runtime that was asked for, beside float32.
+        int8: whether convolutions and matrix products are in int8.
     """
 
     chosen: Chosen
@@ -68,6 +69,7 @@ class Exported(Facts):
     identical: bool | None = None
     beside: str = ""
     verified: tuple[Verified, ...] = ()
+    int8: bool = False
 
     def __repr__(self) -> str:
         of = f"{self.chosen.architecture} of {self.chosen.spec.space.name}"
@@ -194,6 +196,7 @@ def export(
         identical=identical,
         beside=beside,
         verified=checked,
+        int8=int8,
     )
 
 

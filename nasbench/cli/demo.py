@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+RECIPE = "nb201-mini-fashion16"
 STRATEGIES = ("random_search", "regularized_evolution", "reinforce")
 SEEDS = 100
 TRAININGS = 25
@@ -31,7 +32,7 @@ REALLY_TRAINED = 6
 
 def demo(
     out: Annotated[Path, folder_option("Folder for everything it makes.")] = Path("demo"),
-    recipe: Annotated[str, typer.Option(help="A build recipe.")] = "nb201-mini-fashion16",
+    recipe: Annotated[str, typer.Option(help="A build recipe.")] = RECIPE,
     as_json: Json = False,
 ) -> None:
     """Train a small space in full, predict it, search it three ways, and show it on a page.
@@ -42,6 +43,7 @@ def demo(
     """
     from nasbench.building import build, read_spec
     from nasbench.report import Report, write_report
+    from nasbench.report.again import command_line
     from nasbench.search import compare
     from nasbench.surrogate import fit, score
     from nasbench.table import load, recipe_path
@@ -74,7 +76,9 @@ def demo(
             )
         trained = _search_trainer(spec, table, out, tell)
     scored = score(surrogate, table)
-    described = Report(table, table.recipe(None), comparisons, scored, [trained], surrogate)
+    named = ["--recipe", Path(recipe).name] if recipe != RECIPE else []
+    again = [command_line(["nasbench", "demo", *named, "--out", "DIR"])]
+    described = Report(table, table.recipe(None), comparisons, scored, [trained], surrogate, again)
     page = write_report(described, out, f"{table.name}: built, predicted, searched")
     document = {"page": str(page), "table": str(path), "budget_seconds": budget}
     shown = [

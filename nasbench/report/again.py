@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nasbench._names import printable
+from nasbench.report.calls import call, table_name, unusual
 from nasbench.search import Comparison, Comparisons, SearchProtocol
 from nasbench.search.goal import Limit, SoftTarget
 from nasbench.search.shares import Shares
 from nasbench.space import names as space_names
-from nasbench.table import Table, shipped_tables
+from nasbench.table import Table
 
 if TYPE_CHECKING:
     from nasbench.surrogate import SizeScores
@@ -48,21 +49,17 @@ def _call(comparisons: Sequence[Comparison], out: str) -> str:
     names = ", ".join(name if name in first.given else repr(name) for name in first.traces)
     tables = [table_name(of.table) for of in comparisons]
     seeds = [trace.seed for trace in next(iter(first.traces.values()), ())]
-    protocol = _protocol(comparisons)
-    said = {of.name: getattr(protocol, of.name) for of in fields(SearchProtocol)}
+    said = unusual(_protocol(comparisons))
     for name in ("also", "surrogate"):  # files
-        del said[name]
+        said.pop(name, None)
     if _follows(first.table, first.protocol):
-        del said["report_recipe"]
-    usual = {name: getattr(SearchProtocol(budget_epochs=1), name) for name in said}
-    usual["budget_epochs"] = None
-    said = {name: value for name, value in said.items() if value != usual[name]}
-    options = ", ".join(f"{name}={value!r}" for name, value in said.items())
+        said.pop("report_recipe", None)
     if first.shared:
-        options += f", share={_shared(first)!r}"
+        said["share"] = _shared(first)
     on = repr(tables[0] if len(tables) == 1 else tables)
-    runs = f"range({len(seeds)})" if seeds == list(range(len(seeds))) else repr(seeds)
-    return printable(f"nb.compare([{names}], {on}, {options}, seeds={runs}).report({out!r})")
+    first_ones = range(len(seeds))
+    said["seeds"] = first_ones if seeds == list(first_ones) else seeds
+    return call("compare", [f"[{names}]", on], said, out)
 
 
 def _with_recipes(comparisons: Sequence[Comparison]) -> Comparison:
@@ -132,14 +129,6 @@ def sizes_command(scores: SizeScores) -> str:
     for seen in dict.fromkeys(chosen):
         words += ["--features", seen]
     return command_line([*words, "--seed", str(about["seed"]), "--out", "DIR"])
-
-
-def table_name(table: Table) -> str:
-    """A shipped table by its name, another by its file's."""
-    for name, path in shipped_tables().items():
-        if path.resolve() == table.path.resolve():
-            return name
-    return table.path.name
 
 
 def seeds_text(seeds: Sequence[int]) -> str:

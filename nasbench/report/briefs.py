@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from nasbench.table import Table
 if TYPE_CHECKING:
     from nasbench.surrogate import Score
 
-__all__ = ["comparison_brief", "made_by", "made_from", "report_brief"]
+__all__ = ["comparison_brief", "dated", "made_by", "made_from", "predicted", "report_brief"]
 
 MOST_NAMES = 5
 """Of more strategies a sentence counts the rest."""
@@ -43,8 +44,9 @@ def comparison_brief(found: Comparison | Comparisons) -> Brief:
             (f"{head}{of}", said)
             for head, said in (*_won(comparison), *_best(comparison.table, _judged(comparison)))
         ]
-    answers.append(("What this cannot tell", comparison_doubts(tables)))
-    return Brief(answers, [compare_command(found)], made_from([of.table for of in tables]))
+    answers = answers or [("What was run", _ran(tables))]
+    commands = [compare_command(found)]
+    return Brief(answers, comparison_doubts(tables), commands, made_from([t.table for t in tables]))
 
 
 def report_brief(
@@ -52,6 +54,7 @@ def report_brief(
     recipe: str | None,
     comparisons: Mapping[str, Comparison],
     score: Score | None,
+    commands: Sequence[str] = (),
 ) -> Brief:
     """Which architecture is best and where it stands; who won; how well a predictor does."""
     judged, compared = Judged.of(table, recipe), list(comparisons.values())
@@ -61,20 +64,34 @@ def report_brief(
         of = f": {title}" if several else ""
         answers += [(f"{head}{of}", said) for head, said in _won(comparison)]
     if score is not None:
-        answers.append(("The predictor", _predicted(score)))
+        answers.append(("The predictor", predicted(score)))
     cannot = comparison_doubts(compared) if compared else table_doubts(table, judged)
-    answers.append(("What this cannot tell", cannot))
-    commands = report_commands(table, recipe, compared, score is not None)
-    return Brief(answers, commands, made_from([table, *(of.table for of in compared)]))
+    made = list(commands) or report_commands(table, recipe, compared, score is not None)
+    answers = answers or [("What it holds", _held(table))]
+    return Brief(answers, cannot, made, made_from([table, *(of.table for of in compared)]))
 
 
 def made_from(tables: Sequence[Table]) -> str:
     """What a page is a function of, and by what it was made: the same gives the same bytes."""
-    of = dict.fromkeys(f"{table.name} (SHA-256 {table.sha256[:12]}…)" for table in tables)
+    of = dict.fromkeys(map(dated, tables))
+    said = f"From {', '.join(of)} by {made_by()}." if of else f"By {made_by()}."
+    same = "The same runs, tables and versions" if of else "The same runs and versions"
     return (
-        f"From {', '.join(of)} by {made_by()}. The same runs, tables and versions give the same "
-        f"page to the last byte: it holds no date, its file does."
+        f"{said} {same} give the same page to the last byte: it holds no date of its own, its "
+        f"file does."
     )
+
+
+def dated(table: Table) -> str:
+    """A table by its name, the day on which it was finished, if it says so, and its hash."""
+    return f"{table.name}{_day(table)} (SHA-256 {table.sha256[:12]}…)"
+
+
+def _day(table: Table) -> str:
+    history = table.manifest.get("history", ())
+    known = [str(table.manifest.get("finished", "")), *(str(of["started"]) for of in history)]
+    days = [of[:10] for of in known if re.match(r"\d{4}-\d\d-\d\d", of)]
+    return f" of {max(days)}" if days else ""
 
 
 def made_by() -> str:
@@ -108,6 +125,24 @@ def _best(table: Table, judged: Judged | None) -> list[Answer]:
         f"{judged.text(float(np.median(known)))}."
     )
     return [("Best architecture", said + judged.beside_best())]
+
+
+def _held(table: Table) -> str:
+    """What a table without trainings is about."""
+    kinds = dict.fromkeys(name.partition("/")[0] for name in table.manifest["datasets"])
+    rooms = {"device": "costs of devices", "network": "counts of networks", "proxy": "proxies"}
+    found = [said for room, said in rooms.items() if room in kinds]
+    rows = counted(len(table.rows), "row")
+    of = f": {', '.join(found)}" if found else ""
+    return f"{rows} of {table.space.name}{of}. None is called best: nothing was trained."
+
+
+def _ran(comparisons: Sequence[Comparison]) -> str:
+    """What was searched where nothing that was found can be judged."""
+    first = comparisons[0]
+    names = _names([*first.traces]) if first.traces else "No strategy"
+    runs = counted(len(next(iter(first.traces.values()), ())), "run")
+    return f"{names}: {runs} each of {budget_text(first)}. No run can be judged by what it found."
 
 
 def _won(comparison: Comparison) -> list[Answer]:
@@ -173,7 +208,7 @@ def _over_tables(found: Comparisons) -> Answer:
     ranks: Friedman = found.ranks
     best = next(iter(ranks.ranks))
     n = len(found.tables)
-    said = f"{best}: the best mean rank, {ranks.ranks[best]:.2f} over {n} tables."
+    said = f"{best}: the best mean rank, {ranks.ranks[best]:.2f} over {counted(n, 'table')}."
     if math.isnan(ranks.p):
         return "Who won over tables", f"{said} No test: {ranks.note}."
     tied = dict.fromkeys(name for group in ranks.groups if best in group for name in group)
@@ -186,7 +221,8 @@ def _over_tables(found: Comparisons) -> Answer:
     return "Who won over tables", f"{said} {test}; Nemenyi's tells it from {_names(apart)}{rest}."
 
 
-def _predicted(score: Score) -> str:
+def predicted(score: Score) -> str:
+    """How well a predictor ranks what it was not fitted on."""
     found, (low, high) = score.agreement, score.intervals["kendall"]
     said = (
         f"Fitted on {score.trained_on:,} rows it ranks {found.n:,} others with Kendall's τ "

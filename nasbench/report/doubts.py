@@ -13,7 +13,7 @@ from nasbench.report.judged import Judged
 from nasbench.search import Comparison
 from nasbench.table import Table
 
-__all__ = ["FEW", "comparison_doubts", "table_doubts"]
+__all__ = ["FEW", "comparison_doubts", "elsewhere", "parts", "table_doubts"]
 
 FEW = 10
 """Of fewer runs or tables a test finds large differences alone."""
@@ -37,10 +37,10 @@ def comparison_doubts(comparisons: Sequence[Comparison]) -> str:
             ),
         }
         said |= dict.fromkeys(point for point, holds in points.items() if holds)
-        said |= dict.fromkeys(_parts(table))
+        said |= dict.fromkeys(parts(table))
     tables = {comparison.table.sha256 for comparison in comparisons}
     if len(tables) == 1:
-        said[_elsewhere(comparisons[0].table)] = None
+        said[elsewhere(comparisons[0].table)] = None
     elif len(tables) < FEW:
         said[f"Other tasks: {len(tables)} tables are few for a test."] = None
     return " ".join(said)
@@ -50,8 +50,8 @@ def table_doubts(table: Table, judged: Judged | None) -> str:
     """What a table leaves open of its best row, of rows that it has not, of other machines."""
     unknown = "No value of a training is shown here, so nothing is said of accuracy."
     said = _of_best(judged) if judged else [unknown]
-    said += [*_parts(table), *_of_costs(table)]
-    return " ".join([*said, _elsewhere(table)])
+    said += [*parts(table), *_of_costs(table)]
+    return " ".join([*said, elsewhere(table)])
 
 
 def _of_best(judged: Judged) -> list[str]:
@@ -81,7 +81,7 @@ def _on_test(judged: Judged) -> NDArray[np.float64] | None:
     return judged.table.column(name, recipe=judged.recipe)
 
 
-def _parts(table: Table) -> list[str]:
+def parts(table: Table) -> list[str]:
     """That a table holds a part of its space, or predictions."""
     said = []
     held, size = len(table.architectures), table.space.size
@@ -104,5 +104,6 @@ def _of_costs(table: Table) -> list[str]:
     return said
 
 
-def _elsewhere(table: Table) -> str:
+def elsewhere(table: Table) -> str:
+    """That all is of one table."""
     return f"Other tasks and spaces: all of this is of {table.name}."

@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from nasbench._files import check_folder, write_text
+from nasbench._files import check_folder, write_csv, write_text
 from nasbench._words import counted
 from nasbench.errors import NasbenchError
+from nasbench.report.again import command_line
+from nasbench.report.briefs import made_from
+from nasbench.report.calls import table_name
+from nasbench.report.doubts import table_doubts
 from nasbench.report.explore_data import MOST_ROWS, axes_of, explored
 from nasbench.report.html import environment
 from nasbench.report.judged import Judged
+from nasbench.report.sections import Brief, cells_of
 from nasbench.report.text import TextTable
 from nasbench.table import Table, direction, load
 
@@ -31,7 +36,8 @@ def explore(table: Table | str | Path, out: str | Path, *, recipe: str | None = 
     """Write a page to look around in a table: `index.html` in a folder, which needs no network.
 
     It filters, draws any two numbers with their Pareto front, shows an architecture's picture,
-    curve, neighbours and place, two beside each other, and exports what is selected.
+    curve, neighbours and place, two beside each other, and exports what is selected. Beside it
+    are the best rows, `best.csv` and `best.tex`.
 
     Args:
         table: a name or path will do.
@@ -52,15 +58,15 @@ def explore(table: Table | str | Path, out: str | Path, *, recipe: str | None = 
     check_folder(folder, "out")
     opened = load(table)
     chosen = opened.recipe(recipe) if recipe else _longest(opened)
-    document = explored(opened, chosen)
+    document, top = explored(opened, chosen), _top(opened, chosen)
     rendered = (
         environment()
         .get_template("explore.html")
         .render(
             title=f"{opened.name}: look around",
-            table=opened,
-            answer=_answer(opened, chosen),
-            top=_top(opened, chosen),
+            brief=_brief(opened, chosen),
+            top=top,
+            files=FILES,
             data=_in_a_script(document),
             left=document["left"],
             hidden=document["of"] - document["rows"],
@@ -72,6 +78,8 @@ def explore(table: Table | str | Path, out: str | Path, *, recipe: str | None = 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(page, rendered)
+        write_text(folder / FILES["LaTeX"], top.latex("tab:best"))
+        write_csv(folder / FILES["CSV"], top.columns, map(cells_of, top.rows))
     except OSError as error:
         raise NasbenchError(f"cannot write the page to {out}: {error.strerror}") from error
     return page
@@ -88,6 +96,20 @@ def _in_a_script(document: dict[str, Any]) -> Markup:
     """JSON that cannot end the element it stands in."""
     text = json.dumps(document, allow_nan=False, separators=(",", ":"))  # in ASCII
     return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
+
+
+FILES = {"CSV": "best.csv", "LaTeX": "best.tex"}
+"""The best rows, beside the page."""
+
+
+def _brief(table: Table, recipe: str | None) -> Brief:
+    words = ["nasbench", "explore", table_name(table)]
+    words += ["--recipe", recipe] if recipe and len(table.recipes) > 1 else []
+    made = command_line([*words, "--out", "DIR"])
+    answers = [("Best architecture", _answer(table, recipe))]
+    doubts = table_doubts(table, Judged.of(table, recipe))
+    rounded = "Values are rounded to what is shown; the table has all digits."
+    return Brief(answers, doubts, [made], f"{made_from([table])} {rounded}")
 
 
 def _answer(table: Table, recipe: str | None) -> str:

@@ -88,6 +88,7 @@ class Report:
         score: of a predictor on the table.
         extra: further sections, for what only the caller knows.
         surrogate: that predictor, which says what decisions are worth to it.
+        commands: that make the page again, where the caller knows them better.
 
     Example:
         >>> from nasbench.table import load
@@ -102,6 +103,7 @@ class Report:
     score: Score | None = None
     extra: Sequence[Section] = ()
     surrogate: Surrogate | None = None
+    commands: Sequence[str] = ()
 
     def sections(self) -> list[Section]:
         """The page's sections."""
@@ -144,7 +146,9 @@ def write_report(report: Report, out: Path, title: str, paper: Paper | None = No
         ...     print(page.name, said.splitlines()[0])
         index.html # Mine
     """
-    brief = report_brief(report.table, report.recipe, report.comparisons, report.score)
+    brief = report_brief(
+        report.table, report.recipe, report.comparisons, report.score, report.commands
+    )
     return write_sections(report.sections(), out, title, brief, paper=paper)
 
 
@@ -179,7 +183,7 @@ def write_comparison(
     """
     several = isinstance(found, Comparisons)
     tables = found.tables if isinstance(found, Comparisons) else {found.table.name: found}
-    over = f"{len(tables)} tables" if several else next(iter(tables))
+    over = counted(len(tables), "table") if several else next(iter(tables))
     sections = _over_tables_sections(found) if isinstance(found, Comparisons) else []
     within = _within(list(tables.values()))
     for name, comparison in tables.items():
@@ -348,7 +352,7 @@ def _differences(title: str, comparison: Comparison) -> Section:
 def _over_tables_sections(found: Comparisons) -> list[Section]:
     """Which of the strategies is best over several tables."""
     n, k = len(found.tables), len(found.strategies)
-    title = f"Over {n} tables"
+    title = f"Over {counted(n, 'table')}"
     lead = f"Each table counts once, by the mean {found.scored} of each strategy's runs; n = {n}."
     goals = {name: of.goal.metric for name, of in found.tables.items()}
     if len(set(goals.values())) > 1:

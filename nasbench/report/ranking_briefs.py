@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from nasbench.report.again import command_line, sizes_command, table_name
+from nasbench.report.again import command_line, sizes_command
 from nasbench.report.briefs import made_by, made_from
+from nasbench.report.calls import table_name
 from nasbench.report.doubts import FEW
 from nasbench.report.sections import Brief
 from nasbench.report.text import estimate_text, number_text
@@ -52,11 +53,10 @@ def proxies_brief(found: Judgement) -> Brief:
     cannot = f"Other tasks and spaces: all of this is of {found.table.name}."
     if "spearman" not in validity.scopes["all"].ceilings:
         cannot = f"How much noise leaves to be reached: {target} has no two seeds. {cannot}"
-    answers.append(("What this cannot tell", cannot))
     words = ["nasbench", "proxies", "report", table_name(found.table)]
     words += [word for metric in found.validities for word in ("--metric", metric)]
     words += ["--proxies", ",".join(found.facts), "--out", "DIR"]
-    return Brief(answers, [command_line(words)], made_from([found.table]))
+    return Brief(answers, cannot, [command_line(words)], made_from([found.table]))
 
 
 def _best(found: Judgement, known: Mapping[str, Estimate]) -> str:
@@ -95,7 +95,7 @@ def sizes_brief(scores: SizeScores) -> Brief:
         answers.append((head, said))
     cannot = f"Other tasks and spaces: all of this is of {about['table']}."
     made = f"From {about['table']} (SHA-256 {about['sha256'][:12]}…) by {made_by()}."
-    return Brief([*answers, ("What this cannot tell", cannot)], [sizes_command(scores)], made)
+    return Brief(answers, cannot, [sizes_command(scores)], made)
 
 
 def transfer_brief(found: TransferEvaluation) -> Brief:
@@ -119,9 +119,8 @@ def transfer_brief(found: TransferEvaluation) -> Brief:
             else "In no comparison is the warm search worse by its whole interval.",
         ),
     ]
-    if n < FEW:
-        cannot = f"Whether it helps on other tasks: {n} are few for a test."
-        answers.append(("What this cannot tell", cannot))
+    few = f" {n} are few for a test." if n < FEW else ""
+    cannot = f"Whether it helps on a task that is like none of these {n}.{few}"
     words = ["nasbench", "transfer", "evaluate", "REPOSITORY", "--strategies"]
     words.append(",".join(found.over_tasks))
     if found.budget.evaluations is not None:
@@ -132,4 +131,4 @@ def transfer_brief(found: TransferEvaluation) -> Brief:
     landmarks = {len(held.landmarks) for held in found.held.values()}
     words += ["--landmarks", str(max(landmarks)), "--out", "DIR"] if landmarks else []
     tables = [task.table for task in found.repository.tasks.values()]
-    return Brief(answers, [command_line(words)], made_from(tables))
+    return Brief(answers, cannot, [command_line(words)], made_from(tables))

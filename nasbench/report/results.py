@@ -23,9 +23,9 @@ from nasbench.report.page import Report, comparison_table, write_comparison, wri
 from nasbench.report.paper import Paper
 from nasbench.report.predictors import prediction_curve, size_section, size_table
 from nasbench.report.proxies import proxy_figures, proxy_tables, write_proxies
-from nasbench.report.ranking_briefs import sizes_brief
 from nasbench.report.ranks import critical_difference
 from nasbench.report.regret import best_curves, reach_curves, regret_curves
+from nasbench.report.result_briefs import brief_of
 from nasbench.report.runs import incumbent_curve, run_table
 from nasbench.report.sections import Section, write_sections
 from nasbench.report.sharing import share_figures, share_tables, write_shares
@@ -131,8 +131,7 @@ def page_of(result: Any, out: Path, figure_width: float, figure_font: float) -> 
         recipe = result.recipe(None) if result.recipes else None
         return write_report(Report(result, recipe), out, result.name, paper)
     title, sections = _sections(result)
-    brief = sizes_brief(result) if isinstance(result, SizeScores) else None
-    page = write_sections(sections, out, title, brief, paper=paper)
+    page = write_sections(sections, out, title, brief_of(result), paper=paper)
     if isinstance(result, SizeScores):
         write_json(out / "scores.json", result.describe())
     return page

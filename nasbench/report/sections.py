@@ -18,7 +18,7 @@ from nasbench.report.paper import Paper, save_for_paper
 from nasbench.report.text import TextTable, markdown_text
 from nasbench.report.theme import inline_svg, to_svg
 
-__all__ = ["Brief", "Section", "write_sections"]
+__all__ = ["Brief", "Section", "cells_of", "write_sections"]
 
 LONGEST_NAME = 80
 """Letters of a figure's file."""
@@ -28,28 +28,39 @@ Link = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What stands on top of a page, before anything else.
+    """What stands on top of every page, before anything else.
 
     Attributes:
         answers: what it is about in a word or two, and a sentence or two that answer it.
+        cannot: what the numbers below do not tell, in sentences.
         commands: that make the page again.
-        made_from: what else must be the same for that: files by their hashes, versions.
+        made_from: what else must be the same for that: files by their dates and hashes, versions.
+
+    Raises:
+        ValueError: where one of these is empty: no page goes without.
     """
 
     answers: Sequence[tuple[str, str]]
-    commands: Sequence[str] = ()
-    made_from: str = ""
+    cannot: str
+    commands: Sequence[str]
+    made_from: str
+
+    def __post_init__(self) -> None:
+        if not (self.answers and self.cannot and self.commands and self.made_from):
+            raise ValueError("a page begins with answers, doubts, commands and versions")
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """Heads and sentences in their order; what cannot be told comes last."""
+        return [*self.answers, ("What this cannot tell", self.cannot)]
 
     def markdown(self) -> str:
         """As a list."""
-        lines = [
-            f"- **{markdown_text(head)}**: {markdown_text(said)}" for head, said in self.answers
-        ]
-        for command in self.commands:
-            lines.append(f"- **Make it again**: {markdown_text(command)}")
-        if self.made_from:
-            lines.append(f"- **Made from**: {markdown_text(self.made_from)}")
-        return "\n".join(lines) + "\n"
+        lines = [f"- **{markdown_text(head)}**: {markdown_text(said)}" for head, said in self.lines]
+        again = [f"- **Make it again**: {markdown_text(command)}" for command in self.commands]
+        return (
+            "\n".join([*lines, *again, f"- **Made from**: {markdown_text(self.made_from)}"]) + "\n"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +134,7 @@ def write_sections(
     sections: Sequence[Section],
     out: Path,
     title: str,
-    brief: Brief | None = None,
+    brief: Brief,
     beside: Mapping[str, str] | None = None,
     paper: Paper | None = None,
 ) -> Path:
@@ -162,7 +173,7 @@ def write_sections(
         page = template.render(title=title, brief=brief, sections=rendered, files=files)
         folder.write("index.html", page)
         tables = [table for section in sections for table in section.tables]
-        head = f"# {markdown_text(title)}\n\n" + (f"{brief.markdown()}\n" if brief else "")
+        head = f"# {markdown_text(title)}\n\n{brief.markdown()}\n"
         folder.write("report.md", head + "\n".join(table.markdown() for table in tables))
         folder.write("report.tex", "\n".join([PREAMBLE, *texts]))
         folder.write("report.bib", bibliography(texts))
@@ -195,11 +206,15 @@ class _Tabulated:
 def _tabulate(folder: _Folder, number: int, table: TextTable) -> _Tabulated:
     """Write a table's files."""
     name = folder.name("tables", number, table.title)
-    rows = [[_number(cell) for cell in row] for row in table.rows]
-    write_csv(folder.out / f"{name}.csv", table.columns, rows)
+    write_csv(folder.out / f"{name}.csv", table.columns, map(cells_of, table.rows))
     latex = table.latex(f"tab:{slug(name.partition('/')[2])}")
     folder.write(f"{name}.tex", latex)
     return _Tabulated([("CSV", f"{name}.csv"), ("LaTeX", f"{name}.tex")], latex)
+
+
+def cells_of(row: Sequence[str]) -> list[str | float]:
+    """A row as a CSV has it."""
+    return [_number(cell) for cell in row]
 
 
 def _number(cell: str) -> str | float:

@@ -27,9 +27,8 @@ def share_brief(shares: Shares) -> Brief:
             f"of the training (n = {ranks.n})."
         )
         answers.append(("How inherited losses rank", said))
-    answers.append(("What this cannot tell", _open(shares)))
     tables = [shares.table] if shares.table is not None else []
-    return Brief(answers, [share_command(shares)], made_from(tables) if tables else "")
+    return Brief(answers, _open(shares), [share_command(shares)], made_from(tables))
 
 
 def _chosen(shares: Shares) -> str:

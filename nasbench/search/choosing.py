@@ -48,6 +48,7 @@ class ChosenArchitecture(Result):
             where no metric has seeds.
         over_weights: likewise where weights are drawn around those given; empty by `within`.
         among: what was chosen from.
+        asked: the arguments of `choose_from` that were given, by name.
     """
 
     architecture: int
@@ -65,6 +66,7 @@ class ChosenArchitecture(Result):
     over_seeds: Mapping[int, float]
     over_weights: Mapping[int, float]
     among: Candidates
+    asked: Mapping[str, Any]
 
     def __repr__(self) -> str:
         values = ", ".join(
@@ -91,8 +93,9 @@ class ChosenArchitecture(Result):
         return pd.DataFrame(rows)
 
     def describe(self) -> dict[str, Any]:
-        """Everything by name but what was chosen from; plain JSON values."""
-        found = {name: getattr(self, name) for name in self.__slots__ if name != "among"}
+        """Everything by name but what was chosen from, and how; plain JSON values."""
+        hidden = ("among", "asked")
+        found = {name: getattr(self, name) for name in self.__slots__ if name not in hidden}
         for name in ("over_seeds", "over_weights"):
             found[name] = {str(one): share for one, share in found[name].items()}
         return {**found, "front": list(self.front), "score": _number(self.score)}
@@ -140,7 +143,10 @@ def choose_from(
         True
     """
     opened = load(table)
-    asked = _limits(limits)
+    bounds = _limits(limits)
+    given = {"limits": bounds, "weights": weights, "reference": reference, "within": within}
+    given |= {"least": least, "metric": metric, "recipe": recipe, "seed": seed or None}
+    asked = {name: value for name, value in given.items() if value is not None and value != ()}
     if within is not None or least is not None:
         if weights or reference is not None:
             raise BadValue("the cheapest within some points needs no weights and no reference")
@@ -162,18 +168,17 @@ def choose_from(
         raise BadValue("a metric is named for within; others are weighed")
     else:
         weighed = dict(weights)
-    among = Candidates(opened, tuple(weighed), asked, recipe)
+    among = Candidates(opened, tuple(weighed), bounds, recipe)
     rng = np.random.default_rng(seed)
     if within is not None:
-        return _cheapest(among, within, rng)
-    assert reference is not None
-    return _weighed(among, np.asarray([*weighed.values()], dtype=np.float64), reference, rng)
+        return _cheapest(among, within, rng, asked)
+    return _weighed(among, np.asarray([*weighed.values()], dtype=np.float64), rng, asked)
 
 
 def _weighed(
-    among: Candidates, weights: Floats, reference: int | str, rng: np.random.Generator
+    among: Candidates, weights: Floats, rng: np.random.Generator, asked: Mapping[str, Any]
 ) -> ChosenArchitecture:
-    base = among.place(reference)
+    base = among.place(asked["reference"])
     kept = np.flatnonzero(among.kept)
     found = choose(among.means[kept], among.maximize, weights, among.means[base], rng=rng)
 
@@ -190,10 +195,13 @@ def _weighed(
         knee=among.architecture(int(kept[found.knee])),
         over_seeds=among.over_seeds(pick, rng),
         over_weights=among.named({int(kept[p]): s for p, s in found.over_weights.items()}),
+        asked=asked,
     )
 
 
-def _cheapest(among: Candidates, within: float, rng: np.random.Generator) -> ChosenArchitecture:
+def _cheapest(
+    among: Candidates, within: float, rng: np.random.Generator, asked: Mapping[str, Any]
+) -> ChosenArchitecture:
     signed = np.where(among.maximize, 1.0, -1.0)
 
     def pick(values: Floats, keeps: NDArray[np.bool_]) -> int:
@@ -213,6 +221,7 @@ def _cheapest(among: Candidates, within: float, rng: np.random.Generator) -> Cho
         knee=among.architecture(int(front[knee(among.means[front] * signed)])),
         over_seeds=among.over_seeds(pick, rng),
         over_weights={},
+        asked=asked,
     )
 
 

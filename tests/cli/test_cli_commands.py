@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from beginnings import check_beginning
 
 import nasbench as nb
 from nasbench.search import Comparison
@@ -183,6 +184,8 @@ def test_demo_makes_everything_and_goes_on(cli, recipe, tmp_path, monkeypatch):
     page = (out / "index.html").read_text()
     for part in ("The table", "What running costs", "The predictor", "Search on the trainer"):
         assert part in page
+    (command,) = check_beginning(out / "index.html")
+    assert command == f"nasbench demo --recipe {recipe.name} --out DIR"
     assert str(out / "index.html") in done.out
     assert "search on the table      mean regret in points: " in done.out
     # The engine that built the table and the one that searched are the same: so are the values.

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from beginnings import ANY_BRIEF
 
 from nasbench.report import Section
 from nasbench.report.alone import main
@@ -21,7 +22,7 @@ def test_only_what_lies_beside_a_page_is_linked(
     kept: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = TextTable("T", ("one",), [("1",)], "Note.")
-    page = write_sections([Section("S", "Lead.", tables=[table])], tmp_path, "Title")
+    page = write_sections([Section("S", "Lead.", tables=[table])], tmp_path, "Title", ANY_BRIEF)
     whole = page.read_text(encoding="utf-8")
     assert {"report.md", "report.bib", "tables/0-T.csv"} < {*links(page)}
     monkeypatch.setattr(sys, "argv", ["alone", str(page)])

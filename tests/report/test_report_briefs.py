@@ -32,7 +32,7 @@ def found(table: Table) -> Comparison:
 
 
 def answers(found: Comparison) -> dict[str, str]:
-    return dict(comparison_brief(found).answers)
+    return dict(comparison_brief(found).lines)
 
 
 def test_who_won_is_who_the_runs_and_a_test_say(found: Comparison) -> None:
@@ -94,7 +94,7 @@ def test_two_comparisons_on_one_table_are_no_two_tasks(found: Comparison) -> Non
 
 def test_what_one_table_cannot_tell_is_of_its_data() -> None:
     whole = nb.load("mlp-adult")
-    said = dict(report_brief(whole, "6ep", {}, None).answers)["What this cannot tell"]
+    said = dict(report_brief(whole, "6ep", {}, None).lines)["What this cannot tell"]
     test, valid = (whole.column(f"{split}_accuracy") for split in ("test", "valid"))
     of_best = test[valid.argmax()]
     assert f"on test it has {of_best:.2f} % ({(test > of_best).sum()} rows have better)" in said
@@ -103,13 +103,19 @@ def test_what_one_table_cannot_tell_is_of_its_data() -> None:
     assert "several seeds" not in said
     assert "architectures: others" not in said
     part = nb.load("nb201-fashion16-robustness")
-    said = dict(report_brief(part, part.recipes[0], {}, None).answers)["What this cannot tell"]
+    said = dict(report_brief(part, part.recipes[0], {}, None).lines)["What this cannot tell"]
     assert "Without several seeds" in said
     assert "has 558 of 15,625 architectures" in said
     assert "No device was measured" in said
     scores = nb.load("nb201-fashion16-proxies")
-    ((head, said),) = report_brief(scores, None, {}, None).answers
-    assert head == "What this cannot tell"
+    brief = report_brief(scores, None, {}, None)
+    assert brief.answers == [
+        (
+            "What it holds",
+            "5,234 rows of nb201: proxies. None is called best: nothing was trained.",
+        )
+    ]
+    said = brief.cannot
     assert said.startswith("No value of a training is shown here")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import drawing
 import pytest
+from beginnings import ANY_BRIEF
 from browser import print_page, run_in_page
 from matplotlib.figure import Figure
 
@@ -101,7 +102,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     table = TextTable("T", ("name", "value", "wide"), rows, "N", reference=frozenset({16}))
     shown = Drawing("d", "D", "short", _drawn(), {"points": ["right\n1", "left\n2"]}, "long")
     sections = [Section("A", "a", [shown], [table]), Section("B", "b", folded=True)]
-    brief = Brief([("A", "x" * 200)], ["nasbench " + "y" * 200])
+    brief = Brief([("A", "x" * 200)], "N", ["nasbench " + "y" * 200], "M")
     with drawing.drawn():
         page = write_sections(sections, tmp_path_factory.mktemp("page"), "Title", brief)
     return run_in_page(page, SCRIPT, "--window-size=500,900")
@@ -155,7 +156,7 @@ def test_the_head_of_a_long_table_stands_on_every_sheet(tmp_path: Path) -> None:
     table = TextTable("T", ("leftmost", "value"), [(f"row {i}", str(i)) for i in range(90)], "N")
     sections = [Section("A", "a", tables=[table])]
     with drawing.drawn():
-        print_page(write_sections(sections, tmp_path, "Title"), tmp_path / "page.pdf")
+        print_page(write_sections(sections, tmp_path, "Title", ANY_BRIEF), tmp_path / "page.pdf")
     read = ["pdftotext", "-layout", str(tmp_path / "page.pdf"), "-"]
     sheets = subprocess.run(read, capture_output=True, text=True, check=True).stdout.split("\f")
     having = [sheet for sheet in sheets if "row " in sheet]

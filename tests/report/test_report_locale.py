@@ -9,7 +9,7 @@ from pathlib import Path
 
 import elsewhere
 import pytest
-from conftest import write_made_up
+from made_up import write_made_up
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 RECIPE = """
@@ -30,6 +30,7 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if Path(name).name not in MEASURED}
 
 
+@pytest.mark.drawn("pdf")
 @pytest.mark.slow
 @pytest.mark.process
 def test_another_locale_and_system_give_the_same_bytes(

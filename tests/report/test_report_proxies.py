@@ -11,6 +11,7 @@ import drawing
 import numpy as np
 import pytest
 import scipy.stats
+from beginnings import ANY_BRIEF
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
@@ -303,7 +304,7 @@ def test_letters_of_small_and_large_fields_are_as_large(k: int, tmp_path: Path) 
     drawn, tips = _matrix(["cpu-onnxruntime-b1/latency_ms"], names, cells)
     inches = round(drawn.get_figwidth(), 2)
     page = write_sections(
-        [Section("S", "", [Drawing("m", "M", "", drawn, dict(tips))])], tmp_path, "T"
+        [Section("S", "", [Drawing("m", "M", "", drawn, dict(tips))])], tmp_path, "T", ANY_BRIEF
     )
     assert inches > 0.3 * k
     tag = f'<figure class="wide" style="--inches: {inches}">'

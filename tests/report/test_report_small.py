@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from beginnings import ANY_BRIEF
 
 import nasbench as nb
 from nasbench._words import rounded
@@ -198,7 +199,7 @@ def test_a_page_of_many_points_stays_small(tmp_path: Path) -> None:
     assert sum(counts) == shown.sum() > 14_000
     assert len(counts) < 1_500
     assert all("architecture " in tip for tip in drawing.tips["front"])
-    page = write_sections([Section("S", "s", [drawing] * 4)], tmp_path / "page", "t")
+    page = write_sections([Section("S", "s", [drawing] * 4)], tmp_path / "page", "t", ANY_BRIEF)
     assert page.stat().st_size < 1_000_000
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from beginnings import check_beginning
 from earlier_tasks import MakeTask
 
 from nasbench.errors import NasbenchError
@@ -147,7 +148,8 @@ def test_runs_are_kept_and_the_page_says_what_was_found(tasks: Path, tmp_path: P
     assert again.describe() == first.describe()
     with pytest.raises(NasbenchError, match="of another setting"):
         evaluated(tasks, out, top=3)
-    page = write_transfer(first, out).read_text()
+    check_beginning(write_transfer(first, out))
+    page = (out / "index.html").read_text()
     assert "nothing can be concluded" in page
     assert json.loads((out / "transfer.json").read_text()) == first.describe()
     lines = (out / "savings.csv").read_text().splitlines()
