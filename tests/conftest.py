@@ -45,18 +45,21 @@ if hasattr(os, "register_at_fork"):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """What modules hold stays: the garbage collector need not look at it again and again.
 
     Nor need it look at each 700th object that a test makes: Hypothesis is called each time.
     """
     gc.disable()
     try:
-        return (yield)
+        collected = yield
     finally:
         gc.enable()
         gc.freeze()
         gc.set_threshold(20_000)
+    if any(item.get_closest_marker("process") for item in getattr(session, "items", ())):
+        zygote.begin()
+    return collected
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,9 +71,11 @@ def _quick_models() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _in_one_process_and_silent() -> Iterator[None]:
-    """Comparisons begin no process unless they are asked to, and slow work says nothing."""
+    """No process begins unless one is asked for, and slow work says nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nasbench.search.comparisons.cores", lambda: 1)
+        rooms = ("building.executor", "cli.demo", "report.share_call", "search.comparisons")
+        for room in ("_processes", *rooms):
+            patch.setattr(f"nasbench.{room}.cores", lambda: 1)
         patch.setattr("nasbench._progress.FIRST", math.inf)
         yield
 
@@ -110,7 +115,12 @@ def _real_models(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers are forks of a process that has imported all, where how they begin is not asked."""
-    for room in ("building.executor", "search.workers"):
+    for room in (
+        "building.executor",
+        "search.inherited",
+        "search.share_runs",
+        "search.workers",
+    ):
         monkeypatch.setattr(f"nasbench.{room}.fresh_context", lambda: zygote.CONTEXT)
 
 

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +19,12 @@ from numpy.typing import NDArray
 from nasbench._files import check_out
 from nasbench._journal import Journal, Kind, integer, number
 from nasbench._names import KEYS, is_key
-from nasbench._processes import deaf_to_ctrl_c, end_on_ctrl_c, leave_with_parent
+from nasbench._processes import (
+    deaf_to_ctrl_c,
+    end_on_ctrl_c,
+    fresh_context,
+    leave_with_parent,
+)
 from nasbench._progress import Progress, silent
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.search.share_journal import array_of, numbers_of
@@ -213,9 +217,8 @@ def _columns(
             path = _journal_path(folder, supernet, seed)
             yield (supernet, seed), _column(asked, supernet, seed, path, tell)
         return
-    context = get_context("spawn")  # a fork would copy half of torch's threads
     given = (replace(asked, setting=replace(asked.setting, table=None)), folder)
-    pool = ProcessPoolExecutor(min(processes, len(jobs)), context, _open, given)
+    pool = ProcessPoolExecutor(min(processes, len(jobs)), fresh_context(), _open, given)
     try:
         with deaf_to_ctrl_c():
             made = {pool.submit(_column_there, *job): job for job in jobs}

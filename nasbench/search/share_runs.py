@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from nasbench._limits import MOST_PROCESSES
-from nasbench._processes import deaf_to_ctrl_c, end_on_ctrl_c, leave_with_parent
+from nasbench._processes import (
+    deaf_to_ctrl_c,
+    end_on_ctrl_c,
+    fresh_context,
+    leave_with_parent,
+)
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
 from nasbench.search.share_journal import ShareLine, read_shared_run
 from nasbench.search.share_setting import ShareSetting
@@ -137,10 +141,9 @@ def _side_by_side(
     setting: ShareSetting, jobs: Sequence[tuple[int, Path]], processes: int
 ) -> Iterator[tuple[int, SharedRun]]:
     """Runs as they finish; processes end with this one, and at once on Ctrl-C."""
-    context = get_context("spawn")  # a fork would copy half of torch's threads
     # An open table stays here: each process opens its own.
     given: tuple[Any, ...] = (replace(setting, table=None), setting.table and setting.table.path)
-    with ProcessPoolExecutor(min(processes, len(jobs)), context, _begin, given) as pool:
+    with ProcessPoolExecutor(min(processes, len(jobs)), fresh_context(), _begin, given) as pool:
         waiting: dict[Future[SharedRun], int] = {}
         try:
             with deaf_to_ctrl_c():

@@ -134,7 +134,7 @@ def attack(cli: Any, table: Path, folder: Path, times: int, seed: int) -> tuple[
 
 def test_hostile_manifests(cli, table, tmp_path):
     refused, read = attack(cli, table, tmp_path, times=20, seed=0)
-    assert min(refused, read) > 2
+    assert min(refused, read) >= 5  # a quarter: neither is the rule
 
 
 @pytest.mark.slow

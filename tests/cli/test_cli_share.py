@@ -35,9 +35,11 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_runs_are_kept_judged_and_shown(cli, recipe, tmp_path):
     words = ("share", "fairnas", recipe, "--table", "nb201-fashion16", *FEW, "--out", tmp_path)
-    done = cli(*words, "--seeds", 2)
+    done = cli(*words, "--seeds", 2, "--processes", 2)
     assert done.status == 0, done.err
     assert "What fairnas chose" in done.out
     kept = (tmp_path / "1.jsonl").read_bytes()

@@ -2,6 +2,7 @@
 
 A new interpreter that imports torch takes two CPU seconds, a fork of one that has done so takes
 milliseconds. PyTorch has not computed anything in the process that is forked, so a fork is whole.
+Nor has it when tests were collected: so that process is a fork of the tests' own as they were then.
 Tests of how processes begin, or of what they import, still begin their own.
 """
 
@@ -10,9 +11,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context, resource_tracker, util
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,34 @@ LIMIT = 300
 
 Event = CONTEXT.Event
 """Tells the test that a process got so far."""
+
+
+def begin() -> None:
+    """Begin the process that is forked, as a fork of this one; else its first use does, anew."""
+    if not Path("/proc/self/fd").exists():
+        return
+    resource_tracker.ensure_running()  # that is a program of its own
+    spawn = util.spawnv_passfds
+    util.spawnv_passfds = _fork
+    try:
+        forkserver.ensure_running()
+    finally:
+        util.spawnv_passfds = spawn
+
+
+def _fork(path: object, words: Sequence[str], kept: Sequence[int]) -> int:
+    """In the place of a program that runs `words[-1]` and has these files open alone."""
+    if process := os.fork():
+        return process
+    try:
+        signal.alarm(0)  # it lives as long as the tests
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number in map(int, os.listdir("/proc/self/fd")):
+            if number > 2 and number not in kept:
+                os.dup2(nothing, number)  # whose objects still hold the number
+        exec(words[-1], {})
+    finally:
+        os._exit(1)
 
 
 def run(function: Callable[..., Any], *args: Any, **given: Any) -> None:
