@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from nasbench.report.share_call import share
     from nasbench.search.call import search_once as search
     from nasbench.search.choosing import choose_from as choose
-    from nasbench.search.comparisons import compare
+    from nasbench.search.compare_call import compare
     from nasbench.space import get as space
     from nasbench.surrogate.call import fit_table as fit
     from nasbench.surrogate.call import score_any as score
@@ -68,7 +68,7 @@ _HOMES = {
     "Table": ("nasbench.table", "Table"),
     "build": ("nasbench.building.call", "build_table"),
     "choose": ("nasbench.search.choosing", "choose_from"),
-    "compare": ("nasbench.search.comparisons", "compare"),
+    "compare": ("nasbench.search.compare_call", "compare"),
     "explore": ("nasbench.report.explore", "explore"),
     "export": ("nasbench.building.call", "export_network"),
     "fit": ("nasbench.surrogate.call", "fit_table"),

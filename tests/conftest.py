@@ -73,7 +73,7 @@ def _quick_models() -> Iterator[None]:
 def _in_one_process_and_silent() -> Iterator[None]:
     """No process begins unless one is asked for, and slow work says nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        rooms = ("building.executor", "cli.demo", "report.share_call", "search.comparisons")
+        rooms = ("building.executor", "cli.demo", "report.share_call", "search.compare_call")
         for room in ("_processes", *rooms):
             patch.setattr(f"nasbench.{room}.cores", lambda: 1)
         patch.setattr("nasbench._progress.FIRST", math.inf)

@@ -36,6 +36,7 @@ from nasbench.cli import (
     tables,
     tasks,
     transfer,
+    verifying,
 )
 from nasbench.cli.common import listen
 from nasbench.errors import NasbenchError
@@ -73,6 +74,7 @@ def _root(
 
 for room in (
     look,
+    verifying,
     exploring,
     make,
     export,

@@ -269,7 +269,7 @@ def start(
     """
     from nasbench._files import atomic_path, write_text
     from nasbench.table import load
-    from nasbench.validity.judgement import first_by
+    from nasbench.validity.scores import first_by
 
     opened = load(table)
     found = first_by(opened, by, k)

@@ -5,8 +5,9 @@ from nasbench.search.adapters import ConfigSpaceObjective, OptunaObjective, make
 from nasbench.search.call import search_once
 from nasbench.search.catalog import StrategyInfo, strategy_info
 from nasbench.search.clock import Clock
+from nasbench.search.compare_call import compare
 from nasbench.search.comparison import Comparison
-from nasbench.search.comparisons import Comparisons, compare
+from nasbench.search.comparisons import Comparisons
 from nasbench.search.cost_model import CostModel
 from nasbench.search.growing import SmallerSpace
 from nasbench.search.isolation import Isolation

@@ -16,7 +16,7 @@ from nasbench.search.trace import Trace
 from nasbench.stats import hypervolume, non_dominated
 
 if TYPE_CHECKING:
-    from nasbench.search.comparison import Comparison
+    from nasbench.search.compared_runs import ComparedRuns
 
 __all__ = ["Fronts"]
 
@@ -42,7 +42,7 @@ class Fronts:
         reference: `[objectives]`, signed as `values`.
     """
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: ComparedRuns) -> None:
         self._comparison = comparison
         self.objectives = comparison.goal.every_objective
         table = comparison.table

@@ -58,7 +58,7 @@ class Prior:
 
     def scores(self, table: Table | None) -> NDArray[np.float64]:
         """Of each architecture of the table's space, the higher the better; NaN without one."""
-        from nasbench.validity.judgement import scores_of  # most searches have no use for it
+        from nasbench.validity.scores import scores_of  # most searches have no use for it
 
         if table is None:
             raise NasbenchError("the proxies of a prior are read from a table: search on a --table")

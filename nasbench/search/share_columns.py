@@ -177,7 +177,7 @@ def _supernets(table: Table) -> dict[str, tuple[int, ...]]:
 
 
 def _of_proxy(table: Table, name: str) -> ScoreColumns:
-    from nasbench.validity.judgement import scores_of  # most runs have no use for it
+    from nasbench.validity.scores import scores_of  # most runs have no use for it
 
     (scores,) = scores_of(table, [name]).values()
     order = np.sort(scores[np.isfinite(scores)])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,21 +15,22 @@ from nasbench._words import counted
 from nasbench.errors import NasbenchError, unknown
 from nasbench.stats import Estimate, seed_agreement
 from nasbench.stats.interval import FEWEST
-from nasbench.table import Table, direction, trained_column, trained_seeds
-from nasbench.table.metrics import of_measuring
+from nasbench.table import Table
 from nasbench.validity.combine import COMBINATIONS, combine, fitted
 from nasbench.validity.correlation import agreement_of_scores, bootstrap
-from nasbench.validity.measures import FEWEST_RANKED, RankTarget, Validity, validate
+from nasbench.validity.measures import RankTarget, Validity, validate
+from nasbench.validity.scores import about_score, scores_of
+from nasbench.validity.targets import every_target, is_valid, targets_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FITTED", "Judgement", "ScoreOrigin", "first_by", "judge", "scores_of", "targets_of"]
+__all__ = ["FITTED", "Judgement", "ScoreOrigin", "judge"]
 
 FITTED = "ridge"
 """The combination that is fitted to trained architectures."""
 
-_Values = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +81,15 @@ class Judgement(Result):
             it was not measured.
 
     Example:
-        >>> import numpy as np
-        >>> from pathlib import Path
-        >>> from tempfile import TemporaryDirectory
-        >>> from nasbench.space import get
-        >>> from nasbench.table import Dataset, write_table
-        >>> rng = np.random.default_rng(0)
-        >>> accuracy = rng.normal(80, 5, (65, 1, 1))
-        >>> noisy = accuracy[:, 0, 0] + rng.normal(0, 2, 65)
-        >>> trained = Dataset(accuracy, {"kind": "trained", "epochs": [1]})
-        >>> with TemporaryDirectory() as folder:
-        ...     table = write_table(
-        ...         Path(folder) / "T.h5", name="toy", space=get("nb201-mini"), sharing="canonical",
-        ...         rows=get("nb201-mini").representatives,
-        ...         recipes={"1ep": {"epochs": 1, "seeds": [0]}},
-        ...         datasets={
-        ...             "recipe/1ep/valid_accuracy": trained,
-        ...             "proxy/mine": Dataset(noisy, {"kind": "computed", "better": "high"}),
-        ...         },
-        ...     )
-        ...     found = judge(table)
-        >>> list(found.scores)[:2]
-        ['mine']
+        >>> from nasbench.table import load
+        >>> nothing = Judgement(load("nb201-fashion16"), {}, {}, "", {}, {}, float("nan"))
+        >>> nothing.describe()["table"], nothing.describe()["proxies"]
+        ('nb201-fashion16', {})
     """
 
     table: Table
     facts: Mapping[str, ScoreOrigin]
-    scores: Mapping[str, _Values]
+    scores: Mapping[str, Floats]
     fitted_to: str
     validities: Mapping[str, Validity]
     agreement: Mapping[tuple[str, str], Estimate]
@@ -216,7 +198,7 @@ def judge(
     if len(parts) > 1:
         scores |= {name: combine(parts, how) for name, how in COMBINATIONS.items()}
         # Never to a test accuracy: whoever selects by the fit would have seen it.
-        valid = next((make for name, make in _every_target(table).items() if _is_valid(name)), None)
+        valid = next((make for name, make in every_target(table).items() if is_valid(name)), None)
         fit_to = valid() if valid else None
         fit = _fit(table, parts, fit_to) if fit_to else None
         if fit_to is not None and fit is not None:
@@ -238,116 +220,7 @@ def judge(
     )
 
 
-def scores_of(table: Table, names: Sequence[str] = ()) -> dict[str, _Values]:
-    """The scores of a table's rows by name, the higher the better; all where none is named.
-
-    Example:
-        >>> from nasbench.table import load
-        >>> scores_of(load("nb201-fashion16-proxies"), ["nwot"])["nwot"].shape
-        (5234,)
-    """
-    known = [n.removeprefix("proxy/") for n in table.manifest["datasets"] if n[:6] == "proxy/"]
-    if not known:
-        raise NasbenchError(
-            f"{table.name} holds no scores: nasbench proxies score writes a table that does"
-        )
-    for name in names:
-        if name not in known:
-            raise unknown(f"proxy of {table.name}", name, known)
-    signs = {name: -1.0 if _about(table, name).get("better") == "low" else 1.0 for name in known}
-    return {
-        name: signs[name] * table.column(f"proxy/{name}") for name in dict.fromkeys(names or known)
-    }
-
-
-def first_by(table: Table, name: str, k: int) -> list[int]:
-    """The k distinct architectures that a score puts first, fewer where fewer have it.
-
-    Of equal scores the lower number comes first, and so it stands for its class.
-
-    Example:
-        >>> from nasbench.table import load
-        >>> len(first_by(load("nb201-fashion16-proxies"), "nwot", 5))
-        5
-    """
-    (scores,) = scores_of(table, [name]).values()
-    order = np.lexsort((table.rows, -scores))
-    ranked = table.rows[order[np.isfinite(scores[order])]]
-    _, first = np.unique(table.space.classes[ranked], return_index=True)
-    found: list[int] = ranked[np.sort(first)[:k]].tolist()
-    return found
-
-
-def targets_of(table: Table, names: Sequence[str] = ()) -> dict[str, RankTarget]:
-    """What scores can be held against; see `judge`. The longest recipe and valid come first."""
-    every = _every_target(table)
-    for name in names:
-        if name not in every:
-            raise unknown(f"metric of {table.name}", name, every)
-    if names:
-        return {name: every[name]() for name in names}
-    usual = {name: make() for name, make in every.items() if _is_usual(table, name)}
-    found = {
-        name: target
-        for name, target in usual.items()
-        if np.isfinite(target.values).sum() >= FEWEST_RANKED
-    }
-    if not found:
-        raise NasbenchError(
-            f"{table.name} holds nothing that scores could be held against: join it with a table "
-            f"of trainings (nasbench merge)"
-        )
-    return found
-
-
-def _every_target(table: Table) -> dict[str, Callable[[], RankTarget]]:
-    """What makes each target: seeds of a large table are read for those that are asked for."""
-    recipes = sorted(table.recipes, key=lambda r: -table.manifest["recipes"][r]["epochs"])
-    every: dict[str, Callable[[], RankTarget]] = {}
-    for recipe in recipes:
-        last = table.manifest["recipes"][recipe]["epochs"]
-        for metric in sorted(table.metrics[recipe], key=lambda m: not m.startswith("valid")):
-            if last in table.epochs(metric, recipe=recipe):
-                every[f"{recipe}/{metric}"] = partial(_trained, table, recipe, metric)
-    for device in table.devices:
-        for metric in table.manifest["devices"][device]["kinds"]:
-            every[f"{device}/{metric}"] = partial(_cost, table, device, metric)
-    return every
-
-
-def _is_usual(table: Table, name: str) -> bool:
-    """Whether a target is judged where none is named."""
-    of, _, metric = name.rpartition("/")
-    if of in table.recipes:
-        return metric in ("valid_accuracy", "test_accuracy")
-    return not of_measuring(metric)
-
-
-def _trained(table: Table, recipe: str, metric: str) -> RankTarget:
-    return RankTarget(
-        f"{recipe}/{metric}",
-        trained_column(table, metric, recipe=recipe),
-        maximize=direction(metric) != "min",
-        of_seeds=_of_seeds(table, metric, recipe),
-    )
-
-
-def _cost(table: Table, device: str, metric: str) -> RankTarget:
-    column = table.device_column(device, metric)
-    return RankTarget(f"{device}/{metric}", column, maximize=direction(metric) == "max")
-
-
-def _of_seeds(table: Table, metric: str, recipe: str) -> _Values | None:
-    if not table.has_seeds(metric, recipe=recipe):
-        return None
-    return trained_seeds(table, metric, recipe=recipe)
-
-
-def _is_valid(name: str) -> bool:
-    return name.endswith("/valid_accuracy")
-
-
-def _fit(table: Table, parts: Mapping[str, _Values], target: RankTarget) -> _Values | None:
+def _fit(table: Table, parts: Mapping[str, Floats], target: RankTarget) -> Floats | None:
     """The fitted combination, over the rows that have all parts; None of too few rows."""
     columns = np.stack(list(parts.values()), axis=1)
     known = np.isfinite(columns).all(axis=1)
@@ -361,7 +234,7 @@ def _fit(table: Table, parts: Mapping[str, _Values], target: RankTarget) -> _Val
     return found
 
 
-def _sizes(table: Table) -> _Values | None:
+def _sizes(table: Table) -> Floats | None:
     """Parameters and FLOPs, `[rows, 2]`: counted, else as proxies; None where neither is there."""
     datasets = table.manifest["datasets"]
     for names in (("network/parameters", "network/flops"), ("proxy/params", "proxy/flops")):
@@ -370,13 +243,8 @@ def _sizes(table: Table) -> _Values | None:
     return None
 
 
-def _about(table: Table, name: str) -> Mapping[str, Any]:
-    about: Mapping[str, Any] = table.manifest["datasets"][f"proxy/{name}"]
-    return about
-
-
 def _fact(table: Table, name: str) -> ScoreOrigin:
-    about = _about(table, name)
+    about = about_score(table, name)
     repeats = None
     if f"proxy_draws/{name}" in table.manifest["datasets"]:
         draws = table.dataset(f"proxy_draws/{name}").values.astype(np.float64)

@@ -16,12 +16,15 @@ from beginnings import ANY_BRIEF
 import nasbench as nb
 from nasbench.errors import NasbenchError
 from nasbench.report.figures import Drawing
-from nasbench.report.proxies import _agreement, _matrix, proxy_tables, write_proxies
+from nasbench.report.proxies import proxy_tables, write_proxies
+from nasbench.report.proxy_figures import agreement, matrix
 from nasbench.report.ranking_briefs import proxies_brief
 from nasbench.report.sections import Section, write_sections
 from nasbench.stats import Estimate
 from nasbench.table import Dataset, Table, trained_seeds, write_table
-from nasbench.validity.judgement import FITTED, Judgement, first_by, judge, scores_of, targets_of
+from nasbench.validity.judgement import FITTED, Judgement, judge
+from nasbench.validity.scores import first_by, scores_of
+from nasbench.validity.targets import targets_of
 
 pytestmark = pytest.mark.heavy
 
@@ -264,7 +267,7 @@ def test_seeds_are_read_of_what_is_asked_for(table: Table, monkeypatch: pytest.M
         asked.append(f"{recipe}/{metric}")
         return trained_seeds(table, metric, recipe=recipe)
 
-    monkeypatch.setattr("nasbench.validity.judgement.trained_seeds", of_seeds)
+    monkeypatch.setattr("nasbench.validity.targets.trained_seeds", of_seeds)
     judge(table, proxies=["low"], metrics=["toy/latency_ms"])
     assert asked == []
     judge(table, proxies=["low"], metrics=["r/valid_accuracy"])
@@ -285,7 +288,7 @@ def test_metrics_that_too_few_have_are_judged_where_they_are_named(tmp_path: Pat
 
 def test_the_agreement_has_a_line_for_each_pair(found: Judgement) -> None:
     """A proxy above all others has nothing beside it, and one before all others nothing below."""
-    drawing = _agreement(found)
+    drawing = agreement(found)
     (axes,) = drawing.figure.axes
     names = list(found.facts)
     assert [text.get_text() for text in axes.get_yticklabels()] == names[1:]
@@ -301,7 +304,7 @@ def test_letters_of_small_and_large_fields_are_as_large(k: int, tmp_path: Path) 
     """A page shows a figure by its width in inches; a wide one has the page to itself."""
     names = [f"a_proxy_{i}" for i in range(k)]
     cells = {(0, i): Estimate(0.5, 0.4, 0.6, 9) for i in range(k)}
-    drawn, tips = _matrix(["cpu-onnxruntime-b1/latency_ms"], names, cells)
+    drawn, tips = matrix(["cpu-onnxruntime-b1/latency_ms"], names, cells)
     inches = round(drawn.get_figwidth(), 2)
     page = write_sections(
         [Section("S", "", [Drawing("m", "M", "", drawn, dict(tips))])], tmp_path, "T", ANY_BRIEF
