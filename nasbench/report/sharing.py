@@ -111,8 +111,21 @@ def _lead(shares: Shares) -> str:
             f"{number_text(min(means))} to {number_text(max(means))}; the interval is of draws on "
             f"these alone."
         )
-    parts += [collapse(shares), discretising(shares)]
+    parts += [ending(shares), collapse(shares), discretising(shares)]
     return " ".join(filter(None, parts))
+
+
+def ending(shares: Shares) -> str:
+    """A sentence on runs that ended before their schedule did; empty without any."""
+    early = shares.ended_early
+    if not early:
+        return ""
+    after = [f"seed {seed} after {epoch}" for seed, epoch in islice(early.items(), 10)]
+    if len(early) > len(after):
+        after.append(f"{len(early) - len(after)} more")
+    of = f"{len(early)} of {counted(len(shares.runs), 'run')}"
+    epochs = counted(int(shares.spec["schedule"]["epochs"]), "epoch")
+    return f"{of} ended before {epochs}: {', '.join(after)}."
 
 
 def discretising(shares: Shares) -> str:

@@ -240,6 +240,13 @@ class Shares(Result):
         counts = zip(self.runs, self.free_of_parameters, strict=True)
         return [seed for seed, n in counts if n is not None and 3 * n >= 2 * self.operations]
 
+    @cached_property
+    def ended_early(self) -> dict[int, int]:
+        """Epochs of the runs that ended before their schedule did, whole ones, by seed."""
+        steps, epochs = self.spec["schedule"]["steps_per_epoch"], self.spec["schedule"]["epochs"]
+        trained = {seed: run.lines[-1].trained for seed, run in self.runs.items() if run.lines}
+        return {seed: n // steps for seed, n in trained.items() if 0 < n < epochs * steps}
+
     def summary(self) -> dict[str, Any]:
         """What `summary.json` holds; plain JSON values, NaN as null."""
         rows = []

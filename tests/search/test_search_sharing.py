@@ -14,6 +14,7 @@ import pytest
 import nasbench as nb
 from nasbench._journal import line_of
 from nasbench.errors import BadValue, NasbenchError, StrategyError, Unsupported
+from nasbench.report.sharing import ending
 from nasbench.search import sharing, strategy
 from nasbench.search.goal import Limit, Query
 from nasbench.search.share_journal import ShareLine, array_of, numbers_of
@@ -256,6 +257,18 @@ def test_collapse_counts_operations_alone() -> None:
     assert shares.operations == 8
     assert shares.free_of_parameters == [8, 5]
     assert shares.collapsed() == [0]
+
+
+def test_runs_that_end_before_their_schedule_are_said() -> None:
+    spec = {"strategy": "darts", "schedule": {"epochs": 10, "steps_per_epoch": 157}}
+    runs = {
+        seed: SharedRun(spec, [ShareLine("step", "", {}, 0.0, 0.0, 0, trained)], "")
+        for seed, trained in ((3, 1570), (4, 471), (7, 1569))
+    }
+    shares = Shares(NB201, None, runs)
+    assert shares.ended_early == {4: 3, 7: 9}
+    assert ending(shares) == "2 of 3 runs ended before 10 epochs: seed 4 after 3, seed 7 after 9."
+    assert not ending(Shares(NB201, None, {3: runs[3]}))
 
 
 def test_the_sample_that_is_judged_is_the_same_for_all() -> None:
