@@ -85,6 +85,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self._began: dict[str, float] = {}
+        self._first: dict[str, tuple[float, int]] = {}
         self._last = time.monotonic()
         self._next = self._last + FIRST
 
@@ -92,10 +93,13 @@ class _Lines:
         now = time.monotonic()
         began = self._began.setdefault(what, self._last)  # what comes first took time already
         self._last = now
+        since, before = self._first.setdefault(what, (now, done))
         if now < self._next:
             return
         self._next = now + EVERY
-        left = f", {_duration((now - began) * (total - done) / done)} left" if done else ""
+        # What is done when work is first heard of took its start, too, which comes once.
+        each = (now - since) / (done - before) if done > before else None
+        left = f", {_duration(each * (total - done))} left" if each is not None else ""
         said = f"nasbench: {what} {done:,} of {total:,}, {_duration(now - began)} so far{left}"
         print(said, file=sys.stderr, flush=True)
 

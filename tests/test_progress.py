@@ -41,6 +41,21 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: Any, capsys: Any) -> None:
     ]
 
 
+def test_the_start_of_work_is_no_part_of_what_is_left(monkeypatch: Any, capsys: Any) -> None:
+    """Processes that begin take longer than many of the runs that they are for."""
+    now = [0.0]
+    monkeypatch.setattr(_progress, "FIRST", 10.0)
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    with shown() as tell:
+        for done in range(1, 32):
+            now[0] = 29.0 + done
+            tell("searching", done, 300)
+    assert capsys.readouterr().err.splitlines() == [
+        "nasbench: searching 1 of 300, 30 s so far",
+        "nasbench: searching 31 of 300, 60 s so far, 4 min left",
+    ]
+
+
 def test_a_terminal_gets_bars(monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
