@@ -63,6 +63,15 @@ def trained(out: Path, part: str = "") -> list[tuple[str, int, int]]:
     ]
 
 
+def trained_for_hours(out: Path, engine: str) -> None:
+    """Build by two recipes, of which the second takes hours, with two processes or threads."""
+    spec = small_spec(seeds=(0,))
+    short = spec.recipes["2ep"]
+    hours = replace(short, epochs=5_000, train_images=0, channels=32, cells=5)
+    spec = replace(spec, recipes={"short": short, "hours": hours})
+    build(spec, out, processes=2, engine=engine)
+
+
 # What follows runs in a process of its own (see `zygote`) that forks builds and kills them.
 
 

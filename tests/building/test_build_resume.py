@@ -29,6 +29,7 @@ from small_builds import (
     killed_at_random,
     small_spec,
     trained,
+    trained_for_hours,
 )
 
 from nasbench.building import BuildSpec, build
@@ -170,29 +171,17 @@ def test_stopped_it_goes_on(
 
 
 @contextmanager
-def _begun(out: Path, engine: str, method: str = "spawn") -> Iterator[subprocess.Popen[bytes]]:
-    """A build whose second recipe takes hours; it and its processes end with the context.
-
-    Its processes begin as users' do, or faster by another method.
-    """
+def _begun(out: Path, engine: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A build whose second recipe takes hours; it and its processes end with the context."""
     code = f"""if True:
-        import multiprocessing, signal, sys
-        from dataclasses import replace
+        import signal, sys
         from pathlib import Path
-        from nasbench.building import executor
-        from small_builds import build, small_spec
-
-        assert executor.fresh_context().get_start_method() == "spawn"
-        executor.fresh_context = lambda: multiprocessing.get_context({method!r})
+        from small_builds import trained_for_hours
 
         # A job in the background of a shell is begun deaf to it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        spec = small_spec(seeds=(0,))
-        short = spec.recipes["2ep"]
-        hours = replace(short, epochs=5_000, train_images=0, channels=32, cells=5)
-        spec = replace(spec, recipes={{"short": short, "hours": hours}})
         try:
-            build(spec, Path({str(out)!r}), processes=2, engine={engine!r})
+            trained_for_hours(Path({str(out)!r}), {engine!r})
         except KeyboardInterrupt:
             sys.exit(130)
     """
@@ -220,14 +209,30 @@ def _assert_stopped_quietly(builder: subprocess.Popen[bytes]) -> None:
     assert (builder.returncode, told) == (130, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.process
-@pytest.mark.parametrize("engine", ONCE)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_ctrl_c_ends_trainings_of_hours_at_once(engine: str, tmp_path: Path) -> None:
+    """As users begin them: a program of its own, whose processes are, too."""
     out = tmp_path / "t.h5"
-    with _begun(out, engine, "spawn" if engine == ENGINES[0] else "fork") as builder:
+    with _begun(out, engine) as builder:
         _wait_until(lambda: journal_of(out).exists() and len(trained(out)) >= 6, builder)
         builder.send_signal(signal.SIGINT)
         _assert_stopped_quietly(builder)
+    assert len(trained(out)) == 6
+
+
+@pytest.mark.process
+def test_ctrl_c_ends_threads_that_train_for_hours_at_once(tmp_path: Path) -> None:
+    out = tmp_path / "t.h5"
+    with zygote.begun(trained_for_hours, out, ENGINES[-1]) as (builder, stderr):
+        while not (journal_of(out).exists() and len(trained(out)) >= 6):
+            assert builder.is_alive(), stderr.read_text(encoding="utf-8")
+            time.sleep(0.01)
+        os.kill(builder.pid or 0, signal.SIGINT)
+        builder.join(zygote.LIMIT)
+        assert builder.exitcode == zygote.STOPPED
+        assert stderr.read_text(encoding="utf-8") == ""
     assert len(trained(out)) == 6
 
 

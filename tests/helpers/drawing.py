@@ -1,7 +1,8 @@
 """Figures are made and not drawn, which is most of what a page takes, but for who looks at them.
 
-That is a test with the mark `drawn`, or what a fixture makes within `drawn()`. A PDF takes as long
-as two others, since letters are embedded into each, and is drawn where it is asked for by name.
+That is a test with the mark `drawn`, or what a fixture makes within `drawn()`: figures as the page
+has them. Their files for a paper are drawn where they are asked for by name: `svg`, or `pdf`, which
+takes as long as two others, since letters are embedded into each, and has the SVG beside it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
+
+from nasbench.report import paper
 
 _kinds: tuple[str, ...] | None = None
 
@@ -26,7 +29,13 @@ def begin(item: pytest.Item) -> None:
 
 @contextmanager
 def drawn(*kinds: str) -> Iterator[None]:
-    """Figures are drawn meanwhile, as PDF with `drawn("pdf")`."""
+    """Figures are drawn meanwhile, for a paper, too, with `drawn("svg")` or `drawn("pdf")`."""
+    with _as(kinds):
+        yield
+
+
+@contextmanager
+def _as(kinds: tuple[str, ...] | None) -> Iterator[None]:
     global _kinds
     before, _kinds = _kinds, kinds
     try:
@@ -38,7 +47,7 @@ def drawn(*kinds: str) -> Iterator[None]:
 @contextmanager
 def by_marks() -> Iterator[None]:
     """Let marks decide meanwhile."""
-    real = Figure.savefig
+    real, for_paper = Figure.savefig, paper.to_svg
 
     def save(figure: Figure, file: Any, *, format: str = "", **given: Any) -> None:
         if _kinds is not None and (format != "pdf" or "pdf" in _kinds):
@@ -51,6 +60,11 @@ def by_marks() -> Iterator[None]:
         _ = place.write_text(text, "utf-8") if isinstance(place, Path) else place.write(text)
         return None
 
+    def to_svg(figure: Figure) -> str:
+        with _as(_kinds or None):  # without a kind, for the page alone
+            return for_paper(figure)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", save)
+        patch.setattr(paper, "to_svg", to_svg)
         yield

@@ -93,7 +93,7 @@ def comparison(table: Table) -> Comparison:
 @pytest.fixture(scope="module")
 def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("page")
-    with drawing.drawn():
+    with drawing.drawn("svg"):
         write_comparison(comparison, out)
     return out
 

@@ -80,7 +80,7 @@ def found(table: Table) -> Judgement:
 
 @pytest.fixture(scope="module")
 def page(found: Judgement, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with drawing.drawn():
+    with drawing.drawn("svg"):
         return write_proxies(found, tmp_path_factory.mktemp("page"))
 
 
@@ -138,7 +138,7 @@ def test_the_page_shows_names_as_they_are_and_nothing_twice(table: Table, page: 
     assert len(list((page.parent / "figures").glob("*.pdf"))) == 4
 
 
-@pytest.mark.drawn
+@pytest.mark.drawn("svg")
 def test_the_same_judgement_gives_the_same_bytes(
     found: Judgement, page: Path, tmp_path: Path
 ) -> None:

@@ -143,7 +143,7 @@ def test_what_has_no_figure_says_so(table: Table) -> None:
         alone.plot()
 
 
-@pytest.mark.drawn
+@pytest.mark.drawn("svg")
 def test_figures_are_as_wide_as_asked(table: Table, tmp_path: Path) -> None:
     """As the command line does, of any result."""
     run = nb.search("random_search", table, budget_evaluations=3)

@@ -109,10 +109,21 @@ def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(
+    scope="session",
+    params=["reference"]
+    if library() is None
+    else ["native", pytest.param("reference", marks=pytest.mark.slow)],
+)
+def table_engine(request: pytest.FixtureRequest) -> str:
+    """Every engine that is here; the reference, which takes seconds, with the slow tests."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
 def tiny_table(
-    tiny_spec: BuildSpec, engine: str, tmp_path_factory: pytest.TempPathFactory
+    tiny_spec: BuildSpec, table_engine: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Table:
     """What `tiny_spec` builds: really trained, in seconds."""
     out = tmp_path_factory.mktemp("tiny") / "tiny.h5"
-    return build(tiny_spec, out, processes=1, engine=engine)
+    return build(tiny_spec, out, processes=1, engine=table_engine)

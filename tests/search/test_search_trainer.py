@@ -87,13 +87,13 @@ def _seen(run: Run) -> list[tuple[Query, dict[str, float], bool]]:
 @pytest.mark.parametrize(("seeds", "training_seed"), [((0, 1), None), ((1,), 1)])
 def test_search_on_the_trainer_is_the_search_on_its_table(
     tiny_spec: BuildSpec,
-    engine: str,
+    table_engine: str,
     tiny_table: Table,
     name: str,
     seeds: tuple[int, ...],
     training_seed: int | None,
 ) -> None:
-    on_trainer = _run(_trainer(tiny_spec, engine, seeds), name, 14)
+    on_trainer = _run(_trainer(tiny_spec, table_engine, seeds), name, 14)
     on_table = _run(TableOracle(tiny_table, training_seed=training_seed), name, 14)
     assert _seen(on_trainer) == _seen(on_table)
     assert set(on_table.evaluations[0].outcome.values) == {
@@ -106,10 +106,10 @@ def test_search_on_the_trainer_is_the_search_on_its_table(
 
 @pytest.mark.parametrize("resume", [True, False])
 def test_multi_fidelity_search_on_the_trainer_is_the_one_on_its_table(
-    tiny_spec: BuildSpec, engine: str, tiny_table: Table, resume: bool
+    tiny_spec: BuildSpec, table_engine: str, tiny_table: Table, resume: bool
 ) -> None:
     runs = []
-    for oracle in (_trainer(tiny_spec, engine, (0, 1)), TableOracle(tiny_table)):
+    for oracle in (_trainer(tiny_spec, table_engine, (0, 1)), TableOracle(tiny_table)):
         strategy = Halving(oracle.space, np.random.default_rng(2), resume=resume)
         runs.append(_run(oracle, "halving", 12, strategy))  # type: ignore[arg-type]
     assert _seen(runs[0]) == _seen(runs[1])

@@ -200,6 +200,12 @@ def test_rows_beyond_the_space_are_refused_before_they_are_looked_up(
         opened.rows  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    "table",
+    [pytest.param(1, marks=pytest.mark.slow), 2],
+    ids=["format_1", "format_2"],
+    indirect=True,
+)
 def test_no_change_of_structure_is_a_traceback(table: Table, tmp_path: Path) -> None:
     """Warnings are errors here, as everywhere in these tests."""
     rng = random.Random(15)

@@ -50,6 +50,12 @@ def noisy(n: int, seed: int = 0) -> tuple[dict[str, Any], np.ndarray]:
     return scores, values
 
 
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not asked how wide intervals are."""
+    monkeypatch.setattr("nasbench.validity.correlation.RESAMPLES", 40)
+
+
 @pytest.mark.parametrize("n", [12, 150, MOST + 1])
 @pytest.mark.parametrize("maximize", [True, False])
 def test_correlations_are_those_of_scipy_in_every_scope(n: int, maximize: bool) -> None:
@@ -219,6 +225,7 @@ def test_equals_at_the_edge_of_the_top_take_turns() -> None:
 # Ceilings.
 
 
+@pytest.mark.usefixtures("few_resamples")
 def test_ceilings_are_what_a_perfect_prediction_reaches() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(0, 1, 8_000)
@@ -235,6 +242,7 @@ def test_ceilings_are_what_a_perfect_prediction_reaches() -> None:
             )
 
 
+@pytest.mark.usefixtures("few_resamples")
 def test_seeds_that_some_rows_lack_make_a_noisier_mean() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(0, 1, 6_000)
@@ -272,6 +280,7 @@ def test_agreement_of_each_two_scores() -> None:
 # Published figures.
 
 
+@pytest.mark.usefixtures("few_resamples")
 def test_published_proxies_rank_as_published(
     published: Mapping[str, Any], published_proxies: Mapping[str, Any]
 ) -> None:
