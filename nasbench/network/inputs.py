@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from nasbench.errors import Unsupported
 from nasbench.task import Signal
 
-__all__ = ["answer_of", "answer_to", "example_inputs"]
+__all__ = ["answer_of", "answer_to", "example_inputs", "several"]
 
 
 def example_inputs(signal: Signal, n: int, seed: int = 0) -> Tensor:
@@ -69,10 +70,22 @@ def answer_of(given: Any) -> Tensor:
         >>> answer_of((torch.zeros(2, 10), "and more")).shape
         torch.Size([2, 10])
     """
-    answer = given[0] if isinstance(given, tuple | list) and given else given
+    answer = next(iter(several(given)), given)
     if not isinstance(answer, Tensor):
         raise Unsupported(
             f"a network gives a tensor, or several of which the first is its answer, and this one "
             f"gave a {type(given).__name__}"
         )
     return answer
+
+
+def several(given: Any) -> tuple[Any, ...]:
+    """What a network gives, in order: alone, in a tuple or a list, or by name.
+
+    Example:
+        >>> several({"logits": 1, "auxiliary": 2}), several(3)
+        ((1, 2), (3,))
+    """
+    if isinstance(given, Mapping):
+        return tuple(given.values())
+    return tuple(given) if isinstance(given, tuple | list) else (given,)

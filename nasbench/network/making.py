@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 from torch.nn.parameter import is_lazy
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from nasbench._python_file import FAILURES, where
 from nasbench.errors import BadValue, NasbenchError, Unsupported
@@ -57,6 +58,9 @@ class Sized(Protocol):
 
 _CELLS = {"channels": 16, "cells": 5}
 """What recipes have where they say nothing."""
+
+_GIVEN = WeakTensorKeyDictionary()
+"""Trainable parameters of the networks that were made and are still there."""
 
 
 def sizes_of(family: Family, recipe: Sized | Mapping[str, Size]) -> dict[str, Size]:
@@ -209,6 +213,7 @@ def _maker(
             raise Unsupported(
                 f"build of {family.name} returned a {type(made).__name__}, not a torch.nn.Module"
             )
+        _check_own(made, space.string(number))
         return made
 
     return make, family, number
@@ -220,3 +225,17 @@ def _settle(net: nn.Module, inputs: Signal) -> None:
     if any(map(is_lazy, (*net.parameters(), *net.buffers()))):
         net.eval()(example_inputs(inputs, 2))
         net.train()
+
+
+def _check_own(net: nn.Module, name: str) -> None:
+    """Refuse weights that an earlier network has, too: training one would train the other.
+
+    What is frozen may stand outside `build` and be shared.
+    """
+    own = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    if any(parameter in _GIVEN for parameter in own):
+        raise Unsupported(
+            f"the network of {name} has weights of one that was built before, so that training "
+            f"one would train both: make them within build, or copy them (copy.deepcopy)"
+        )
+    _GIVEN.update(dict.fromkeys(own, True))

@@ -16,7 +16,7 @@ from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network.capability import SharesWeights
 from nasbench.network.draws import generator_kept, reseed
 from nasbench.network.family import Size
-from nasbench.network.inputs import answer_of, example_inputs
+from nasbench.network.inputs import answer_of, example_inputs, several
 from nasbench.network.making import Sized, network, started
 from nasbench.network.registry import family_of
 from nasbench.network.sharing_check import check_supernet
@@ -154,8 +154,7 @@ def run_whole(
             f"the network of {name} gives {list(answer.shape)} for {len(inputs)} examples, not "
             f"[{len(inputs)}, {outputs}]"
         )
-    more = given[1:] if isinstance(given, tuple | list) else ()
-    return answer, *(one for one in more if isinstance(one, Tensor))
+    return answer, *(one for one in several(given)[1:] if isinstance(one, Tensor))
 
 
 def _first_taken(space: Space, sizes: Sized | Mapping[str, Size]) -> Asked:

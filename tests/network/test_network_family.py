@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import sys
 
@@ -129,6 +130,23 @@ def test_lazy_modules_learn_their_shapes_where_a_network_is_built(rows, digits, 
     assert torch.equal(net[2].weight, again[2].weight)
     assert not torch.equal(net[2].weight, other[2].weight)
     assert net[1].num_batches_tracked == 0
+
+
+@pytest.mark.parametrize("part", ["shared", "copied", "frozen"])
+def test_weights_that_two_trainings_would_share_are_refused(rows, digits, monkeypatch, part):
+    outside = nn.Linear(64, 8).requires_grad_(part != "frozen")
+
+    def reused(*given, **sizes):
+        body = copy.deepcopy(outside) if part == "copied" else outside
+        return nn.Sequential(nn.Flatten(), body, nn.Linear(8, 10))
+
+    monkeypatch.setattr(rows, "_build", reused)
+    nb.network(SPACE, 0, digits, {})
+    if part == "shared":
+        with pytest.raises(Unsupported, match="has weights of one that was built before"):
+            nb.network(SPACE, 1, digits, {})
+    else:
+        nb.network(SPACE, 1, digits, {})
 
 
 def test_what_a_function_does_wrong_is_told_with_its_place(rows, digits, monkeypatch):

@@ -135,6 +135,21 @@ def test_what_cannot_be_run_is_an_error(monkeypatch, build, why):
         found(monkeypatch, build)
 
 
+class Named(nn.Sequential):
+    """Gives what others put into a tuple by name."""
+
+    def forward(self, x):
+        answer = super().forward(x)
+        return {"logits": answer, "more": answer[:, :1]}
+
+
+def test_of_a_network_that_answers_by_name_the_first_counts(monkeypatch):
+    def build(choices, inputs, outputs):
+        return Named(nn.Flatten(), nn.Linear(8, choices["a"]), nn.Linear(choices["a"], outputs))
+
+    assert found(monkeypatch, build, {"a": [1, 2]}).findings == ()
+
+
 def test_without_a_task_the_first_signal_that_fits_is_tried(monkeypatch):
     check = found(monkeypatch, layers, only_if=RULE, asked=None)
     assert check.inputs.startswith("8 features")
