@@ -8,6 +8,7 @@ network. What the user has set in the environment stands.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import importlib
 import logging
 import os
@@ -16,7 +17,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "import_quantization",
     "quiet_matplotlib",
     "quiet_ray",
+    "without_prints",
     "without_remarks",
 ]
 
@@ -72,6 +74,34 @@ def without_remarks() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def without_prints() -> Iterator[None]:
+    """Nothing is printed meanwhile, by C++ neither: PyTorch's exporter prints what it gives up."""
+    held: list[tuple[int, int]] = []
+    with suppress(OSError), open(os.devnull, "wb") as nowhere:
+        for stream in (1, 2):
+            _flush()
+            held.append((os.dup(stream), stream))
+            os.dup2(nowhere.fileno(), stream)
+    try:
+        yield
+    finally:
+        _flush()
+        for kept, stream in held:
+            os.dup2(kept, stream)
+            os.close(kept)
+
+
+def _flush() -> None:
+    """Write what waits to be printed, in Python and in C."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):
+                stream.flush()
+    if os.name == "posix":
+        ctypes.CDLL(None).fflush(None)
 
 
 def quiet_ray() -> None:

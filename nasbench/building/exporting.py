@@ -31,12 +31,13 @@ from nasbench.device.raw import Raw
 from nasbench.errors import BadValue, NasbenchError, Unsupported, unknown
 from nasbench.network import started
 from nasbench.network.cell import as_cell_network
+from nasbench.network.testing import failures_told
 from nasbench.train.epoch import Epoch, record_of
 from nasbench.train.feed import prepare
 from nasbench.train.native import NativeTrainer
 from nasbench.train.own import own_training
 from nasbench.train.record import Record, tests_of
-from nasbench.train.reference import cpu_threads, failures_told, pick_hardware, training
+from nasbench.train.reference import cpu_threads, pick_hardware, training
 
 __all__ = ["Exported", "Tested", "export"]
 
@@ -255,7 +256,7 @@ def _train(chosen: Chosen, net: nn.Module, tell: Progress) -> Record:
     steps = _epochs(chosen, net)
     while True:
         # As a build trains: another number of threads may round otherwise.
-        with cpu_threads(1), failures_told(spec.space, chosen.canonical):
+        with cpu_threads(1), failures_told(spec.space, chosen.canonical, "in training"):
             epoch = next(steps, None)
         if epoch is None:
             break

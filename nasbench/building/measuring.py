@@ -17,6 +17,7 @@ from nasbench.device.quantise import CALIBRATION_IMAGES
 from nasbench.network import network, started
 from nasbench.network.capability import Whole
 from nasbench.network.count import count_network
+from nasbench.network.testing import failures_told
 from nasbench.train.feed import Standard
 from nasbench.train.reference import cpu_threads
 
@@ -49,7 +50,7 @@ def count_networks(
 def counts_of(spec: BuildSpec, architecture: int) -> dict[str, float]:
     """Parameters and FLOPs of the network that is trained, and of the release's."""
     # One image is too little work for several threads: they would wait for each other.
-    with cpu_threads(1):
+    with cpu_threads(1), failures_told(spec.space, architecture, "on one example"):
         live = count_network(_network(spec, architecture), spec.task.signal)
         release = live
         if isinstance(spec.family, Whole):

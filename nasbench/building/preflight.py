@@ -10,7 +10,7 @@ from nasbench.errors import Unsupported
 from nasbench.network import started
 from nasbench.network.family import CELL
 from nasbench.network.inputs import example_inputs
-from nasbench.network.testing import run
+from nasbench.network.testing import run, run_alone
 from nasbench.train.reference import cpu_threads
 
 __all__ = ["check_networks"]
@@ -42,8 +42,10 @@ def check_networks(spec: BuildSpec) -> None:
         inputs = example_inputs(task.signal, min(last, 2))
         for architecture in drawn.tolist():
             net = started(space, architecture, task, recipe, 0)
+            asked = (inputs, task.outputs, space.string(architecture), space)
             with cpu_threads(1):
-                answer = run(net.train(), inputs, task.outputs, space.string(architecture), space)
+                answer = run(net.train(), *asked)
+                run_alone(net, *asked)
             if not answer.requires_grad:
                 raise Unsupported(
                     f"the network of {space.string(architecture)} cannot be trained: what it "

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from nasbench._python_file import FAILURES, where
 from nasbench.device.inference import Images, evaluating
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network.inputs import answer_to
 
-__all__ = ["TOLERANCES", "UnequalAnswers", "allowed", "check_answers", "difference"]
+__all__ = [
+    "TOLERANCES",
+    "UnequalAnswers",
+    "Untimed",
+    "allowed",
+    "check_answers",
+    "difference",
+    "untimed",
+]
 
 TOLERANCES = {"float32": 1e-4, "int8": 0.25}
 """Largest difference to PyTorch by precision, times the largest logit where that is above 1.
@@ -21,8 +32,34 @@ Rounding to eight bits moves an answer by some percent. What is beyond a quarter
 """
 
 
-class UnequalAnswers(NasbenchError):  # noqa: N818 (named as readers say it)
+class Untimed(NasbenchError):  # noqa: N818 (named as readers say it)
+    """A network that a runtime does not run: others of a build are timed all the same.
+
+    Args:
+        reason: that tables give.
+        said: what the runtime said of it, for whoever runs the build; it may name paths.
+    """
+
+    def __init__(self, reason: str, said: str = "") -> None:
+        super().__init__(reason)
+        self.said = said
+
+
+class UnequalAnswers(Untimed):
     """A runtime computes something else than PyTorch does."""
+
+
+@contextmanager
+def untimed(reason: str) -> Iterator[None]:
+    """What a network or a runtime raises meanwhile is why it is not timed."""
+    try:
+        yield
+    except Unsupported as error:
+        raise Untimed(reason, str(error)) from error
+    except NasbenchError:  # as a package that is missing
+        raise
+    except FAILURES as error:  # a network, or a runtime's C++, can fail in any way
+        raise Untimed(reason, f"{reason} ({where(error)})") from error
 
 
 def difference(wanted: NDArray[Any], got: NDArray[Any]) -> float:

@@ -12,12 +12,14 @@ from torch import nn
 
 from nasbench._files import atomic_path
 from nasbench._progress import Progress, silent
+from nasbench._python_file import where
+from nasbench._quiet import without_prints
 from nasbench.device.equal import allowed, difference
 from nasbench.device.inference import evaluating, examples
 from nasbench.device.onnx_graph import INPUT, OUTPUT, Raw, import_onnx, to_onnx
 from nasbench.device.onnx_runtime import any_batch, open_session
 from nasbench.device.quantise import quantised
-from nasbench.errors import NasbenchError
+from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network.inputs import answer_to
 from nasbench.task import Signal, Split
 
@@ -71,7 +73,16 @@ def export_onnx(
         wanted = answer_to(network, x).cpu().numpy()
     if raw is not None:
         wanted = wanted * np.float32(raw.scale) + np.float32(raw.shift)
-    (got,) = open_session(model, threads=1).run([OUTPUT], {INPUT: fed})
+    try:
+        with without_prints():
+            (got,) = open_session(model, threads=1).run([OUTPUT], {INPUT: fed})
+    except NasbenchError:
+        raise
+    except Exception as error:  # a runtime's C++ raises errors of many kinds
+        raise Unsupported(
+            f"{path} is not written: ONNX Runtime cannot run it on {len(fed)} examples "
+            f"({where(error)})"
+        ) from error
     found, most = difference(wanted, got), allowed(wanted)
     if not found <= most:
         raise NasbenchError(

@@ -16,7 +16,7 @@ from torch import nn
 
 from nasbench.device.base import METRICS, DeviceSpec, Measurement, Reading, measurement_of
 from nasbench.device.energy import find_meter
-from nasbench.device.equal import UnequalAnswers
+from nasbench.device.equal import Untimed
 from nasbench.device.inference import Images, examples
 from nasbench.device.latency import describe_latency, latencies_of
 from nasbench.device.onnx_runtime import OnnxFileRuntime
@@ -63,6 +63,7 @@ class RuntimeDevice:
             else OnnxFileRuntime(spec, calibration)
         )
         self._board = Board()
+        self._said: set[str] = set()
         self._meter = find_meter(spec.hardware, spec.precision, self._board)
 
     def describe(self) -> dict[str, Any]:
@@ -86,12 +87,15 @@ class RuntimeDevice:
     def _measure_chunk(self, networks: list[nn.Module], inputs: Signal) -> Iterator[Measurement]:
         batches = [examples(network, inputs, self.spec.batch_size) for network in networks]
         runs: dict[int, Callable[[], object]] = {}
-        unequal: dict[int, str] = {}
+        untimed: dict[int, str] = {}
         for place, (network, images) in enumerate(zip(networks, batches, strict=True)):
             try:
                 runs[place] = self._runtime.load(network, images)
-            except UnequalAnswers as error:
-                unequal[place] = str(error)
+            except Untimed as error:
+                untimed[place] = str(error)
+                if error.said and error.said not in self._said:  # once, not once a network
+                    self._said.add(error.said)
+                    logger.warning("%s: a network is not timed: %s", self.spec.name, error.said)
         reference, images = reference_of(inputs, self.spec.batch_size)
         beside = self._runtime.load(reference, images)
         turn = self._time([*runs.values(), beside])
@@ -104,8 +108,8 @@ class RuntimeDevice:
         self._meter.rest()
         timings = dict(zip(runs, turn.timings[:-1], strict=True))
         for place, (network, images) in enumerate(zip(networks, batches, strict=True)):
-            if place in unequal:
-                missing = Reading(math.nan, reason=unequal[place])
+            if place in untimed:
+                missing = Reading(math.nan, reason=untimed[place])
                 yield measurement_of(dict.fromkeys(METRICS, missing))
                 continue
             readings = {

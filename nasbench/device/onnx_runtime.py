@@ -10,7 +10,7 @@ from torch import nn
 
 from nasbench._quiet import import_onnxruntime, import_openvino
 from nasbench.device.base import DeviceSpec, Reading
-from nasbench.device.equal import check_answers
+from nasbench.device.equal import check_answers, untimed
 from nasbench.device.inference import Images
 from nasbench.device.onnx_graph import INPUT, OUTPUT, import_onnx, onnx_of
 from nasbench.device.probe import LOADERS, compiled_by_openvino, onnxruntime_session
@@ -99,9 +99,10 @@ class OnnxFileRuntime:
         """A run of the network on these images.
 
         Raises:
-            UnequalAnswers: where the runtime computes something else than PyTorch.
+            Untimed: where the runtime cannot run it, or computes something else than PyTorch.
         """
-        model = onnx_of(network, images)
+        with untimed("it cannot be written as ONNX"):
+            model = onnx_of(network, images)
         checked = images
         if self._spec.precision == "int8":
             if self._calibration is None:
@@ -109,10 +110,11 @@ class OnnxFileRuntime:
             model = quantised(model, self._calibration)
             # Noise is beyond the range that activations have on images.
             checked = self._calibration[:_CHECKED]
-        content = model.SerializeToString()
-        run = self._run(content, images)
-        answer = run if checked is images else self._run(content, checked)
-        check_answers(network, checked, answer(), _NAMES[self._spec.runtime], self._spec.precision)
+        content, runtime = model.SerializeToString(), _NAMES[self._spec.runtime]
+        with untimed(f"{runtime} cannot run it"):
+            run = self._run(content, images)
+            answer = (run if checked is images else self._run(content, checked))()
+        check_answers(network, checked, answer, runtime, self._spec.precision)
         return run
 
     def _run(self, content: bytes, images: Images) -> Callable[[], Any]:

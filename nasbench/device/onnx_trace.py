@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nasbench._python_file import where
+from nasbench._quiet import without_prints
 from nasbench._version import __version__
 from nasbench.device.raw import Raw
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network.inputs import answer_of
+from nasbench.network.tracing import without_fast_path
 
 __all__ = ["BATCH", "INPUT", "OPSET", "OUTPUT", "import_onnx", "traced"]
 
@@ -85,7 +87,7 @@ def traced(network: nn.Module, example: NDArray[Any], raw: Raw | None = None) ->
         given = example
     written = io.BytesIO()
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), without_fast_path(), without_prints():
             # The newer exporter asks for a package more, and loads PyTorch's compiler.
             warnings.simplefilter("ignore")
             torch.onnx.export(

@@ -19,7 +19,7 @@ from nasbench.device import probe
 from nasbench.device.base import METRICS, DeviceSpec, Measurement, Reading, measurement_of
 from nasbench.device.carrier import Carrier
 from nasbench.device.energy import ModelMeter, counted_energy, energies
-from nasbench.device.equal import TOLERANCES, difference
+from nasbench.device.equal import TOLERANCES, Untimed, difference, untimed
 from nasbench.device.inference import Images, evaluating, examples
 from nasbench.device.latency import describe_latency, latencies_of
 from nasbench.device.measure import CHUNK
@@ -47,11 +47,16 @@ _NO_MEMORY = "the runtime there does not tell what it holds at the peak"
 
 
 class _Job(NamedTuple):
-    """Its name, the file of each network, and what these hold."""
+    """Its name, the file of each network or why there is none, and what the files hold."""
 
     name: str
-    files: list[str]
+    files: list[str | Untimed]
     contents: Mapping[str, bytes]
+
+    @property
+    def asked(self) -> set[str]:
+        """The files that are measured, by name."""
+        return {file for file in self.files if isinstance(file, str)}
 
 
 class RemoteDevice:
@@ -110,7 +115,9 @@ class RemoteDevice:
         self._board = results.board
         metered = self._integrated(results) if self._log else {}
         return [
-            self._measurement(
+            self._untimed(name)
+            if isinstance(name, Untimed)
+            else self._measurement(
                 network, inputs, results.found[name], job.contents[name], metered.get(name)
             )
             for network, name in zip(given, job.files, strict=True)
@@ -143,11 +150,18 @@ class RemoteDevice:
                 f"spectrograms alone"
             )
         contents: dict[str, bytes] = {}
-        files = []
+        files: list[str | Untimed] = []
         for network in networks:
-            content = self._file(network, inputs)
-            files.append(hashlib.sha256(content).hexdigest())
-            contents[files[-1]] = content
+            try:
+                content = self._file(network, inputs)
+            except Untimed as error:
+                files.append(error)
+                continue
+            name = hashlib.sha256(content).hexdigest()
+            files.append(name)
+            contents[name] = content
+        if not contents:
+            raise Unsupported(f"no network can be sent to {self.spec.name}: {files[0]}")
         content = self._file(reference_network(inputs.shape[0]), inputs)
         reference = hashlib.sha256(content).hexdigest()
         spec = self.spec
@@ -180,7 +194,8 @@ class RemoteDevice:
         return not self._state(job, 0)["left"]
 
     def _file(self, network: nn.Module, inputs: Signal) -> bytes:
-        model = to_onnx(network, inputs)
+        with untimed("it cannot be written as ONNX"):
+            model = to_onnx(network, inputs)
         if self.spec.precision == "int8":
             if self._calibration is None:
                 raise BadValue("an int8 device needs training images to calibrate with")
@@ -198,7 +213,7 @@ class RemoteDevice:
         """The results, once all are there."""
         data = b""
         pause, longest = _POLLS
-        most = (len(set(job.files)) + 1) * MOST_RESULTS
+        most = (len(job.asked) + 1) * MOST_RESULTS
         while True:
             said = self._state(job, len(data))
             data += said["text"].encode("utf-8")
@@ -206,18 +221,24 @@ class RemoteDevice:
                 raise NasbenchError("the results of the device are longer than a probe writes them")
             if len(data) < said["size"] and said["text"]:
                 continue
-            measured = len(set(job.files)) - said["left"]
+            measured = len(job.asked) - said["left"]
             if not said["left"]:
-                return read_results(data, job.name, set(job.files))
+                return read_results(data, job.name, job.asked)
             if not said["running"]:
                 why = printable(said["log"])[:300] or "the probe does not say why"
                 raise NasbenchError(
-                    f"{measured:,} of {len(set(job.files)):,} networks are measured on the device, "
+                    f"{measured:,} of {len(job.asked):,} networks are measured on the device, "
                     f"and its probe has ended: {why}; what is measured is kept there, and the same "
                     f"command goes on"
                 )
             time.sleep(pause)
             pause = min(longest, 1.5 * pause)
+
+    def _untimed(self, error: Untimed) -> Measurement:
+        logging.getLogger("nasbench").warning(
+            "%s: a network is not timed: %s", self.spec.name, printable(error.said)
+        )
+        return _missing(str(error))
 
     def _measurement(
         self,

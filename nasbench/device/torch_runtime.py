@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from nasbench.device.base import Reading
+from nasbench.device.equal import untimed
 from nasbench.device.inference import Images
 from nasbench.device.memory import WAYS, peak_memory
 from nasbench.train.reference import pick_hardware
@@ -35,7 +36,11 @@ class TorchRuntime:
         }
 
     def load(self, network: nn.Module, images: Images) -> Callable[[], object]:
-        """A run of the network on these images, which lie on the hardware already."""
+        """A run of the network on these images, which lie on the hardware already.
+
+        Raises:
+            Untimed: where the network fails on so many.
+        """
         net = copy.deepcopy(network).eval().to(self._hardware)
         net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         x = torch.tensor(images, device=self._hardware)  # a copy: the network may write over it
@@ -49,6 +54,8 @@ class TorchRuntime:
             elif hardware == "mps":
                 torch.mps.synchronize()
 
+        with untimed("PyTorch cannot run it"):
+            run()
         return run
 
     def memory_mib(self, network: nn.Module, images: Images) -> Reading:

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from nasbench.device.inference import Images, evaluating
 from nasbench.network.shapes import bytes_of, tensors_in
+from nasbench.network.tracing import without_fast_path
 
 __all__ = ["MemoryTrace", "trace"]
 
@@ -36,7 +37,7 @@ def trace(network: nn.Module, images: Images) -> MemoryTrace:
     """Run the network once and watch the storages of its tensors come and go."""
     with evaluating(network, images) as x:
         watch = _Watch((*network.parameters(), *network.buffers(), x))
-        with watch:
+        with watch, without_fast_path():
             network(x)
     return MemoryTrace(watch.peak, watch.moved)
 

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from nasbench.network.inputs import example_inputs
 from nasbench.network.operations import Graph, Liveness, Operation, Tag
 from nasbench.network.shapes import shapes_of, tensors_in
-from nasbench.network.tracing import META, Products, Seen, ShapeRun, run_shapes
+from nasbench.network.tracing import META, Products, Seen, ShapeRun, run_shapes, without_fast_path
 from nasbench.task import Signal
 
 __all__ = ["Graph", "Operation", "Tag", "graph_of", "graph_on"]
@@ -45,10 +45,11 @@ def graph_of(network: nn.Module, inputs: Signal, batch: int = 1) -> Graph:
 
 def graph_on(network: nn.Module, example: Tensor) -> Graph:
     """The graph of a network on one batch, see `graph_of`: `example` is what goes in."""
-    try:
-        return _traced(network, example)
-    except Exception:  # forward is anybody's code: what tracing does not follow is run
-        return _run(network, example)
+    with without_fast_path():
+        try:
+            return _traced(network, example)
+        except Exception:  # forward is anybody's code: what tracing does not follow is run
+            return _run(network, example)
 
 
 def _traced(network: nn.Module, example: Tensor) -> Graph:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from nasbench.network.sharing_check import check_supernet
 from nasbench.space import Space
 from nasbench.task import Signal
 
-__all__ = ["EXAMPLES", "FamilyCheck", "check_family", "run"]
+__all__ = ["EXAMPLES", "FamilyCheck", "check_family", "failures_told", "run", "run_alone"]
 
 SAMPLES = 12
 """Architectures that are built, where decisions are few; with their neighbours some dozens."""
@@ -145,16 +146,53 @@ def run_whole(
         given = net(inputs.clone())  # it may write over them
     except FAILURES as error:  # a user's network can fail in any way
         raise NasbenchError(
-            f"the network of {name} fails on {len(inputs)} examples of {list(inputs.shape[1:])}: "
-            f"{where(error, space.source)}"
+            f"the network of {name} fails on {len(inputs)} "
+            f"{'example' if len(inputs) == 1 else 'examples'} of {list(inputs.shape[1:])}"
+            f"{'' if net.training else ' in evaluation mode'}: {where(error, space.source)}"
         ) from error
     answer = answer_of(given)
     if answer.shape != (len(inputs), outputs):
         raise Unsupported(
-            f"the network of {name} gives {list(answer.shape)} for {len(inputs)} examples, not "
-            f"[{len(inputs)}, {outputs}]"
+            f"the network of {name} gives {list(answer.shape)} for {len(inputs)} "
+            f"{'example' if len(inputs) == 1 else 'examples'}, not [{len(inputs)}, {outputs}]"
+        )
+    if answer.dtype != torch.float32:
+        raise Unsupported(
+            f"the network of {name} gives {str(answer.dtype).removeprefix('torch.')}, and is "
+            f"trained, timed and exported in float32: have it end in .float()"
         )
     return answer, *(one for one in several(given)[1:] if isinstance(one, Tensor))
+
+
+@torch.inference_mode()
+def run_alone(net: nn.Module, inputs: Tensor, outputs: int, name: str, space: Space) -> None:
+    """Have a network answer to one example, as it does once it is trained; see `run_whole`.
+
+    Networks are counted, timed and exported so. It is in evaluation mode afterwards.
+    """
+    run(net.eval(), inputs[:1], outputs, name, space)
+
+
+@contextmanager
+def failures_told(space: Space, architecture: int, when: str) -> Iterator[None]:
+    """One sentence where a network of a user's file fails.
+
+    Args:
+        space: of the network.
+        architecture: of the space.
+        when: it is run, as "in training".
+    """
+    try:
+        yield
+    except NasbenchError:
+        raise
+    except FAILURES as error:  # a user's network can fail in any way
+        if space.source is None:
+            raise
+        raise NasbenchError(
+            f"the network of {space.string(architecture)} fails {when}: "
+            f"{where(error, space.source)}"
+        ) from error
 
 
 def _first_taken(space: Space, sizes: Sized | Mapping[str, Size]) -> Asked:
@@ -225,6 +263,8 @@ class _Check:
                 f"{_listed(idle)} of {name} takes no part in what the network gives: no gradient "
                 f"reaches it",
             )
+        with generator_kept():
+            run_alone(again, self.inputs, self.asked.outputs, name, self.space)
         self.look(architecture)
 
     def _run(self, net: nn.Module, name: str) -> tuple[Tensor, ...]:

@@ -21,7 +21,15 @@ from nasbench.network.shapes import (
     tensors_in,
 )
 
-__all__ = ["META", "Products", "Seen", "ShapeRun", "evaluation_mode", "run_shapes"]
+__all__ = [
+    "META",
+    "Products",
+    "Seen",
+    "ShapeRun",
+    "evaluation_mode",
+    "run_shapes",
+    "without_fast_path",
+]
 
 META = torch.device("meta")
 """Where tensors have shapes and no numbers."""
@@ -190,6 +198,22 @@ def evaluation_mode(network: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+@contextmanager
+def without_fast_path() -> Iterator[None]:
+    """PyTorch's attention as the operations that it is made of, meanwhile.
+
+    In evaluation PyTorch runs attention, and a whole layer of a transformer, as one operation of
+    its own, on nested tensors where there is padding: no format has it, and nothing can be read
+    off it.
+    """
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _without_numbers(module: nn.Module, args: Any, kwargs: Any) -> Any:

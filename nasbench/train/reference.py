@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nasbench._python_file import FAILURES, where
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.network import started
 from nasbench.network.draws import Draws
 from nasbench.network.inputs import answer_of
+from nasbench.network.testing import failures_told
 from nasbench.space import Space
 from nasbench.task import Task
 from nasbench.train.epoch import Epoch, record_of
@@ -33,7 +33,6 @@ __all__ = [
     "Epoch",
     "ReferenceTrainer",
     "cpu_threads",
-    "failures_told",
     "pick_hardware",
     "record_of",
     "training",
@@ -217,7 +216,7 @@ class ReferenceTrainer:
         if recipe.evaluate is not None:
             epochs = own_evaluation(epochs, net, canonical, task, data, recipe, seed)
         while True:
-            with cpu_threads(self.threads), failures_told(space, canonical):
+            with cpu_threads(self.threads), failures_told(space, canonical, "in training"):
                 epoch = next(epochs, None)
             if epoch is None:
                 return
@@ -230,22 +229,6 @@ class ReferenceTrainer:
         epochs = list(self.epochs(space, architecture, task, data, recipe, seed))
         tests = () if recipe.train else tests_of(task.target)
         return record_of(architecture, seed, epochs, recipe, tests)
-
-
-@contextmanager
-def failures_told(space: Space, architecture: int) -> Iterator[None]:
-    """One sentence where a network of a user's file fails, as its training goes on."""
-    try:
-        yield
-    except NasbenchError:
-        raise
-    except FAILURES as error:  # a user's network can fail in any way
-        if space.source is None:
-            raise
-        raise NasbenchError(
-            f"the network of {space.string(architecture)} fails in training: "
-            f"{where(error, space.source)}"
-        ) from error
 
 
 @contextmanager

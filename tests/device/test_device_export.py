@@ -14,9 +14,12 @@ from torch import nn
 from nasbench._quiet import import_onnxruntime
 from nasbench.device import export
 from nasbench.device.export import answers_of, export_onnx
+from nasbench.device.inference import examples
 from nasbench.device.onnx_graph import Raw, to_onnx
 from nasbench.device.onnx_runtime import open_session
+from nasbench.device.trace import trace
 from nasbench.errors import NasbenchError, Unsupported
+from nasbench.network.graph import graph_of
 from nasbench.space import CellSpace
 from nasbench.task import Split
 
@@ -129,6 +132,50 @@ def test_it_takes_pixels_as_they_are_stored(tmp_path: Path) -> None:
     channels = np.full((1, 3, 1, 1), 100.0, dtype=np.float32)
     raw = Raw("uint8", channels, channels / 2)
     assert export_onnx(Noisy(), image((3, 8, 8)), tmp_path / "n.onnx", raw=raw) < 1e-5
+
+
+class Padded(nn.Module):
+    """PyTorch's own transformer, which it runs on nested tensors in evaluation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 1
+        )
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x[:, 0]
+        padding = x[..., 0] > 9
+        return self.head(self.encoder(x, src_key_padding_mask=padding)[:, 0])
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_pytorchs_own_transformer_is_written_counted_and_traced(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    net = Padded()
+    assert torch.backends.mha.get_fastpath_enabled()
+    assert export_onnx(net, image((1, 4, 8)), tmp_path / "n.onnx") < 1e-5
+    products = 4 * (4 * 8 * 8 + 2 * 8 * 16) + 2 * 4 * 4 * 8 + 8 * 3
+    assert graph_of(net, image((1, 4, 8))).multiply_adds == products
+    assert trace(net, examples(net, image((1, 4, 8)), 1)).peak_bytes > 0
+    assert torch.backends.mha.get_fastpath_enabled()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_onnx_runtime_cannot_run_is_refused_in_one_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class Fixed(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            batch = int(x.shape[0])  # which a trace takes for a constant
+            return super().forward(x.flatten(1).reshape(batch, -1) if torch.any(x < 9) else x)
+
+    with pytest.raises(NasbenchError, match="ONNX Runtime cannot run it"):
+        export_onnx(Fixed(16, 2), image((1, 4, 4)), tmp_path / "n.onnx")
+    assert not (tmp_path / "n.onnx").exists()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_what_onnx_cannot_say_is_refused_in_one_sentence(tmp_path: Path) -> None:

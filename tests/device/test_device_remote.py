@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from device_networks import image, network, randomized
-from torch import nn
+from torch import Tensor, linalg, nn
 from typer.testing import CliRunner
 
 from nasbench.building import read_spec
@@ -106,6 +106,22 @@ def test_other_answers_and_failures_are_missing(
     assert failed.reasons["latency_ms"] == "onnxruntime could not run it there"
     assert "no kernel [2J in /home/pi" in caplog.text
     assert sound.latency_ms > 0
+
+
+def test_what_no_file_can_be_made_of_is_missing(tmp_path: Path, mini: CellSpace) -> None:
+    class Odd(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(linalg.eigvals(x[:, 0]).real)
+
+    device = RemoteDevice(SPEC, FolderCarrier(tmp_path))
+    given = [Odd(8, 10), *networks(mini, 1)]
+    device.send(given, image(SHAPE))
+    by_hand(tmp_path)
+    odd, sound = device.measure(given, image(SHAPE))
+    assert odd.reasons["latency_ms"] == "it cannot be written as ONNX"
+    assert sound.latency_ms > 0
+    with pytest.raises(NasbenchError, match="no network can be sent to board-"):
+        device.send(given[:1], image(SHAPE))
 
 
 def test_int8_files_are_the_same_each_time(tmp_path: Path, mini: CellSpace) -> None:

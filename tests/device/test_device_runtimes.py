@@ -166,6 +166,46 @@ def test_what_differs_is_not_timed_and_says_why(mini: CellSpace) -> None:
     assert well.latency_ms > 0
 
 
+class Failing(nn.Linear):
+    """Runs but where it is traced, timed or on a single example, as it is told."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(64, 10)
+        self.where = where
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        if self.where == "file":
+            x = x + torch.linalg.eigvals(x @ x.T).real.sum()
+        if self.where == "double":  # ONNX Runtime has no such convolution
+            weight = self.weight.double()[:, None]
+            return nn.functional.conv1d(x.double()[:, None], weight).flatten(1).float()
+        if self.where == "one" and len(x) == 1:
+            raise ValueError("one in /home/jane")
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "where", "reason"),
+    [
+        ("onnxruntime", "file", "it cannot be written as ONNX"),
+        ("onnxruntime", "double", "ONNX Runtime cannot run it"),
+        ("torch", "one", "PyTorch cannot run it"),
+    ],
+)
+def test_what_cannot_be_run_is_missing_and_others_are_timed(
+    runtime: str, where: str, reason: str, mini: CellSpace, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = DeviceSpec(runtime=runtime, repeats=3, warm_up=1, seconds=0.001)
+    nets = [Failing(where), randomized(network(mini.live_graph(7)), seed=5), Failing(where)]
+    odd, well, again = make_device(spec).measure(nets, image(SHAPE))
+    assert odd.reasons["latency_ms"] == again.reasons["latency_ms"] == reason
+    assert math.isnan(odd.latency_ms)
+    assert well.latency_ms > 0
+    assert len(caplog.messages) == 1  # what is said of it, once
+    assert caplog.messages[0].startswith(f"{spec.name}: a network is not timed: ")
+
+
 def test_int8_is_measured_after_calibration_alone(mini: CellSpace) -> None:
     spec = DeviceSpec(runtime="onnxruntime", repeats=3, warm_up=1, precision="int8")
     with pytest.raises(NasbenchError, match="needs training images"):

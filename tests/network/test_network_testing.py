@@ -115,6 +115,28 @@ def test_weights_that_are_no_numbers_are_not_taken_for_another_start(monkeypatch
     assert finding.endswith("gives numbers that are not finite")
 
 
+class To(nn.Module):
+    def __init__(self, dtype):
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, x):
+        return x.to(self.dtype)
+
+
+class Squeezed(nn.Module):
+    """Is not made for one example."""
+
+    def __init__(self, *, fails=False):
+        super().__init__()
+        self.fails = fails
+
+    def forward(self, x):
+        if self.fails and len(x) == 1:
+            raise RuntimeError("one")
+        return x.squeeze()
+
+
 @pytest.mark.parametrize(
     ("build", "why"),
     [
@@ -125,6 +147,18 @@ def test_weights_that_are_no_numbers_are_not_taken_for_another_start(monkeypatch
         (
             lambda c, i, outputs: nn.Linear(9, outputs),
             r"fails on 4 examples of \[8\]: RuntimeError",
+        ),
+        (
+            lambda c, i, outputs: nn.Sequential(nn.Linear(8, outputs), To(torch.bfloat16)),
+            r"gives bfloat16, and is trained, timed and exported in float32",
+        ),
+        (
+            lambda c, i, outputs: nn.Sequential(nn.Linear(8, outputs), Squeezed()),
+            r"gives \[3\] for 1 example, not \[1, 3\]",
+        ),
+        (
+            lambda c, i, outputs: nn.Sequential(nn.Linear(8, outputs), Squeezed(fails=True)),
+            r"fails on 1 example of \[8\] in evaluation mode: RuntimeError: one",
         ),
         (lambda c, i, outputs: nn.Softmax(1), r"gives \[4, 8\]"),
         (lambda c, i, outputs: c["depht"], "depht"),
