@@ -55,13 +55,13 @@ def _line(family: dict[str, Any]) -> str:
 
 def checked(space: Space, task: str | None) -> FamilyCheck:
     """What `--check` finds, on a task or on made-up examples, one thread."""
+    from nasbench.cli.tasks import named_task
     from nasbench.network.testing import Asked, check_family
-    from nasbench.task import get
     from nasbench.train.reference import cpu_threads
 
     asked = None
     if task is not None:
-        named = get(task)
+        named = named_task(task)
         asked = Asked(named.signal, named.outputs)
     with cpu_threads(1):
         return check_family(space, asked)

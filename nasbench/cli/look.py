@@ -55,7 +55,8 @@ def space(
         ),
     ] = False,
     task: Annotated[
-        str | None, typer.Option(help="With --check: what the networks are for; a task's name.")
+        str | None,
+        typer.Option(help="With --check: what the networks are for; a task, or a recipe file."),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -14,7 +14,7 @@ from nasbench.errors import BadValue
 if TYPE_CHECKING:
     from nasbench.task import Task
 
-__all__ = ["complete_task", "register", "task_rows"]
+__all__ = ["complete_task", "named_task", "register", "task_rows"]
 
 _CLASSES = 12
 """Names that a line has room for."""
@@ -54,24 +54,30 @@ def tasks(
 
     Of a recipe file the task is read as `build` reads it, and what was not read is said.
     """
-    from nasbench._toml import read_toml
-    from nasbench.task import from_spec, get, names
+    from nasbench.task import get, names
 
     if not task:
         every = [get(name) for name in names()]
         text = rows([(found.name, _line(found)) for found in every])
         emit({"tasks": [found.manifest() for found in every]}, as_json, text)
         return
-    path = Path(task)
-    if path.suffix == ".toml":
-        values = read_toml(path, "recipe")
-        if "task" not in values:
-            raise BadValue(f"{path} has no task")
-        found = from_spec(values["task"], path.parent)
-    else:
-        found = get(task)
+    found = named_task(task)
     about = [(key, value) for key, value in found.about.items() if isinstance(value, str)]
     emit(found.manifest(), as_json, rows([*task_rows(found.manifest()), *about]))
+
+
+def named_task(name: str) -> Task:
+    """The task of that name, or of a recipe file as `build` reads it."""
+    from nasbench._toml import read_toml
+    from nasbench.task import from_spec, get
+
+    path = Path(name)
+    if path.suffix != ".toml":
+        return get(name)
+    values = read_toml(path, "recipe")
+    if "task" not in values:
+        raise BadValue(f"{path} has no task")
+    return from_spec(values["task"], path.parent)
 
 
 def _line(task: Task) -> str:

@@ -209,7 +209,9 @@ def _first_taken(space: Space, sizes: Sized | Mapping[str, Size]) -> Asked:
         else:
             return asked
     assert first is not None  # a family takes something
-    raise type(first)(f"{first}; name a task that its networks are for with --task")
+    raise type(first)(
+        f"{first}; name what its networks are for with --task: a task, or your recipe's file"
+    )
 
 
 def _sampled(space: Space, rng: np.random.Generator, n: int) -> list[int]:

@@ -52,6 +52,9 @@ def test_a_check_names_the_rule_that_is_missing(tmp_path: Path) -> None:
         'kernel2 changes no network where depth is 1: only_if = {"kernel2": {"depth": [2]}}' in said
     )
     assert "on images 1 x 8 x 8" in said
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text('task = "digits"', encoding="utf-8")
+    assert say("space", path, "--check", "--task", recipe) == said
     path.write_text(MINE.replace("]})", ']}, only_if={"kernel2": {"depth": [2]}})'))
     document = json.loads(say("space", path, "--check", "--json"))
     assert document["check"]["findings"] == []

@@ -187,5 +187,5 @@ def test_of_a_network_that_answers_by_name_the_first_counts(monkeypatch):
 def test_without_a_task_the_first_signal_that_fits_is_tried(monkeypatch):
     check = found(monkeypatch, layers, only_if=RULE, asked=None)
     assert check.inputs.startswith("8 features")
-    with pytest.raises(Unsupported, match=r"returned a int, .* name a task"):
+    with pytest.raises(Unsupported, match=r"returned a int, .* name what its networks are for"):
         found(monkeypatch, lambda c, i, o: 3, {"a": [1]}, asked=None)
