@@ -1,6 +1,7 @@
 """What holds over all of the code."""
 
 import ast
+import re
 import tomllib
 from collections import defaultdict
 from pathlib import Path
@@ -32,6 +33,14 @@ def test_strategies_import_each_other_by_no_name_of_the_folder() -> None:
     """In wheels it has another one."""
     for path in PACKAGES[1].glob("*.py"):
         assert "from strategies" not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_figures_that_are_shown_have_no_exponents() -> None:
+    """Of 1,234 milliseconds `:.3g` makes 1.23e+03; `rounded` does not."""
+    for room in ("cli", "report", "search"):
+        for path in PACKAGES[0].joinpath(room).glob("*.py"):
+            if path.name not in ("html.py", "explore_data.py"):  # which write for programs
+                assert not re.search(r":\.[3-9]g\}", path.read_text(encoding="utf-8")), path.name
 
 
 def test_reports_stay_small() -> None:

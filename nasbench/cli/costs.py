@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.cli.common import Json, emit, file_option, progress, rows
 from nasbench.cli.devices import device
 from nasbench.cli.look import TableArgument, complete_table
@@ -154,11 +154,11 @@ def tags(
     shown: list[tuple[str, object]] = [
         ("tags", f"{out}: {counted(len(found.operations), 'operation')}, {measured} measured"),
         ("device", found.device),
-        ("beside operations", f"{found.base_ms:.4g} ms, of {found.about['skeleton']}"),
+        ("beside operations", f"{rounded(found.base_ms)} ms, of {found.about['skeleton']}"),
         (
             "at best",
-            f"{found.roofline.giga_multiply_adds:.3g} billion multiply-adds and "
-            f"{found.roofline.gigabytes:.3g} GB a second",
+            f"{rounded(found.roofline.giga_multiply_adds, 3)} billion multiply-adds and "
+            f"{rounded(found.roofline.gigabytes, 3)} GB a second",
         ),
         ("error of sums", _errors(found)),
     ]
@@ -202,7 +202,7 @@ def _sum_tags(table: str, path: Path, recipe: str, out: Path | None, as_json: bo
     low, high = sums["latency_ms"].min(), sums["latency_ms"].max()
     shown: list[tuple[str, object]] = [
         ("estimated", f"{found.device}/latency_ms of {len(opened.rows):,} architectures"),
-        ("latency", f"{low:.4g} to {high:.4g} ms"),
+        ("latency", f"{rounded(low)} to {rounded(high)} ms"),
         ("error of sums", _errors(found)),
         ("waits for memory", f"{100 * document['memory_bound']:.0f} % of the time, on average"),
     ]

@@ -9,7 +9,7 @@ import typer
 
 from nasbench._defaults import HARDWARE
 from nasbench._limits import LARGEST_SEED
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.cli.common import Json, emit, file_option, progress, rows
 from nasbench.cli.make import Hardware, complete_recipe
 from nasbench.errors import BadValue
@@ -138,10 +138,10 @@ def _shown_trained(chosen: Chosen, made: Exported, takes: str) -> list[tuple[str
         by = f"{loop.name} of {loop.file.name}"
     trained = f"on {chosen.spec.task.name} by {chosen.recipe_name}, seed {chosen.seed}, {by}"
     beside = [("table", made.beside)] if made.beside else []
-    if made.test is None:
+    if made.test is None or made.valid is None:
         return [
             ("trained", trained),
-            *((name, f"{value:.6g}") for name, value in made.shown.items()),
+            *((name, rounded(value, 6)) for name, value in made.shown.items()),
             *beside,
             ("test", "of the file: none, for only the loop knows how inputs are prepared"),
             ("input", f"{takes}, as the loop gives it to its network"),
@@ -151,7 +151,7 @@ def _shown_trained(chosen: Chosen, made: Exported, takes: str) -> list[tuple[str
     examples = counted(made.test.n, "image" if image else "example")
     return [
         ("trained", trained),
-        ("valid", f"{made.valid:.4g}{made.test.unit}"),
+        ("valid", f"{rounded(made.valid)}{made.test.unit}"),
         *beside,
         ("test", f"{made.test} of {examples}, by the file in ONNX Runtime; 95 % interval"),
         ("input", f"{takes}{meaning}{classes}"),

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.cli.common import Json, emit, rows
 from nasbench.cli.tasks import task_rows
 from nasbench.errors import BadValue, NasbenchError
@@ -298,7 +298,7 @@ def query(
         ("network", f"that of architecture {document['canonical']}"),
         *([("recipe", f"{chosen} after {counted(last, 'epoch')}, {_of(seed)}")] if chosen else []),
         *(
-            (name, f"{value:.6g}{_mark(name, predicted, by_model)}")
+            (name, f"{rounded(value, 6)}{_mark(name, predicted, by_model)}")
             if name not in unknown
             else (name, ": ".join(filter(None, ("missing", unknown[name]))))
             for name, value in {**values, **costs}.items()

@@ -11,7 +11,7 @@ import typer
 
 from nasbench._defaults import ENGINE, EXECUTOR, HARDWARE
 from nasbench._limits import MOST_PROCESSES
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.cli.common import (
     Json,
     emit,
@@ -203,7 +203,8 @@ def _time(of: Estimate, seconds: int) -> str:
         (size, unit) for size, unit in ((3600, "hours"), (60, "min"), (0, "s")) if value >= 2 * size
     )
     value, low, high = (v * seconds / (size or 1) for v in (of.value, of.low, of.high))
-    return f"{value:.3g} [{low:.3g}, {high:.3g}] {unit}" if low == low else f"{value:.3g} {unit}"
+    interval = f" [{rounded(low, 3)}, {rounded(high, 3)}]" if low == low else ""
+    return f"{rounded(value, 3)}{interval} {unit}"
 
 
 def assemble(recipe: RecipeArgument, out: Out, as_json: Json = False) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from nasbench._defaults import BATCH_SIZE, HARDWARE, STARTS
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED, MOST_PROCESSES
+from nasbench._words import rounded
 from nasbench.cli.common import (
     Json,
     complete_proxy,
@@ -145,7 +146,8 @@ def score(
         (
             name,
             f"{scored[name]:,} of {len(written.rows):,} rows have it; "
-            f"{1000 * about['seconds']:.3g} ms an architecture and draw, draws: {about['draws']}",
+            f"{rounded(1000 * about['seconds'], 3)} ms an architecture and draw, "
+            f"draws: {about['draws']}",
         )
         for name, about in found.items()
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._files import check_out
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.cli.common import Json, emit, file_option, parse_settings, progress, rows
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.errors import BadValue
@@ -202,8 +202,8 @@ def _line(column: Column) -> list[str]:
     return [
         column.name if column.content else f"{column.name} (does not count)",
         *(f"{n:,}" for n in (column.equal, column.differ, column.only_a, column.only_b)),
-        *((f"{column.largest:.6g}", str(column.at)) if column.differ else ("", "")),
-        f"{column.mean:.6g}" if column.differ else "",
+        *((rounded(column.largest, 6), str(column.at)) if column.differ else ("", "")),
+        rounded(column.mean, 6) if column.differ else "",
         correlation,
     ]
 

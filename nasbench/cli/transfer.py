@@ -10,6 +10,7 @@ import typer
 
 from nasbench._files import atomic_path, write_text
 from nasbench._limits import MOST_COUNTED, MOST_EVALUATIONS, MOST_RUNS, MOST_SECONDS
+from nasbench._words import rounded
 from nasbench.cli.common import Json, emit, file_option, folder_option, progress, rows
 from nasbench.errors import NasbenchError
 
@@ -98,7 +99,7 @@ def describe(
     }
     shown = [("task", found.name), ("hash", found.hash or "unknown")]
     for name, meaning in FEATURES.items():
-        value = f"{found.features[name]:.6g}" if name in found.features else "unknown"
+        value = rounded(found.features[name], 6) if name in found.features else "unknown"
         shown.append((name, f"{value:<9} {meaning}"))
     shown.append(("landmarks", f"{len(found.landmarks):,}"))
     emit(document, as_json, rows(shown))

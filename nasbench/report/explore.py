@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from nasbench._files import check_folder, write_csv, write_text
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.errors import NasbenchError
 from nasbench.report.again import command_line
 from nasbench.report.briefs import made_from
@@ -156,4 +156,4 @@ def _top(table: Table, recipe: str | None) -> TextTable:
 def _cell(value: float, predicted: Any, row: int) -> str:
     if not np.isfinite(value):
         return "–"
-    return f"{value:.5g}{'*' if predicted is not None and predicted[row] else ''}"
+    return f"{rounded(value, 5)}{'*' if predicted is not None and predicted[row] else ''}"

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from nasbench._files import atomic_path, write_text
+from nasbench._words import rounded
 from nasbench.report.figures import Drawing
 from nasbench.report.paper import Paper
 from nasbench.report.proxy_figures import agreement, dots, matrix, panels
@@ -207,7 +208,7 @@ def _facts(found: Judgement) -> TextTable:
             f"{fact.missing:,}",
             f"{fact.draws or '–'}",
             estimate_text(fact.repeats) if fact.repeats else "–",
-            "–" if math.isnan(fact.seconds) else f"{fact.seconds * 1000:.3g}",
+            "–" if math.isnan(fact.seconds) else rounded(fact.seconds * 1000, 3),
         )
         for name, fact in found.facts.items()
     ]
@@ -220,8 +221,9 @@ def _facts(found: Judgement) -> TextTable:
         note += "Where a source does not say what a score took, nothing is shown."
     else:
         note += (
-            f"Milliseconds: measured, of one draw, beside {found.shared_seconds * 1000:.3g} for "
-            f"making the network and the passes that several proxies share."
+            f"Milliseconds: measured, of one draw, beside "
+            f"{rounded(found.shared_seconds * 1000, 3)} for making the network and the passes "
+            f"that several proxies share."
         )
     columns = ("proxy", "kind", "better", "missing", "draws", "repeats", "ms an architecture")
     return TextTable("What each proxy is", columns, rows, note)

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from nasbench._files import check_folder, write_json, write_text
 from nasbench._result import Facts
+from nasbench._words import rounded
 from nasbench.errors import BadValue, Unsupported, unknown
 from nasbench.report.choice import choice_scatter, choice_table
 from nasbench.report.decisions import best_choices
@@ -188,7 +189,7 @@ def _fact(fact: object) -> str:
     """As it is published: a file without the folders of this machine."""
     if isinstance(fact, str) and Path(fact).is_absolute():
         return Path(fact).name
-    return f"{fact:.6g}" if isinstance(fact, float) else str(fact)
+    return rounded(fact, 6) if isinstance(fact, float) else str(fact)
 
 
 @table_of.register

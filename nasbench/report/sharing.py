@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from nasbench._files import write_json
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.report.figures import Drawing
 from nasbench.report.paper import Paper
 from nasbench.report.sections import Section, write_sections
@@ -143,7 +143,7 @@ def discretising(shares: Shares) -> str:
     if values:
         said += (
             f" The dominant eigenvalue of the Hessian of the validation loss to the logits is "
-            f"{np.mean(values):.3g} there."
+            f"{rounded(float(np.mean(values)), 3)} there."
         )
     return said
 
@@ -330,7 +330,7 @@ def _looked_up(columns: Mapping[str, Any]) -> str:
             f"Its supernets have seeds {seeds}; a run has the one that is its seed's in turn, and "
             f"pays for training and scoring as if it were its own."
         )
-    return where + f"A score costs the {columns['seconds']:.3g} seconds that were measured."
+    return where + f"A score costs the {rounded(columns['seconds'], 3)} seconds that were measured."
 
 
 def _protocol(shares: Shares) -> str:

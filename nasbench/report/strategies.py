@@ -150,7 +150,7 @@ def _thinking_ms(comparison: Comparison, strategy: str) -> str:
     traces = comparison.traces[strategy]
     seconds = sum(trace.thinking_seconds for trace in traces)
     evaluations = sum(len(trace.architectures) for trace in traces)
-    return f"{1000 * seconds / evaluations:.2g}" if math.isfinite(seconds) else "–"
+    return rounded(1000 * seconds / evaluations, 2) if math.isfinite(seconds) else "–"
 
 
 def _note(comparison: Comparison) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._result import Result
+from nasbench._words import rounded
 from nasbench.errors import BadValue
 from nasbench.search.candidates import Candidates
 from nasbench.search.goal import Limit
@@ -70,7 +71,7 @@ class ChosenArchitecture(Result):
 
     def __repr__(self) -> str:
         values = ", ".join(
-            f"{name} {value:.6g} (reference {self.reference_values[name]:.6g})"
+            f"{name} {rounded(value, 6)} (reference {rounded(self.reference_values[name], 6)})"
             for name, value in self.values.items()
         )
         of = f"{self.architecture} of {self.among.table.name}"

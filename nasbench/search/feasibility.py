@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._words import rounded
 from nasbench.errors import BadValue
 from nasbench.search.goal import Goal, Limit
 
@@ -49,4 +50,4 @@ def _nearest(limit: Limit, values: NDArray[np.float64]) -> str:
     known = values[np.isfinite(values)]
     if not len(known):
         return f"{limit.metric} has no value there"
-    return f"its values are from {known.min():.6g} to {known.max():.6g}"
+    return f"its values are from {rounded(known.min(), 6)} to {rounded(known.max(), 6)}"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench._words import rounded
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.search.among import Buildable, among
 from nasbench.search.arrival import arrived
@@ -53,7 +54,7 @@ class Prior:
 
     def __str__(self) -> str:
         use = f"the scores of {self.proxy}, to strategies that take them"
-        kept = f"; only the best {100 * self.keep:.3g} % by them are trained"
+        kept = f"; only the best {rounded(100 * self.keep, 3)} % by them are trained"
         return use if self.keep == 1 else use + kept
 
     def scores(self, table: Table | None) -> NDArray[np.float64]:

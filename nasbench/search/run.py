@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasbench._result import Result
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.errors import NasbenchError
 from nasbench.search.catalog import parameters_of
 from nasbench.search.guard import Watch
@@ -64,7 +64,7 @@ class Run(Result):
         found = self._incumbent()
         if found is None:
             return f"<Run {self.spec.strategy}, seed {self.spec.seed}: nothing found in {done}>"
-        values = ", ".join(f"{name} {value:.6g}" for name, value in found[1].items())
+        values = ", ".join(f"{name} {rounded(value, 6)}" for name, value in found[1].items())
         return f"<Run {self.spec.strategy}, seed {self.spec.seed}: {found[0]}, {values} in {done}>"
 
     @property

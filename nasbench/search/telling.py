@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nasbench._words import counted
+from nasbench._words import counted, rounded
 from nasbench.search.oracle import COSTS_ALONE, ListedOracle, Oracle
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def rows_of(run: Run) -> list[tuple[str, str]]:
         ("trained", _trainings(found["trained_epochs"], run.oracle)),
         ("simulated", UNTIMED if seconds is None else _seconds(seconds)),
         ("best", f"{found['incumbent']} = {found['string']}"),
-        *((name, f"{value:.6g}") for name, value in run.values.items()),
+        *((name, rounded(value, 6)) for name, value in run.values.items()),
         *(("front", _point_text(point, goal)) for point in found.get("front", ())),
     ]
 
@@ -105,7 +105,7 @@ def _distinct(run: Run) -> int:
 
 
 def _seconds(simulated: float) -> str:
-    return f"{simulated:,.1f} s" if simulated >= 10 else f"{simulated:.3g} s"
+    return f"{simulated:,.1f} s" if simulated >= 10 else f"{rounded(simulated, 3)} s"
 
 
 def _trainings(epochs: int, oracle: Oracle) -> str:
@@ -113,7 +113,7 @@ def _trainings(epochs: int, oracle: Oracle) -> str:
     if oracle.fidelities[0].recipe == COSTS_ALONE:
         return "nothing: the table holds costs alone"
     whole = oracle.fidelities[0].epochs
-    return f"{counted(epochs, 'epoch')}, {epochs / whole:.4g} whole trainings of {whole}"
+    return f"{counted(epochs, 'epoch')}, {rounded(epochs / whole)} whole trainings of {whole}"
 
 
 def _point(evaluation: Evaluation, goal: Goal, oracle: Oracle) -> dict[str, Any]:
@@ -127,5 +127,5 @@ def _point(evaluation: Evaluation, goal: Goal, oracle: Oracle) -> dict[str, Any]
 
 
 def _point_text(point: dict[str, Any], goal: Goal) -> str:
-    numbers = ", ".join(f"{point[of.metric]:.6g}" for of in goal.every_objective)
+    numbers = ", ".join(rounded(point[of.metric], 6) for of in goal.every_objective)
     return f"{numbers}: {point['architecture']} = {point['string']}"
