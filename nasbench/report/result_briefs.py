@@ -94,7 +94,7 @@ def _(result: Surrogate) -> Brief:
         low, high = (float(end[0]) for end in result.interval(metric, [best]))
         said = (
             f"Architecture {best} ({result.space.string(best)}): {metric} "
-            f"{rounded(float(found[place]), 4)}, and nine in ten trainings between "
+            f"{rounded(float(found[place]), 4)}, nine in ten between "
             f"{rounded(low, 4)} and {rounded(high, 4)}."
         )
         answers.append(("Best by prediction", said))

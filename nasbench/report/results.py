@@ -115,7 +115,7 @@ def _sections(result: Any) -> tuple[str, list[Section]]:
     """The title of a result's page, and what stands on it."""
     drawn = [drawing for draw in _figures(result).values() if (drawing := draw())]
     table = table_of(result)
-    return table.title, [Section(table.title, repr(result), drawn, [table])]
+    return table.title, [Section(table.title, "", drawn, [table])]
 
 
 def page_of(result: Any, out: Path, figure_width: float, figure_font: float) -> Path:

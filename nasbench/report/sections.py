@@ -69,7 +69,7 @@ class Section:
 
     Attributes:
         title: the heading.
-        lead: the sentence.
+        lead: the sentence; may be empty.
         drawings: its figures.
         tables: below them.
         folded: whether a reader must open it first.

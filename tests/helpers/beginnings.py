@@ -42,6 +42,7 @@ def check_beginning(page: Path, day: str = "") -> list[str]:
     commands = re.findall(r'<code class="command">(.*?)</code>', top)
     for command in map(html.unescape, commands):
         _check_command(command)
+    assert not re.search(r"&lt;(?:Run|Score|Surrogate|Chosen|Exported)", text), "no repr"
     links = re.findall(r'<a href="([^"#:]+)"', text)
     assert links
     assert all((page.parent / html.unescape(link)).is_file() for link in links)
