@@ -119,11 +119,12 @@ def _answer(table: Table, recipe: str | None) -> str:
         return f"{len(table.rows):,} rows; nothing says which of them is better."
     merit = np.nan_to_num(judged.sign * judged.column, nan=-np.inf)
     best = int(merit.argmax())
+    architecture = int(table.rows[best])
     predicted = table.predicted(judged.metric, recipe=judged.recipe)[best]
     said = (
         f"The best of {counted(int(np.isfinite(judged.column).sum()), 'row')} by "
         f"{judged.words} of recipe {judged.recipe} is architecture "
-        f"{table.rows[best]}: {judged.text(judged.column[best])}"
+        f"{architecture} ({table.space.string(architecture)}): {judged.text(judged.column[best])}"
         f"{', which is predicted, not trained' if predicted else ''}."
     )
     unknown = " How far seeds alone would scatter it is not known: no row has two."
