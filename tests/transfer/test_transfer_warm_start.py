@@ -47,7 +47,7 @@ def rewards(architectures: Sequence[int]) -> list[float]:
 @pytest.mark.parametrize("strategy", searching_names())
 @pytest.mark.parametrize("workers", [3, pytest.param(1, marks=pytest.mark.slow)])
 def test_every_strategy_begins_with_the_start_and_goes_on(strategy: str, workers: int) -> None:
-    fewer = {"evaluations": 12} if strategy == "gp_bo" else {}  # an ask of it takes long
+    fewer = {"evaluations": 12} if strategy in ("gp_bo", "smac") else {}  # their asks take long
     oracle = ToyOracle(get("nb201-mini"), diverging=0.2)
     found = asked(run_of(strategy, oracle=oracle, workers=workers, **fewer))
     assert [query.architecture for query in found[: len(START)]] == list(START)
