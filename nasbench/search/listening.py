@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# `signal` itself looks for each handler in an enumeration: that takes as long as two evaluations.
+import _signal  # type: ignore[import-not-found]
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -50,21 +52,21 @@ class Listener:
         if self._begun == 0 and self._number is not None:
             if not callable(self._before):
                 # One still on its way would end the process: so it is dropped.
-                signal.signal(self._number, signal.SIG_IGN)
-            signal.signal(self._number, self._before)
+                _signal.signal(self._number, _signal.SIG_IGN)
+            _signal.signal(self._number, self._before)
             self._number = self._before = None
 
     def _take_over(self) -> None:
         number: int = signal.SIGINT
-        before = signal.getsignal(number)
+        before = _signal.getsignal(number)
         if not callable(before) and hasattr(signal, "SIGALRM"):
             number = signal.SIGALRM
-            before = signal.getsignal(number)
+            before = _signal.getsignal(number)
         elif not callable(before):
             return
         if before is not None:  # else it is not Python's, and could not be put back
             self._number, self._before = number, before
-            signal.signal(number, self._hear)
+            _signal.signal(number, self._hear)
 
     def interrupt(self, thread: int) -> bool:
         """Send the signal to that thread, whatever sleeps there; False where none is heard.

@@ -132,7 +132,8 @@ class RunSpec:
         return self._rng(1)
 
     def _rng(self, *further: int) -> np.random.Generator:
+        # The words that `SeedSequence(seed, spawn_key=...)` puts together, which takes as long as
+        # an evaluation: the seed, padded to its pool of four, and the key.
         strategy = zlib.crc32(self.strategy.encode())
-        key = (strategy, *further)
-        seed = np.random.SeedSequence(self.seed, spawn_key=key)
-        return np.random.Generator(np.random.PCG64(seed))
+        words = np.array([self.seed, 0, 0, 0, strategy, *further], dtype=np.uint32)
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))

@@ -38,7 +38,7 @@ class unchanged:  # noqa: N801 (reads as the function that it could be, and take
         self._before = vars(self._space).copy()
         for value in self._before.values():
             if type(value) is np.ndarray:
-                value.flags.writeable = False
+                value.setflags(write=False)
 
     def __exit__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal
 import os
 import re
 import signal
@@ -251,10 +252,10 @@ def test_many_searches_listen_for_ctrl_c_once(
     mine = lambda number, frame: None  # noqa: E731 (anybody's handler)
     before = signal.signal(signal.SIGINT, mine)
     taken: list[Any] = []
-    take_over = signal.signal
+    take_over = _signal.signal
     try:
         with monkeypatch.context() as patched, listening():
-            patched.setattr(signal, "signal", lambda *args: taken.append(args) or take_over(*args))
+            patched.setattr(_signal, "signal", lambda *args: taken.append(args) or take_over(*args))
             for seed in range(3):
                 assert search(replace(spec_of("Honest", oracle), seed=seed), oracle).evaluations
             assert not taken

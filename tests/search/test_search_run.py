@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from fractions import Fraction
 from typing import Any
 
@@ -92,6 +93,17 @@ def test_strategies_of_one_seed_draw_apart() -> None:
     draws = {RunSpec(name, goal, 5).rng().integers(2**62) for name in ("a", "b", "c")}
     assert len(draws) == 3
     assert RunSpec("a", goal, 5).rng().random() == RunSpec("a", goal, 5).rng().random()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
+def test_generators_and_what_they_spawn_are_numpy_s_for_a_spawn_key(seed: int) -> None:
+    of = RunSpec("a", spec(Budget(evaluations=1)).goal, seed)
+    name = zlib.crc32(b"a")
+    for mine, key in ((of.rng(), (name,)), (of.failure_rng(), (name, 1))):
+        numpy_s = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+        assert mine.bit_generator.state == numpy_s.bit_generator.state
+        (child,), (numpy_s_child,) = mine.spawn(1), numpy_s.spawn(1)
+        assert child.bit_generator.state == numpy_s_child.bit_generator.state
 
 
 # What is paid.
