@@ -3,7 +3,7 @@
 import ast
 import re
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import nasbench
@@ -41,6 +41,12 @@ def test_figures_that_are_shown_have_no_exponents() -> None:
         for path in PACKAGES[0].joinpath(room).glob("*.py"):
             if path.name not in ("html.py", "explore_data.py"):  # which write for programs
                 assert not re.search(r":\.[3-9]g\}", path.read_text(encoding="utf-8")), path.name
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Whichever were imported first would be the other, too."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("*.py"))
+    assert [name for name, n in names.items() if n > 1] == ["conftest.py"]
 
 
 def test_reports_stay_small() -> None:

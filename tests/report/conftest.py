@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from made_up import write_made_up
+from small_report import write_made_up
 
 from nasbench.table import Table
 

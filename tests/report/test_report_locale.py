@@ -9,7 +9,7 @@ from pathlib import Path
 
 import elsewhere
 import pytest
-from made_up import write_made_up
+from small_report import write_made_up
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 RECIPE = """
