@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
+from nasbench._defaults import METRIC
 from nasbench._progress import Progress, shown
 from nasbench.errors import BadValue, NasbenchError, unknown
 from nasbench.search.catalog import cautions
@@ -18,7 +20,7 @@ from nasbench.search.run import Run, search
 from nasbench.search.setting import directed
 from nasbench.search.strategy import AnyStrategy, Strategy, is_instance, name_of
 from nasbench.search.surrogate_oracle import SurrogateOracle
-from nasbench.search.trainer_oracle import TrainerOracle
+from nasbench.search.trainer_oracle import TrainerOracle, primary_trained
 from nasbench.table import Table, load
 
 if TYPE_CHECKING:
@@ -84,8 +86,7 @@ def search_once(
         if instance is not None:
             raise BadValue(f"an instance of {name} has its parameters: leave them out")
         asked = protocol_with(asked, parameters={name: parameters})
-    if isinstance(source, Table):
-        asked = directed(asked, source)
+    asked = _judged(asked, source)
     oracle = _oracle(source, asked, _estimates(source, asked, tags))
     spec = asked.spec(name, seed, oracle)
     if instance is None and spec.goal.objectives:
@@ -130,6 +131,21 @@ def open_source(
     # The room beside this one: only who really trains has need of it.
     spec: BuildSpec = import_module("nasbench.building").spec_from(train)
     return spec
+
+
+def _judged(protocol: SearchProtocol, source: Table | Surrogate | BuildSpec) -> SearchProtocol:
+    """The protocol with what a source is judged by, where nobody named anything."""
+    if isinstance(source, Table):
+        return directed(protocol, source)
+    if protocol.metric != METRIC or protocol.maximize is not None:
+        return protocol
+    from nasbench.surrogate import Surrogate
+
+    if isinstance(source, Surrogate):
+        return protocol if METRIC in source.metrics else replace(protocol, metric=source.primary)
+    recipe = source.recipes.get(protocol.search_recipe or next(iter(source.recipes)))
+    found = None if recipe is None else primary_trained(source.task, recipe)
+    return protocol if found is None else replace(protocol, metric=found)
 
 
 def _estimates(

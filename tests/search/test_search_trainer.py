@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -25,8 +27,10 @@ from nasbench.search import (
     search,
 )
 from nasbench.search.strategy import Strategy
+from nasbench.search.trainer_oracle import primary_trained
 from nasbench.space import Space
 from nasbench.table import Table
+from nasbench.task import Target, Task
 from nasbench.train.epoch import Epoch
 from nasbench.train.record import CURVES
 
@@ -125,6 +129,13 @@ def test_multi_fidelity_search_on_the_trainer_is_the_one_on_its_table(
                 assert first.outcome.seconds + second.outcome.seconds == pytest.approx(
                     whole.seconds
                 )
+
+
+def test_trainings_are_judged_as_their_table_is(tiny_spec: BuildSpec) -> None:
+    recipe = nb.Recipe(epochs=1)
+    assert primary_trained(tiny_spec.task, recipe) == "valid_accuracy"
+    numbers = SimpleNamespace(target=Target("number", ("price",)))
+    assert primary_trained(cast("Task", numbers), recipe) == "valid_mae"
 
 
 def test_training_is_deterministic_but_for_its_seconds(tiny_spec: BuildSpec, engine: str) -> None:
