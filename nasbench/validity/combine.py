@@ -130,6 +130,8 @@ def combine(
 ) -> _Values:
     """A combination of scores `[rows]`, over the rows that have all of them; NaN elsewhere.
 
+    Where no row has all of them, nothing is combined.
+
     Example:
         >>> import numpy as np
         >>> scores = {"a": np.asarray([1.0, 2.0, np.nan]), "b": np.asarray([3.0, 1.0, 2.0])}
@@ -139,7 +141,8 @@ def combine(
     columns = np.stack(list(scores.values()), axis=1)
     known = np.isfinite(columns).all(1)
     found = np.full(len(columns), np.nan)
-    found[known] = how(columns[known])
+    if known.any():
+        found[known] = how(columns[known])
     return found
 
 

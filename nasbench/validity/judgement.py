@@ -188,6 +188,7 @@ def judge(
         1
     """
     chosen = scores_of(table, proxies)
+    _check_scored(table, chosen)
     targets = targets_of(table, metrics)
     scores = dict(chosen)
     for name in combined:
@@ -220,10 +221,21 @@ def judge(
     )
 
 
+def _check_scored(table: Table, scores: Mapping[str, Floats]) -> None:
+    """Refuse proxies that score no architecture: beside them none could be ranked by all."""
+    some = [name for name, values in scores.items() if np.isfinite(values).any()]
+    if len(some) < len(scores):
+        rest = f": judge the others, --proxies {','.join(some)}" if some else ""
+        none = ", ".join(name for name in scores if name not in some)
+        raise NasbenchError(f"no architecture of {table.name} has a score by {none}{rest}")
+
+
 def _fit(table: Table, parts: Mapping[str, Floats], target: RankTarget) -> Floats | None:
     """The fitted combination, over the rows that have all parts; None of too few rows."""
     columns = np.stack(list(parts.values()), axis=1)
     known = np.isfinite(columns).all(axis=1)
+    if not known.any():
+        return None
     groups = table.space.classes[table.rows]
     found = np.full(len(columns), np.nan)
     try:

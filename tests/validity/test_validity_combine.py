@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError
+from nasbench.space import get
+from nasbench.table import Dataset, write_table
+from nasbench.validity import judge
 from nasbench.validity.combine import COMBINATIONS, az_nas, combine, fitted, rank_average, vote
 
 Scores = NDArray[np.float64]
@@ -143,3 +147,38 @@ def test_missing_values_are_predicted_and_not_fitted_to() -> None:
 def test_too_few_to_fit_is_told() -> None:
     with pytest.raises(NasbenchError, match=r"a fit of 3 scores needs 14 trained .*, got 8"):
         fitted(np.random.default_rng(0).random((10, 3)), np.arange(10.0), np.arange(10), rng())
+
+
+@pytest.mark.parametrize("name", COMBINATIONS)
+def test_nothing_is_combined_where_no_architecture_has_all(name: str) -> None:
+    apart = {"a": np.asarray([1.0, np.nan]), "b": np.asarray([np.nan, 2.0])}
+    assert np.isnan(combine(apart, COMBINATIONS[name])).all()
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (np.full(65, np.nan), "of toy has a score by second: judge the others, --proxies first"),
+        (np.r_[np.full(60, np.nan), np.arange(5.0)], "0 architectures have .* name fewer scores"),
+    ],
+)
+def test_proxies_that_score_nothing_together_are_refused(
+    second: Scores, message: str, tmp_path: Path
+) -> None:
+    first = np.r_[np.arange(60.0), np.full(5, np.nan)]
+    accuracy = np.random.default_rng(0).normal(80, 5, (65, 1, 1))
+    table = write_table(
+        tmp_path / "T.h5",
+        name="toy",
+        space=get("nb201-mini"),
+        sharing="canonical",
+        rows=get("nb201-mini").representatives,
+        recipes={"1ep": {"epochs": 1, "seeds": [0]}},
+        datasets={
+            "recipe/1ep/valid_accuracy": Dataset(accuracy, {"kind": "trained", "epochs": [1]}),
+            "proxy/first": Dataset(first, {"kind": "computed", "better": "high"}),
+            "proxy/second": Dataset(second, {"kind": "computed", "better": "high"}),
+        },
+    )
+    with pytest.raises(NasbenchError, match=message):
+        judge(table)
