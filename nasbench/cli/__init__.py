@@ -38,7 +38,7 @@ from nasbench.cli import (
     transfer,
     verifying,
 )
-from nasbench.cli.common import listen
+from nasbench.cli.common import document_alone, listen
 from nasbench.errors import NasbenchError
 
 __all__ = ["app", "main"]
@@ -119,6 +119,8 @@ def main() -> None:
     """Run the command line; bad input is one sentence on stderr and exit status 2."""
     listen()
     _keep_to_ourselves()
+    if "--json" in sys.argv and "--help" not in sys.argv:
+        document_alone()
     try:
         status = app(standalone_mode=False)
     except NasbenchError as error:

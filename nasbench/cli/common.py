@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +26,7 @@ __all__ = [
     "FigureWidth",
     "Json",
     "complete_proxy",
+    "document_alone",
     "emit",
     "file_option",
     "folder_option",
@@ -68,10 +71,34 @@ def complete_proxy(incomplete: str) -> list[str]:
     return [name for name in names() if name.startswith(incomplete)]
 
 
+_alone: int | None = None
+"""The standard output of this process, once it is the document's."""
+
+
+def document_alone() -> None:
+    """Keep standard output for the document of `emit`.
+
+    What else is printed, by a file of the user's or a process that is begun here, goes to standard
+    error.
+    """
+    global _alone
+    with suppress(OSError, ValueError, AttributeError):
+        if sys.stdout.fileno() == 1:
+            sys.stdout.flush()
+            _alone = os.dup(1)
+            os.dup2(2, 1)
+
+
 def emit(document: Mapping[str, Any], as_json: bool, text: str) -> None:
     """Print the document as JSON, or the text."""
     if as_json:
-        typer.echo(json.dumps(_plain(document), indent=2))  # in ASCII
+        written = json.dumps(_plain(document), indent=2)  # in ASCII
+        if _alone is None:
+            typer.echo(written)
+            return
+        left = f"{written}\n".encode("ascii")
+        while left:
+            left = left[os.write(_alone, left) :]
     else:
         typer.echo("\n".join(map(printable, text.split("\n"))))
 

@@ -73,6 +73,22 @@ def test_commands_open_no_connection_and_leave_home_empty(recipe, tmp_path):
     assert "WATCHED" not in told
 
 
+@pytest.mark.process
+def test_the_document_stands_alone_on_standard_output():
+    code = """
+import os, subprocess, sys
+from nasbench.cli.common import document_alone, emit
+print("ours")
+document_alone()
+print("a user's file")
+os.system("echo a process")
+emit({"a": 1}, True, "")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == 'ours\n{\n  "a": 1\n}\n'
+    assert sorted(done.stderr.splitlines()) == ["a process", "a user's file"]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
 def test_no_system_call_reaches_the_network_or_home(recipe, tmp_path):
