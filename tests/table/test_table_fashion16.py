@@ -63,8 +63,9 @@ def test_it_ranks_cells_as_cifar10_does_and_not_by_their_size_alone(
 
 
 @pytest.mark.skipif(library() is None, reason="the native engine was not built")
-def test_rows_trained_again_agree(table: Table) -> None:
-    found = retrain(table, 2)
+@pytest.mark.parametrize("n", [1, pytest.param(8, marks=pytest.mark.slow)])
+def test_rows_trained_again_agree(table: Table, n: int) -> None:
+    found = retrain(table, n)
     assert found.agrees, found.verdict
 
 
