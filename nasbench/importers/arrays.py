@@ -31,7 +31,7 @@ from nasbench._files import utf8
 from nasbench._npz import SMALL, Npz, open_npz
 from nasbench._progress import Progress
 from nasbench.importers.contract import Contents, check_task
-from nasbench.importers.quantities import NETWORK, check_name, unit
+from nasbench.importers.quantities import NETWORK, check_name, told_by
 from nasbench.importers.seconds import check_meaning
 from nasbench.importers.settling import Settled, settle
 from nasbench.space import Architectures, Space, get
@@ -203,7 +203,7 @@ def _values(
 
 def _describe(name: str, said: str) -> dict[str, Any]:
     kind = "derived" if said.startswith("derived") else "imported"
-    described: dict[str, Any] = {"kind": kind, **unit(name)}
+    described: dict[str, Any] = {"kind": kind, **told_by(name)}
     return {**described, "note": said} if said else described
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import NasbenchError, unknown
 from nasbench.table.endings import curve_ends, ran_of
+from nasbench.table.metrics import is_error
 from nasbench.table.reasons import ENDED
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
     "is_dataset",
     "is_metric",
     "seed_gaps",
-    "unit",
+    "told_by",
     "when_taken",
 ]
 
@@ -111,10 +112,20 @@ def check_name(name: str) -> None:
         )
 
 
-def unit(name: str) -> Mapping[str, str]:
-    """What the manifest says of a data set's unit; outside recipes the name says it."""
-    metric = name.rpartition("/")[2]
-    return {"unit": RECIPE[metric]} if name.startswith("recipe/") and metric in RECIPE else {}
+def told_by(name: str) -> Mapping[str, str]:
+    """What the manifest says of a data set because of its name.
+
+    That is the unit of a recipe's usual metric, and of a proxy that is a loss or an error that low
+    values speak for a network. Elsewhere the name says the unit, and a proxy's high values speak.
+
+    Example:
+        >>> told_by("recipe/r/valid_loss"), told_by("proxy/fairnas_loss"), told_by("proxy/flops")
+        ({'unit': 'nats'}, {'better': 'low'}, {})
+    """
+    room, metric = name.partition("/")[0], name.rpartition("/")[2]
+    if room == "proxy":
+        return {"better": "low"} if is_error(metric) else {}
+    return {"unit": RECIPE[metric]} if room == "recipe" and metric in RECIPE else {}
 
 
 def check_values(

@@ -33,7 +33,7 @@ from nasbench._files import utf8
 from nasbench._progress import Progress
 from nasbench.errors import BadValue
 from nasbench.importers.contract import Contents, check_task
-from nasbench.importers.quantities import check_name, unit
+from nasbench.importers.quantities import check_name, told_by
 from nasbench.importers.seconds import check_meaning
 from nasbench.importers.settling import settle
 from nasbench.importers.sheetcells import SheetArchitectures, by_recipe, places
@@ -132,7 +132,7 @@ def read(source: Path, scratch: Scratch, progress: Progress, options: SheetOptio
     taken = {name: recipe_.epochs for name, recipe_ in recipes.items()}
     settled = settle(arrays, taken, rows, options.seconds)
     datasets = {
-        name: Dataset(of_.values, {"kind": "imported", **unit(name), **of_.about})
+        name: Dataset(of_.values, {"kind": "imported", **told_by(name), **of_.about})
         for name, of_ in settled.items()
     }
     seedless = [name for name, recipe_ in recipes.items() if recipe_.seedless]

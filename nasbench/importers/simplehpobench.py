@@ -30,7 +30,7 @@ from nasbench._pickles.load import load_pickle
 from nasbench._progress import Progress
 from nasbench.errors import NasbenchError, unknown
 from nasbench.importers.contract import Contents
-from nasbench.importers.quantities import check_values, seed_gaps, unit
+from nasbench.importers.quantities import check_values, seed_gaps, told_by
 from nasbench.space import get
 from nasbench.table.format import Dataset
 from nasbench.table.scratch import Scratch
@@ -102,7 +102,7 @@ def read(source: Path, scratch: Scratch, progress: Progress, *, dataset: str) ->
     for name, values in columns.items():
         check_values(name, values, rows)
         at = {"epochs": [_EPOCHS]} if name.startswith("recipe/") else {}
-        datasets[name] = Dataset(values, {"kind": "imported", **unit(name), **at})
+        datasets[name] = Dataset(values, {"kind": "imported", **told_by(name), **at})
     missing = seed_gaps("recipe/200ep/valid_accuracy", accuracy[:, :, None], rows)
     if np.isnan(parameters).any():
         reason = "the source gives different numbers of parameters for its trainings"

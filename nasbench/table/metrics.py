@@ -8,10 +8,12 @@ from typing import Literal
 
 __all__ = [
     "COSTS_ALONE",
+    "ERRORS",
     "LESS",
     "MORE",
     "Direction",
     "direction",
+    "is_error",
     "is_test",
     "metric_name",
     "of_measuring",
@@ -24,11 +26,15 @@ Direction = Literal["max", "min"]
 COSTS_ALONE = "costs"
 """What stands for the recipe where nothing was trained, or none is meant."""
 
-LESS = """
+ERRORS = """
 loss error err wer cer mae mse rmse msle rmsle mape smape nll nlpd logloss xent crossentropy entropy
 perplexity ppl bpc bpb bpd ece brier fid kid hinge deviance deviation distance divergence regret
-drop gap fpr fnr violations misses mistakes failures overfitting cost costs price latency delay
-duration time runtime
+drop gap fpr fnr violations misses mistakes failures overfitting
+"""
+"""Words of a name that say how wrong a network is."""
+LESS = f"""
+{ERRORS}
+cost costs price latency delay duration time runtime
 ns us ms sec secs second seconds minutes hours days energy mj uj nj joule joules wh kwh
 power watt watts mw memory bytes kb mb gb kib mib gib parameters params weights flops macs madds
 carbon co2
@@ -43,7 +49,7 @@ throughput speed speedup bandwidth psnr ssim snr bleu rouge meteor cider chrf ef
 """
 """Words of a name of which more is better."""
 
-_LESS, _MORE = frozenset(LESS.split()), frozenset(MORE.split())
+_ERRORS, _LESS, _MORE = (frozenset(words.split()) for words in (ERRORS, LESS, MORE))
 # Compounds that are written together: `testerror`, `gflops`.
 _ENDINGS = ("loss", "error", "accuracy", "latency", "flops", "macs", "params", "seconds")
 _ENERGY = {"energy", "mj", "uj", "nj", "joule", "joules", "wh", "kwh"}
@@ -83,6 +89,21 @@ def direction(metric: str) -> Direction | None:
             negated = any(sign in words for sign in ("neg", "negative", "minus"))
             return ("min" if found == "max" else "max") if negated else found
     return None
+
+
+def is_error(name: str) -> bool:
+    """Whether a name says that its numbers are of how wrong a network is: less of it is better.
+
+    What a network costs is no error: more parameters can speak for a network.
+
+    Example:
+        >>> is_error("fairnas10_loss_s0"), is_error("flops"), is_error("neg_loss")
+        (True, False, False)
+    """
+    known = [word for word in _words(name.rpartition("/")[2]) if _of_word(word)]
+    if direction(name) != "min" or not known:
+        return False
+    return known[-1].rstrip("0123456789") in _ERRORS or known[-1].endswith(("loss", "error"))
 
 
 _OF_MEASURING = ("_n", "_spread_ms", "_undisturbed", "_drift", "_reference_ms", "frequency_mhz")

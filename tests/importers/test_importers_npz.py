@@ -17,10 +17,11 @@ from nasbench.errors import NasbenchError
 from nasbench.importers import Contents, import_table
 from nasbench.importers.arrays import read
 from nasbench.importers.contract import hash_source
-from nasbench.importers.quantities import check_name, check_values, unit
+from nasbench.importers.quantities import check_name, check_values, told_by
 from nasbench.space import get
 from nasbench.table import Table
 from nasbench.table.scratch import Scratch
+from nasbench.validity.scores import scores_of
 
 MINI = get("nb201-mini")
 CELLS = [7, 3, 124, 0, 50]
@@ -86,6 +87,15 @@ def test_every_value_arrives_at_its_architecture(tmp_path, packed):
         assert table.values("proxy/naswot", cell) == made["proxy/naswot"][i]
         cost = table.cost("phone", "latency_ms", cell)
         assert np.array_equal(cost, made["device/phone/latency_ms"][i], equal_nan=True)
+
+
+def test_a_proxy_that_is_called_a_loss_or_an_error_is_better_low(tmp_path):
+    scores = np.asarray([3.0, 1.0, 4.0, 1.5, 9.0])
+    names = ("inherited_loss_s0", "testError", "flops", "neg_loss", "loss_of_flops")
+    table = imported(tmp_path, arrays() | {f"proxy/{name}": scores for name in names})
+    merit = {name: scores_of(table, [name])[name][table.row(CELLS)] for name in names}
+    assert {name for name in names if np.array_equal(merit[name], -scores)} == set(names[:2])
+    assert all(np.array_equal(merit[name], scores) for name in names[2:])
 
 
 def test_what_the_file_says_of_itself(tmp_path):
@@ -274,7 +284,7 @@ def test_a_metric_of_ones_own_names_its_split() -> None:
             check_name(f"recipe/12ep/{wrong}")
     values = np.asarray([-3.5, 2.0])
     check_values("recipe/12ep/valid_miou", values, np.arange(2))
-    assert unit("recipe/12ep/valid_miou") == {}
+    assert told_by("recipe/12ep/valid_miou") == {}
     with pytest.raises(NasbenchError, match="0 or more is expected"):
         check_values("recipe/12ep/valid_loss", values, np.arange(2))
 
