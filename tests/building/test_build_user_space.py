@@ -180,8 +180,9 @@ def test_networks_are_tried_before_the_first_training(
 def test_a_network_that_fails_on_the_way_is_one_sentence(tmp_path: Path) -> None:
     checked = "nn.Linear(width, outputs), Tired())"
     text = MY_SPACE.replace("nn.Linear(width, outputs))", checked) + (
-        "\n\nclass Tired(nn.Module):\n    def forward(self, x):\n"
-        "        assert self.training, 'too tired'\n        return x\n"
+        "\n\nclass Tired(nn.Module):\n    batches = 0\n\n    def forward(self, x):\n"
+        "        self.batches += self.training\n        assert self.batches < 2, 'too tired'\n"
+        "        return x\n"
     )
     spec = read_spec(written(tmp_path, space=text))
     said = r"fails in training: AssertionError: too tired \(line \d+ of my_space.py\)"
