@@ -49,7 +49,7 @@ if hasattr(os, "register_at_fork"):
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """What modules hold stays: the garbage collector need not look at it again and again.
 
-    Nor need it look at what tests make as often as by default: Hypothesis is called each time.
+    Nor need it look at each 700th object that a test makes: Hypothesis is called each time.
     """
     gc.disable()
     try:
@@ -57,7 +57,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     finally:
         gc.enable()
         gc.freeze()
-        gc.set_threshold(100_000)
+        gc.set_threshold(20_000)
     if any(item.get_closest_marker("process") for item in getattr(session, "items", ())):
         zygote.begin()
     return collected
