@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from nasbench._names import printable
 from nasbench.device.base import METRICS, DeviceSpec, Measurement, Reading, measurement_of
 from nasbench.device.energy import find_meter
 from nasbench.device.equal import Untimed
@@ -23,6 +24,7 @@ from nasbench.device.onnx_runtime import OnnxFileRuntime
 from nasbench.device.probe import Board, TimedTurn, time_turn
 from nasbench.device.reference import reference_of
 from nasbench.device.torch_runtime import TorchRuntime
+from nasbench.errors import NasbenchError
 from nasbench.task import Signal
 from nasbench.train.reference import cpu_threads
 
@@ -32,6 +34,12 @@ __all__ = ["Runtime", "RuntimeDevice", "hardware_model"]
 
 CHUNK = 16
 """Networks that are timed in turn: enough to average out the machine's mood, few to hold."""
+
+
+_SAID = 300
+"""Letters of why a network is not timed that are logged."""
+_ALIKE = 80
+"""So many that are the same are the same reason."""
 
 
 class Runtime(Protocol):
@@ -93,11 +101,17 @@ class RuntimeDevice:
                 runs[place] = self._runtime.load(network, images)
             except Untimed as error:
                 untimed[place] = str(error)
-                if error.said and error.said not in self._said:  # once, not once a network
-                    self._said.add(error.said)
-                    logger.warning("%s: a network is not timed: %s", self.spec.name, error.said)
+                said = printable(error.said)[:_SAID]
+                if said and said[:_ALIKE] not in self._said:  # once, not once a network
+                    self._said.add(said[:_ALIKE])
+                    logger.warning("%s: a network is not timed: %s", self.spec.name, said)
         reference, images = reference_of(inputs, self.spec.batch_size)
-        beside = self._runtime.load(reference, images)
+        try:
+            beside = self._runtime.load(reference, images)
+        except Untimed as error:
+            raise NasbenchError(
+                f"{self.spec.name} does not run the reference network: {error.said or error}"
+            ) from error
         turn = self._time([*runs.values(), beside])
         if turn.paused:
             logger.warning(

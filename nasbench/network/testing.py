@@ -229,6 +229,7 @@ class _Check:
         self.seen: dict[int, _Seen] = {}
         self.findings: list[str] = []
         self._told: set[str] = set()
+        self._looked: set[str] = set()
 
     def _tell(self, kind: str, finding: str) -> None:
         """Each kind of finding once: what is wrong with one network is with many."""
@@ -247,6 +248,15 @@ class _Check:
                 f"two networks of {name} with one seed start from other weights: build draws from "
                 f"another generator than PyTorch's global one",
             )
+        elif "seed" not in self._looked:  # asked of one network: all are built by one function
+            self._looked.add("seed")
+            other = started(self.space, architecture, self.asked, self.sizes, 1).state_dict()
+            if all(_same(one, other[key]) for key, one in net.state_dict().items()):
+                self._tell(
+                    "seed",
+                    f"networks of {name} start alike with seeds 0 and 1: build may seed PyTorch's "
+                    f"generator, and then seeds say nothing of how firm a result is",
+                )
         whole = self._run(net, name)
         if not all(bool(one.isfinite().all()) for one in whole):
             self._tell("finite", f"the network of {name} gives numbers that are not finite")

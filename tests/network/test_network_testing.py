@@ -169,6 +169,15 @@ def test_what_cannot_be_run_is_an_error(monkeypatch, build, why):
         found(monkeypatch, build)
 
 
+def test_a_build_that_seeds_the_generator_is_named(monkeypatch):
+    def build(choices, inputs, outputs):
+        torch.manual_seed(choices["a"])
+        return nn.Linear(8, outputs)
+
+    findings = found(monkeypatch, build, {"a": [1, 2]}).findings
+    assert "start alike with seeds 0 and 1" in findings[0]
+
+
 class Named(nn.Sequential):
     """Gives what others put into a tuple by name."""
 
