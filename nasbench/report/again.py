@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nasbench._names import printable
-from nasbench.report.calls import call, table_name, unusual
+from nasbench.report.calls import call, unusual
 from nasbench.search import Comparison, Comparisons, SearchProtocol
 from nasbench.search.goal import Limit, SoftTarget
 from nasbench.search.shares import Shares
 from nasbench.space import names as space_names
-from nasbench.table import Table
+from nasbench.table import Table, table_name
 
 if TYPE_CHECKING:
     from nasbench.surrogate import SizeScores
@@ -116,11 +116,11 @@ def share_command(shares: Shares) -> str:
 
 
 def sizes_command(scores: SizeScores) -> str:
-    """`nasbench surrogate score --sizes`; the table by its name, of which there may be a file."""
+    """`nasbench surrogate score --sizes`."""
     from nasbench.surrogate.predictors import predictor
 
     about = scores.about
-    words = ["nasbench", "surrogate", "score", about["table"]]
+    words = ["nasbench", "surrogate", "score", about["table_file"]]
     words += ["--metric", about["metric"]] if about["metric"] else []
     words += ["--recipe", about["recipe"]] if about["recipe"] else []
     words += ["--sizes", ",".join(map(str, about["sizes"])), "--draws", str(about["draws"])]

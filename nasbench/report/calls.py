@@ -11,7 +11,7 @@ from nasbench.search import CostModel, Limit, Objective, Run, SearchProtocol, st
 from nasbench.search.choosing import ChosenArchitecture
 from nasbench.search.goal import more_is_better
 from nasbench.surrogate import Score, Surrogate
-from nasbench.table import Table, shipped_tables
+from nasbench.table import table_name
 from nasbench.table.metrics import COSTS_ALONE
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ __all__ = [
     "fit_call",
     "score_call",
     "search_call",
-    "table_name",
     "unusual",
 ]
 
@@ -41,14 +40,6 @@ def unusual(protocol: SearchProtocol) -> dict[str, Any]:
     said = {of.name: getattr(protocol, of.name) for of in fields(SearchProtocol)}
     absent = {name: getattr(usual, name) for name in said} | {"budget_epochs": None}
     return {name: value for name, value in said.items() if value != absent[name]}
-
-
-def table_name(table: Table) -> str:
-    """A shipped table by its name, another by its file's."""
-    for name, path in shipped_tables().items():
-        if path.resolve() == table.path.resolve():
-            return name
-    return table.path.name
 
 
 def search_call(run: Run) -> str:

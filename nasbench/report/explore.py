@@ -14,14 +14,13 @@ from nasbench._words import counted, rounded
 from nasbench.errors import NasbenchError
 from nasbench.report.again import command_line
 from nasbench.report.briefs import made_from
-from nasbench.report.calls import table_name
 from nasbench.report.doubts import table_doubts
 from nasbench.report.explore_data import MOST_ROWS, axes_of, explored
 from nasbench.report.html import environment
 from nasbench.report.judged import Judged
 from nasbench.report.sections import Brief, cells_of
 from nasbench.report.text import TextTable
-from nasbench.table import Table, direction, load
+from nasbench.table import Table, direction, load, table_name
 
 __all__ = ["explore"]
 

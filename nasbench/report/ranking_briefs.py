@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from nasbench.report.again import command_line, sizes_command
 from nasbench.report.briefs import made_by, made_from
-from nasbench.report.calls import table_name
 from nasbench.report.doubts import FEW
 from nasbench.report.sections import Brief
 from nasbench.report.text import estimate_text, number_text
 from nasbench.stats import Estimate
+from nasbench.table import table_name
 from nasbench.transfer import TransferEvaluation
 from nasbench.validity.judgement import FITTED, Judgement
 

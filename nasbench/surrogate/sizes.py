@@ -26,7 +26,7 @@ from nasbench.surrogate.targets import from_scale, to_scale, unit_of
 from nasbench.surrogate.trials import MEASURES, REGIONS, Trial, TrialJournal
 from nasbench.surrogate.tuning import fit_members, mean_prediction, tune
 from nasbench.surrogate.uncertainty import Calibration, covered
-from nasbench.table import Table, direction, trained_column, trained_values
+from nasbench.table import Table, direction, table_name, trained_column, trained_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,9 +44,9 @@ class SizeScores(Result):
     """What `score_sizes` found.
 
     Attributes:
-        about: the table with its hash, the recipe, the metric, how rows were drawn, and how many
-            of them are `broken`, of less than half the median (more than twice, where less is
-            better): plain JSON values.
+        about: the table, what commands call it and its hash, the recipe, the metric, how rows were
+            drawn, and how many of them are `broken`, of less than half the median (more than
+            twice, where less is better): plain JSON values.
         ceilings: by region, what seed noise leaves to be reached; None where not known.
         trials: every fit.
 
@@ -205,6 +205,7 @@ def score_sizes(
     )
     about = {
         "table": table.name,
+        "table_file": table_name(table),
         "sha256": table.sha256,
         "recipe": recipe,
         "rows": len(rows),

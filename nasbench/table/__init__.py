@@ -3,7 +3,13 @@
 from nasbench.table.format import Dataset
 from nasbench.table.metrics import direction
 from nasbench.table.schema import manifests, origins, predictions
-from nasbench.table.shipped import load, recipe_path, shipped_recipes, shipped_tables
+from nasbench.table.shipped import (
+    load,
+    recipe_path,
+    shipped_recipes,
+    shipped_tables,
+    table_name,
+)
 from nasbench.table.table import Table
 from nasbench.table.trained import (
     trained_column,
@@ -27,6 +33,7 @@ __all__ = [
     "recipe_path",
     "shipped_recipes",
     "shipped_tables",
+    "table_name",
     "trained_column",
     "trained_means",
     "trained_seeds",

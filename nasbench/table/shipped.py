@@ -8,7 +8,7 @@ from pathlib import Path
 from nasbench.errors import NasbenchError, unknown
 from nasbench.table.table import Table
 
-__all__ = ["load", "recipe_path", "shipped_recipes", "shipped_tables"]
+__all__ = ["load", "recipe_path", "shipped_recipes", "shipped_tables", "table_name"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -65,6 +65,21 @@ def load(name: str | Path | Table) -> Table:
     if isinstance(name, Table):
         return name
     return Table(_find("table", str(name), ".h5", shipped_tables()))
+
+
+def table_name(table: Table) -> str:
+    """What commands call a table: a shipped one by its name, another by its file's.
+
+    The name in its manifest can be another one: a sample's says that it is one.
+
+    Example:
+        >>> table_name(load("mixed-fashion16")), load("mixed-fashion16").name
+        ('mixed-fashion16', 'mixed-fashion16-sample')
+    """
+    for name, path in shipped_tables().items():
+        if path.resolve() == table.path.resolve():
+            return name
+    return table.path.name
 
 
 def _find(kind: str, name: str, suffix: str, shipped: dict[str, Path]) -> Path:

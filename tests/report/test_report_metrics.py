@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from scipy import stats
 import nasbench as nb
 from nasbench.errors import NasbenchError
 from nasbench.report import Report, write_comparison, write_report
+from nasbench.report.again import sizes_command
 from nasbench.report.judged import Judged
 from nasbench.search import Objective
 from nasbench.surrogate import Surrogate, fit, score, score_sizes, write_completed
-from nasbench.table import Dataset, Table, direction, write_table
+from nasbench.table import Dataset, Table, direction, load, shipped_tables, write_table
 from nasbench.table.metrics import primary
 
 pytestmark = pytest.mark.heavy
@@ -257,3 +259,10 @@ def test_a_target_with_ties_has_scores_that_json_can_hold(make: MakeTable) -> No
     assert found["metric"] == "parameters"
     assert found["scores"][0]["best half"]["kendall"]["mean"] is None
     json.dumps(found, allow_nan=False)
+
+
+def test_a_command_names_a_shipped_sample_as_it_can_be_loaded() -> None:
+    table = load("mixed-fashion16")
+    assert table.name not in shipped_tables()
+    found = score_sizes(table, [10], draws=1, predictors=("ridge",), metric="parameters")
+    assert load(shlex.split(sizes_command(found))[3]).path == table.path
