@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import Any, Unpack, overload
 
 from nasbench._defaults import RUNS
 from nasbench._processes import cores
@@ -19,19 +19,12 @@ from nasbench.search.comparison import Comparison
 from nasbench.search.comparisons import Comparisons
 from nasbench.search.lookup import LookUp
 from nasbench.search.oracle import column_of
-from nasbench.search.protocol import (
-    ProtocolFields,
-    SearchProtocol,
-    protocol_with,
-)
+from nasbench.search.protocol import ProtocolFields, SearchProtocol, protocol_with
 from nasbench.search.setting import Setting, metric_of
 from nasbench.search.share_runs import shares_beside
 from nasbench.search.shares import Shares
 from nasbench.search.strategy import AnyStrategy, is_known, is_ours, names_of
 from nasbench.table import Table, load
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["compare"]
 
