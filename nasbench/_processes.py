@@ -50,7 +50,11 @@ class FreshProcess(SpawnProcess):
         main = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
         try:
-            return SpawnProcess._Popen(process_obj)
+            if sys.platform == "win32":
+                return SpawnProcess._Popen(process_obj)
+            from nasbench._spawn import Started
+
+            return Started(process_obj)
         finally:
             sys.modules["__main__"] = main
 

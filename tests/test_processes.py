@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing import get_all_start_methods, get_context
 
 import pytest
 
-from nasbench._processes import deaf_to_ctrl_c, leave_threads_behind
+from nasbench._processes import deaf_to_ctrl_c, fresh_context, leave_threads_behind
+from nasbench.building.executor import in_processes
+from nasbench.errors import NasbenchError
 
 CHILD = """
 from nasbench._processes import end_on_ctrl_c
@@ -52,3 +56,28 @@ def test_a_worker_ends_with_its_work_whatever_threads_are_left_in_it() -> None:
     status = child.exitcode
     child.kill()
     assert status == 0
+
+
+MORE_THAN_A_PIPE_TAKES = bytes(1 << 20)
+
+
+class Deadly:
+    """Ends the process that reads it, as a module can that does not import there."""
+
+    def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
+        return os._exit, (3,)
+
+
+@pytest.mark.process
+def test_a_process_that_dies_before_it_has_read_all_is_noticed() -> None:
+    child = fresh_context().Process(target=print, args=(Deadly(), MORE_THAN_A_PIPE_TAKES))
+    child.start()
+    child.join(300)
+    assert child.exitcode == 3
+
+
+@pytest.mark.process
+def test_workers_that_die_in_their_imports_end_the_work_in_a_sentence() -> None:
+    given = (Deadly(), MORE_THAN_A_PIPE_TAKES)
+    with pytest.raises(NasbenchError, match="a training process died"):
+        list(in_processes(len, ["one", "two"], 1, print, given, "training"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -225,6 +226,11 @@ def _columns(
         for place, future in enumerate(as_completed(made), 1):
             yield made[future], future.result()
             progress("scoring", place * n, len(jobs) * n)
+    except BrokenProcessPool as error:
+        raise NasbenchError(
+            "a training process died (killed, or out of memory); what is finished is kept, and the "
+            "same command goes on from there"
+        ) from error
     finally:
         for process in list((pool._processes or {}).values()):
             process.terminate()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,25 @@ def test_a_scoring_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.M
         inherited_table(asked(images=20), tmp_path / "t.h5", name="t", about={})
     again = inherited_table(asked(), tmp_path / "t.h5", name="t", about={})
     assert again.manifest["content_sha256"] == whole.manifest["content_sha256"]
+
+
+class DeadPool(ThreadPoolExecutor):
+    """Whose processes have died."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(1)
+        self._processes: dict[int, Any] = {}
+
+    def submit(self, *given: Any, **named: Any) -> Future[Any]:
+        raise BrokenProcessPool("one died")
+
+
+def test_a_process_that_dies_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inherited, "ProcessPoolExecutor", DeadPool)
+    with pytest.raises(NasbenchError, match=r"process died .*the same command goes on"):
+        inherited_table(asked(), tmp_path / "t.h5", name="t", about={}, processes=2)
 
 
 def test_supernets_by_name() -> None:
