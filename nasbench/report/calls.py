@@ -11,7 +11,7 @@ from nasbench.search import CostModel, Limit, Objective, Run, SearchProtocol, st
 from nasbench.search.choosing import ChosenArchitecture
 from nasbench.search.goal import more_is_better
 from nasbench.surrogate import Score, Surrogate
-from nasbench.table import table_name
+from nasbench.table import name_of_hash, table_name
 from nasbench.table.metrics import COSTS_ALONE
 
 if TYPE_CHECKING:
@@ -86,11 +86,12 @@ _OF_RUNS = (
 
 
 def fit_call(fitted: Surrogate) -> str:
-    """`nb.fit`; the table by its name, of which there may be a file."""
+    """`nb.fit` on the table that ships; another, of which a hash is known, the reader names."""
     named: dict[str, Any] = {} if fitted.recipe == COSTS_ALONE else {"recipe": fitted.recipe}
     named |= {"train": len(fitted.trained_on), "seed": fitted.document["seed"]}
     named |= {"features": list(fitted.features.names), "metric": fitted.primary}
-    return call("fit", [repr(fitted.name)], named)
+    table = name_of_hash(fitted.document["table"]["sha256"]) or "TABLE.h5"
+    return call("fit", [repr(table)], named)
 
 
 def score_call(score: Score) -> str:

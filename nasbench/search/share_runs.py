@@ -22,7 +22,7 @@ from nasbench.search.share_setting import ShareSetting
 from nasbench.search.shares import Shares
 from nasbench.search.sharing import SharedRun, run_shared
 from nasbench.space import Space, from_description
-from nasbench.table import Table
+from nasbench.table import Table, table_name
 
 __all__ = ["names_of_shares", "read_shares", "share_seeds", "shares_beside"]
 
@@ -96,7 +96,7 @@ def shares_beside(
                 by = queries.get("name") if priced else "the clock"
                 raise BadValue(
                     f"runs of {shares.strategy} are priced by {by}, and this comparison by "
-                    f"{table.name}: share them anew with --table {table.name}"
+                    f"{table.name}: share them anew with --table {table_name(table)}"
                 )
         found.append(shares)
     return tuple(found)

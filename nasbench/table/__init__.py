@@ -5,6 +5,7 @@ from nasbench.table.metrics import direction
 from nasbench.table.schema import manifests, origins, predictions
 from nasbench.table.shipped import (
     load,
+    name_of_hash,
     recipe_path,
     shipped_recipes,
     shipped_tables,
@@ -28,6 +29,7 @@ __all__ = [
     "direction",
     "load",
     "manifests",
+    "name_of_hash",
     "origins",
     "predictions",
     "recipe_path",

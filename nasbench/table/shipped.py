@@ -8,7 +8,14 @@ from pathlib import Path
 from nasbench.errors import NasbenchError, unknown
 from nasbench.table.table import Table
 
-__all__ = ["load", "recipe_path", "shipped_recipes", "shipped_tables", "table_name"]
+__all__ = [
+    "load",
+    "name_of_hash",
+    "recipe_path",
+    "shipped_recipes",
+    "shipped_tables",
+    "table_name",
+]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -80,6 +87,19 @@ def table_name(table: Table) -> str:
         if path.resolve() == table.path.resolve():
             return name
     return table.path.name
+
+
+def name_of_hash(sha256: str) -> str | None:
+    """What commands call the shipped table whose file has this hash; None: none of them has it.
+
+    Example:
+        >>> name_of_hash(load("mixed-fashion16").sha256)
+        'mixed-fashion16'
+    """
+    for name, path in shipped_tables().items():
+        if Table(path).sha256 == sha256:
+            return name
+    return None
 
 
 def _find(kind: str, name: str, suffix: str, shipped: dict[str, Path]) -> Path:

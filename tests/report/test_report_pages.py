@@ -16,8 +16,11 @@ import nasbench as nb
 from nasbench.building import tested
 from nasbench.building.call import choose
 from nasbench.building.exporting import Exported
+from nasbench.report.again import report_commands
+from nasbench.report.calls import choose_call, fit_call, score_call, search_call
 from nasbench.report.result_briefs import brief_of
 from nasbench.report.sections import Brief
+from nasbench.surrogate import Surrogate
 from nasbench.table import Dataset, Table, write_table
 
 pytestmark = pytest.mark.heavy
@@ -100,6 +103,24 @@ def test_every_kind_of_page_begins_alike_and_its_command_makes_it_again(
     again = [command for command in commands if command.startswith("nb.")]
     if again and kind != "exported":  # which would train
         assert eval(again[0], {"nb": nb}).read_bytes() == page.read_bytes()
+
+
+def test_calls_name_a_shipped_sample_as_it_is_loaded() -> None:
+    sample = nb.load("mixed-fashion16")
+    assert sample.name != "mixed-fashion16"
+    fitted = nb.fit(sample, train=20, metric="parameters")
+    run = nb.search("random_search", sample, budget_evaluations=2, among_rows=True)
+    chosen = nb.choose(sample, within=5, least="parameters")
+    calls = [
+        fit_call(fitted),
+        score_call(nb.score(fitted, sample)),
+        search_call(run),
+        choose_call(chosen),
+        *report_commands(sample, None, [], scored=False),
+    ]
+    assert all(re.search("[' ]mixed-fashion16[' ]", call) for call in calls), calls
+    own = {"name": "own", "sha256": "0" * 64}
+    assert fit_call(Surrogate({**fitted.document, "table": own})).startswith("nb.fit('TABLE.h5', ")
 
 
 def test_a_page_to_look_around_in_begins_alike(tmp_path: Path) -> None:
