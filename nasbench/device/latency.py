@@ -26,6 +26,14 @@ _UNKNOWN = {
     "latency_drift": "the turn was too short to tell whether it kept its speed",
     "frequency_mhz": "the system does not say how fast its cores run",
 }
+_TIMES = (
+    *("latency_ms", "latency_wall_ms", "latency_cpu_ms", "latency_cold_ms"),
+    "latency_reference_ms",
+)
+_BY_LATENCY = ("latency_spread_ms", "latency_drift", "images_per_second")
+_NANOSECOND = 1e-6
+"""In ms; what is below, no clock has counted."""
+_UNSEEN = "the clock is too coarse: it saw no time pass in a run; use a larger batch_size"
 
 
 def latencies_of(
@@ -41,6 +49,7 @@ def latencies_of(
     """
     on_cpu = spec.clock == "cpu"
     low, _, high = timing.cpu if on_cpu else timing.wall
+    seen = low >= _NANOSECOND
     values = {
         "latency_ms": low,
         "latency_spread_ms": high - low,
@@ -51,16 +60,19 @@ def latencies_of(
         "latency_undisturbed": timing.undisturbed,
         "latency_drift": turn.drift,
         "latency_reference_ms": (reference.cpu if on_cpu else reference.wall)[0],
-        "images_per_second": 1e3 * spec.batch_size / low,
+        "images_per_second": 1e3 * spec.batch_size / low if seen else math.nan,
         "frequency_mhz": turn.frequency_mhz,
     }
     readings = {name: Reading(value, MEASURED) for name, value in values.items()}
-    if spec.hardware != "cpu" or spec.threads > 1:
-        why = "the CPU's clock adds up threads" if spec.hardware == "cpu" else "a GPU works"
-        readings["latency_cpu_ms"] = Reading(math.nan, reason=f"{why}: it is no latency")
     for name, why in _UNKNOWN.items():
         if math.isnan(values[name]):
             readings[name] = Reading(math.nan, reason=why)
+    unseen = [name for name in _TIMES if values[name] < _NANOSECOND]
+    unseen += () if seen else _BY_LATENCY
+    readings |= {name: Reading(math.nan, reason=_UNSEEN) for name in unseen}
+    if spec.hardware != "cpu" or spec.threads > 1:
+        why = "the CPU's clock adds up threads" if spec.hardware == "cpu" else "a GPU works"
+        readings["latency_cpu_ms"] = Reading(math.nan, reason=f"{why}: it is no latency")
     if turn.fault:
         readings |= dict.fromkeys(LATENCIES, Reading(math.nan, reason=FAULTS[turn.fault]))
     return readings

@@ -267,14 +267,18 @@ def _one_turn(
 
 
 def drift_of(taken: Any) -> float:
-    """How much more the second half of the visits took, a share: the median over networks."""
+    """How much more the second half of the visits took, a share: the median over networks.
+
+    NaN after few visits, and where the clock saw no time pass in the runs of a half.
+    """
     half = taken.shape[1] // 2
     if taken.shape[1] < LEAST_VISITS:
         return math.nan
     first, second = (
         np.median(part[:, :, 1:], axis=(1, 2)) for part in (taken[:, :half], taken[:, half:])
     )
-    return float(np.median(second / np.maximum(first, 1e-9))) - 1
+    seen = (first > 0) & (second > 0)
+    return float(np.median(second[seen] / first[seen])) - 1 if seen.any() else math.nan
 
 
 def sum_up(samples: Samples) -> list[Timing]:
@@ -565,7 +569,9 @@ def mean_of(samples: Sequence[tuple[float, float]]) -> float:
         return samples[0][1] if samples else math.nan
     pairs = list(zip(samples, samples[1:]))
     area = sum((t1 - t0) * (v0 + v1) / 2 for (t0, v0), (t1, v1) in pairs)
-    return area / (samples[-1][0] - samples[0][0])
+    seconds = samples[-1][0] - samples[0][0]
+    # A coarse clock can give all samples one time.
+    return area / seconds if seconds > 0 else sum(value for _, value in samples) / len(samples)
 
 
 class Energy(NamedTuple):

@@ -119,6 +119,21 @@ def test_a_turn_that_cannot_be_used_leaves_reasons(
     assert m.energy_mj > 0
 
 
+@pytest.mark.parametrize("clock", ["cpu", "wall"])
+def test_what_a_coarse_clock_does_not_see_is_missing_with_a_reason(
+    clock: str, mini: CellSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = TimedTurn([timing(0.0, 3.0), timing(0.0, 1.5)], math.nan, None, 1400.0, "")
+    m = told(turn, monkeypatch, mini, clock=clock)
+    unseen = set(LATENCIES) - {"latency_wall_ms", "latency_undisturbed", "latency_cold_ms"}
+    if clock == "wall":
+        unseen = {"latency_cpu_ms"}
+    assert {name for name, why in m.reasons.items() if "clock is too coarse" in why} == unseen
+    assert all(math.isnan(getattr(m, name)) for name in unseen)
+    assert m.latency_wall_ms == 3.0
+    assert m.latency_cold_ms > 0
+
+
 def test_the_reference_is_the_same_everywhere() -> None:
     one, other = (reference_network(2).state_dict() for _ in range(2))
     assert all(torch.equal(one[name], other[name]) for name in one)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nasbench.device import probe
-from nasbench.device.probe import Board, State, sum_up, time_in_turn, time_turn
+from nasbench.device.probe import Board, State, mean_of, sum_up, time_in_turn, time_turn
 
 MS = 1_000_000
 
@@ -175,6 +175,15 @@ def test_few_visits_say_nothing_about_drift(clocks: Clocks, tmp_path: Path) -> N
     turn = time_turn([run], Board(str(tmp_path)), clock="cpu", warm_up=1, repeats=21, seconds=1e-9)
     assert math.isnan(turn.drift)
     assert not turn.fault
+
+
+def test_a_clock_that_stands_still_is_no_drift(clocks: Clocks, tmp_path: Path) -> None:
+    """Its ticks are longer than a run: nothing is known of speed, and no turn is made again."""
+    run = clocks.run("a", lambda _: 0.0, lambda _: 1.0)
+    turn = time_turn([run], Board(str(tmp_path)), clock="cpu", warm_up=1, repeats=24, seconds=1e-9)
+    assert math.isnan(turn.drift)
+    assert not turn.fault
+    assert mean_of([(5.0, 1.0), (5.0, 3.0)]) == 2.0
 
 
 def write(root: Path, **files: str) -> None:
