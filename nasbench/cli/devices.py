@@ -142,8 +142,8 @@ def _sent(
     from nasbench.device.meter import MeterLog
     from nasbench.device.remote import RemoteDevice
 
-    way = FolderCarrier(folder) if folder is not None else ssh_carrier(host, python=python)
     log = MeterLog.read(meter) if meter is not None and meter.exists() else None
+    way = FolderCarrier(folder) if folder is not None else ssh_carrier(host, python=python)
 
     def opened(one: DeviceSpec) -> RemoteDevice:
         images = calibration_images(spec) if one.precision == "int8" else None

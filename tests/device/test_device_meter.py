@@ -81,11 +81,38 @@ def test_a_log_of_something_else_is_refused() -> None:
         short.align(busy, idle)
 
 
+def test_a_log_that_was_silent_while_the_device_worked_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    busy, idle = pattern(rng)
+    log = logged(busy, [MARKED] * len(busy), 5.0, rng)
+    for begin, end, sound in ((12.0, 13.2, False), (40.0, 50.0, True)):
+        kept = (log.seconds < begin) | (log.seconds > end)
+        part = MeterLog(log.seconds[kept], log.watts[kept])
+        if sound:
+            assert part.align(busy, idle) == log.align(busy, idle)
+        else:
+            with pytest.raises(NasbenchError, match=r"no row for 1\.\d+ s from 1\d\.\d+ s"):
+                part.align(busy, idle)
+    slow = MeterLog(log.seconds * 1000, log.watts)  # milliseconds that are said to be seconds
+    with pytest.raises(NasbenchError, match=r"has a row every \d+\.\d s, by the unit"):
+        slow.align(busy, idle)
+
+
+def test_hours_of_a_log_are_looked_through_at_once() -> None:
+    rng = np.random.default_rng(0)
+    busy, idle = pattern(rng)
+    log = logged(busy, [MARKED] * len(busy), 5.0, rng)
+    rest = np.arange(log.seconds[-1] + 0.5, 7_200, 0.5)
+    long = MeterLog(np.append(log.seconds, rest), np.append(log.watts, np.full(len(rest), IDLE)))
+    assert long.align(busy, idle) == log.align(busy, idle)
+
+
 @pytest.mark.parametrize(
     ("text", "watts"),
     [
         ("time_s,power_w\n0,1.5\n1,2.5\n", [1.5, 2.5]),
         ("Index,Time (ms),Voltage (V),Power (mW)\n0,0,5,1500\n1,1000,5,2500\n\n", [1.5, 2.5]),
+        ("\ufeff\n time_s , power_w \r\n0, 1.5,\r\n1, 2.5,\r\n", [1.5, 2.5]),
     ],
 )
 def test_columns_are_found_by_name_and_unit(text: str, watts: list[float], tmp_path: Path) -> None:
@@ -104,9 +131,21 @@ def test_columns_are_found_by_name_and_unit(text: str, watts: list[float], tmp_p
         ("time_h,power_w\n", "no column of time in a known unit"),
         ("time_s,power_w\n0,1\n1,lots\n", "line 3: a time and a power are numbers"),
         ("time_s,power_w\n0,1\n1\n", "line 3: a time and a power are numbers"),
-        ("time_s,power_w\n0,1\n0,1\n", "times must be finite, at least two, and go up"),
-        ("time_s,power_w\n0,nan\n1,1\n", "times must be finite"),
-        ("time_s,power_w\n0,1\n", "at least two"),
+        ("time_s,power_w\n0,1\n0,1\n", "line 3: times go up, and 0 does not come after"),
+        ("time_s,power_w\n1,1\n\n0,1\n", "line 4: times go up"),
+        ("time_s,power_w\n0,nan\n1,1\n", "line 2: no meter logs"),
+        ("time_s,power_w\ninf,1\n", "line 2: no meter logs"),
+        ("time_s,power_w\n0,1e300\n", "line 2: no meter logs"),
+        ("time_s,power_w\n1764541380000000,1\n", "line 2: no meter logs"),
+        ("time_s,power_w\n2026-11-30T22:43:00+01:00,1\n", "are numbers, got .'2026-11-30T22"),
+        ("time_s,power_w\n0,1\n", "has 1 row, and a log two at least"),
+        ("time_s,power_w\n", "has 0 rows"),
+        ("time_s,power_w\n0,1\n1.7e9,1\n", "is the unit right"),
+        ("time_s,power_w\n0,5,1,25\n", "4 cells, and there are 2 columns: numbers have a decimal"),
+        ('time_s,power_w\n"0,5","1,25"\n', "line 2: a time and a power are numbers"),
+        ("time_s;power_w\n0,5;1,25\n", "the columns are time_s;power_w .commas part them."),
+        ("time_s,power_1_w,power_2_w\n0,1,1\n", "2 columns of power, leave one"),
+        ("time_s,power_w\n0," + "1" * 200_000, "line 2: field larger than"),
     ],
 )
 def test_what_is_no_log_is_one_sentence(text: str, sentence: str, tmp_path: Path) -> None:
