@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from nasbench.building.proxies import Scoring, score_table
 from nasbench.building.spec import BuildSpec, read_seeds, read_spec
 from nasbench.device import DeviceSpec
 from nasbench.errors import BadValue
+from nasbench.errors import shown as shown_value
 from nasbench.proxy import Proxy
 from nasbench.proxy.registry import name_of as proxy_name
 from nasbench.proxy.scoring import names_for
@@ -63,6 +64,7 @@ def build_table(
     design: str | None = None,
     by: str | None = None,
     seed: int | None = None,
+    only: Iterable[int | str] | None = None,
     progress: Progress | bool = True,
 ) -> Table:
     """Train and measure everything that a recipe names, and write the table.
@@ -95,6 +97,8 @@ def build_table(
         design: of the sample: `random`, `stratified` or `active`.
         by: the proxy that a stratified sample is spread by.
         seed: of the sample, its scores and its fits.
+        only: train these architectures alone, numbers or strings: what searches chose, say, from
+            scratch and with every seed.
         progress: shown in a terminal or notebook by bars; False for none, or a function of one's
             own, called with what is done, how much of it, and how much there is.
 
@@ -115,7 +119,7 @@ def build_table(
     beside = {"space": space, "task": task, "seeds": seeds, "devices": devices, "name": name}
     functions = {"network": network, "train": train, "evaluate": evaluate}
     spec = _spec(recipe, path, {**beside, **functions})
-    sampling = sampling_of(spec, sample, complete, design, by, seed)
+    sampling = sampling_of(spec, sample, complete, design, by, seed, only)
     with shown(progress) as tell:
         made = build_or_sample(
             spec,
@@ -372,8 +376,23 @@ def sampling_of(
     design: str | None,
     by: str | None,
     seed: int | None,
+    only: Iterable[int | str] | None = None,
 ) -> Sampling | None:
     """The sample that is asked for, where the build can have it; None of none."""
+    if only is not None:
+        if size is not None or complete or any(given is not None for given in (design, by, seed)):
+            raise BadValue(
+                "--only says which architectures are trained: leave out --sample, --complete, "
+                "--design, --by and --seed"
+            )
+        if isinstance(only, str):
+            raise BadValue(f"only is a list of architectures, got {shown_value(only)}")
+        named = [spec.space.parse(str(one)) for one in only]
+        if not named:
+            raise BadValue("--only names no architecture")
+        sampling = Sampling.of_these(spec.space, named)
+        check_sample(spec, sampling, complete)
+        return sampling
     if size is None:
         if complete or any(given is not None for given in (design, by, seed)):
             raise BadValue("--complete, --design, --by and --seed are of a sample: give --sample N")

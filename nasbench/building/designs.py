@@ -14,6 +14,7 @@ to be seen.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = [
     "DESIGNS",
     "DRAWS",
     "HELD_OUT",
+    "NAMED",
     "POOL",
     "Sampling",
     "candidates",
@@ -40,6 +42,9 @@ __all__ = [
 ]
 
 DESIGNS = ("random", "stratified", "active")
+
+NAMED = "named"
+"""The design of a sample that is a list: whoever asks for it says which architectures."""
 
 HELD_OUT = 5
 """One in so many is held out."""
@@ -67,12 +72,14 @@ class Sampling:
 
     Attributes:
         size: distinct architectures at the most, those that are held out among them.
-        design: one of `DESIGNS`. `random`: each as likely as any other. `stratified`: spread
-            evenly over the order by a proxy, which no training is needed for. `active`: at
-            random at first, then where the members of the fitted ensemble disagree.
+        design: one of `DESIGNS`, or `named`, see `of_these`. `random`: each as likely as any
+            other. `stratified`: spread evenly over the order by a proxy, which no training is
+            needed for. `active`: at random at first, then where the members of the fitted
+            ensemble disagree.
         seed: of the order, the scores, the spread, the models and their questions; 0 or more.
         by: the proxy of `stratified`, one of `nasbench.proxy.names`; FLOPs where left out. None
             of the other designs.
+        these: the architectures of `named`; none of the other designs.
 
     Example:
         >>> Sampling(30, "random").size
@@ -85,9 +92,23 @@ class Sampling:
     design: str
     seed: int = 0
     by: str | None = None
+    these: tuple[int, ...] = ()
+
+    @classmethod
+    def of_these(cls, space: Space, architectures: Iterable[int]) -> Sampling:
+        """The sample of the classes of these architectures, each once, in their order.
+
+        Example:
+            >>> from nasbench.space import get
+            >>> Sampling.of_these(get("nb201-mini"), [7, 5, 7]).these
+            (7, 5)
+        """
+        classes = [int(space.canonical(one)) for one in architectures]
+        these = tuple(dict.fromkeys(classes))
+        return cls(len(these), NAMED, these=these)
 
     def __post_init__(self) -> None:
-        if self.design not in DESIGNS:
+        if self.design not in DESIGNS and not (self.design == NAMED and self.these):
             raise unknown("design", self.design, DESIGNS)
         if not 0 <= self.seed <= LARGEST_SEED:
             raise BadValue(
@@ -105,7 +126,7 @@ class Sampling:
     @property
     def held_out(self) -> int:
         """Architectures that are trained, and that no model is fitted on."""
-        return self.size // HELD_OUT
+        return 0 if self.these else self.size // HELD_OUT
 
     @property
     def scored(self) -> bool:
@@ -116,10 +137,13 @@ class Sampling:
 def candidates(space: Space, sampling: Sampling) -> tuple[Integers, Integers]:
     """Those to hold out, and those to choose from; each in its random order.
 
-    They are a space's distinct architectures, or of a space too large to list a pool of them that
-    is drawn at random: four for each of the sample, and `POOL` at the least. A larger pool begins
-    with every smaller one.
+    What is named is all to choose from, in its own order. Otherwise they are a space's distinct
+    architectures, or of a space too large to list a pool of them that is drawn at random: four
+    for each of the sample, and `POOL` at the least. A larger pool begins with every smaller one.
     """
+    if sampling.these:
+        named = space.check(list(sampling.these))
+        return named[:0], named
     if space.listable:
         return divided(space.representatives.astype(np.int64), sampling.seed)
     drawn = _drawn(space, max(POOL, 4 * sampling.size), _rng(sampling.seed, _ORDER))

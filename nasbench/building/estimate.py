@@ -154,7 +154,10 @@ def estimate(
     rows = spec.distinct if complete else distinct
     each = len(spec.seeds) * distinct
     done = _journaled(spec, out, crew.engine)
-    trained = Counter(unit.recipe for unit in done.records)
+    named = sampling.these if sampling else ()
+    trained = Counter(
+        unit.recipe for unit in done.records if not named or unit.architecture in named
+    )
     left = {name: max(0, each - trained[name]) for name in spec.recipes}
     tell = progress or silent
     # Enough that the end, where some wait for the last, is a small part of it.

@@ -164,16 +164,17 @@ def check_sample(spec: BuildSpec, sampling: Sampling, complete: bool) -> None:
     check_table_name(f"{spec.name}-{'completed' if complete else 'sample'}")
     check_extent(spec, distinct if complete else min(sampling.size, distinct))
     fewest = FEWEST_COMPLETED if complete else 1
+    option = "--only" if sampling.these else "--sample"
     if distinct <= fewest:
         raise NasbenchError(
             f"{spec.space.name} has {distinct:,} distinct architectures, too few for a sample: "
-            f"leave --sample out to train them all"
+            f"leave {option} out to train them all"
         )
     if not fewest <= sampling.size < distinct:
         why = ", to fit on some and hold out others" if sampling.size < fewest else ""
         raise NasbenchError(
             f"a sample of the {distinct:,} distinct architectures of {spec.space.name} has "
-            f"{fewest} to {distinct - 1:,} of them{why}, got {sampling.size:,}; leave --sample out "
+            f"{fewest} to {distinct - 1:,} of them{why}, got {sampling.size:,}; leave {option} out "
             f"to train them all"
         )
     if len(spec.recipes) > 1 and (complete or sampling.design == "active"):

@@ -168,12 +168,18 @@ def _path_option(about: str, name: str, check: Callable[[Path], object]) -> Any:
     return typer.Option(name, help=about, parser=parse, callback=judge, metavar="PATH")
 
 
-def read_start(path: Path | None, space: Any) -> tuple[int, ...]:
-    """The architectures of a text file, one a line; what follows a `#` is a comment."""
+def read_start(path: Path | None, space: Any, what: str = "start") -> tuple[int, ...]:
+    """The architectures of a text file, one a line; what follows a `#` is a comment.
+
+    Args:
+        path: of the file; None: there are none.
+        space: of the architectures.
+        what: the file is called where it cannot be read.
+    """
     if path is None:
         return ()
     found = []
-    for number, line in enumerate(read_text(path, "start").splitlines(), 1):
+    for number, line in enumerate(read_text(path, what).splitlines(), 1):
         text = line.partition("#")[0].strip()
         try:
             if text:

@@ -17,11 +17,12 @@ from nasbench.cli.common import (
     emit,
     file_option,
     progress,
+    read_start,
     rows,
     say_engine,
 )
 from nasbench.cli.found import found_in, next_of
-from nasbench.cli.sample import By, Complete, Design, Sample, SampleSeed, emit_sample
+from nasbench.cli.sample import By, Complete, Design, Only, Sample, SampleSeed, emit_sample
 from nasbench.cli.tasks import task_rows
 from nasbench.errors import NasbenchError
 
@@ -70,6 +71,7 @@ def build(
     design: Design = None,
     by: By = None,
     seed: SampleSeed = None,
+    only: Only = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how many trainings, how long, how large.")
     ] = False,
@@ -80,7 +82,8 @@ def build(
     A build that was stopped goes on where it was: run the same command again.
 
     Examples: `nasbench build nb201-mini-fashion16 --out mini.h5`, and with a part of the
-    trainings `nasbench build nb201-mini-fashion16 --out mini.h5 --sample 30 --complete`
+    trainings `nasbench build nb201-mini-fashion16 --out mini.h5 --sample 30 --complete`; what
+    searches chose, from scratch: `nasbench build RECIPE --out T.h5 --only chosen.txt`
     """
     from nasbench.building import Shard, spec_from, train_shard
     from nasbench.building.call import build_or_sample, sampling_of
@@ -88,9 +91,11 @@ def build(
 
     part = None if shard is None else Shard.parse(shard)
     spec = spec_from(recipe)
-    sampling = sampling_of(spec, sample, complete, design, by, seed)
+    named = None if only is None else read_start(only, spec.space, "--only")
+    sampling = sampling_of(spec, sample, complete, design, by, seed, named)
     if sampling is not None and part is not None:
-        raise NasbenchError("a sample is chosen and trained by one command: --sample or --shard")
+        option = "--sample" if only is None else "--only"
+        raise NasbenchError(f"a sample is chosen and trained by one command: {option} or --shard")
     say_engine(engine, hardware)
     if dry_run:
         if part is not None or executor != "local":

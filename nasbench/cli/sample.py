@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,7 @@ from nasbench.cli.found import found_in, next_of
 if TYPE_CHECKING:
     from nasbench.building import PartlyTrained
 
-__all__ = ["By", "Complete", "Design", "Sample", "SampleSeed", "emit_sample"]
+__all__ = ["By", "Complete", "Design", "Only", "Sample", "SampleSeed", "emit_sample"]
 
 
 def complete_design(incomplete: str) -> list[str]:
@@ -64,6 +65,16 @@ SampleSeed = Annotated[
 ]
 
 
+Only = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="Train only the architectures that a text file names, one a line: what searches "
+        "chose, say, from scratch and with every seed.",
+    ),
+]
+
+
 def emit_sample(made: PartlyTrained, recipe: str, as_json: bool) -> None:
     """Say what was trained, what is predicted and how well, why it ended, and what may follow."""
     from nasbench.building.rounds import BACK, FLAT
@@ -83,10 +94,8 @@ def emit_sample(made: PartlyTrained, recipe: str, as_json: bool) -> None:
     design = f"{asked.design} by {asked.by}" if asked.by else asked.design
     if outcome.unscored:
         design += f"; {outcome.unscored:,} to choose from have no score and stand last"
-    kept = (
-        f"The trainings stay in {path}.build: the same command with a larger --sample, or without "
-        f"it, goes on from them."
-    )
+    more = "a longer list, or without --only" if asked.these else "a larger --sample, or without it"
+    kept = f"The trainings stay in {path}.build: the same command with {more}, goes on from them."
     ending = rows([*found_in(table), *next_of(table, recipe)])
     if said is None:
         text = f"{path}: {counted(trained, 'row')} ({design}), all trained. {kept}"

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from nasbench._files import write_json
+from nasbench._files import write_json, write_text
+from nasbench._names import printable
 from nasbench._words import counted, rounded
 from nasbench.report.figures import Drawing
 from nasbench.report.paper import Paper
@@ -50,8 +51,13 @@ def share_figures(shares: Shares) -> dict[str, Callable[[], Drawing]]:
 
 
 def write_shares(shares: Shares, out: Path, paper: Paper | None = None) -> Path:
-    """Write `index.html`, `report.md`, `report.tex`, `summary.json` and figures; gives the page."""
+    """Write a page, figures and the choices; gives the page.
+
+    The page is `index.html`, with `report.md`, `report.tex` and `summary.json`; `choices.txt` has a
+    line a run, as `nasbench build --only` and `nasbench search --start` read it.
+    """
     write_json(out / "summary.json", shares.summary())
+    write_text(out / "choices.txt", choice_lines(shares))
     drawings = [draw() for draw in share_figures(shares).values()]
     tables = share_tables(shares)
     ranks = tables[-1:] if _judged(shares) else []
@@ -62,6 +68,26 @@ def write_shares(shares: Shares, out: Path, paper: Paper | None = None) -> Path:
     sections.append(Section("What was run", _protocol(shares)))
     return write_sections(
         sections, out, f"Shared weights: {shares.title}", share_brief(shares), paper=paper
+    )
+
+
+def choice_lines(shares: Shares) -> str:
+    """A line a run: its architecture, and which one that is in a comment; none where it chose none.
+
+    Example:
+        >>> from nasbench.search.share_journal import ShareLine
+        >>> from nasbench.search.sharing import SharedRun
+        >>> from nasbench.space import get
+        >>> line = ShareLine("step", "", {}, 0.0, 0.0, 3, 0)
+        >>> print(choice_lines(Shares(get("nb201-mini"), None, {8: SharedRun({}, [line], "")})))
+        3  # seed 8: |none~0|+|none~0|none~1|
+        <BLANKLINE>
+    """
+    chosen = zip(shares.runs, shares.choices.tolist(), strict=True)
+    return "".join(
+        f"{one}  # seed {seed}: {printable(shares.space.string(one))}\n"
+        for seed, one in chosen
+        if one >= 0
     )
 
 

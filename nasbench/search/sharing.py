@@ -135,8 +135,9 @@ class _Sharing:
         self._progress = progress
         self._limit = setting.budget_seconds or math.inf
         self._schedule = Schedule(setting.epochs, oracle.steps_per_epoch)
-        self._judged = judged_sample(oracle.space)
-        self._paths = oracle.space.ops(self._judged).astype(np.int64)
+        # Losses say how well they rank beside a table, and nothing without one.
+        judged = judged_sample(oracle.space)[: 0 if setting.table is None else None]
+        self._paths = oracle.space.ops(judged).astype(np.int64)
         moments = np.linspace(0, setting.epochs, min(MOMENTS, setting.epochs) + 1)[1:]
         self._moments = [math.ceil(moment) for moment in moments] if oracle.judges else []
         self._restored = 0
@@ -277,7 +278,10 @@ class _Sharing:
             self._saved_seconds = self.oracle.pass_seconds
 
     def _judge(self) -> None:
-        """Score the sample at the end of each of the moments, for reports: free of charge."""
+        """Score the sample at the end of each of the moments, for reports: free of charge.
+
+        Without a table only what the strategy is sure of is kept.
+        """
         epoch = self.lines[-1].trained // self._schedule.steps_per_epoch
         if not self._moments or epoch < self._moments[0]:
             return
@@ -290,7 +294,9 @@ class _Sharing:
                 raise self._kept.diverged(len(self.lines))
             answer: Mapping[str, Any] = known.answer
         else:
-            losses = self.oracle.judge(self._paths, JUDGED_IMAGES)
+            losses = np.empty(0, dtype=np.float32)
+            if len(self._paths):
+                losses = self.oracle.judge(self._paths, JUDGED_IMAGES)
             answer = {"loss": numbers_of(losses), **self._sureness(state)}
         self._add("judge", epoch, answer, 0.0, known)
 

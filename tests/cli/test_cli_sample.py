@@ -80,6 +80,32 @@ def test_a_sample_alone_is_a_table_of_its_rows(cli, mini_recipe, tmp_path):
     assert len(nb.load(out).rows) == 5
 
 
+def test_only_what_a_file_names_is_trained_with_every_seed(cli, mini_recipe, tmp_path):
+    """A class once, in whatever words; a longer list goes on from a shorter one."""
+    space, out, chosen = nb.space("nb201-mini"), tmp_path / "t.h5", tmp_path / "chosen.txt"
+    alike = next(int(a) for a in range(space.size) if space.canonical(a) != a)
+    first = int(space.canonical(alike))
+    words = ("build", mini_recipe, "--out", out, "--only", chosen, "--workers", 1)
+    chosen.write_text(f"{alike}  # seed 3\n{first}\n{space.string(62)}\n")
+    done = cli(*words)
+    assert done.status == 0, done.err
+    assert f"{out}: 2 rows (named), all trained." in done.out
+    assert "with a longer list, or without --only, goes on from them" in done.out
+    table = nb.load(out)
+    wanted = {first, int(space.canonical(62))}
+    assert set(table.rows.tolist()) == set(table.manifest["sample"]["chosen"]) == wanted
+    assert table.manifest["sample"]["held_out"] == []
+    assert table.seeds["1ep"] == (0, 1)
+    before = {row: table.values("test_accuracy", [row])[0] for row in sorted(wanted)}
+    chosen.write_text(f"{space.string(62)}\n7\n{first}\n")
+    dry = json.loads(cli(*words, "--dry-run", "--json").out)
+    assert (dry["trainings"], dry["journaled"]) == (6, 4)
+    assert cli(*words).status == 0
+    longer = nb.load(out)
+    assert len(longer.rows) == 3
+    assert {row: longer.values("test_accuracy", [row])[0] for row in sorted(wanted)} == before
+
+
 @pytest.mark.slow
 def test_a_sample_can_be_spread_by_a_proxy(cli, mini_recipe, tmp_path):
     out = tmp_path / "t.h5"
@@ -122,6 +148,10 @@ def test_tab_completes_the_proxies_of_a_sample():
         (("--sample", 9, "--complete"), "15 to 64 of them, to fit on some and hold out others"),
         (("--sample", 9, "--shard", "1/2"), "one command: --sample or --shard"),
         (("--sample", 9, "--design", "activ"), "unknown design 'activ'; did you mean active?"),
+        (("--only", "NAMES", "--sample", 9), "--only says which architectures are trained: leave"),
+        (("--only", "NAMES", "--complete"), "--only says which architectures are trained: leave"),
+        (("--only", "NAMES", "--shard", "1/2"), "one command: --only or --shard"),
+        (("--only", "nowhere.txt"), "cannot read --only nowhere.txt"),
         (("--sample", 9, "--by", "nwot"), "this one is random: give --design stratified"),
         (
             ("--sample", 9, "--design", "stratified", "--by", "naswot"),
@@ -130,7 +160,10 @@ def test_tab_completes_the_proxies_of_a_sample():
     ],
 )
 def test_what_cannot_be_sampled_is_one_sentence(cli, mini_recipe, tmp_path, more, said):
-    done = cli("build", mini_recipe, "--out", tmp_path / "t.h5", *more)
+    names = mini_recipe.with_name("names.txt")
+    names.write_text("5\n62\n")
+    words = [str(names) if word == "NAMES" else word for word in more]
+    done = cli("build", mini_recipe, "--out", tmp_path / "t.h5", *words)
     assert done.status == 2
     assert said in done.err
     assert done.err.count("\n") == 1

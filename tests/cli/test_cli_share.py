@@ -71,6 +71,8 @@ def test_without_a_table_seconds_are_measured(cli, recipe, tmp_path):
     assert found["priced"] == {"kind": "measured"}
     assert found["runs"][0]["regret"] is None
     check_beginning(tmp_path / "index.html")
+    (line,) = (tmp_path / "choices.txt").read_text().splitlines()
+    assert line == f"{found['runs'][0]['architecture']}  # seed 0: {found['runs'][0]['string']}"
     assert "No table judges them" in (tmp_path / "report.md").read_text()
 
 

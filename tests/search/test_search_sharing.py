@@ -222,6 +222,11 @@ def test_without_a_table_the_best_are_really_trained(tmp_path: Path) -> None:
     assert all(line.seconds > 0 for line in run.lines if line.kind != "judge")
     again = run_shared(setting(None), 0, tmp_path / "0.jsonl")
     assert again.lines == run.lines
+    # Losses of a sample would be compared with nothing.
+    judged = [line.answer["loss"] for line in run.lines if line.kind == "judge"]
+    assert judged == [[]] * 3
+    (moments,) = read_shares(tmp_path, None).moments.values()
+    assert all(np.isnan(of) for moment in moments for of in moment.correlations.values())
 
 
 def test_runs_are_read_and_judged(table: Table, tmp_path: Path) -> None:
