@@ -18,7 +18,7 @@ from nasbench.device.base import ESTIMATED
 from nasbench.device.memory import MIB
 from nasbench.device.tags import Tags
 from nasbench.device.units import units_of
-from nasbench.errors import NasbenchError, Unsupported
+from nasbench.errors import BadValue, NasbenchError, Unsupported
 from nasbench.network.graph import graph_of
 from nasbench.table import Dataset, Table, write_table
 
@@ -99,6 +99,9 @@ def sum_tags(
     bandwidth, a price for the memory wall; `memory_bound` the share of the time that waits for
     memory; `energy_mj` the sum over units, where a counter measured it; `untagged` how many units
     have no tag, and stand by the roofline.
+
+    Raises:
+        BadValue: where what they sum up to is no cost, 0 or below.
     """
     asked, rescaled = list(architectures), tags.rescaled
     found: dict[str, list[float]] = {name: [] for name in (*UNITS, "memory_bound", "untagged")}
@@ -107,6 +110,12 @@ def sum_tags(
         units = units_of(graph)
         found["latency_ms"].append(rescaled.latency_ms(units))
         found["energy_mj"].append(tags.energy_mj(units))
+        for metric in ("latency_ms", "energy_mj"):
+            if found[metric][-1] <= 0:
+                raise BadValue(
+                    f"the tags of {tags.device} sum up to {found[metric][-1]:.3g} {UNITS[metric]} "
+                    f"for {spec.space.string(architecture)}, which nothing costs: measure them anew"
+                )
         found["memory_mib"].append(graph.peak_bytes / MIB)
         moved = sum(n * unit.moved_bytes for unit, n in units.items())
         found["moving_ms"].append(tags.roofline.bounds_ms(0, moved)[1])

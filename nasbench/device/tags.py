@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._files import read_json, write_json
+from nasbench._journal import integer, number
+from nasbench._names import printable
 from nasbench.device.base import ESTIMATED, MEASURED
 from nasbench.device.operation_tag import OperationTag, Roofline
 from nasbench.device.rescaling import common_factor, factors_of_parts
@@ -33,6 +35,8 @@ FORMAT = 1
 MOST_TAGS, MOST_BATCH, MOST_RUNS = 100_000, 65_536, 1_000_000
 LEAST, MOST = 1e-12, 1e18
 """Of a number in a file of tags: what is beyond is no cost, and no peak."""
+MOST_MS = 1e8
+"""Of a time, which is a day and more."""
 SUMS_AGREE = 1e-3
 """To which share sums over a whole network's operations are those that the file states."""
 _DEVICE = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
@@ -227,26 +231,23 @@ class Tags:
         """
         said = read_json(path, "tags")
         try:
-            if said["nasbench_tags"] != FORMAT or len(said["operations"]) > MOST_TAGS:
+            integer(said["nasbench_tags"], FORMAT, FORMAT)
+            if len(said["operations"]) > MOST_TAGS:
                 raise ValueError
             roofline = Roofline(
                 _positive(said["roofline"]["giga_multiply_adds"]),
                 _positive(said["roofline"]["gigabytes"]),
-                _launch(said["roofline"].get("launch_ms", 0.0)),
+                number(said["roofline"].get("launch_ms", 0.0), 0, MOST_MS),
             )
             tags = {one["key"]: _tag(one) for one in said["operations"]}
-            whole = {
-                str(name): (_positive(pair[0]), _positive(pair[1]))
-                for name, pair in said["whole"].items()
-            }
-            base, about = _bounded(said["base_ms"]), dict(said["about"])
-            if not 1 <= int(dict(about["description"]).get("batch_size", 1)) <= MOST_BATCH:
-                raise ValueError
+            whole = {_text(name): _pair(pair) for name, pair in said["whole"].items()}
+            base, about = number(said["base_ms"], -MOST_MS, MOST_MS), dict(said["about"])
+            integer(dict(about["description"]).get("batch_size", 1), 1, MOST_BATCH)
             device, energy = said["device"], said.get("base_mj")
             if not _DEVICE.fullmatch(device) or len(tags) < len(said["operations"]):
                 raise ValueError
             counts = {name: _counts(of, len(tags)) for name, of in said.get("counts", {}).items()}
-            energy = None if energy is None else _bounded(energy)
+            energy = None if energy is None else number(energy, -MOST, MOST)
             found = cls(device, about, roofline, tags, base, whole, energy, counts)
             if counts and (counts.keys() != whole.keys() or not found._adds_up):
                 raise ValueError
@@ -259,40 +260,40 @@ class Tags:
 
 def _tag(said: Mapping[str, Any]) -> OperationTag:
     energy = said["energy_mj"]
-    latency = _bounded(said["latency_ms"])
-    if said["kind"] not in (MEASURED, ESTIMATED) or latency < 0:
-        raise BadValue("a tag has a kind and a latency")
+    if said["kind"] not in (MEASURED, ESTIMATED):
+        raise ValueError
     return OperationTag(
-        str(said["key"]),
-        str(said["name"]),
-        str(said["inputs"]),
-        latency,
+        _text(said["key"]),
+        _text(said["name"]),
+        _text(said["inputs"]),
+        number(said["latency_ms"], 0, MOST_MS),
         said["kind"],
         None if energy is None else _positive(energy),
-        *(int(_bounded(said[n])) for n in ("weight_bytes", "moved_bytes", "multiply_adds")),
+        *(
+            integer(said[name], 0, int(MOST))
+            for name in ("weight_bytes", "moved_bytes", "multiply_adds")
+        ),
     )
 
 
 def _counts(said: Any, operations: int) -> tuple[int, ...]:
-    found = tuple(said)
-    if len(found) != operations or not all(type(n) is int and 0 <= n <= MOST_RUNS for n in found):
-        raise ValueError(said)
+    found = tuple(integer(n, 0, MOST_RUNS) for n in said)
+    if len(found) != operations:
+        raise ValueError
     return found
 
 
-def _launch(value: Any) -> float:
-    return _positive(value) if value else 0.0
+def _pair(said: Any) -> tuple[float, float]:
+    measured, summed = said
+    return _positive(measured, MOST_MS), _positive(summed, MOST_MS)
 
 
-def _bounded(value: Any) -> float:
-    number = float(value)
-    if not abs(number) <= MOST:
-        raise ValueError(number)
-    return number
+def _positive(value: Any, most: float = MOST) -> float:
+    return number(value, LEAST, most)
 
 
-def _positive(value: Any) -> float:
-    number = _bounded(value)
-    if not number >= LEAST:
-        raise ValueError(number)
-    return number
+def _text(value: Any) -> str:
+    """On one line, as it goes to terminals and tables."""
+    if not isinstance(value, str) or value != printable(value):
+        raise ValueError
+    return value

@@ -301,6 +301,10 @@ def test_tags_are_read_as_they_were_written(tags: Tags, tmp_path: Path) -> None:
         ("counts", {"a": ["many"]}),
         ("base_ms", 1e300),
         ("whole", {"a": [1e308, 1e-308]}),
+        ("whole", {"a": [1, 1, 1]}),
+        ("whole", {"a\n": [1, 1]}),
+        ("nasbench_tags", True),
+        ("about", {"description": {"batch_size": "1"}}),
     ],
 )
 def test_a_file_of_something_else_is_refused(
@@ -327,7 +331,21 @@ def test_counts_that_do_not_give_the_sums_are_refused(tags: Tags, tmp_path: Path
         Tags.load(path)
 
 
-@pytest.mark.parametrize("change", [{"latency_ms": -1}, {"kind": "imported"}, {"energy_mj": 0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"latency_ms": -1},
+        {"latency_ms": True},
+        {"latency_ms": "1"},
+        {"latency_ms": 1e9},
+        {"kind": "imported"},
+        {"energy_mj": 0},
+        {"key": 5},
+        {"name": "add\x1b[2J\n,"},
+        {"weight_bytes": -5},
+        {"multiply_adds": 0.5},
+    ],
+)
 def test_a_tag_that_nothing_costs_is_refused(
     tags: Tags, tmp_path: Path, change: dict[str, Any]
 ) -> None:
@@ -338,6 +356,21 @@ def test_a_tag_that_nothing_costs_is_refused(
     path.write_text(json.dumps(said), "utf-8")
     with pytest.raises(NasbenchError, match="holds no operation tags"):
         Tags.load(path)
+
+
+def test_sums_that_are_no_cost_are_refused(spec: Any, tags: Tags) -> None:
+    """Names of operations that no network has are the roofline's, and counted."""
+    cell = int(spec.space.representatives[-1])
+    others = {f"of another, {key}": tag for key, tag in tags.operations.items()}
+    strange = replace(tags, operations=others, whole={}, counts={})
+    found = sum_tags(spec, strange, [cell])
+    graph = graph_of(timed_network(spec, cell), spec.task.signal)
+    assert found["untagged"] == sum(units_of(graph).values())
+    for change, unit in (({"base_ms": -1000.0}, "ms"), ({"base_mj": -1e9}, "mJ")):
+        negative = replace(tags, whole={}, counts={}, **change)
+        energies = {k: replace(t, energy_mj=1.0) for k, t in tags.operations.items()}
+        with pytest.raises(NasbenchError, match=rf"sum up to -1e\+0\d {unit} for .*costs"):
+            sum_tags(spec, replace(negative, operations=energies), [cell])
 
 
 def test_tags_are_made_and_summed_by_command(
