@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "rounded"]
+import shlex
+
+__all__ = ["counted", "in_shell", "rounded"]
 
 
 def counted(n: int, what: str, several: str = "") -> str:
@@ -15,6 +17,16 @@ def counted(n: int, what: str, several: str = "") -> str:
         '2 classes'
     """
     return f"{n:,} {what if n == 1 else several or f'{what}s'}"
+
+
+def in_shell(value: object) -> str:
+    """A path or a name as a word of a command that is printed to be copied.
+
+    Example:
+        >>> in_shell("T.h5"), in_shell("my table.h5")
+        ('T.h5', "'my table.h5'")
+    """
+    return shlex.quote(str(value))
 
 
 def rounded(value: float, most: int = 4) -> str:

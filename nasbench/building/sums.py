@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench._progress import Progress, silent
+from nasbench._words import in_shell
 from nasbench.building.measuring import timed_network
 from nasbench.building.origin import spec_of
 from nasbench.building.spec import BuildSpec
@@ -83,7 +84,8 @@ def estimates_of(source: BuildSpec | Table, path: Path) -> TagSums:
     except NasbenchError as error:
         raise Unsupported(
             f"tags are summed over networks that {source.name} does not say how to build; sum them "
-            f"with nasbench device predict --tags {path} --recipe RECIPE, and merge: {error}"
+            f"with nasbench device predict --tags {in_shell(path)} --recipe RECIPE, and merge: "
+            f"{error}"
         ) from error
     return TagSums(spec, tags)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
-from nasbench._words import counted, rounded
+from nasbench._words import counted, in_shell, rounded
 from nasbench.cli.common import Json, emit, file_option, progress, rows
 from nasbench.cli.devices import device
 from nasbench.cli.look import TableArgument, complete_table
@@ -92,7 +92,8 @@ def predict(
         made = predicted.write(out, level=level, new=new)
         document |= {"table": str(out), "sha256": made.sha256}
         text += (
-            f"\n{out}: all of them, kind estimated. Join: nasbench merge {table} {out} --out ..."
+            f"\n{out}: all of them, kind estimated. Join: nasbench merge {in_shell(table)} "
+            f"{in_shell(out)} --out ..."
         )
     emit(document, as_json, text)
 
@@ -213,7 +214,8 @@ def _sum_tags(table: str, path: Path, recipe: str, out: Path | None, as_json: bo
         made = write_sums(opened, found, sums, out, new=new)
         document |= {"table": str(out), "sha256": made.sha256}
         text += (
-            f"\n{out}: all of them, as estimated. Join: nasbench merge {table} {out} --out NEW.h5"
+            f"\n{out}: all of them, as estimated. Join: nasbench merge {in_shell(table)} "
+            f"{in_shell(out)} --out NEW.h5"
         )
     emit(document, as_json, text)
 

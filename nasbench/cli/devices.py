@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
-from nasbench._words import counted
+from nasbench._words import counted, in_shell
 from nasbench.cli.common import Json, emit, file_option, folder_option, progress
 from nasbench.cli.make import RecipeArgument
 from nasbench.errors import BadValue
@@ -110,7 +110,7 @@ def measure(
         "latency": {name: asdict(of) for name, of in trust.items()},
     }
     said = [f"{name}: latency {of.sentence()}." for name, of in trust.items()]
-    said.append(f"{out}: {counted(len(table.rows), 'row')}. Look: nasbench info {out}")
+    said.append(f"{out}: {counted(len(table.rows), 'row')}. Look: nasbench info {in_shell(out)}")
     emit(document, as_json, "\n".join(said))
 
 
@@ -162,8 +162,9 @@ def _log_first(meter: Path, as_json: bool) -> None:
 
 def _carry(folder: Path, left: int, as_json: bool) -> None:
     text = (
-        f"{counted(left, 'job')} wait in {folder}. Carry it to the device, run there\n"
-        f"    python3 {folder.name}/nb_probe.py\n"
+        f"{counted(left, 'job')} {'waits' if left == 1 else 'wait'} in {folder}. Carry it to the "
+        f"device, run there\n"
+        f"    python3 {in_shell(f'{folder.name}/nb_probe.py')}\n"
         f"carry it back over this one, and run the same command again."
     )
     emit({"folder": str(folder), "left": left}, as_json, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from nasbench._words import counted, rounded
+from nasbench._words import counted, in_shell, rounded
 
 if TYPE_CHECKING:
     from nasbench.table import Table
@@ -61,14 +61,14 @@ def next_of(table: Table, recipe: str = "") -> Rows:
     """
     best = _best(table)
     if best is None:
-        return [("next", f"nasbench info {table.path}")]
-    lines = [f"nasbench report {table.path} --out page"]
+        return [("next", f"nasbench info {in_shell(table.path)}")]
+    lines = [f"nasbench report {in_shell(table.path)} --out page"]
     if best.recipe is not None:
         lines.append(comparison_of(table))
     if recipe:
-        file = f" --recipe {recipe}" if recipe.endswith(".toml") else ""
-        what = f"nasbench export {table.path} {best.architecture} --onnx best.onnx --train"
-        lines.append(what + file)
+        file = f" --recipe {in_shell(recipe)}" if recipe.endswith(".toml") else ""
+        what = f"nasbench export {in_shell(table.path)} {best.architecture}"
+        lines.append(f"{what} --onnx best.onnx --train{file}")
     return [("" if n else "next", line) for n, line in enumerate(lines)]
 
 
@@ -77,7 +77,8 @@ def comparison_of(table: Table) -> str:
     metric = _metric(table) or "valid_accuracy"
     trained = _trained(table, metric)
     asked = min(MOST_ASKED, max(1, len(table.rows) // 4))
-    words = [f"nasbench compare --table {table.path} --strategies regularized_evolution"]
+    words = [f"nasbench compare --table {in_shell(table.path)}"]
+    words.append("--strategies regularized_evolution")
     words.append(f"--budget-evaluations {asked}")
     if metric != "valid_accuracy":
         words.append(f"--metric {metric}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench._limits import MOST_COUNTED
-from nasbench._words import counted
+from nasbench._words import counted, in_shell
 from nasbench.cli.common import Json, emit, file_option, progress, rows
 from nasbench.cli.found import comparison_of
 from nasbench.cli.look import complete_space
@@ -154,7 +154,7 @@ def _imported(table: Table) -> str:
     shown += [(room, ", ".join(metrics)) for room, metrics in others.items()]
     shown += [("missing", text) for text in _missing(table)]
     shown += [("licence", source["licence"]), ("cite", source["citation"])]
-    shown.append(("next", f"nasbench info {table.path}"))
+    shown.append(("next", f"nasbench info {in_shell(table.path)}"))
     if any("valid_accuracy" in metrics for metrics in table.metrics.values()):
         shown.append(("", comparison_of(table)))
     return rows(shown)

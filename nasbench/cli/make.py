@@ -11,7 +11,7 @@ import typer
 
 from nasbench._defaults import ENGINE, EXECUTOR, HARDWARE
 from nasbench._limits import MOST_PROCESSES
-from nasbench._words import counted, rounded
+from nasbench._words import counted, in_shell, rounded
 from nasbench.cli.common import (
     Json,
     emit,
@@ -134,7 +134,7 @@ def build(
     document = {"table": str(out), "shard": str(part), "trainings": trainings}
     text = (
         f"shard {part} of {out}: {counted(trainings, 'training')} done. When all shards are: "
-        f"nasbench assemble {recipe} --out {out}"
+        f"nasbench assemble {in_shell(recipe)} --out {in_shell(out)}"
     )
     emit(document, as_json, text)
 

@@ -10,7 +10,7 @@ import typer
 
 from nasbench._defaults import DRAWS, FIGURE_FONT, FIGURE_WIDTH, PREDICTORS
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
-from nasbench._words import counted
+from nasbench._words import counted, in_shell
 from nasbench.cli.common import (
     FigureFont,
     FigureWidth,
@@ -102,14 +102,16 @@ def fit(
     text = (
         f"{out}: {target} fitted on {n:,} of {counted(len(opened.rows), 'row')}; Kendall's tau "
         f"{tau:.3f} on "
-        f"folds that were left out. Score it: nasbench surrogate score {out} {table}"
+        f"folds that were left out. Score it: nasbench surrogate score "
+        f"{in_shell(out)} {in_shell(table)}"
     )
     if complete is not None:
         said = load(complete).manifest["predicted"]
         document |= {"table": str(complete), **said}
         text += (
             f"\n{complete}: {counted(said['rows_trained'], 'row')} as trained, "
-            f"{said['rows_predicted']:,} predicted. Look: nasbench info {complete}"
+            f"{said['rows_predicted']:,} predicted. Look: nasbench info "
+            f"{in_shell(complete)}"
         )
     emit(document, as_json, text)
 

@@ -9,7 +9,7 @@ import typer
 
 from nasbench._defaults import BATCH_SIZE, HARDWARE, STARTS
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED, MOST_PROCESSES
-from nasbench._words import rounded
+from nasbench._words import in_shell, rounded
 from nasbench.cli.common import (
     Json,
     complete_proxy,
@@ -151,7 +151,8 @@ def score(
         )
         for name, about in found.items()
     ]
-    following = f"nasbench proxies report {out} --out report" if table else f"nasbench info {out}"
+    file = in_shell(out)
+    following = f"nasbench proxies report {file} --out report" if table else f"nasbench info {file}"
     emit(document, as_json, rows([("table", out), *shown, ("next", following)]))
 
 

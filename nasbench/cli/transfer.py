@@ -10,7 +10,7 @@ import typer
 
 from nasbench._files import atomic_path, write_text
 from nasbench._limits import MOST_COUNTED, MOST_EVALUATIONS, MOST_RUNS, MOST_SECONDS
-from nasbench._words import rounded
+from nasbench._words import in_shell, rounded
 from nasbench.cli.common import Json, emit, file_option, folder_option, progress, rows
 from nasbench.errors import NasbenchError
 
@@ -206,7 +206,7 @@ def start(
     document = {"tasks": names, "architectures": chosen, "strings": strings}
     text = (
         f"{out}: the best {len(chosen)} of {said}. Begin with them: nasbench search STRATEGY "
-        f"--start {out} ..., or nasbench compare --start {out} ..."
+        f"--start {in_shell(out)} ..., or nasbench compare --start {in_shell(out)} ..."
     )
     emit(document, as_json, text)
 

@@ -16,6 +16,7 @@ from nasbench._processes import (
     fresh_context,
     leave_with_parent,
 )
+from nasbench._words import in_shell
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
 from nasbench.search.share_journal import ShareLine, read_shared_run
 from nasbench.search.share_setting import ShareSetting
@@ -96,7 +97,7 @@ def shares_beside(
                 by = queries.get("name") if priced else "the clock"
                 raise BadValue(
                     f"runs of {shares.strategy} are priced by {by}, and this comparison by "
-                    f"{table.name}: share them anew with --table {table_name(table)}"
+                    f"{table.name}: share them anew with --table {in_shell(table_name(table))}"
                 )
         found.append(shares)
     return tuple(found)

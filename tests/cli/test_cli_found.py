@@ -1,5 +1,8 @@
 """What a build ends with: what was found, and commands that work."""
 
+import shlex
+import shutil
+
 import nasbench as nb
 from nasbench.cli.found import found_in, next_of
 from nasbench.stats import seed_noise
@@ -18,7 +21,8 @@ def test_the_best_is_that_of_the_table_and_the_noise_that_of_its_seeds(table):
 
 def test_what_is_said_to_do_next_can_be_done(table, recipe, cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    commands = [line.split() for _, line in next_of(nb.load(table), str(recipe))]
+    moved = shutil.copy(table, tmp_path / "my table.h5")
+    commands = [shlex.split(line) for _, line in next_of(nb.load(moved), str(recipe))]
     assert [words[1] for words in commands] == ["report", "compare", "export"]
     for words in commands:
         few = ["--seeds", "2", "--processes", "1"] if words[1] == "compare" else []
