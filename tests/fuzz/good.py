@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import zygote
+from made_up_curves import curves_of
 from PIL import Image
 
 import nasbench as nb
@@ -92,7 +93,6 @@ def made_up_table(path: Path) -> Table:
     space = nb.space("nb201-mini")
     rows = space.representatives
     shape = (len(rows), 2, 3)
-    every = {"kind": "trained", "epochs": [1, 2, 3]}
     worth = rng.normal(70, 8, (len(rows), 1, 1)) + rng.normal(0, 1, shape)
     return write_table(
         path,
@@ -102,10 +102,11 @@ def made_up_table(path: Path) -> Table:
         sharing="canonical",
         recipes={"3ep": {"epochs": 3, "seeds": [0, 1]}},
         datasets={
-            "recipe/3ep/valid_accuracy": Dataset(worth.astype(np.float32), every),
-            "recipe/3ep/train_seconds": Dataset(rng.uniform(1, 2, shape).cumsum(2), every),
-            "recipe/3ep/test_accuracy": Dataset(
-                worth[:, :, -1:], {"kind": "trained", "epochs": [3]}
+            **curves_of(
+                "3ep",
+                valid_accuracy=worth.astype(np.float32),
+                train_seconds=rng.uniform(1, 2, shape).cumsum(2),
+                test_accuracy=worth[:, :, -1:],
             ),
             "device/toy/latency_ms": Dataset(rng.uniform(1, 9, len(rows)), {"kind": "measured"}),
         },

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pages
+from made_up_curves import curves_of
 
 import nasbench as nb
 from nasbench.cli.guide import topics
@@ -95,7 +96,6 @@ def write_demo(path: Path, seed: int = 0) -> Path:
     ops = space.ops(rows).astype(float)
     worth = 60 + (ops @ (2 + seed * np.arange(ops.shape[1])))[:, None, None]
     curve = worth + np.arange(5) + rng.normal(size=(len(rows), 3, 5))
-    about = {"kind": "trained", "epochs": [1, 2, 3, 4, 5]}
     write_table(
         path,
         name=f"made-up-{seed}" if seed else "nb201-mini-fashion16",
@@ -104,9 +104,12 @@ def write_demo(path: Path, seed: int = 0) -> Path:
         sharing="canonical",
         recipes={"5ep": {"epochs": 5, "seeds": [0, 1, 2]}},
         datasets={
-            "recipe/5ep/valid_accuracy": Dataset(curve, about),
-            "recipe/5ep/test_accuracy": Dataset(curve[:, :, -1:] - 1, about | {"epochs": [5]}),
-            "recipe/5ep/train_seconds": Dataset(np.arange(1, 6) * np.ones_like(curve), about),
+            **curves_of(
+                "5ep",
+                valid_accuracy=curve,
+                test_accuracy=curve[:, :, -1:] - 1,
+                train_seconds=np.arange(1, 6) * np.ones_like(curve),
+            ),
             "network/parameters": Dataset(rng.integers(1_000, 9_000, len(rows)), {}),
             "device/cpu-onnxruntime-b1/latency_ms": Dataset(
                 rng.uniform(0.1, 1, len(rows)), {"kind": "measured"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from made_up_curves import curves_of
 
 import nasbench as nb
 from nasbench.table import Dataset, Table, write_table
@@ -16,7 +17,6 @@ def write_made_up(path: Path, name: str, seed: int = 1) -> Table:
     rng = np.random.default_rng(seed)
     shape = (len(rows), 3, 4)
     accuracy = rng.normal(70, 5, (len(rows), 1, 1)) + rng.normal(0, 1, shape)
-    every = {"kind": "trained", "epochs": [1, 2, 3, 4]}
     return write_table(
         path,
         name=name,
@@ -25,11 +25,12 @@ def write_made_up(path: Path, name: str, seed: int = 1) -> Table:
         sharing="canonical",
         recipes={"4ep": {"epochs": 4, "seeds": [0, 1, 2]}},
         datasets={
-            "recipe/4ep/valid_accuracy": Dataset(accuracy, every),
-            "recipe/4ep/test_accuracy": Dataset(
-                accuracy[:, :, -1:] - 1, {"kind": "trained", "epochs": [4]}
+            **curves_of(
+                "4ep",
+                valid_accuracy=accuracy,
+                test_accuracy=accuracy[:, :, -1:] - 1,
+                train_seconds=rng.uniform(1, 2, shape).cumsum(2),
             ),
-            "recipe/4ep/train_seconds": Dataset(rng.uniform(1, 2, shape).cumsum(2), every),
             "device/toy/latency_ms": Dataset(rng.uniform(1, 9, len(rows)), {"kind": "measured"}),
             "device/toy/energy_mj": Dataset(rng.uniform(1, 9, len(rows)), {"kind": "estimated"}),
         },

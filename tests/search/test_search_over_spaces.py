@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_up_curves import curves_of
 
 import nasbench as nb
 from nasbench.errors import NasbenchError, Unsupported
 from nasbench.report import write_comparison
 from nasbench.search import Comparisons
 from nasbench.space import CellSpace, ChoiceSpace
-from nasbench.table import Dataset, Table, write_table
+from nasbench.table import Table, write_table
 
 QUICK: dict[str, Any] = {"budget_evaluations": 5, "seeds": range(3), "processes": 1}
 NAMES = ["random_search", "local_search"]
@@ -42,7 +43,6 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Table:
     rng = np.random.default_rng(3)
     shape = (12, 2, 3)
     worth = rng.uniform(0, 400, (12, 1, 1)) + rng.normal(size=shape)
-    every = {"kind": "trained", "epochs": [1, 2, 3]}
     return write_table(
         tmp_path_factory.mktemp("played") / "played.h5",
         name="played",
@@ -50,10 +50,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Table:
         rows=np.arange(12),
         sharing="canonical",
         recipes={"long": {"epochs": 3, "seeds": [0, 1]}},
-        datasets={
-            "recipe/long/return": Dataset(worth, every),
-            "recipe/long/train_seconds": Dataset(np.ones(shape).cumsum(2), every),
-        },
+        datasets=curves_of("long", **{"return": worth}, train_seconds=np.ones(shape).cumsum(2)),
         devices={},
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hostile_tables import forged, in_format_1
+from made_up_curves import curves_of
 
 import nasbench as nb
 from nasbench.errors import DamagedFile, NasbenchError
@@ -39,7 +40,6 @@ def made(path: Path, space: Space, n: int = 60, *, seed: int = 0, name: str = "p
     rng = np.random.default_rng(seed)
     rows = np.unique(space.sample(rng, n))
     curves = np.sort(rng.random((len(rows), 2, 3)).astype(np.float32) * 97)
-    about = {"kind": "trained", "epochs": [1, 2, 3]}
     return write_table(
         path,
         name=name,
@@ -48,10 +48,9 @@ def made(path: Path, space: Space, n: int = 60, *, seed: int = 0, name: str = "p
         sharing="canonical",
         recipes={"r": {"epochs": 3, "seeds": [0, 1]}},
         datasets={
-            **{
-                f"recipe/r/{metric}": Dataset(curves + at, about)
-                for at, metric in enumerate(("valid_accuracy", "test_accuracy", "train_seconds"))
-            },
+            **curves_of(
+                "r", valid_accuracy=curves, test_accuracy=curves + 1, train_seconds=curves + 2
+            ),
             "device/board/latency_ms": Dataset(rng.random(len(rows)), {"kind": "measured"}),
         },
         devices={"board": {}},
