@@ -80,7 +80,7 @@ def choice_lines(shares: Shares) -> str:
         >>> from nasbench.space import get
         >>> line = ShareLine("step", "", {}, 0.0, 0.0, 3, 0)
         >>> print(choice_lines(Shares(get("nb201-mini"), None, {8: SharedRun({}, [line], "")})))
-        3  # seed 8: |none~0|+|none~0|none~1|
+        3  # seed 8: |none~0|+|none~0|nor_conv_3x3~1|
         <BLANKLINE>
     """
     chosen = zip(shares.runs, shares.choices.tolist(), strict=True)
