@@ -23,13 +23,13 @@ from nasbench._words import counted
 from nasbench.device.probe import Energy
 from nasbench.errors import BadValue, DamagedFile
 
-__all__ = ["Interval", "MeterLog"]
+__all__ = ["EDGE", "Interval", "MeterLog"]
 
 STEP = 0.05
 """Seconds of the grid on which pattern and power are held against each other."""
 LEAST_LIKENESS = 0.8
 """Correlation of pattern and power: below it nobody can say where the pattern is."""
-_EDGE = 0.1
+EDGE = 0.1
 """Seconds at both ends of a window that are left out: the power rises and falls within them."""
 _MOST_ROWS = 10_000_000
 _MOST_TIME, _MOST_WATTS = 1e13, 1e6
@@ -119,7 +119,7 @@ class MeterLog:
         pattern = np.full(round(last / STEP) + 1, np.nan)
         for value, intervals in ((1.0, busy), (0.0, idle)):
             for begin, end in intervals:
-                pattern[round((begin + _EDGE) / STEP) : round((end - _EDGE) / STEP)] = value
+                pattern[round((begin + EDGE) / STEP) : round((end - EDGE) / STEP)] = value
         grid = np.arange(self.seconds[0], self.seconds[-1], STEP)
         power = np.interp(grid, self.seconds, self.watts)
         if len(power) < len(pattern):
@@ -165,7 +165,7 @@ class MeterLog:
 
     def mean(self, window: Interval, began: float) -> float:
         """Watts on average in an interval, by trapezoids."""
-        begin, end = window[0] + began + _EDGE, window[1] + began - _EDGE
+        begin, end = window[0] + began + EDGE, window[1] + began - EDGE
         inside = (self.seconds > begin) & (self.seconds < end)
         seconds = np.concatenate(([begin], self.seconds[inside], [end]))
         watts = np.interp(seconds, self.seconds, self.watts)

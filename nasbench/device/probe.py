@@ -1045,14 +1045,24 @@ def answer(command: str, folder: Folder, data: bytes, source: str = "") -> dict[
     except Refused as error:
         return {"error": str(error)}
     except OSError as error:
-        return {"error": f"cannot read or write {error.filename}: {error.strerror}"}
+        return {"error": _failed(error)}
     except (ValueError, LookupError, TypeError) as error:
         return {"error": f"what came cannot be read: {type(error).__name__}"}
 
 
+def _failed(error: OSError) -> str:
+    return f"cannot read or write {error.filename}: {error.strerror}"
+
+
 def by_hand(folder: Folder) -> None:
     """Measure every job that lies in a folder."""
-    jobs = sorted(os.listdir(place(folder, "jobs")))
+    there = place(folder, "jobs")
+    jobs = sorted(os.listdir(there)) if os.path.isdir(there) else []
+    if not jobs:
+        raise Refused(
+            f"no job lies in {folder}: nasbench device measure RECIPE.toml --folder DIR makes "
+            f"a folder with one, and with this file in it"
+        )
     for job in jobs:
         lock = _lock(folder, job)
         if lock is None:
@@ -1075,8 +1085,11 @@ def main(arguments: Sequence[str]) -> int:
             measure(arguments[1], arguments[2], Board())
         else:
             by_hand(os.path.dirname(os.path.abspath(__file__)))
-    except (Refused, OSError) as error:
+    except Refused as error:
         print(f"nb_probe: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"nb_probe: {_failed(error)}", file=sys.stderr)
         return 2
     return 0
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nasbench._journal import integer, number
 from nasbench._names import printable
 from nasbench.device import probe
+from nasbench.device.meter import EDGE
 from nasbench.device.probe import FAULTS, SHOWN, Energy, TimedTurn, Timing
 from nasbench.errors import DamagedFile
 
@@ -153,7 +154,7 @@ def _seen(said: Any) -> Watched:
 
 def _interval(said: Any) -> tuple[float, float]:
     begin, end = (number(value, 0, _MOST_SECONDS) for value in said)
-    _has(begin < end)
+    _has(begin + 2 * EDGE < end)
     return begin, end
 
 

@@ -214,6 +214,7 @@ def test_a_job_beside_a_meter(tmp_path: Path, mini: CellSpace) -> None:
         lambda said: said.update(loop=[99, 1]),
         lambda said: said.update(loop=[0, 0]),
         lambda said: said.update(busy=[[2.0, 1.0]]),
+        lambda said: said.update(busy=[[1.0, 1.1]]),
         lambda said: said.update(idle=[]),
         lambda said: said.update(session=5),
         lambda said: said.pop("busy"),

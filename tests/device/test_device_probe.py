@@ -55,6 +55,18 @@ def test_the_reference_may_be_asked_for_too(tmp_path: Path, mini: CellSpace) -> 
     assert measured(tmp_path, name) == names
 
 
+def test_a_probe_without_a_job_says_how_one_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(probe, "__file__", str(tmp_path / "nb_probe.py"))
+    for _ in range(2):  # without a folder of jobs, and with an empty one
+        assert probe.main([]) == 2
+        assert "no job lies in" in capsys.readouterr().err
+        (tmp_path / "jobs").mkdir(exist_ok=True)
+    assert probe.main(["measure", str(tmp_path), "0" * 64]) == 2
+    assert "cannot read or write" in capsys.readouterr().err
+
+
 def test_what_is_there_whole_is_not_asked_for_again(tmp_path: Path, mini: CellSpace) -> None:
     contents = files(mini, 3)
     one, two, three = contents
