@@ -26,6 +26,9 @@ __all__ = [
     "spearman_ceiling",
 ]
 
+FEW_ROWS = 1_000
+"""Of which each two are looked at."""
+
 _Number = TypeVar("_Number", float, NDArray[np.float64])
 
 
@@ -103,15 +106,24 @@ def agreement(measured: ArrayLike, predicted: ArrayLike) -> Agreement:
 def _agreement(
     truth: NDArray[np.float64], guess: NDArray[np.float64], of_ranks: float
 ) -> Agreement:
-    residual = truth - guess
-    total = float(((truth - truth.mean()) ** 2).sum())
+    r2, mae = _losses(truth, guess)
     return Agreement(
-        r2=1 - float((residual**2).sum()) / total if total else float("nan"),
+        r2=float(r2),
         kendall=float(scipy.stats.kendalltau(truth, guess).statistic),
         spearman=of_ranks,
-        mae=float(np.abs(residual).mean()),
+        mae=float(mae),
         n=len(truth),
     )
+
+
+def _losses(
+    truth: NDArray[np.float64], guess: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """R2 and mean absolute error over the last axis: `[..., n]` twice to `[...]` twice."""
+    residual = truth - guess
+    total = ((truth - truth.mean(-1, keepdims=True)) ** 2).sum(-1)
+    share = (residual**2).sum(-1) / np.where(total > 0, total, 1)
+    return np.where(total > 0, 1 - share, np.nan), np.abs(residual).mean(-1)
 
 
 def spearman(x: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
@@ -220,17 +232,50 @@ def bootstrap_agreement(
     rng = np.random.default_rng(0)
     drawn = rng.integers(len(truth), size=(resamples, len(truth)))
     parts = np.array_split(drawn, drawn.size // 2**20 + 1)  # some at once, and no more memory
-    of_ranks = np.concatenate([spearman(truth[part], guess[part]) for part in parts])
-    found = [
-        _agreement(truth[pick], guess[pick], float(rho)).describe()
-        for pick, rho in zip(drawn, of_ranks, strict=True)
-    ]
+    losses = [_losses(truth[part], guess[part]) for part in parts]
+    r2, mae = (np.concatenate(of_parts) for of_parts in zip(*losses, strict=True))
+    found = {
+        "r2": r2,
+        "kendall": _kendall_of_resamples(truth, guess, drawn),
+        "spearman": np.concatenate([spearman(truth[part], guess[part]) for part in parts]),
+        "mae": mae,
+    }
     ends = {}
-    for name in ("r2", "kendall", "spearman", "mae"):
-        known = [measures[name] for measures in found if not np.isnan(measures[name])]
-        low, high = np.quantile(known or [np.nan], (0.025, 0.975))
+    for name, values in found.items():
+        known = values[~np.isnan(values)]
+        low, high = np.quantile(known if len(known) else [np.nan], (0.025, 0.975))
         ends[name] = (float(low), float(high))
     return ends
+
+
+def _kendall_of_resamples(
+    truth: NDArray[np.float64], guess: NDArray[np.float64], drawn: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Tau-b of each of the resamples, `[resamples, n]` rows of the sample.
+
+    Of a few rows each two are looked at once: a resample that has row i w[i] times has each pair
+    w[i] w[j] times. All are whole numbers that float32 holds: the bits are SciPy's, of each.
+    """
+    n = len(truth)
+    if n > FEW_ROWS:
+        taus = [scipy.stats.kendalltau(truth[pick], guess[pick]).statistic for pick in drawn]
+        return np.asarray(taus)
+    first = np.arange(len(drawn))[:, None] * n
+    times = np.bincount((drawn + first).ravel(), minlength=drawn.size).reshape(drawn.shape)
+    weights = times.astype(np.float32)
+
+    def of_pairs(values: NDArray[np.float32]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = ((weights @ values) * weights).sum(1).astype(np.float64) / 2
+        return found
+
+    x, y = (
+        np.subtract(of[:, None] > of, of[:, None] < of, dtype=np.float32) for of in (truth, guess)
+    )
+    agreeing, apart, others = of_pairs(x * y), of_pairs(np.abs(x)), of_pairs(np.abs(y))
+    lost = weights @ (np.isnan(truth) | np.isnan(guess)) > 0
+    known = (apart > 0) & (others > 0) & ~lost
+    scale = np.sqrt(np.where(known, apart, 1)), np.sqrt(np.where(known, others, 1))
+    return np.where(known, np.clip(agreeing / scale[0] / scale[1], -1, 1), np.nan)
 
 
 def spearman_brown(reliability_of_one: _Number, k: float) -> _Number:

@@ -85,11 +85,17 @@ def kendall(x: _Values, y: _Values) -> _Values:
     if len(y) > MOST:
         return np.asarray([scipy.stats.kendalltau(row, y).statistic for row in x])
     columns = np.concatenate((x, y[None]))
-    ranks = scipy.stats.rankdata(columns, method="dense", axis=1).astype(np.int16)
+    order = columns.argsort(1)
+    ordered = np.take_along_axis(columns, order, 1)
+    ranks = np.zeros(columns.shape, dtype=np.int16)  # which equals share
+    steps = (ordered[:, 1:] != ordered[:, :-1]).cumsum(1, dtype=np.int16)
+    np.put_along_axis(ranks, order[:, 1:], steps, 1)
     mine, others = ranks[:, :, None], ranks[:, None, :]
-    signs = (mine > others).view(np.int8) - (mine < others).view(np.int8)
-    flat = signs.reshape(len(columns), -1).astype(np.float32)
-    return _cosine(flat[:-1], flat[-1])
+    signed = (mine > others).view(np.int8) - (mine < others).view(np.int8)
+    flat = signed.reshape(len(columns), -1).astype(np.float32)
+    # Whole numbers that float32 holds, in whatever order they are summed.
+    squares = np.asarray([signs @ signs for signs in flat], dtype=np.float64)
+    return _quotient(flat[:-1] @ flat[-1], squares[:-1] * squares[-1])
 
 
 def pearson(x: _Values, y: _Values) -> _Values:
@@ -104,5 +110,10 @@ def pearson(x: _Values, y: _Values) -> _Values:
 
 def _cosine(x: NDArray[Any], y: NDArray[Any]) -> _Values:
     """Of each of `x`, `[scores, n]`, and y, `[n]`; NaN of what is 0."""
-    norm = np.sqrt((x * x).sum(-1, dtype=np.float64) * (y * y).sum(dtype=np.float64))
-    return np.where(norm > 0, (x @ y) / np.where(norm > 0, norm, 1), np.nan)
+    return _quotient(x @ y, (x * x).sum(-1) * (y * y).sum())
+
+
+def _quotient(products: NDArray[Any], squares: _Values) -> _Values:
+    """The cosine, of products and squared norms."""
+    norm = np.sqrt(squares)
+    return np.where(norm > 0, products / np.where(norm > 0, norm, 1), np.nan)

@@ -105,23 +105,22 @@ def random_case(space: CellSpace, trial: int) -> tuple[CellNetwork, np.ndarray, 
     return net, x, rng.integers(classes, size=n)
 
 
-def check_gradients(
-    net: CellNetwork,
-    x: np.ndarray,
-    y: np.ndarray,
-    smoothing: float,
-    loss: float,
-    gradients: np.ndarray,
-) -> None:
-    """That an engine's loss and gradients are those of float64 within rounding."""
-    exact_loss, exact, near = exact_gradients(net, x, y, smoothing)
-    assert abs(loss - exact_loss) <= 1e-5 * exact_loss
-    error = relative_error(gradients, exact)
-    # A value within rounding of zero may fall on the other side of it. If that is all, float64
-    # with its ReLUs on that side agrees.
-    for gates in near:
-        if error < 1e-5:
-            break
-        _, exact, _ = exact_gradients(net, x, y, smoothing, gates)
-        error = min(error, relative_error(gradients, exact))
-    assert error < 1e-5, f"relative error {error:.1e}"
+class Exact:
+    """Loss and gradients in float64 of a network, that engines are held against."""
+
+    def __init__(self, net: CellNetwork, x: np.ndarray, y: np.ndarray, smoothing: float) -> None:
+        self.given = net, x, y, smoothing
+        self.loss, self.gradients, self.near = exact_gradients(*self.given)
+
+    def check(self, loss: float, gradients: np.ndarray) -> None:
+        """That an engine's are those of float64 within rounding."""
+        assert abs(loss - self.loss) <= 1e-5 * self.loss
+        error = relative_error(gradients, self.gradients)
+        # A value within rounding of zero may fall on the other side of it. If that is all, float64
+        # with its ReLUs on that side agrees.
+        for gates in self.near:
+            if error < 1e-5:
+                break
+            _, exact, _ = exact_gradients(*self.given, gates)
+            error = min(error, relative_error(gradients, exact))
+        assert error < 1e-5, f"relative error {error:.1e}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from engine_checks import check_gradients, random_case, runs_here
+from engine_checks import Exact, random_case, runs_here
 from torch.nn import functional as F  # noqa: N812
 
 from nasbench.network.cell import CellNetwork
@@ -91,18 +91,12 @@ def test_every_build_trains_as_pytorch(nb201, runner, trial):
     loss, gradients, curves, trained = (
         answer[begin:end] for begin, end in zip([0, *sizes], [*sizes, None], strict=True)
     )
-    check_gradients(
-        net,
-        x,
-        y,
-        RECIPE.label_smoothing,
-        float(np.frombuffer(loss)[0]),
-        np.frombuffer(gradients, np.float32),
-    )
-    losses, exact = two_steps(net, x, y)
+    exact = Exact(net, x, y, RECIPE.label_smoothing)
+    exact.check(float(np.frombuffer(loss)[0]), np.frombuffer(gradients, np.float32))
+    losses, expected = two_steps(net, x, y)
     shown = np.frombuffer(curves).reshape(2, len(_COLUMNS))
     wanted = [_COLUMNS.index(name) for name in ("train_loss", "valid_loss")]
     np.testing.assert_allclose(shown[:, wanted].ravel(), losses, rtol=1e-4)
-    error = np.linalg.norm(np.frombuffer(trained, np.float32) - exact)
+    error = np.linalg.norm(np.frombuffer(trained, np.float32) - expected)
     # Where rounding turned a ReLU in the first step, the second goes a little elsewhere.
-    assert error < 0.05 * np.linalg.norm(exact - weights)
+    assert error < 0.05 * np.linalg.norm(expected - weights)

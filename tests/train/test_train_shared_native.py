@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from engine_checks import check_gradients, perturbed, runs_here
+from engine_checks import Exact, perturbed, runs_here
 from torch import Tensor, nn
 
 import nasbench as nb
@@ -63,7 +63,7 @@ def test_gradients_are_those_of_float64(instructions: str) -> None:
         x, y = net.feed.next_train(peek=True)
         [[loss]] = net.train(path[None, None], np.zeros(1, dtype=np.float32))
         along = Along(net.net, path.tolist())
-        check_gradients(along, x.numpy(), y.numpy(), 0.1, float(loss), net.velocity)
+        Exact(along, x.numpy(), y.numpy(), 0.1).check(float(loss), net.velocity)
 
 
 def test_gradients_of_one_step_are_summed() -> None:
