@@ -6,12 +6,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process, util
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 __all__ = [
     "awaited",
@@ -22,7 +25,10 @@ __all__ = [
     "leave_threads_behind",
     "leave_with_parent",
     "memory",
+    "submit",
 ]
+
+T = TypeVar("T")
 
 
 def cores() -> int:
@@ -134,3 +140,21 @@ def end_on_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def submit(pool: ProcessPoolExecutor, work: Callable[..., T], *given: Any) -> Future[T]:
+    """Give work to a pool, whose processes begin with it, deaf to Ctrl-C.
+
+    Raises:
+        BrokenProcessPool: where a process has died, also while another one begins: Python closes
+            what they share, and says of the other that its handle is closed.
+    """
+    with deaf_to_ctrl_c():
+        try:
+            return pool.submit(work, *given)
+        except OSError as error:
+            from concurrent.futures.process import BrokenProcessPool
+
+            if not getattr(pool, "_broken", False):
+                raise
+            raise BrokenProcessPool("a process died while another one began") from error

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_all_start_methods, get_context
 
 import pytest
 
-from nasbench._processes import deaf_to_ctrl_c, fresh_context, leave_threads_behind
+from nasbench._processes import deaf_to_ctrl_c, fresh_context, leave_threads_behind, submit
 from nasbench.building.executor import in_processes
 from nasbench.errors import NasbenchError
 
@@ -81,3 +82,21 @@ def test_workers_that_die_in_their_imports_end_the_work_in_a_sentence() -> None:
     given = (Deadly(), MORE_THAN_A_PIPE_TAKES)
     with pytest.raises(NasbenchError, match="a training process died"):
         list(in_processes(len, ["one", "two"], 1, print, given, "training"))
+
+
+class Closed:
+    """A pool that cannot begin a process."""
+
+    def __init__(self, broken: bool) -> None:
+        self._broken = broken
+
+    def submit(self, *given: object) -> None:
+        raise OSError("handle is closed")
+
+
+@pytest.mark.parametrize(("broken", "error"), [(True, BrokenProcessPool), (False, OSError)])
+def test_a_process_that_dies_while_another_begins_breaks_the_pool(
+    broken: bool, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        submit(Closed(broken), len, "")  # type: ignore[arg-type]

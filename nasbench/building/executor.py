@@ -8,7 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
-from nasbench._processes import cores, deaf_to_ctrl_c, fresh_context, leave_with_parent
+from nasbench._processes import cores, fresh_context, leave_with_parent, submit
 from nasbench.building.spec import BuildSpec
 from nasbench.errors import NasbenchError
 from nasbench.train.engine import make_trainer
@@ -97,8 +97,7 @@ def in_processes(
             while True:
                 # A few ahead of each process: a stop has little to take back.
                 for job in islice(todo, 2 * processes - len(waiting)):
-                    with deaf_to_ctrl_c():
-                        waiting[pool.submit(work, job)] = job
+                    waiting[submit(pool, work, job)] = job
                 if not waiting:
                     return
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:

@@ -21,10 +21,10 @@ from nasbench._files import check_out
 from nasbench._journal import Journal, Kind, integer, number
 from nasbench._names import KEYS, is_key
 from nasbench._processes import (
-    deaf_to_ctrl_c,
     end_on_ctrl_c,
     fresh_context,
     leave_with_parent,
+    submit,
 )
 from nasbench._progress import Progress, silent
 from nasbench.errors import BadValue, NasbenchError
@@ -221,8 +221,7 @@ def _columns(
     given = (replace(asked, setting=replace(asked.setting, table=None)), folder)
     pool = ProcessPoolExecutor(min(processes, len(jobs)), fresh_context(), _open, given)
     try:
-        with deaf_to_ctrl_c():
-            made = {pool.submit(_column_there, *job): job for job in jobs}
+        made = {submit(pool, _column_there, *job): job for job in jobs}
         for place, future in enumerate(as_completed(made), 1):
             yield made[future], future.result()
             progress("scoring", place * n, len(jobs) * n)

@@ -11,10 +11,10 @@ from typing import Any
 
 from nasbench._limits import MOST_PROCESSES
 from nasbench._processes import (
-    deaf_to_ctrl_c,
     end_on_ctrl_c,
     fresh_context,
     leave_with_parent,
+    submit,
 )
 from nasbench._words import in_shell
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
@@ -147,9 +147,8 @@ def _side_by_side(
     with ProcessPoolExecutor(min(processes, len(jobs)), fresh_context(), _begin, given) as pool:
         waiting: dict[Future[SharedRun], int] = {}
         try:
-            with deaf_to_ctrl_c():
-                for seed, path in jobs:
-                    waiting[pool.submit(_run_one, seed, path)] = seed
+            for seed, path in jobs:
+                waiting[submit(pool, _run_one, seed, path)] = seed
             while waiting:
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     yield waiting.pop(future), future.result()

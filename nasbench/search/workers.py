@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from nasbench._processes import (
-    deaf_to_ctrl_c,
     end_on_ctrl_c,
     fresh_context,
     leave_threads_behind,
     leave_with_parent,
+    submit,
 )
 from nasbench.errors import NasbenchError, StrategyError
 from nasbench.search.given import hear, spoken
@@ -38,10 +38,8 @@ def run_apart(strategy: str, function: Callable[..., T], *given: Any) -> T:
         StrategyError: where it does.
     """
     with ProcessPoolExecutor(1, fresh_context(), _begin) as pool:
-        with deaf_to_ctrl_c():
-            made = pool.submit(function, *given)
         try:
-            return made.result()
+            return submit(pool, function, *given).result()
         except BrokenProcessPool as error:
             raise StrategyError(
                 f"strategy {strategy} took the search with it: it ended the process, crashed, or "
@@ -116,8 +114,7 @@ class Workers:
         chunks = [seeds[i : i + size] for i in range(0, len(seeds), size)]
         made: list[Future[list[Trace]]] = []
         try:
-            with deaf_to_ctrl_c():  # the pool begins its processes where it gets work
-                made += [self._pool.submit(_run_chunk, strategy, chunk) for chunk in chunks]
+            made += [submit(self._pool, _run_chunk, strategy, chunk) for chunk in chunks]
             for traces in made:
                 yield from traces.result()
         except BrokenProcessPool as error:
@@ -137,9 +134,7 @@ class Workers:
                 self._setting.spec(strategy, 0, self._oracle), self._oracle, self._isolate
             )
         try:
-            with deaf_to_ctrl_c():
-                short = self._pool.submit(_run_short, strategy)
-            return short.result()
+            return submit(self._pool, _run_short, strategy).result()
         except BrokenProcessPool as error:
             raise self._died(strategy) from error
 
