@@ -57,7 +57,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
     finally:
         gc.enable()
         gc.freeze()
-        gc.set_threshold(20_000)
+        gc.set_threshold(100_000)
     if any(item.get_closest_marker("process") for item in getattr(session, "items", ())):
         zygote.begin()
     return collected

@@ -9,6 +9,15 @@ import pytest
 
 import nasbench
 
+SLOW = {
+    f"nasbench.{name}"
+    for name in (
+        *("building.call", "network.testing", "report.call", "report.page", "report.share_call"),
+        *("surrogate.call", "surrogate.scoring", "surrogate.sizes", "validity.call"),
+    )
+}
+"""Those that take half a CPU second and more: they fit, draw or train."""
+
 ROOT = Path(nasbench.__file__).parents[1]
 ROOMS = sorted((ROOT / "nasbench").glob("[a-z]*/__init__.py"))
 MODULES = sorted(
@@ -21,11 +30,17 @@ MODULES = sorted(
 
 @pytest.mark.heavy
 @pytest.mark.usefixtures("few_judged")
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in MODULES]
+)
 def test_examples_show_what_comes_out(name: str) -> None:
     found = doctest.testmod(importlib.import_module(name))
     assert found.attempted > 0
     assert found.failed == 0
+
+
+def test_modules_whose_examples_only_the_slow_suite_runs_are_there() -> None:
+    assert set(MODULES) > SLOW
 
 
 def test_every_public_name_has_an_example() -> None:

@@ -44,6 +44,7 @@ def run(notebook: Path, smaller: dict[str, str]) -> list[Any]:
     return shown
 
 
+@pytest.mark.slow
 @pytest.mark.heavy
 def test_the_notebook_runs_from_top_to_bottom(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -42,8 +42,16 @@ pytestmark = pytest.mark.heavy
 
 HERE = Path(__file__).parent
 
-ONCE = [pytest.param(one, marks=[pytest.mark.slow] * (one != ENGINES[-1])) for one in ENGINES]
-"""The other engine takes seconds to be stopped: with the slow tests."""
+
+def by_engine(cases: Sequence[Any], often: int) -> list[Any]:
+    """Each engine with each case; the slower one has `often` of them with the quick tests."""
+    return [
+        pytest.param(
+            engine, case, marks=[pytest.mark.slow] * (engine != ENGINES[-1] and i >= often)
+        )
+        for engine in ENGINES
+        for i, case in enumerate(cases)
+    ]
 
 
 class Stopped(BaseException):
@@ -71,14 +79,22 @@ def _finish(spec: BuildSpec, out: Path, engine: str) -> tuple[Table, list[int]]:
 # Killed.
 
 
-KILLS = {"reference": (3, 4), "native": (20, 30)}
-"""How often each engine is killed, and at how many seeds' work."""
+KILLS = [
+    pytest.param("reference", 3, 4, marks=[pytest.mark.slow] * (len(ENGINES) > 1)),
+    *(
+        pytest.param("native", kills, seeds, marks=[pytest.mark.slow] * (kills > 6))
+        for kills, seeds in ((6, 9), (20, 30))
+        if "native" in ENGINES
+    ),
+]
+"""An engine, how often it is killed, and at how many seeds' work."""
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("engine", ONCE)
-def test_killed_at_random_moments_nothing_is_lost_or_repeated(engine: str, tmp_path: Path) -> None:
-    kills, seeds = KILLS[engine]
+@pytest.mark.parametrize(("engine", "kills", "seeds"), KILLS)
+def test_killed_at_random_moments_nothing_is_lost_or_repeated(
+    engine: str, kills: int, seeds: int, tmp_path: Path
+) -> None:
     spec, out = small_spec(seeds=tuple(range(seeds))), tmp_path / "t.h5"
     zygote.run(killed_at_random, out, engine, seeds=seeds, kills=kills)
     units = trained(out)
@@ -150,7 +166,7 @@ def test_two_processes_train_what_one_trains(
 # Stopped, torn, full.
 
 
-@pytest.mark.parametrize("at", [0, 1, 7, 12])
+@pytest.mark.parametrize(("engine", "at"), by_engine([7, 0, 12, 1], 2), indirect=["engine"])
 def test_stopped_it_goes_on(
     spec: BuildSpec, engine: str, undisturbed: Table, tmp_path: Path, at: int
 ) -> None:
@@ -255,7 +271,11 @@ def test_ctrl_c_while_processes_begin_is_quiet(tmp_path: Path) -> None:
         _assert_stopped_quietly(builder)
 
 
-@pytest.mark.parametrize("tail", [b"", b"\n1234", b"\0" * 512, b"\n\xff\xfe\n", b"\n00000000 {}\n"])
+@pytest.mark.parametrize(
+    ("engine", "tail"),
+    by_engine([b"", b"\0" * 512, b"\n1234", b"\n\xff\xfe\n", b"\n00000000 {}\n"], 2),
+    indirect=["engine"],
+)
 def test_torn_and_damaged_lines_are_trained_again(
     spec: BuildSpec, engine: str, undisturbed: Table, tmp_path: Path, tail: bytes
 ) -> None:

@@ -25,6 +25,13 @@ SLOW = {
     "python",
     "proxies",
     "others-optimisers",
+    "others-tables",
+    "beyond-accuracy",
+    "goals",
+    "many-machines",
+    "predict",
+    "predict-costs",
+    "weight-sharing",
 }
 """Pages whose blocks take some CPU seconds, however small."""
 SMALLER = {

@@ -76,7 +76,11 @@ def test_parameters_are_those_of_the_network(package, tmp_path):
 
 @pytest.mark.parametrize(
     ("dataset", "theirs"),
-    [("cifar10", "cifar10-valid"), ("cifar100", "cifar100"), ("imagenet", "ImageNet16-120")],
+    [
+        ("cifar10", "cifar10-valid"),
+        pytest.param("cifar100", "cifar100", marks=pytest.mark.slow),
+        pytest.param("imagenet", "ImageNet16-120", marks=pytest.mark.slow),
+    ],
 )
 def test_package_agrees_with_records_of_the_release(
     package, published_data, tmp_path, dataset, theirs

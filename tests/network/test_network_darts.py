@@ -23,13 +23,17 @@ def choices(name):
 
 @pytest.mark.parametrize(
     ("name", "parameters", "multiply_adds"),
-    [("darts-v1", 3_169_414, 500_987_520), ("darts-v2", 3_349_342, 528_359_040)],
+    [
+        pytest.param("darts-v1", 3_169_414, 500_987_520, marks=pytest.mark.slow),
+        ("darts-v2", 3_349_342, 528_359_040),
+    ],
 )
 def test_published_cells_have_their_size_on_cifar(name, parameters, multiply_adds):
     build = partial(cells.darts, choices(name))
     assert counted(build, CIFAR, 10) == (parameters, multiply_adds)
 
 
+@pytest.mark.slow
 def test_published_cells_have_their_size_on_imagenet():
     # The paper says 4.7 M, and 574 M by another count than that of convolutions and the last layer.
     build = partial(cells.darts, choices("darts-v2"), channels=48, cells=14, stem="imagenet")

@@ -30,9 +30,14 @@ PUBLISHED = [
 ]
 """Parameters with 1,000 classes, and multiply-adds at 224 pixels of convolutions and linear
 layers. MobileNetV2, Proxyless and MnasNet say 300, 320 and 312 M; EfficientNet-B0 says 390 M."""
+SLOW = {"mnasnet-b1", "efficientnet-b4", "efficientnet-b7"}
+"""Another of their family stays."""
 
 
-@pytest.mark.parametrize(("space", "name", "parameters", "multiply_adds"), PUBLISHED)
+@pytest.mark.parametrize(
+    ("space", "name", "parameters", "multiply_adds"),
+    [pytest.param(*of, marks=[pytest.mark.slow] * (of[1] in SLOW)) for of in PUBLISHED],
+)
 def test_published_networks_have_their_size_to_the_digit(space, name, parameters, multiply_adds):
     build = partial(BUILD[space], NAMED[space][name])
     assert counted(build, IMAGENET, 1000) == (parameters, multiply_adds)

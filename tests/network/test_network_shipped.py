@@ -22,6 +22,8 @@ SIGNALS = {"image": IMAGES, "audio": MELS, "tokens": TOKENS, "features": FEATURE
 FAMILIES = [name for name in names() if not isinstance(nb.space(name), CellSpace)]
 TAKEN = [(name, kind) for name in FAMILIES for kind in sorted(family_of(nb.space(name)).signals)]
 TAKEN += [("nb201-mini", "audio")]
+LARGE = {"darts", "efficientnet", "mnasnet", "proxyless"}
+"""Exported by the slow tests: of each kind of layer another family stays."""
 SMALL = {"darts": {"channels": 4, "cells": 3}}
 
 
@@ -57,7 +59,9 @@ def test_networks_learn_and_start_from_their_seed_alone(name, kind):
     check_network(network, SIGNALS[kind], 5)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LARGE)) for n in FAMILIES]
+)
 def test_an_exported_network_is_the_network(name):
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")

@@ -26,7 +26,13 @@ def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_decorated", {})
 
 
-@pytest.mark.parametrize("name", OWN)
+DEAR = {"grasp", "linear_regions", "ntk_condition", "zen", "zico"}
+"""Whose contract takes the longest: others of each kind stay."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in DEAR)) for n in OWN]
+)
 def test_ours(name: str) -> None:
     check_proxy(name)
 

@@ -6,6 +6,7 @@ In float64, in which both agree within 1e-6; differences in place of derivatives
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,11 +82,19 @@ def test_twin(name: str) -> None:
 
 # What must be true of each, whatever the code.
 
+DEAR = {"az_trainability", "fisher", "grasp", "ntk_condition", "plain", "snip", "zen", "zico"}
+
+
+def seldom(names: list[str]) -> list[Any]:
+    """Those that take the longest with the slow tests."""
+    return [pytest.param(name, marks=[pytest.mark.slow] * (name in DEAR)) for name in names]
+
+
 BY_BATCH_ORDER = [name for name in OWN if name not in ("zico", "zen", "linear_regions")]
 """Those that see the batch as a set: not its halves, and none of what they draw by its order."""
 
 
-@pytest.mark.parametrize("name", [n for n in BY_BATCH_ORDER if n != "az_trainability"])
+@pytest.mark.parametrize("name", seldom([n for n in BY_BATCH_ORDER if n != "az_trainability"]))
 def test_order_of_images_does_not_matter(name: str) -> None:
     nets, (images, labels) = networks(), batch()
     order = np.random.default_rng(0).permutation(len(images))
@@ -223,7 +232,9 @@ def test_flow_beyond_float64_has_a_reason() -> None:
     assert reasons == {1: "the flow exceeds float64"}
 
 
-@pytest.mark.parametrize("name", [n for n in OWN if n not in ("params", "flops", "linear_regions")])
+@pytest.mark.parametrize(
+    "name", seldom([n for n in OWN if n not in ("params", "flops", "linear_regions")])
+)
 def test_a_network_that_is_beyond_numbers_leaves_the_others_alone(name: str) -> None:
     nets, (images, labels) = networks(), batch()
     expected = value(name, probe(nets, images, labels))

@@ -260,11 +260,14 @@ def no_nan(out: Path) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"seeds": [0]},
+        pytest.param({"seeds": [0]}, marks=pytest.mark.slow),
         pytest.param({"strategies": ["reinforce"]}, marks=pytest.mark.slow),
         {"strategies": ["reinforce"], "seeds": [4], "budget_evaluations": 1},
         {"failures": 0.9999},
-        {"limits": [Limit("toy/latency_ms", 1.5)], "budget_evaluations": 3},
+        pytest.param(
+            {"limits": [Limit("toy/latency_ms", 1.5)], "budget_evaluations": 3},
+            marks=pytest.mark.slow,
+        ),
         pytest.param({"metric": "toy/latency_ms", "maximize": False}, marks=pytest.mark.slow),
     ],
     ids=["one seed", "one strategy", "one evaluation", "all lost", "some fail", "latency"],

@@ -122,6 +122,7 @@ def test_a_page_of_searches_that_found_nothing(table: Table, tmp_path: Path) -> 
     assert "4 (4 failed)" in page
 
 
+@pytest.mark.slow
 @pytest.mark.drawn("pdf")
 def test_the_same_comparison_gives_the_same_bytes(table: Table, tmp_path: Path) -> None:
     """What a page has besides is drawn twice by another test."""

@@ -79,7 +79,8 @@ def test_what_is_judged_by(metrics: str, expected: str | None) -> None:
 @pytest.mark.parametrize(
     "metric",
     [
-        *("valid_miou", "valid_mse", "valid_return"),
+        *("valid_miou", "valid_mse"),
+        pytest.param("valid_return", marks=pytest.mark.slow),
         pytest.param("valid_error", marks=pytest.mark.slow),
         pytest.param("valid_perplexity", marks=pytest.mark.slow),
     ],
@@ -99,7 +100,13 @@ def test_the_best_is_found_everywhere(make: MakeTable, tmp_path: Path, metric: s
     assert "accuracy" not in page.lower()
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(
+    "metric",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("valid_miou", "valid_mse")))
+        for name in METRICS
+    ],
+)
 def test_surrogates_learn_it_whatever_its_unit(make: MakeTable, metric: str) -> None:
     table = make(metric, METRICS[metric])
     surrogate = fit(table, train=60)
@@ -155,8 +162,15 @@ def test_a_table_of_costs_alone(make: MakeTable, tmp_path: Path) -> None:
     assert "holds costs alone" in page
 
 
-@pytest.mark.parametrize("metric", [None, "npu/latency_ms"])
-@pytest.mark.parametrize("trained", [None, "valid_miou"])
+@pytest.mark.parametrize(
+    ("trained", "metric"),
+    [
+        (None, None),
+        ("valid_miou", "npu/latency_ms"),
+        pytest.param(None, "npu/latency_ms", marks=pytest.mark.slow),
+        pytest.param("valid_miou", None, marks=pytest.mark.slow),
+    ],
+)
 def test_surrogates_learn_costs(
     make: MakeTable, tmp_path: Path, metric: str | None, trained: str | None
 ) -> None:
@@ -209,7 +223,9 @@ def test_test_metrics_alone_are_shown_and_never_learnt(make: MakeTable, tmp_path
 
 
 @pytest.mark.drawn
-@pytest.mark.parametrize("value", [pytest.param(0.5, marks=pytest.mark.slow), 0.0, 1e20])
+@pytest.mark.parametrize(
+    "value", [0.0, *(pytest.param(value, marks=pytest.mark.slow) for value in (0.5, 1e20))]
+)
 def test_values_that_are_all_equal_draw_without_a_warning(tmp_path: Path, value: float) -> None:
     space = nb.space("nb201-mini")
     rows = np.arange(space.size)

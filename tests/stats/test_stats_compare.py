@@ -327,7 +327,13 @@ PAIRS_OF_DISTRIBUTIONS = {
 }
 
 
-@pytest.mark.parametrize("kind", PAIRS_OF_DISTRIBUTIONS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[pytest.mark.slow] * (kind in ("shifted", "apart")))
+        for kind in PAIRS_OF_DISTRIBUTIONS
+    ],
+)
 def test_interval_of_wins_covers_at_least_as_often_as_it_says(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

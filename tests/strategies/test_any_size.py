@@ -25,12 +25,14 @@ NASNET = ChoiceSpace(
 
 SLOW = {"gp_bo", "hybrid", "tpe", "optuna_sampler", "smac", "bananas", "predictor_evolution"}
 """Each of their models takes a tenth of a second: a few evaluations behind the random ones."""
+THINKING = {"gp_bo", "smac"}
+"""They think for seconds."""
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.slow] * (name == "smac"))  # it thinks for seconds
+        pytest.param(name, marks=[pytest.mark.slow] * (name in THINKING))
         for name in searching_names()
     ],
 )

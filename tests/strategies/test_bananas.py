@@ -83,6 +83,7 @@ def test_a_candidate_wins_with_the_chance_of_independent_thompson_sampling(
     assert wins == pytest.approx(chance, abs=5 * np.sqrt(chance * (1 - chance) / 1_000))
 
 
+@pytest.mark.slow
 def test_regret_is_under_half_of_random_searchs(
     published: Mapping[str, Any], nb201: CellSpace
 ) -> None:

@@ -243,7 +243,14 @@ def test_soft_targets_weigh_what_is_needed(wrap: Wrap) -> None:
         assert (wrapped.told[1][1].seconds < SECONDS * EPOCHS) == stopped
 
 
-@pytest.mark.parametrize("name", ["random_search", "regularized_evolution", "hyperband"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "regularized_evolution",
+        pytest.param("random_search", marks=pytest.mark.slow),
+        pytest.param("hyperband", marks=pytest.mark.slow),
+    ],
+)
 def test_with_no_threshold_nothing_changes_for_the_wrapped(name: str) -> None:
     """Told the same, it asks the same; only the checkpoints lie between."""
     oracle = Grown()

@@ -91,8 +91,8 @@ LARGE = (
 def _searches_of_large_spaces() -> Iterator[Any]:
     for make in (Bananas, Hybrid, Pnas, PredictorEvolution):
         for space in LARGE:
-            # Thousands of paths through a cell take the process seconds; one such space is enough.
-            slow = make is Hybrid and space.name in ("tall", "taller")
+            # Thousands of paths through a cell take seconds to see; one such space is enough.
+            slow = space.name == "tall" or (make is Hybrid and space.name == "taller")
             yield pytest.param(make, space, marks=[pytest.mark.slow] * slow)
 
 

@@ -128,7 +128,7 @@ def test_random_search_has_the_regret_of_its_closed_form(
     ("sizes", "regrets"),
     [
         ((10, 3), {50: 0.54, 100: 0.24, 200: 0.09}),
-        ((50, 10), {50: 0.80, 100: 0.20, 200: 0.04}),
+        pytest.param((50, 10), {50: 0.80, 100: 0.20, 200: 0.04}, marks=pytest.mark.slow),
     ],
 )
 def test_evolution_has_the_known_regret(

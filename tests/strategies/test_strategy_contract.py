@@ -24,12 +24,22 @@ FEWER: dict[str, dict[str, Any]] = {
 }
 
 
+BRIEFLY = ("bananas", "hybrid", "optuna_sampler", "predictor_evolution", "tpe")
+"""Strategies with models: a few of their asks are tried each time, the rest with the slow tests."""
+SLOW = {*FEWER, *BRIEFLY, "enas", "ofa", "spos"}
+
+
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name in FEWER)) for name in strategy_names()],
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in strategy_names()],
 )
 def test_registered_strategies_keep_the_contract(name: str) -> None:
     check_strategy(name, **FEWER.get(name, {}))
+
+
+@pytest.mark.parametrize("name", BRIEFLY)
+def test_those_with_models_keep_it_briefly(name: str) -> None:
+    check_strategy(name, spaces=("nb201-mini",), evaluations=13)
 
 
 class TestRandomSearch(StrategyContract):

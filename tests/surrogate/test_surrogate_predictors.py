@@ -23,7 +23,13 @@ def _line(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return x, 2 * x[:, 0] - x[:, 1].astype(float)
 
 
-@pytest.mark.parametrize("name", PREDICTORS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[pytest.mark.slow] * (n in ("random_forest", "xgboost_untuned")))
+        for n in PREDICTORS
+    ],
+)
 def test_every_predictor_learns_a_line_and_bears_what_is_missing(name: str) -> None:
     method = predictor(name)
     x, y = _line(200)

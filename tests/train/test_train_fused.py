@@ -139,11 +139,19 @@ GROUPS = {
     "few operations": (TWO, [NOTHING, *SHIFTS]),
 }
 """Spaces, and cells that are in each of their groups beside random ones."""
+LARGE = ("nb201", "five nodes")
+"""Networks of the other spaces see images of their own as well."""
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@pytest.mark.parametrize("trial", range(2))
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize(
+    ("group", "trial"),
+    [
+        pytest.param(group, trial, marks=[pytest.mark.slow] * (trial and group in LARGE))
+        for group in GROUPS
+        for trial in range(2)
+    ],
+)
 def test_gradients_equal_float64_autograd(
     hardware: str, group: str, trial: int, dtype: torch.dtype
 ) -> None:
@@ -362,7 +370,9 @@ def breaking(k: int, step: int, channels: int) -> Callable[[Sequence[CellNetwork
     return broken
 
 
-@pytest.mark.parametrize(("step", "epoch"), [(0, 1), (2, 1), (8, 3)])
+@pytest.mark.parametrize(
+    ("step", "epoch"), [pytest.param(0, 1, marks=pytest.mark.slow), (2, 1), (8, 3)]
+)
 def test_a_network_that_diverges_hurts_no_other(
     mini: CellSpace,
     digits: Task,

@@ -41,6 +41,8 @@ pytestmark = [
     pytest.mark.skipif(not SETS, reason="the native engine was not built: no compiler"),
 ]
 
+LARGE = 4
+"""The trial whose network takes as long as those of all others."""
 RECIPE = Recipe(
     epochs=2,
     train_images=150,
@@ -55,7 +57,9 @@ RECIPE = Recipe(
 )
 
 
-@pytest.mark.parametrize("trial", range(12))
+@pytest.mark.parametrize(
+    "trial", [pytest.param(n, marks=[pytest.mark.slow] * (n == LARGE)) for n in range(12)]
+)
 def test_gradients_equal_float64_autograd(nb201, trial):
     """By each set of instructions that this processor has."""
     net, x, y = random_case(nb201, trial)
