@@ -32,6 +32,8 @@ __all__ = ["Tags"]
 Floats = NDArray[np.float64]
 
 FORMAT = 1
+LARGEST = 1 << 26
+"""Bytes of a file: what the most tags take, and not what fills the memory."""
 MOST_TAGS, MOST_BATCH, MOST_RUNS = 100_000, 65_536, 1_000_000
 LEAST, MOST = 1e-12, 1e18
 """Of a number in a file of tags: what is beyond is no cost, and no peak."""
@@ -229,7 +231,7 @@ class Tags:
         Raises:
             NasbenchError: where it is something else.
         """
-        said = read_json(path, "tags")
+        said = read_json(path, "tags", most=LARGEST)
         try:
             integer(said["nasbench_tags"], FORMAT, FORMAT)
             if len(said["operations"]) > MOST_TAGS:

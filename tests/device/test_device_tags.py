@@ -318,6 +318,15 @@ def test_a_file_of_something_else_is_refused(
         Tags.load(path)
 
 
+def test_a_file_that_would_fill_the_memory_is_not_read(
+    tags: Tags, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags.save(tmp_path / "tags.json")
+    monkeypatch.setattr("nasbench.device.tags.LARGEST", 1000)
+    with pytest.raises(NasbenchError, match="has more than 1,000 bytes"):
+        Tags.load(tmp_path / "tags.json")
+
+
 def test_counts_that_do_not_give_the_sums_are_refused(tags: Tags, tmp_path: Path) -> None:
     path = tmp_path / "tags.json"
     none = {name: (0,) * len(tags.operations) for name in tags.whole}
