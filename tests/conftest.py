@@ -84,6 +84,14 @@ def _in_one_process_and_silent() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _disks_in_their_own_time() -> Iterator[None]:
+    """What a test writes need not outlive the machine: no journal waits for the disk."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _commands_made_once() -> Iterator[None]:
     """Not for each command line that is tried: there are dozens, which take 50 ms of CPU."""
     real = typer.main.get_command

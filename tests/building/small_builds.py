@@ -15,6 +15,8 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import nasbench as nb
 from nasbench.building import BuildSpec, Shard, assemble_shards, build, train_shard
 from nasbench.building.journal import BuildFolder, folder_of, read_plan
@@ -23,6 +25,8 @@ from nasbench.train.native import library
 
 ENGINES = ("reference",) if library() is None else ("reference", "native")
 """Engines that are here."""
+ONE = [pytest.param(one, marks=[pytest.mark.slow] * (one != ENGINES[-1])) for one in ENGINES]
+"""The faster of them, and the other with the slow tests: for what hardly depends on the engine."""
 
 OPERATIONS = ("none", "nor_conv_1x1")
 """Of three nodes: 8 cells, 6 distinct."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_builds import ENGINES, journal_of, small_spec
+from small_builds import ONE, journal_of, small_spec
 
 from nasbench.building import BuildSpec, Sampling, Shard, build, build_sample, train_shard
 from nasbench.building.estimate import estimate, table_bytes
@@ -79,7 +79,7 @@ def test_the_journal_is_as_large_as_said(spec: BuildSpec, tmp_path: Path) -> Non
     assert said.journal_bytes == pytest.approx(journal_of(out).stat().st_size, rel=0.15)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ONE)
 def test_trainings_that_are_journaled_are_not_counted_again(engine: str, tmp_path: Path) -> None:
     spec, out = replace(small_spec(), devices=(QUICK,)), tmp_path / "t.h5"
     fresh = estimate(spec, out, processes=1, engine=engine)

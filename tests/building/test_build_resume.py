@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_builds import (
     ENGINES,
+    ONE,
     hold,
     journal_of,
     journaled,
@@ -156,6 +157,7 @@ def test_a_killed_training_process_is_told_and_the_rest_is_kept(
 
 @pytest.mark.process
 @pytest.mark.usefixtures("forked")
+@pytest.mark.parametrize("engine", ONE, indirect=True)
 def test_two_processes_train_what_one_trains(
     spec: BuildSpec, engine: str, undisturbed: Table, tmp_path: Path
 ) -> None:
@@ -325,6 +327,7 @@ def test_a_journal_cut_at_any_byte_gives_its_whole_entries(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("engine", ONE, indirect=True)
 def test_a_full_disk_is_told_and_the_build_goes_on_when_there_is_room(
     spec: BuildSpec, engine: str, undisturbed: Table, tmp_path: Path
 ) -> None:
@@ -346,6 +349,7 @@ def test_a_full_disk_is_told_and_the_build_goes_on_when_there_is_room(
     assert _content(table) == _content(undisturbed)
 
 
+@pytest.mark.parametrize("engine", ONE, indirect=True)
 def test_a_disk_too_full_for_the_table_loses_no_training(
     spec: BuildSpec,
     engine: str,
@@ -371,6 +375,7 @@ def test_a_disk_too_full_for_the_table_loses_no_training(
     assert _content(table) == _content(undisturbed)
 
 
+@pytest.mark.parametrize("engine", ONE, indirect=True)
 def test_a_disk_that_was_full_before_is_told(spec: BuildSpec, engine: str, tmp_path: Path) -> None:
     """A limit on files refuses as a full disk does: when they are written, and when closed."""
     out, limits = tmp_path / "t.h5", resource.getrlimit(resource.RLIMIT_FSIZE)

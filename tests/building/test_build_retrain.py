@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from small_builds import ENGINES, small_spec
+from small_builds import ENGINES, ONE, small_spec
 
 import nasbench as nb
 from nasbench.building import build
@@ -86,6 +86,7 @@ def test_the_same_engine_gives_the_same_bits(undisturbed: Table, engine: str) ->
     assert "bit for bit" in found.verdict
 
 
+@pytest.mark.parametrize("engine", ONE, indirect=True)
 def test_rows_are_chosen_by_the_seed(undisturbed: Table) -> None:
     chosen = [
         [(again.architecture, again.seed) for again in retrain(undisturbed, 4, seed=seed).rows]
@@ -95,6 +96,7 @@ def test_rows_are_chosen_by_the_seed(undisturbed: Table) -> None:
     assert len(retrain(undisturbed, 99).rows) == 12
 
 
+@pytest.mark.parametrize("engine", ONE, indirect=True)
 def test_a_single_flipped_bit_is_seen(undisturbed: Table, tmp_path: Path) -> None:
     def flip(loss: np.ndarray) -> np.ndarray:
         loss[3, 1, 0] = np.nextafter(loss[3, 1, 0], np.float32(9))
@@ -108,6 +110,7 @@ def test_a_single_flipped_bit_is_seen(undisturbed: Table, tmp_path: Path) -> Non
     assert "within seed noise" in found.verdict
 
 
+@pytest.mark.parametrize("engine", ONE, indirect=True)
 def test_a_shift_is_told_from_seed_noise(undisturbed: Table, tmp_path: Path) -> None:
     values = undisturbed.curves("valid_accuracy")[..., -1]
     assert 0 < np.abs(np.diff(values)).max() < 40
@@ -120,6 +123,7 @@ def test_a_shift_is_told_from_seed_noise(undisturbed: Table, tmp_path: Path) -> 
     assert found.seeds_apart == pytest.approx(np.abs(np.diff(values)).mean(), rel=0.05)
 
 
+@pytest.mark.parametrize("engine", ONE, indirect=True)
 def test_a_shift_within_seed_noise_is_told_all_the_same(undisturbed: Table, tmp_path: Path) -> None:
     shifted = rewritten(undisturbed, tmp_path / "t.h5", valid_accuracy=lambda v: v + 0.5)
     found = retrain(shifted, 12)
@@ -129,6 +133,7 @@ def test_a_shift_within_seed_noise_is_told_all_the_same(undisturbed: Table, tmp_
     assert "off by -0.50 points on average" in found.verdict
 
 
+@pytest.mark.parametrize("engine", ONE, indirect=True)
 def test_other_seeds_agree(undisturbed: Table, tmp_path: Path) -> None:
     """Rows whose seeds have changed places differ exactly as seeds do."""
     swapped = rewritten(undisturbed, tmp_path / "t.h5", valid_accuracy=lambda v: v[:, ::-1])
@@ -199,6 +204,7 @@ def costs_of(path: Path, space: Space, rows: Sequence[int]) -> Table:
 
 
 @pytest.mark.parametrize("kept", [slice(None), slice(2, 5)])
+@pytest.mark.parametrize("engine", ONE, indirect=True)
 def test_what_a_build_was_joined_with_changes_nothing(
     undisturbed: Table, tmp_path: Path, kept: slice
 ) -> None:

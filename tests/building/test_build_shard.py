@@ -12,7 +12,7 @@ import pytest
 import zygote
 from hypothesis import given
 from hypothesis import strategies as st
-from small_builds import ENGINES, hold, killed_at_each_step, small_spec, trained
+from small_builds import ENGINES, ONE, hold, killed_at_each_step, small_spec, trained
 
 from nasbench.building import BuildSpec, Shard, assemble_shards, build, train_shard
 from nasbench.building.executor import Unit
@@ -109,6 +109,7 @@ def test_shards_one_of_them_stopped_make_the_table_of_a_plain_build(
     assert [path.name for path in tmp_path.iterdir()] == ["t.h5"]
 
 
+@pytest.mark.parametrize("engine", ONE, indirect=True)
 def test_more_shards_than_trainings_are_as_good(
     spec: BuildSpec, engine: str, undisturbed: Table, tmp_path: Path
 ) -> None:
