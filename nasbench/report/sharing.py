@@ -64,7 +64,8 @@ def write_shares(shares: Shares, out: Path, paper: Paper | None = None) -> Path:
     first = tables[: len(tables) - len(ranks)]
     sections = [Section(f"{shares.title}, {shares.space.name}", _lead(shares), (), first)]
     if drawings:
-        sections.append(Section("Over the training", _LEAD_RANKS, drawings, ranks))
+        lead = _LEAD_RANKS if ranks else _LEAD_SURE
+        sections.append(Section("Over the training", lead, drawings, ranks))
     sections.append(Section("What was run", _protocol(shares)))
     return write_sections(
         sections, out, f"Shared weights: {shares.title}", share_brief(shares), paper=paper
@@ -98,6 +99,8 @@ _LEAD_RANKS = (
     "How inherited losses rank the same architectures as the table's validation accuracy does, at "
     "moments of the training. The strategy is not shown them, and they are not paid for."
 )
+
+_LEAD_SURE = "What the strategy was sure of at moments of the training; no table judges them."
 
 
 def _judged(shares: Shares) -> bool:

@@ -76,6 +76,14 @@ def test_without_a_table_seconds_are_measured(cli, recipe, tmp_path):
     assert "No table judges them" in (tmp_path / "report.md").read_text()
 
 
+def test_without_a_table_a_page_speaks_of_no_ranks(cli, recipe, tmp_path):
+    words = ("share", "enas", recipe, "--table", "none", *FEW, "--set", "controller_steps=1")
+    assert cli(*words, "--out", tmp_path).status == 0
+    page = (tmp_path / "index.html").read_text()
+    assert "What the strategy was sure of at moments of the training" in page
+    assert "How inherited losses rank" not in page
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
