@@ -68,7 +68,6 @@ SampleSeed = Annotated[
 Only = Annotated[
     Path | None,
     typer.Option(
-        metavar="PATH",
         help="Train only the architectures that a text file names, one a line: what searches "
         "chose, say, from scratch and with every seed.",
     ),
