@@ -385,7 +385,7 @@ def sampling_of(
                 "--only says which architectures are trained: leave out --sample, --complete, "
                 "--design, --by and --seed"
             )
-        if isinstance(only, str):
+        if isinstance(only, str) or not isinstance(only, Iterable):
             raise BadValue(f"only is a list of architectures, got {shown_value(only)}")
         named = [spec.space.parse(str(one)) for one in only]
         if not named:

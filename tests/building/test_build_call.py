@@ -224,3 +224,10 @@ def test_without_names_all_are_computed_that_networks_of_the_space_have(
     assert asked == [names_for(spec_from(recipe).space)]
     assert "snip" in asked[0]
     assert "zen" not in asked[0]
+
+
+@pytest.mark.parametrize("only", ["3", 3, [], [3.5], [True]])
+def test_only_is_a_list_of_architectures(only: Any, tmp_path: Path) -> None:
+    with pytest.raises(NasbenchError, match=r"only|not a cell"):
+        nb.build("nb201-mini-fashion16", out=tmp_path / "T.h5", only=only)
+    assert not any(tmp_path.iterdir())
