@@ -6,6 +6,7 @@ import builtins
 import pkgutil
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ def import_all() -> int:
             place = import_module(package).__path__
             names += [found.name for found in pkgutil.walk_packages(place, f"{package}.")]
         skipped = ("nasbench.__main__", "nasbench.task.data")  # what runs when it is imported
+        if not find_spec("pdoc"):  # of an extra
+            skipped += ("nasbench._document",)
         names = [name for name in names if not name.startswith(skipped)]
         for name in names:
             import_module(name)

@@ -47,7 +47,7 @@ int main() {
   int32_t diverged;
   if (nasbench_train(&spec, edges.data(), parameters.data(), &split, &split, &split, order.data(),
                      nullptr, nullptr, rates.data(), &stop, curves.data(), &test_accuracy,
-                     &evaluation_seconds, &diverged, message, sizeof message))
+                     &evaluation_seconds, &diverged, message, sizeof message, nullptr))
     return 1;
   write(curves);
   write(parameters);
