@@ -151,12 +151,7 @@ def _real_models(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers are forks of a process that has imported all, where how they begin is not asked."""
-    for room in (
-        "building.executor",
-        "search.inherited",
-        "search.share_runs",
-        "search.workers",
-    ):
+    for room in ("_pool", "search.workers"):
         monkeypatch.setattr(f"nasbench.{room}.fresh_context", lambda: zygote.CONTEXT)
 
 

@@ -6,6 +6,7 @@ import inspect
 from pathlib import Path
 
 import pytest
+from seldom import seldom
 
 import nasbench
 
@@ -30,9 +31,7 @@ MODULES = sorted(
 
 @pytest.mark.heavy
 @pytest.mark.usefixtures("few_judged")
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in MODULES]
-)
+@pytest.mark.parametrize("name", seldom(SLOW, MODULES))
 def test_examples_show_what_comes_out(name: str) -> None:
     found = doctest.testmod(importlib.import_module(name))
     assert found.attempted > 0

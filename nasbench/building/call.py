@@ -14,12 +14,11 @@ from nasbench.building.builder import build
 from nasbench.building.chosen import Chosen, choose_in_recipe, choose_in_table
 from nasbench.building.designs import Sampling
 from nasbench.building.exporting import Exported, export
-from nasbench.building.partial import PartlyTrained, build_sample, check_sample
+from nasbench.building.partial import PartlyTrained, build_sample, sampling_of
 from nasbench.building.proxies import Scoring, score_table
 from nasbench.building.spec import BuildSpec, read_seeds, read_spec
 from nasbench.device import DeviceSpec
 from nasbench.errors import BadValue
-from nasbench.errors import shown as shown_value
 from nasbench.proxy import Proxy
 from nasbench.proxy.registry import name_of as proxy_name
 from nasbench.proxy.scoring import names_for
@@ -33,7 +32,6 @@ __all__ = [
     "build_table",
     "choose",
     "export_network",
-    "sampling_of",
     "score_proxies",
     "spec_from",
 ]
@@ -367,37 +365,3 @@ def _task(given: Any) -> Task:
 
 def _device(given: DeviceSpec | Mapping[str, Any]) -> DeviceSpec:
     return given if isinstance(given, DeviceSpec) else DeviceSpec.from_dict(given)
-
-
-def sampling_of(
-    spec: BuildSpec,
-    size: int | None,
-    complete: bool,
-    design: str | None,
-    by: str | None,
-    seed: int | None,
-    only: Iterable[int | str] | None = None,
-) -> Sampling | None:
-    """The sample that is asked for, where the build can have it; None of none."""
-    if only is not None:
-        if size is not None or complete or any(given is not None for given in (design, by, seed)):
-            raise BadValue(
-                "--only says which architectures are trained: leave out --sample, --complete, "
-                "--design, --by and --seed"
-            )
-        if isinstance(only, str) or not isinstance(only, Iterable):
-            raise BadValue(f"only is a list of architectures, got {shown_value(only)}")
-        named = [spec.space.parse(str(one)) for one in only]
-        if not named:
-            raise BadValue("--only names no architecture")
-        sampling = Sampling.of_these(spec.space, named)
-        check_sample(spec, sampling, complete)
-        return sampling
-    if size is None:
-        if complete or any(given is not None for given in (design, by, seed)):
-            raise BadValue("--complete, --design, --by and --seed are of a sample: give --sample N")
-        return None
-    # What models ask for serves them best; a sample for other uses is a random one.
-    sampling = Sampling(size, design or ("active" if complete else "random"), seed or 0, by)
-    check_sample(spec, sampling, complete)
-    return sampling

@@ -154,7 +154,7 @@ def estimate(
     rows = spec.distinct if complete else distinct
     each = len(spec.seeds) * distinct
     done = _journaled(spec, out, crew.engine)
-    named = sampling.these if sampling else ()
+    named = set(sampling.these) if sampling else set()
     trained = Counter(
         unit.recipe for unit in done.records if not named or unit.architecture in named
     )

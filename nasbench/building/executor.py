@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from nasbench._processes import cores, fresh_context, leave_with_parent, submit
+from nasbench._pool import in_processes
+from nasbench._processes import cores, leave_with_parent
 from nasbench.building.spec import BuildSpec
-from nasbench.errors import NasbenchError
 from nasbench.train.engine import make_trainer
 from nasbench.train.feed import Prepared, prepare
 from nasbench.train.fused import FusedTrainer
@@ -18,10 +15,10 @@ from nasbench.train.native import NativeTrainer
 from nasbench.train.record import Record
 from nasbench.train.reference import pick_hardware
 
-__all__ = ["Unit", "UnitTrainer", "in_processes", "processes_of", "train_units"]
+__all__ = ["FEWER", "Unit", "UnitTrainer", "processes_of", "train_units"]
 
-Job = TypeVar("Job")
-Done = TypeVar("Done")
+FEWER = ", with fewer --workers if memory is short"
+"""What else may help where a worker of a build dies."""
 
 
 class Unit(NamedTuple):
@@ -67,51 +64,8 @@ def train_units(
         for unit in units:
             yield unit, trainer.train(unit)
         return
-    yield from in_processes(_train, units, processes, _open, (spec, engine, hardware), "training")
-
-
-def in_processes(
-    work: Callable[[Job], Done],
-    jobs: Iterable[Job],
-    processes: int,
-    opening: Callable[..., None],
-    opened_with: tuple[Any, ...],
-    what: str,
-) -> Iterator[tuple[Job, Done]]:
-    """Jobs with what is made of them, as they finish, in any order.
-
-    Ctrl-C, or leaving the iterator, ends the processes at once: what they do is given up.
-
-    Args:
-        work: of a module, called with each job in one of the processes.
-        jobs: what to do.
-        processes: how many side by side.
-        opening: of a module, called once in each process before its first job.
-        opened_with: what it is called with.
-        what: the processes do, in one word.
-    """
-    with ProcessPoolExecutor(processes, fresh_context(), opening, opened_with) as pool:
-        waiting: dict[Future[Done], Job] = {}
-        todo = iter(jobs)
-        try:
-            while True:
-                # A few ahead of each process: a stop has little to take back.
-                for job in islice(todo, 2 * processes - len(waiting)):
-                    waiting[submit(pool, work, job)] = job
-                if not waiting:
-                    return
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    yield waiting.pop(future), future.result()
-        except BrokenProcessPool as error:
-            raise NasbenchError(
-                f"a {what} process died (killed, or out of memory); what is finished is kept, "
-                f"and the same command goes on from there, with fewer --workers if memory is short"
-            ) from error
-        finally:
-            if waiting:  # the pool would wait for them, which may take hours
-                for process in list(pool._processes.values()):
-                    process.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
+    opened_with = (spec, engine, hardware)
+    yield from in_processes(_train, units, processes, _open, opened_with, hint=FEWER)
 
 
 def _train_side_by_side(

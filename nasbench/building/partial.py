@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,12 +35,21 @@ from nasbench.building.provenance import session
 from nasbench.building.proxies import Scoring, chunks_of, score_chunks
 from nasbench.building.rounds import Round, SamplingResult, run_rounds
 from nasbench.building.spec import BuildSpec, check_table_name
-from nasbench.errors import NasbenchError, Unsupported
+from nasbench.errors import BadValue, NasbenchError, Unsupported
+from nasbench.errors import shown as shown_value
+from nasbench.space import Space
 from nasbench.surrogate.completed import write_completed
 from nasbench.surrogate.fitting import fit
 from nasbench.table import Table
 
-__all__ = ["FEWEST_COMPLETED", "PartlyTrained", "build_sample", "check_sample", "scoring_of"]
+__all__ = [
+    "FEWEST_COMPLETED",
+    "PartlyTrained",
+    "build_sample",
+    "check_sample",
+    "sampling_of",
+    "scoring_of",
+]
 
 FEWEST_COMPLETED = 15
 """Architectures of a sample of which the rest is predicted: of 12 something can be learnt, and
@@ -151,6 +160,44 @@ def build_sample(
     finally:
         folder.close(remove=False)
     return PartlyTrained(table, outcome)
+
+
+def sampling_of(
+    spec: BuildSpec,
+    size: int | None,
+    complete: bool,
+    design: str | None,
+    by: str | None,
+    seed: int | None,
+    only: Iterable[int | str] | None = None,
+) -> Sampling | None:
+    """The sample that is asked for, where the build can have it; None of none."""
+    described = complete or any(given is not None for given in (design, by, seed))
+    if only is not None:
+        if size is not None or described:
+            raise BadValue(
+                "--only says which architectures are trained: leave out --sample, --complete, "
+                "--design, --by and --seed"
+            )
+        sampling = Sampling.of_these(spec.space, _named(spec.space, only))
+    elif size is not None:
+        # What models ask for serves them best; a sample for other uses is a random one.
+        sampling = Sampling(size, design or ("active" if complete else "random"), seed or 0, by)
+    elif described:
+        raise BadValue("--complete, --design, --by and --seed are of a sample: give --sample N")
+    else:
+        return None
+    check_sample(spec, sampling, complete)
+    return sampling
+
+
+def _named(space: Space, only: Iterable[int | str]) -> list[int]:
+    if isinstance(only, str) or not isinstance(only, Iterable):
+        raise BadValue(f"only is a list of architectures, got {shown_value(only)}")
+    named = [space.parse(str(one)) for one in only]
+    if not named:
+        raise BadValue("--only names no architecture")
+    return named
 
 
 def check_sample(spec: BuildSpec, sampling: Sampling, complete: bool) -> None:

@@ -14,13 +14,14 @@ from nasbench._code import digest
 from nasbench._defaults import BATCH_SIZE, HARDWARE, STARTS
 from nasbench._files import check_out
 from nasbench._limits import MOST_PROCESSES
+from nasbench._pool import in_processes
 from nasbench._processes import leave_with_parent
 from nasbench._progress import Progress, silent
 from nasbench._version import __version__
 from nasbench.building.builder import exists_already
 from nasbench.building.designs import some_of
 from nasbench.building.entries import EntryCheck
-from nasbench.building.executor import in_processes, processes_of
+from nasbench.building.executor import FEWER, processes_of
 from nasbench.building.journal import BuildFolder, folder_of, read_plan
 from nasbench.building.provenance import hardware as describe_hardware
 from nasbench.building.provenance import session, versions
@@ -200,8 +201,9 @@ def score_chunks(
         for members in chunks:
             yield members, _entry(spec, scoring, hardware, members)
         return
+    opened_with = (spec, scoring, hardware, places)
     yield from in_processes(
-        _score, chunks, processes, _open, (spec, scoring, hardware, places), "scoring"
+        _score, chunks, processes, _open, opened_with, what="scoring", hint=FEWER
     )
 
 

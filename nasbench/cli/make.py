@@ -86,7 +86,8 @@ def build(
     searches chose, from scratch: `nasbench build RECIPE --out T.h5 --only chosen.txt`
     """
     from nasbench.building import Shard, spec_from, train_shard
-    from nasbench.building.call import build_or_sample, sampling_of
+    from nasbench.building.call import build_or_sample
+    from nasbench.building.partial import sampling_of
     from nasbench.table import Table
 
     part = None if shard is None else Shard.parse(shard)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,12 +18,8 @@ from numpy.typing import NDArray
 from nasbench._files import check_out
 from nasbench._journal import Journal, Kind, integer, number
 from nasbench._names import KEYS, is_key
-from nasbench._processes import (
-    end_on_ctrl_c,
-    fresh_context,
-    leave_with_parent,
-    submit,
-)
+from nasbench._pool import in_processes
+from nasbench._processes import end_on_ctrl_c, leave_with_parent
 from nasbench._progress import Progress, silent
 from nasbench.errors import BadValue, NasbenchError
 from nasbench.search.share_journal import array_of, numbers_of
@@ -219,21 +213,10 @@ def _columns(
             yield (supernet, seed), _column(asked, supernet, seed, path, tell)
         return
     given = (replace(asked, setting=replace(asked.setting, table=None)), folder)
-    pool = ProcessPoolExecutor(min(processes, len(jobs)), fresh_context(), _open, given)
-    try:
-        made = {submit(pool, _column_there, *job): job for job in jobs}
-        for place, future in enumerate(as_completed(made), 1):
-            yield made[future], future.result()
-            progress("scoring", place * n, len(jobs) * n)
-    except BrokenProcessPool as error:
-        raise NasbenchError(
-            "a training process died (killed, or out of memory); what is finished is kept, and the "
-            "same command goes on from there"
-        ) from error
-    finally:
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
-        pool.shutdown(wait=False, cancel_futures=True)
+    together = in_processes(_column_there, jobs, min(processes, len(jobs)), _open, given)
+    for place, made in enumerate(together, 1):
+        yield made
+        progress("scoring", place * n, len(jobs) * n)
 
 
 _opened: tuple[Inheriting, Path] | None = None  # of a worker process
@@ -249,11 +232,11 @@ def _open(asked: Inheriting, folder: Path) -> None:
     _opened = asked, folder
 
 
-def _column_there(supernet: TrainedSupernet, seed: int) -> InheritedScores:
+def _column_there(job: tuple[TrainedSupernet, int]) -> InheritedScores:
     if _opened is None:
         raise RuntimeError("the worker was not opened")
     asked, folder = _opened
-    return _column(asked, supernet, seed, _journal_path(folder, supernet, seed), lambda _: None)
+    return _column(asked, *job, _journal_path(folder, *job), lambda _: None)
 
 
 def _column(

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nasbench._limits import MOST_PROCESSES
-from nasbench._processes import (
-    end_on_ctrl_c,
-    fresh_context,
-    leave_with_parent,
-    submit,
-)
+from nasbench._pool import in_processes
+from nasbench._processes import end_on_ctrl_c, leave_with_parent
 from nasbench._words import in_shell
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
 from nasbench.search.share_journal import ShareLine, read_shared_run
@@ -144,24 +138,9 @@ def _side_by_side(
     """Runs as they finish; processes end with this one, and at once on Ctrl-C."""
     # An open table stays here: each process opens its own.
     given: tuple[Any, ...] = (replace(setting, table=None), setting.table and setting.table.path)
-    with ProcessPoolExecutor(min(processes, len(jobs)), fresh_context(), _begin, given) as pool:
-        waiting: dict[Future[SharedRun], int] = {}
-        try:
-            for seed, path in jobs:
-                waiting[submit(pool, _run_one, seed, path)] = seed
-            while waiting:
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    yield waiting.pop(future), future.result()
-        except BrokenProcessPool as error:
-            raise NasbenchError(
-                "a training process died (killed, or out of memory); what is finished is kept, "
-                "and the same command goes on from there"
-            ) from error
-        finally:
-            if waiting:
-                for process in list(pool._processes.values()):
-                    process.terminate()
-            pool.shutdown(wait=False, cancel_futures=True)
+    together = in_processes(_run_one, jobs, min(processes, len(jobs)), _begin, given)
+    for (seed, _), run in together:
+        yield seed, run
 
 
 _opened: ShareSetting | None = None  # of a worker process
@@ -177,10 +156,10 @@ def _begin(setting: ShareSetting, table: Path | None) -> None:
     _opened = replace(setting, table=Table(table) if table else None)
 
 
-def _run_one(seed: int, path: Path) -> SharedRun:
+def _run_one(job: tuple[int, Path]) -> SharedRun:
     if _opened is None:
         raise RuntimeError("the worker was not opened")
-    return run_shared(_opened, seed, path)
+    return run_shared(_opened, *job)
 
 
 def read_shares(folder: Path, table: Table | None) -> Shares:

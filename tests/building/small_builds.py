@@ -15,7 +15,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-import pytest
+from seldom import seldom
 
 import nasbench as nb
 from nasbench.building import BuildSpec, Shard, assemble_shards, build, train_shard
@@ -25,7 +25,7 @@ from nasbench.train.native import library
 
 ENGINES = ("reference",) if library() is None else ("reference", "native")
 """Engines that are here."""
-ONE = [pytest.param(one, marks=[pytest.mark.slow] * (one != ENGINES[-1])) for one in ENGINES]
+ONE = seldom(ENGINES[:-1], ENGINES)
 """The faster of them, and the other with the slow tests: for what hardly depends on the engine."""
 
 OPERATIONS = ("none", "nor_conv_1x1")

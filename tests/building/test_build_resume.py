@@ -20,6 +20,7 @@ import pytest
 import zygote
 from hypothesis import given
 from hypothesis import strategies as st
+from seldom import seldom
 from small_builds import (
     ENGINES,
     ONE,
@@ -46,13 +47,10 @@ HERE = Path(__file__).parent
 
 def by_engine(cases: Sequence[Any], often: int) -> list[Any]:
     """Each engine with each case; the slower one has `often` of them with the quick tests."""
-    return [
-        pytest.param(
-            engine, case, marks=[pytest.mark.slow] * (engine != ENGINES[-1] and i >= often)
-        )
-        for engine in ENGINES
-        for i, case in enumerate(cases)
-    ]
+    fastest = [(ENGINES[-1], case) for case in cases]
+    others = [(engine, case) for engine in ENGINES[:-1] for case in cases]
+    rare = [(engine, case) for engine in ENGINES[:-1] for case in cases[often:]]
+    return seldom(rare, others + fastest)
 
 
 class Stopped(BaseException):

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 import torch
+from seldom import seldom
 from shipped import CIFAR, IMAGENET, IMAGES, MELS, check_network, counted
 from torch import nn
 
@@ -36,7 +37,7 @@ SLOW = {"mnasnet-b1", "efficientnet-b4", "efficientnet-b7"}
 
 @pytest.mark.parametrize(
     ("space", "name", "parameters", "multiply_adds"),
-    [pytest.param(*of, marks=[pytest.mark.slow] * (of[1] in SLOW)) for of in PUBLISHED],
+    seldom(lambda of: of[1] in SLOW, PUBLISHED),
 )
 def test_published_networks_have_their_size_to_the_digit(space, name, parameters, multiply_adds):
     build = partial(BUILD[space], NAMED[space][name])

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from seldom import seldom
 from shipped import FEATURES, IMAGES, MELS, TOKENS, batch, check_network
 
 import nasbench as nb
@@ -59,9 +60,7 @@ def test_networks_learn_and_start_from_their_seed_alone(name, kind):
     check_network(network, SIGNALS[kind], 5)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LARGE)) for n in FAMILIES]
-)
+@pytest.mark.parametrize("name", seldom(LARGE, FAMILIES))
 def test_an_exported_network_is_the_network(name):
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")

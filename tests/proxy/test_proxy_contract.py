@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from seldom import seldom
 from torch import Tensor, nn
 
 from nasbench.errors import NasbenchError
@@ -30,9 +31,7 @@ DEAR = {"grasp", "linear_regions", "ntk_condition", "zen", "zico"}
 """Whose contract takes the longest: others of each kind stay."""
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in DEAR)) for n in OWN]
-)
+@pytest.mark.parametrize("name", seldom(DEAR, OWN))
 def test_ours(name: str) -> None:
     check_proxy(name)
 

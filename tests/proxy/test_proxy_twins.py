@@ -6,11 +6,11 @@ In float64, in which both agree within 1e-6; differences in place of derivatives
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from seldom import seldom
 from torch import nn
 from twins import TWINS, Given
 
@@ -85,16 +85,13 @@ def test_twin(name: str) -> None:
 DEAR = {"az_trainability", "fisher", "grasp", "ntk_condition", "plain", "snip", "zen", "zico"}
 
 
-def seldom(names: list[str]) -> list[Any]:
-    """Those that take the longest with the slow tests."""
-    return [pytest.param(name, marks=[pytest.mark.slow] * (name in DEAR)) for name in names]
-
-
 BY_BATCH_ORDER = [name for name in OWN if name not in ("zico", "zen", "linear_regions")]
 """Those that see the batch as a set: not its halves, and none of what they draw by its order."""
 
 
-@pytest.mark.parametrize("name", seldom([n for n in BY_BATCH_ORDER if n != "az_trainability"]))
+@pytest.mark.parametrize(
+    "name", seldom(DEAR, [n for n in BY_BATCH_ORDER if n != "az_trainability"])
+)
 def test_order_of_images_does_not_matter(name: str) -> None:
     nets, (images, labels) = networks(), batch()
     order = np.random.default_rng(0).permutation(len(images))
@@ -233,7 +230,7 @@ def test_flow_beyond_float64_has_a_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", seldom([n for n in OWN if n not in ("params", "flops", "linear_regions")])
+    "name", seldom(DEAR, [n for n in OWN if n not in ("params", "flops", "linear_regions")])
 )
 def test_a_network_that_is_beyond_numbers_leaves_the_others_alone(name: str) -> None:
     nets, (images, labels) = networks(), batch()

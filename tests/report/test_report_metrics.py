@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from seldom import seldom
 
 import nasbench as nb
 from nasbench.errors import NasbenchError
@@ -100,13 +101,7 @@ def test_the_best_is_found_everywhere(make: MakeTable, tmp_path: Path, metric: s
     assert "accuracy" not in page.lower()
 
 
-@pytest.mark.parametrize(
-    "metric",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("valid_miou", "valid_mse")))
-        for name in METRICS
-    ],
-)
+@pytest.mark.parametrize("metric", seldom(METRICS.keys() - {"valid_miou", "valid_mse"}, METRICS))
 def test_surrogates_learn_it_whatever_its_unit(make: MakeTable, metric: str) -> None:
     table = make(metric, METRICS[metric])
     surrogate = fit(table, train=60)

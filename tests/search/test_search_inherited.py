@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -71,23 +69,22 @@ def test_a_scoring_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.M
     assert again.manifest["content_sha256"] == whole.manifest["content_sha256"]
 
 
-class DeadPool(ThreadPoolExecutor):
-    """Whose processes have died."""
-
-    def __init__(self, *given: Any) -> None:
-        super().__init__(1)
-        self._processes: dict[int, Any] = {}
-
-    def submit(self, *given: Any, **named: Any) -> Future[Any]:
-        raise BrokenProcessPool("one died")
-
-
-def test_a_process_that_dies_is_one_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inherited, "ProcessPoolExecutor", DeadPool)
-    with pytest.raises(NasbenchError, match=r"process died .*the same command goes on"):
-        inherited_table(asked(), tmp_path / "t.h5", name="t", about={}, processes=2)
+@pytest.mark.process
+@pytest.mark.usefixtures("forked")
+def test_supernets_side_by_side_have_the_same_columns(tmp_path: Path) -> None:
+    said: list[tuple[str, int, int]] = []
+    alone = inherited_table(asked(), tmp_path / "alone.h5", name="t", about={})
+    beside = inherited_table(
+        asked(),
+        tmp_path / "beside.h5",
+        name="t",
+        about={},
+        processes=2,
+        progress=lambda *of: said.append(of),
+    )
+    assert beside.manifest["content_sha256"] == alone.manifest["content_sha256"]
+    n = len(MINI.representatives)
+    assert said == [("scoring", n, 2 * n), ("scoring", 2 * n, 2 * n)]
 
 
 def test_supernets_by_name() -> None:

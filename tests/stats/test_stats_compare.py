@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 from scipy import stats as scipy_stats
+from seldom import seldom
 
 from nasbench.errors import NasbenchError
 from nasbench.stats import (
@@ -327,13 +328,7 @@ PAIRS_OF_DISTRIBUTIONS = {
 }
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=[pytest.mark.slow] * (kind in ("shifted", "apart")))
-        for kind in PAIRS_OF_DISTRIBUTIONS
-    ],
-)
+@pytest.mark.parametrize("kind", seldom(("shifted", "apart"), PAIRS_OF_DISTRIBUTIONS))
 def test_interval_of_wins_covers_at_least_as_often_as_it_says(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from seldom import seldom
 
 from nasbench.search import Budget, Goal, RunSpec, search
 from nasbench.search.catalog import searching_names
@@ -29,13 +30,7 @@ THINKING = {"gp_bo", "smac"}
 """They think for seconds."""
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name in THINKING))
-        for name in searching_names()
-    ],
-)
+@pytest.mark.parametrize("name", seldom(THINKING, searching_names()))
 def test_every_strategy_searches_a_space_that_nothing_lists(name: str) -> None:
     assert NASNET.size > 5 * 10**33
     oracle = ToyOracle(NASNET, diverging=0.0 if name in SLOW else 0.05)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from seldom import seldom
 
 from nasbench.errors import NasbenchError
 from nasbench.search import Goal, Outcome, Query, strategy_names
@@ -29,10 +30,7 @@ BRIEFLY = ("bananas", "hybrid", "optuna_sampler", "predictor_evolution", "tpe")
 SLOW = {*FEWER, *BRIEFLY, "enas", "ofa", "spos"}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in strategy_names()],
-)
+@pytest.mark.parametrize("name", seldom(SLOW, strategy_names()))
 def test_registered_strategies_keep_the_contract(name: str) -> None:
     check_strategy(name, **FEWER.get(name, {}))
 

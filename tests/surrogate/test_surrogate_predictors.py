@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import kendalltau
+from seldom import seldom
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import cross_val_predict
 
@@ -23,13 +24,7 @@ def _line(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return x, 2 * x[:, 0] - x[:, 1].astype(float)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(n, marks=[pytest.mark.slow] * (n in ("random_forest", "xgboost_untuned")))
-        for n in PREDICTORS
-    ],
-)
+@pytest.mark.parametrize("name", seldom(("random_forest", "xgboost_untuned"), PREDICTORS))
 def test_every_predictor_learns_a_line_and_bears_what_is_missing(name: str) -> None:
     method = predictor(name)
     x, y = _line(200)

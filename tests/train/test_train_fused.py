@@ -12,12 +12,14 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from seldom import seldom
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -146,11 +148,7 @@ LARGE = ("nb201", "five nodes")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize(
     ("group", "trial"),
-    [
-        pytest.param(group, trial, marks=[pytest.mark.slow] * (trial and group in LARGE))
-        for group in GROUPS
-        for trial in range(2)
-    ],
+    seldom({(group, 1) for group in LARGE}, product(GROUPS, range(2))),
 )
 def test_gradients_equal_float64_autograd(
     hardware: str, group: str, trial: int, dtype: torch.dtype

@@ -19,6 +19,7 @@ from engine_checks import (
     random_case,
     runs_here,
 )
+from seldom import seldom
 from torch.nn import functional as F  # noqa: N812
 
 import nasbench as nb
@@ -57,9 +58,7 @@ RECIPE = Recipe(
 )
 
 
-@pytest.mark.parametrize(
-    "trial", [pytest.param(n, marks=[pytest.mark.slow] * (n == LARGE)) for n in range(12)]
-)
+@pytest.mark.parametrize("trial", seldom([LARGE], range(12)))
 def test_gradients_equal_float64_autograd(nb201, trial):
     """By each set of instructions that this processor has."""
     net, x, y = random_case(nb201, trial)
