@@ -73,11 +73,26 @@ def _bars() -> Iterator[Progress]:
         known: dict[str, Any] = {}
 
         def tell(what: str, done: int, total: int) -> None:
-            if what not in known:
-                known[what] = bars.add_task(what, total=total)
+            if what not in known:  # what is done by then took no time of this run's
+                known[what] = bars.add_task(what, total=total, completed=done)
             bars.update(known[what], completed=done, total=total)
 
         yield tell
+
+
+class _Left:
+    """How long work will take, by what it took since it was first heard of."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, tuple[float, int]] = {}
+
+    def of(self, what: str, done: int, total: int, now: float) -> str:
+        """Such as `, 3 min left`; nothing before anything is done."""
+        # What is done when work is first heard of took its start, too, which comes once.
+        since, before = self._first.setdefault(what, (now, done))
+        if done <= before:
+            return ""
+        return f", {_duration((now - since) / (done - before) * (total - done))} left"
 
 
 class _Lines:
@@ -85,7 +100,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self._began: dict[str, float] = {}
-        self._first: dict[str, tuple[float, int]] = {}
+        self._left = _Left()
         self._last = time.monotonic()
         self._next = self._last + FIRST
 
@@ -93,13 +108,10 @@ class _Lines:
         now = time.monotonic()
         began = self._began.setdefault(what, self._last)  # what comes first took time already
         self._last = now
-        since, before = self._first.setdefault(what, (now, done))
+        left = self._left.of(what, done, total, now)
         if now < self._next:
             return
         self._next = now + EVERY
-        # What is done when work is first heard of took its start, too, which comes once.
-        each = (now - since) / (done - before) if done > before else None
-        left = f", {_duration(each * (total - done))} left" if each is not None else ""
         said = f"nasbench: {what} {done:,} of {total:,}, {_duration(now - began)} so far{left}"
         print(said, file=sys.stderr, flush=True)
 
@@ -120,13 +132,15 @@ class _Cell:
 
     def __init__(self, display: Any) -> None:
         self._display = display
-        self._known: dict[str, tuple[int, int]] = {}
+        self._known: dict[str, tuple[int, int, str]] = {}
+        self._left = _Left()
         self._handle: Any = None
         self._next = 0.0
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        self._known[what] = done, total
         now = time.monotonic()
+        left = self._left.of(what, done, total, now) if done < total else ""
+        self._known[what] = done, total, left
         if now < self._next and done < total:
             return
         self._next = now + REDRAWN
@@ -137,12 +151,12 @@ class _Cell:
             self._handle.update(drawn)
 
 
-def _bar(what: str, far: tuple[int, int]) -> str:
+def _bar(what: str, far: tuple[int, int, str]) -> str:
     from html import escape
 
-    done, total = far
+    done, total, left = far
     bar = f'<progress value="{done}" max="{total}" style="width:20em"></progress>'
-    return f"{bar} {escape(what)} {done:,} of {total:,}"
+    return f"{bar} {escape(what)} {done:,} of {total:,}{left}"
 
 
 def _notebook() -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -64,6 +63,16 @@ def test_a_terminal_gets_bars(monkeypatch: Any, capsys: Any) -> None:
     assert "training" in capsys.readouterr().err
 
 
+def test_a_bar_begins_where_the_work_does(monkeypatch: Any) -> None:
+    """What earlier runs did took none of the time by which is told what is left."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    with shown() as tell:
+        tell("training", 150, 200)
+        (bar,) = tell.__closure__[0].cell_contents.tasks  # type: ignore[attr-defined]
+        assert (bar.completed, bar.time_remaining) == (150, None)
+
+
 def test_a_notebook_gets_a_bar_that_moves(monkeypatch: Any, capsys: Any) -> None:
     drawn: list[str] = []
     display = ModuleType("IPython.display")
@@ -73,12 +82,18 @@ def test_a_notebook_gets_a_bar_that_moves(monkeypatch: Any, capsys: Any) -> None
     vars(ipython)["get_ipython"] = lambda: SimpleNamespace(kernel=object())
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", display)
-    monkeypatch.setattr(_progress, "REDRAWN", math.inf)
-    with shown() as tell:
-        for done in (1, 2, 3):
-            tell("training <nets>", done, 3)
-    assert ['value="1"' in drawn[0], 'value="3" max="3"' in drawn[1], len(drawn)] == [True, True, 2]
-    assert "training &lt;nets&gt; 3 of 3" in drawn[1]
+    now = [0.0]
+    monkeypatch.setattr(_progress.time, "monotonic", lambda: now[0])
+    with shown() as tell:  # none is drawn that comes too soon after the last
+        for done, seconds in enumerate((60, 0, 60, 60), 1):
+            now[0] += seconds
+            tell("training <nets>", done, 4)
+    assert [drawing.partition("</progress> ")[2] for drawing in drawn] == [
+        "training &lt;nets&gt; 1 of 4",
+        "training &lt;nets&gt; 3 of 4, 30 s left",
+        "training &lt;nets&gt; 4 of 4",
+    ]
+    assert 'value="4" max="4"' in drawn[-1]
     assert capsys.readouterr() == ("", "")
 
 

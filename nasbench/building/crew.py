@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
+
+import numpy as np
 
 from nasbench._limits import MOST_PROCESSES
 from nasbench.building.executor import Unit, processes_of, train_units
@@ -69,6 +72,18 @@ class Crew:
     def side_by_side(self) -> int:
         """Trainings at a time; those of a fused group share its time, so that they count as one."""
         return 1 if self.engine == "fused" else self.processes or 1
+
+    def ordered(self, units: Sequence[Unit]) -> Sequence[Unit]:
+        """In the order of training: large and small networks mixed, so that the time left is right.
+
+        Recipes and seeds stay in theirs, so that a build that is stopped has whole ones; and so do
+        groups of the fused engine, since how a network rounds depends on who stands beside it.
+        """
+        if self.engine == "fused":
+            return units
+        rng = np.random.default_rng(0)
+        alike = [list(of) for _, of in groupby(units, lambda unit: (unit.recipe, unit.seed))]
+        return [group[at] for group in alike for at in rng.permutation(len(group))]
 
     def train(
         self, units: Sequence[Unit], joined: Callable[[Mapping[str, Any]], None]

@@ -247,7 +247,9 @@ def _train(
             tell(what, before + finished, whole)
 
         units = units_of(spec, architectures.tolist())
-        train_missing(crew, units, done, of_whole)
+        # What earlier runs trained takes none of the time by which is told what is left.
+        known = done.records.keys() >= set(units) and before + len(units) < whole
+        train_missing(crew, units, done, silent if known else of_whole)
         trained += len(units)
         final = [
             [done.records[Unit(last, a, seed)].merit for seed in spec.seeds]

@@ -359,15 +359,17 @@ def test_more_goes_on_from_what_a_sample_trained(
     make(spec, out, Sampling(20, "stratified"), complete=True)
     assert trained(out)[:15] == first
     assert len(set(trained(out))) == len(trained(out)) == 20
-    again = make(spec, out, Sampling(20, "stratified"), complete=True)
-    assert len(trained(out)) == 20
-    assert set(again.rows.tolist()) == set(whole.rows.tolist())
     counts: list[int] = []
 
     def told(what: str, done: int, total: int) -> None:
         if what == "training":
             counts.append(done)
 
+    again = make(spec, out, Sampling(20, "stratified"), complete=True, progress=told)
+    assert len(trained(out)) == 20
+    assert set(again.rows.tolist()) == set(whole.rows.tolist())
+    assert counts == [20]  # and not round by round, as if each took no time
+    counts.clear()
     table = build(spec, out, processes=1, engine=ENGINES[-1], progress=told)
     assert counts == list(range(20, 31))
     assert table.manifest["content_sha256"] == whole.manifest["content_sha256"]
