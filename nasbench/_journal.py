@@ -10,6 +10,7 @@ What becomes of a line is decided here, once for every journal:
 - A line whose checksum is right and that says what is never written there is forged, or of
   another version: the journal is refused, by the number of the line.
 - A file under another header is somebody else's: it is refused, and not one byte of it changed.
+- So is one to which another process adds lines that follow from each other.
 - A full disk is reported in one sentence: whole lines stay.
 """
 
@@ -206,9 +207,11 @@ class Journal:
         self._kind = kind
         self._sync = sync
         found = _HeldLines([], 0, True)
+        self._size = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
+                self._size = path.stat().st_size
                 found = _read(path, self._first, kind, accept)
             self._lines, self._end = found.lines, found.end
             self._file = self._open() if found.current else None
@@ -222,12 +225,26 @@ class Journal:
         with ExitStack() as opened:
             mode: Literal["r+b", "ab"] = "r+b" if self._kind.ordered else "ab"
             file = opened.enter_context(self.path.open(mode, buffering=0))
+            if self._kind.ordered:
+                self._take(file)
             file.truncate(self._end)
             file.seek(self._end)
             if not self._end:
                 append(file, self._first, self.path, sync=self._sync)
             opened.pop_all()  # it stays open until `close`
         return file
+
+    def _take(self, file: BinaryIO) -> None:
+        """Have the file alone, until it is closed."""
+        from filelock import lock_descriptor
+
+        # Elsewhere who may not write may not read, either.
+        alone = os.name != "posix" or lock_descriptor(file.fileno(), blocking=False)
+        if not alone or os.fstat(file.fileno()).st_size != self._size:
+            raise NasbenchError(
+                f"another process is at work on {self.path}: wait until it is done, or write "
+                f"elsewhere"
+            )
 
     def read(self, make: Callable[[dict[str, Any]], Made]) -> list[Made]:
         """What is made of each line that the file held; see `checked`."""
@@ -258,7 +275,7 @@ class Journal:
                 new.write(self._first + old.read(kept))
                 new.flush()
                 os.fsync(new.fileno())
-            self._end = len(self._first) + kept
+            self._end = self._size = len(self._first) + kept
             self._file = self._open()
         return self._file
 

@@ -55,6 +55,41 @@ def test_a_journal_cut_anywhere_goes_on_to_the_same_bytes(
     assert path.read_bytes() == text
 
 
+@pytest.mark.parametrize("entries", [(), ({"n": 1}, {"n": 2})])
+def test_who_writes_lines_that_follow_from_each_other_has_the_file_alone(
+    tmp_path: Path, entries: tuple[dict[str, Any], ...]
+) -> None:
+    path, kind = tmp_path / "j", KINDS[True]
+    _write(path, kind, *entries)
+    first = Journal(path, HEADER, kind)
+    first.add({"n": 3})
+    kept = path.read_bytes()
+    with pytest.raises(NasbenchError, match=r"another process is at work on .*j: wait until"):
+        Journal(path, HEADER, kind)
+    assert path.read_bytes() == kept
+    assert _held(path, kind) == [*entries, {"n": 3}]  # to read it is free
+    first.close()
+    Journal(path, HEADER, kind).close()
+
+
+def test_what_another_process_added_meanwhile_is_not_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, kind, read = tmp_path / "j", KINDS[True], module._read
+    _write(path, kind, {"n": 1})
+
+    def read_too_early(*of: Any) -> Any:
+        found = read(*of)
+        monkeypatch.setattr(module, "_read", read)
+        _write(path, kind, {"n": 2})
+        return found
+
+    monkeypatch.setattr(module, "_read", read_too_early)
+    with pytest.raises(NasbenchError, match="another process is at work"):
+        Journal(path, HEADER, kind)
+    assert _held(path, kind)[-1] == {"n": 2}
+
+
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_one_wrong_bit_is_never_taken_for_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, place: float, bit: int
