@@ -21,7 +21,7 @@ from nasbench.table import (
     write_table,
 )
 from nasbench.table.format import mark_of
-from nasbench.table.schema import covers
+from nasbench.table.schema import covers, scopes_of
 
 __all__ = ["check_completable", "write_completed"]
 
@@ -80,9 +80,9 @@ def write_completed(
     if trained is None:
         trained = np.union1d(surrogate.trained_on, _partly_lost(table, surrogate))
     kept = np.isin(rows, trained)
-    missing: list[dict[str, Any]] = []
-    datasets = _trained_or_predicted(table, surrogate, rows, kept, missing)
-    _add_others(table, rows, datasets, missing)
+    datasets = _trained_or_predicted(table, surrogate, rows, kept)
+    datasets |= _others(table, rows)
+    missing = _missing(table, rows, kept, datasets)
     said = {
         "table": surrogate.document["table"],
         "surrogate_sha256": surrogate.sha256,
@@ -133,7 +133,6 @@ def _trained_or_predicted(
     surrogate: Surrogate,
     rows: NDArray[np.int64],
     kept: NDArray[np.bool_],
-    missing: list[dict[str, Any]],
 ) -> dict[str, Dataset]:
     """The recipe's metrics at its last epoch: kept rows as trained, the others as predicted."""
     recipe = surrogate.recipe
@@ -159,21 +158,15 @@ def _trained_or_predicted(
             about["kind"] = "predicted"
             about["note"] = f"rows with 1 in {mark} are predicted, the others not"
             datasets[mark] = Dataset(filled.astype(np.uint8), {"kind": "derived"})
-        elif not kept.all():
-            missing.append(_absent(dataset, rows[~kept], "not trained, and not predicted"))
         shaped = values[:, :, None] if has_seeds else values[:, 0]
         datasets[dataset] = Dataset(shaped.astype(table.dataset(dataset).values.dtype), about)
     return datasets
 
 
-def _add_others(
-    table: Table,
-    rows: NDArray[np.int64],
-    datasets: dict[str, Dataset],
-    missing: list[dict[str, Any]],
-) -> None:
+def _others(table: Table, rows: NDArray[np.int64]) -> dict[str, Dataset]:
     """What no training tells, of the rows that the table has; the others stay missing."""
     place = table.row(rows)
+    datasets = {}
     for dataset in table.manifest["datasets"]:
         if dataset.partition("/")[0] not in ("network", "device", "proxy"):
             continue
@@ -182,15 +175,33 @@ def _add_others(
         if (place < 0).any():
             values = values.astype(np.promote_types(values.dtype, np.float32))
             values[place < 0] = np.nan
-            missing.append(_absent(dataset, rows[place < 0], "the table has no such row"))
         datasets[dataset] = Dataset(values, found.about)
-    # Why values are missing that the table was asked for stays as it was.
-    missing += [
-        entry
+    return datasets
+
+
+def _missing(
+    table: Table,
+    rows: NDArray[np.int64],
+    kept: NDArray[np.bool_],
+    datasets: Mapping[str, Dataset],
+) -> list[dict[str, Any]]:
+    """Why values are missing; what the table itself was asked for keeps its reason."""
+    trained = {name for name in datasets if name.startswith("recipe/")}
+    predicted = {name for name in trained if datasets[name].about["kind"] == "predicted"}
+    others = {name for name in datasets if name.startswith(("network/", "device/", "proxy/"))}
+    absent = rows[table.row(rows) < 0]
+    found = [
+        {"scope": scope, "reason": reason, "architectures": of.tolist()}
+        for names, reason, of in (
+            (trained - predicted, "not trained, and not predicted", rows[~kept]),
+            (others, "the table has no such row", absent),
+        )
+        if len(of)
+        for scope in scopes_of(names, datasets)
+    ]
+    return found + [
+        # Of no architectures it is of all rows, and here there are others.
+        {**entry, "architectures": entry["architectures"] or table.rows.tolist()}
         for entry in table.manifest["missing"]
         if any(covers(entry["scope"], name) for name in datasets)
     ]
-
-
-def _absent(dataset: str, rows: NDArray[np.int64], reason: str) -> dict[str, Any]:
-    return {"scope": dataset, "reason": reason, "architectures": rows.tolist()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from nasbench.table.alignment import (
 from nasbench.table.format import PREDICTED, Dataset
 from nasbench.table.lifting import lift_table
 from nasbench.table.metrics import metric_name
-from nasbench.table.schema import covers
+from nasbench.table.schema import covers, scopes_of
 from nasbench.table.scratch import Scratch
 from nasbench.table.table import Table
 from nasbench.table.uniting import (
@@ -290,7 +290,7 @@ def _missing(
     for label, table in labelled.items():
         row = table.row(architectures)
         mine = {name for name in stored(table) if name in holes}
-        for scope in _scopes(mine, holes):
+        for scope in scopes_of(mine, holes):
             tell(absent, scope, f"{label} has no row for it", row < 0)
         for entry in table.manifest["missing"]:
             meant = row >= 0
@@ -302,14 +302,3 @@ def _missing(
             for scope in [entry["scope"]] if under <= mine else sorted(under & mine):
                 tell(carried, scope, entry["reason"], meant)
     return absent + carried
-
-
-def _scopes(mine: set[str], every: Iterable[str]) -> list[str]:
-    """The shortest prefixes that cover these data sets and none of the others."""
-    others = set(every) - mine
-    found: dict[str, None] = {}
-    for name in sorted(mine):
-        parts = name.split("/")
-        prefixes = ("/".join(parts[:n]) for n in range(1, len(parts) + 1))
-        found[next(p for p in prefixes if not any(covers(p, other) for other in others))] = None
-    return list(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from nasbench._names import is_key, is_name
@@ -19,6 +19,7 @@ __all__ = [
     "manifests",
     "origins",
     "predictions",
+    "scopes_of",
 ]
 
 MOST_EPOCHS = 10**7
@@ -263,6 +264,17 @@ def _told(manifest: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 def covers(scope: str, dataset: str) -> bool:
     """Whether a `missing` entry of this scope speaks of that data set."""
     return f"{dataset}/".startswith(f"{scope}/")
+
+
+def scopes_of(mine: set[str], every: Iterable[str]) -> list[str]:
+    """The shortest prefixes that cover these data sets and none of the others."""
+    others = set(every) - mine
+    found: dict[str, None] = {}
+    for name in sorted(mine):
+        parts = name.split("/")
+        prefixes = ("/".join(parts[:n]) for n in range(1, len(parts) + 1))
+        found[next(p for p in prefixes if not any(covers(p, other) for other in others))] = None
+    return list(found)
 
 
 def _seconds(value: object) -> bool:

@@ -16,7 +16,7 @@ from nasbench.report.text import build_facts
 from nasbench.space import CellSpace
 from nasbench.surrogate import Surrogate, fit, score, score_sizes, write_completed
 from nasbench.surrogate.features import Features
-from nasbench.table import Table
+from nasbench.table import Dataset, Table, write_table
 from nasbench.table.merging import merge
 
 MakeTable = Callable[..., Table]
@@ -84,6 +84,38 @@ def test_predicted_values_are_marked_and_only_they(
     assert (made.name, said["rows_trained"], said["rows_predicted"]) == ("whole", 40, 25)
     assert said["table"]["sha256"] == partly.sha256
     made.verify()
+
+
+def test_reasons_are_told_once_and_of_the_rows_that_they_are_of(
+    partly: Table, fitted: Surrogate, tmp_path: Path
+) -> None:
+    measured = np.arange(40, dtype=np.float32)
+    unknown = np.full(40, np.nan, np.float32)
+    costs = write_table(
+        tmp_path / "costs.h5",
+        name="costs",
+        space=partly.space,
+        rows=partly.rows,
+        sharing="canonical",
+        recipes={},
+        datasets={
+            "network/flops": Dataset(measured, {"kind": "counted"}),
+            "device/npu/latency_ms": Dataset(measured, {"kind": "measured"}),
+            "device/npu/energy_mj": Dataset(unknown, {"kind": "measured"}),
+        },
+        devices={"npu": {}},
+        missing=[{"scope": "device/npu/energy_mj", "reason": "no meter", "architectures": []}],
+    )
+    both = merge([partly, costs], tmp_path / "both.h5")
+    made = write_completed(both, fit(both, train=1.0), tmp_path / "made.h5")
+    assert [(of["scope"], len(of["architectures"])) for of in made.manifest["missing"]] == [
+        ("recipe/5ep/test_accuracy", 25),
+        ("device", 25),
+        ("network", 25),
+        ("device/npu/energy_mj", 40),
+    ]
+    told = made.missing_cost("npu", "energy_mj")
+    assert set(told.values()) == {"no meter", "the table has no such row"}
 
 
 def test_seeds_of_predicted_cells_are_those_of_the_noise(
