@@ -22,7 +22,7 @@ import operator
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, TypeVar
@@ -66,8 +66,8 @@ class Kind:
     Attributes:
         another: what a file under another header holds, as in `J holds another run`.
         remedy: what to do about a file that cannot be taken up.
-        ordered: each line follows from those before it. Otherwise lines stand for themselves,
-            and several processes may add to one file.
+        ordered: each line follows from those before it, and one process writes at a time.
+            Otherwise lines stand for themselves, and several may add to one file.
     """
 
     another: str
@@ -190,7 +190,8 @@ class Journal:
             a line is added to it, or `renew` is called: only then it gets its new header.
 
     Raises:
-        NasbenchError: where the file cannot be written, is somebody else's or damaged.
+        NasbenchError: where the file cannot be written, is somebody else's or damaged; where
+            another process writes it, and its lines are ordered.
     """
 
     def __init__(
@@ -207,16 +208,19 @@ class Journal:
         self._kind = kind
         self._sync = sync
         found = _HeldLines([], 0, True)
-        self._size = 0
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists():
-                self._size = path.stat().st_size
-                found = _read(path, self._first, kind, accept)
-            self._lines, self._end = found.lines, found.end
-            self._file = self._open() if found.current else None
-        except OSError as error:
-            raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
+        with ExitStack() as alone:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if kind.ordered:
+                    path.touch()
+                    alone.enter_context(_alone(path))
+                if path.exists():
+                    found = _read(path, self._first, kind, accept)
+                self._lines, self._end = found.lines, found.end
+                self._file = self._open() if found.current else None
+            except OSError as error:
+                raise NasbenchError(f"cannot write {path}: {error.strerror}") from error
+            self._alone = alone.pop_all()  # until `close`
 
     def _open(self) -> BinaryIO:
         """The file, to add to; what is torn goes, and the header comes where there is none."""
@@ -225,26 +229,12 @@ class Journal:
         with ExitStack() as opened:
             mode: Literal["r+b", "ab"] = "r+b" if self._kind.ordered else "ab"
             file = opened.enter_context(self.path.open(mode, buffering=0))
-            if self._kind.ordered:
-                self._take(file)
             file.truncate(self._end)
             file.seek(self._end)
             if not self._end:
                 append(file, self._first, self.path, sync=self._sync)
             opened.pop_all()  # it stays open until `close`
         return file
-
-    def _take(self, file: BinaryIO) -> None:
-        """Have the file alone, until it is closed."""
-        from filelock import lock_descriptor
-
-        # Elsewhere who may not write may not read, either.
-        alone = os.name != "posix" or lock_descriptor(file.fileno(), blocking=False)
-        if not alone or os.fstat(file.fileno()).st_size != self._size:
-            raise NasbenchError(
-                f"another process is at work on {self.path}: wait until it is done, or write "
-                f"elsewhere"
-            )
 
     def read(self, make: Callable[[dict[str, Any]], Made]) -> list[Made]:
         """What is made of each line that the file held; see `checked`."""
@@ -275,7 +265,11 @@ class Journal:
                 new.write(self._first + old.read(kept))
                 new.flush()
                 os.fsync(new.fileno())
-            self._end = self._size = len(self._first) + kept
+            self._end = len(self._first) + kept
+            before = self._alone.pop_all()  # only once the new one is taken
+            if self._kind.ordered:
+                self._alone.enter_context(_alone(self.path))
+            before.close()
             self._file = self._open()
         return self._file
 
@@ -283,6 +277,29 @@ class Journal:
         """Let go of the file."""
         if self._file is not None:
             self._file.close()
+        self._alone.close()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep others from writing a file, which they may read.
+
+    Raises:
+        NasbenchError: where another process has it.
+    """
+    from filelock import lock_descriptor  # only who writes needs it
+
+    with open_file(path, "journal") as file:
+        locked = True
+        if os.name == "posix":  # a lock of Windows would keep readers out, too
+            with suppress(OSError):  # of file systems without locks
+                locked = lock_descriptor(file.fileno(), blocking=False)
+        # Another process may have put a renewed one in its place since it was opened.
+        if not locked or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            raise NasbenchError(
+                f"another process is at work on {path}: wait until it is done, or write elsewhere"
+            )
+        yield
 
 
 class _HeldLines(NamedTuple):

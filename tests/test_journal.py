@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,22 +74,37 @@ def test_who_writes_lines_that_follow_from_each_other_has_the_file_alone(
     Journal(path, HEADER, kind).close()
 
 
-def test_what_another_process_added_meanwhile_is_not_cut_off(
+def test_a_run_that_grows_is_nobody_elses_meanwhile(tmp_path: Path) -> None:
+    path, kind = tmp_path / "j", KINDS[True]
+    _write(path, kind, {"n": 1})
+    grown = Journal(path, {"of": "more"}, kind, accept=lambda header: True)
+    for header in (HEADER, {"of": "more"}):  # before and after it is renewed
+        with pytest.raises(NasbenchError, match="another process is at work"):
+            Journal(path, header, kind, accept=lambda header: True)
+        grown.add({"n": 2})
+    grown.close()
+    assert [line.entry["n"] for line in read_lines(path, kind) if "n" in line.entry] == [1, 2, 2]
+
+
+def test_what_was_renewed_since_it_was_opened_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, kind, read = tmp_path / "j", KINDS[True], module._read
+    path, kind, open_file = tmp_path / "j", KINDS[True], module.open_file
     _write(path, kind, {"n": 1})
 
-    def read_too_early(*of: Any) -> Any:
-        found = read(*of)
-        monkeypatch.setattr(module, "_read", read)
-        _write(path, kind, {"n": 2})
-        return found
+    @contextmanager
+    def opened_too_early(*of: Any) -> Iterator[Any]:
+        with open_file(*of) as file:
+            monkeypatch.setattr(module, "open_file", open_file)
+            new = path.with_name("new")
+            _write(new, kind, {"n": 2})
+            os.replace(new, path)
+            yield file
 
-    monkeypatch.setattr(module, "_read", read_too_early)
+    monkeypatch.setattr(module, "open_file", opened_too_early)
     with pytest.raises(NasbenchError, match="another process is at work"):
         Journal(path, HEADER, kind)
-    assert _held(path, kind)[-1] == {"n": 2}
+    assert _held(path, kind) == [{"n": 2}]
 
 
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))

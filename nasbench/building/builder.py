@@ -326,7 +326,7 @@ def train_missing(crew: Crew, units: Sequence[Unit], done: Ledger, tell: Progres
     missing = [unit for unit in units if unit not in done.records]
     trained = len(units) - len(missing)
     tell("training", trained, len(units))
-    for unit, record in crew.train(crew.ordered(missing), done.keep):
+    for unit, record in crew.train(crew.mixed(missing), done.keep):
         done.keep({"entry": "training", "recipe": unit.recipe, "record": record.to_json()})
         trained += 1
         tell("training", trained, len(units))

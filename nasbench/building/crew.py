@@ -73,8 +73,8 @@ class Crew:
         """Trainings at a time; those of a fused group share its time, so that they count as one."""
         return 1 if self.engine == "fused" else self.processes or 1
 
-    def ordered(self, units: Sequence[Unit]) -> Sequence[Unit]:
-        """In the order of training: large and small networks mixed, so that the time left is right.
+    def mixed(self, units: Sequence[Unit]) -> Sequence[Unit]:
+        """Large networks among small ones, so that the time left is right.
 
         Recipes and seeds stay in theirs, so that a build that is stopped has whole ones; and so do
         groups of the fused engine, since how a network rounds depends on who stands beside it.

@@ -247,7 +247,7 @@ def _train(
             tell(what, before + finished, whole)
 
         units = units_of(spec, architectures.tolist())
-        # What earlier runs trained takes none of the time by which is told what is left.
+        # A round that an earlier run trained takes no time, from which the rest would be reckoned.
         known = done.records.keys() >= set(units) and before + len(units) < whole
         train_missing(crew, units, done, silent if known else of_whole)
         trained += len(units)

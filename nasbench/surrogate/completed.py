@@ -82,7 +82,7 @@ def write_completed(
     kept = np.isin(rows, trained)
     datasets = _trained_or_predicted(table, surrogate, rows, kept)
     datasets |= _others(table, rows)
-    missing = _missing(table, rows, kept, datasets)
+    missing = _missing(table, surrogate, rows, kept, datasets)
     said = {
         "table": surrogate.document["table"],
         "surrogate_sha256": surrogate.sha256,
@@ -181,13 +181,14 @@ def _others(table: Table, rows: NDArray[np.int64]) -> dict[str, Dataset]:
 
 def _missing(
     table: Table,
+    surrogate: Surrogate,
     rows: NDArray[np.int64],
     kept: NDArray[np.bool_],
     datasets: Mapping[str, Dataset],
 ) -> list[dict[str, Any]]:
     """Why values are missing; what the table itself was asked for keeps its reason."""
     trained = {name for name in datasets if name.startswith("recipe/")}
-    predicted = {name for name in trained if datasets[name].about["kind"] == "predicted"}
+    predicted = {f"recipe/{surrogate.recipe}/{metric}" for metric in surrogate.metrics}
     others = {name for name in datasets if name.startswith(("network/", "device/", "proxy/"))}
     absent = rows[table.row(rows) < 0]
     found = [
@@ -199,9 +200,10 @@ def _missing(
         if len(of)
         for scope in scopes_of(names, datasets)
     ]
+    # An entry that names none is of all rows of the table, and here there may be others.
+    every = table.rows.tolist() if len(absent) else []
     return found + [
-        # Of no architectures it is of all rows, and here there are others.
-        {**entry, "architectures": entry["architectures"] or table.rows.tolist()}
+        {**entry, "architectures": entry["architectures"] or every}
         for entry in table.manifest["missing"]
         if any(covers(entry["scope"], name) for name in datasets)
     ]
