@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nasbench._words import counted
 from nasbench.report.text import TextTable, number_text
 from nasbench.surrogate.cost_scoring import HELP
 
@@ -29,11 +30,12 @@ def cost_table(scores: CostScores) -> TextTable:
     if published is not None and space and 10 in about["sizes"]:
         shown = (number_text(published, 3) if size == 10 else "–" for size in about["sizes"])
         rows.append(("HELP, as published", *shown))
+    late = f", from {FEWEST} draws on" if about["draws"] < FEWEST else ""
     note = (
-        f"Spearman's rho on all other of {about['rows']:,} rows, mean over {about['draws']} draws"
-        f"{', from ' + str(FEWEST) + ' draws on' if about['draws'] < FEWEST else ''} with the "
-        f"bootstrap 95 % interval of the mean; then the median error; then the share of rows "
-        f"within the {100 * about['level']:.0f} % interval."
+        f"Spearman's rho on all other of {about['rows']:,} rows, mean over "
+        f"{counted(about['draws'], 'draw')}{late} with the bootstrap 95 % interval of "
+        f"the mean; then the median error; then the share of rows within the "
+        f"{100 * about['level']:.0f} % interval."
     )
     if "cost" in about["predictors"]:
         ran = (

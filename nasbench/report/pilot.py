@@ -43,11 +43,13 @@ def _costs(found: PilotResult) -> TextTable:
             number_text(of.quality_per_cpu_hour, 3),
         )
 
+    n = sample.processes
+    beside = "one training at a time" if n == 1 else f"{n} trainings side by side"
     quality = "adds to sizes" if found.reference else "reliability"
     note = (
         f"{len(sample.cells)} cells, drawn at random, × {counted(seeds, 'seed')}; "
-        f"{rounded(sample.about['spent_seconds'], 3)} seconds, {sample.processes} trainings side "
-        f"by side ({sample.about['engine']}). Hours and CPU-hours are of the trainings of all "
+        f"{rounded(sample.about['spent_seconds'], 3)} seconds, {beside} "
+        f"({sample.about['engine']}). Hours and CPU-hours are of the trainings of all "
         f"{sample.spec.space.unique:,} distinct cells × {counted(seeds, 'seed')} on this "
         "machine. Valid "
         f"accuracy: quantiles over cells of the mean over seeds. Quality is what stands under "

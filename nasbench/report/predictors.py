@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nasbench._words import counted
 from nasbench.report.figures import Drawing
 from nasbench.report.sections import Section
 from nasbench.report.text import TextTable, number_text
@@ -83,13 +84,13 @@ def size_table(scores: SizeScores, region: str) -> TextTable:
         rows.append((_name(scores, one), *(_with_interval(s, draws) for s in found)))
     ceiling = scores.ceilings[region]
     top = "–" if ceiling is None else number_text(ceiling.kendall, 3)
+    of = "" if ceiling is None else f" of {counted(ceiling.seeds, 'seed')}"
     rows.append(("seed-noise ceiling", *[top] * len(sizes)))
     note = (
-        f"Mean over {draws} draws of the rows fitted on, from {FEWEST} draws on with the bootstrap "
-        f"95 % interval of the mean. Settings are tuned by cross-validation within the rows "
-        f"fitted on. {scores.about['broken']:,} rows of {_far(scores)} count, too. The ceiling is "
-        f"about what a perfect prediction could reach against the measured "
-        f"means{'' if ceiling is None else f' of {ceiling.seeds} seeds'}."
+        f"Mean over {counted(draws, 'draw')} of the rows fitted on, from {FEWEST} draws on with "
+        f"the bootstrap 95 % interval of the mean. Settings are tuned by cross-validation within "
+        f"the rows fitted on. {scores.about['broken']:,} rows of {_far(scores)} count, too. The "
+        f"ceiling is about what a perfect prediction could reach against the measured means{of}."
     )
     columns = ("predictor", *(f"{size:,} rows" for size in sizes))
     return TextTable(f"Kendall's τ, {_of(region)}", columns, rows, note)
@@ -160,7 +161,7 @@ def _curves(scores: SizeScores, region: str) -> Drawing:
     handles, labels = axes.get_legend_handles_labels()
     columns = 2 if max(map(len, labels)) <= WIDEST else 1
     drawn.legend(handles, labels, loc="outside lower left", ncols=columns, fontsize=8)
-    caption = f"Mean over {scores.about['draws']} draws"
+    caption = f"Mean over {counted(scores.about['draws'], 'draw')}"
     caption += "; bands: its bootstrap 95 % interval." if several else "."
     name = region.replace(" ", "-")
     return Drawing(f"predictors-{name}", f"Ranking {_of(region)}", caption, drawn)

@@ -389,9 +389,10 @@ def _protocol(shares: Shares) -> str:
     if spec.get("columns"):
         return f"{_looked_up(spec['columns'])} The strategy's parameters are {own}. {price}{kept}"
     return (
-        f"{schedule['epochs']} epochs of {schedule['steps_per_epoch']:,} steps on "
-        f"{spec['task']['name']}, recipe {spec['recipe']['name']}; the strategy's parameters are "
-        f"{own}. BatchNorm scores {norm}; its scales inside cells are {affine}. Engine: "
-        f"{sharing['engine']}. {price}{kept}{preset} Weights are trained on the training "
-        f"split, and everything that chooses is on the validation split of the task."
+        f"{counted(schedule['epochs'], 'epoch')} of "
+        f"{counted(schedule['steps_per_epoch'], 'step')} on {spec['task']['name']}, recipe "
+        f"{spec['recipe']['name']}; the strategy's parameters are {own}. BatchNorm scores {norm}; "
+        f"its scales inside cells are {affine}. Engine: {sharing['engine']}. {price}{kept}{preset} "
+        f"Weights are trained on the training split, and everything that chooses is on the "
+        f"validation split of the task."
     )

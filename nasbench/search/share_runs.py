@@ -10,7 +10,7 @@ from typing import Any
 from nasbench._limits import MOST_PROCESSES
 from nasbench._pool import in_processes
 from nasbench._processes import end_on_ctrl_c, leave_with_parent
-from nasbench._words import in_shell
+from nasbench._words import counted, in_shell
 from nasbench.errors import BadValue, DamagedFile, NasbenchError
 from nasbench.search.share_journal import ShareLine, read_shared_run
 from nasbench.search.share_setting import ShareSetting
@@ -125,7 +125,7 @@ def _facts(shares: Shares) -> dict[str, str]:
     set_by_hand = {name: f"{name}={value}" for name, value in spec["parameters"].items()}
     columns = spec.get("columns")
     return {
-        "epochs": f"{spec['schedule']['epochs']} epochs",
+        "epochs": counted(spec["schedule"]["epochs"], "epoch"),
         "norm": f"{spec['sharing']['norm']} norm",
         "columns": "columns" if columns else "weights",
         **set_by_hand,
