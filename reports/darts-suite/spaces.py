@@ -12,7 +12,6 @@ import nasbench as nb
 from nasbench.network.cells import DartsNetwork, darts_mini
 from nasbench.network.elastic import Supernet
 from nasbench.network.elastic_cells import SharedDartsCell
-from nasbench.network.elastic_cells import darts_mini as shared_darts_mini
 from nasbench.space import ChoiceSpace, Space
 from nasbench.space.cells import DARTS_OPERATIONS, DartsSpace
 from nasbench.task import Signal
@@ -25,8 +24,8 @@ OPERATIONS = {
 """Of `darts-mini`, and without its skips or its poolings."""
 
 
-class Pairs:
-    """A normal cell and a reduction cell."""
+class Cells:
+    """A normal and a reduction cell; where there is no other, the normal one reduces, too."""
 
     @staticmethod
     def build(
@@ -37,50 +36,28 @@ class Pairs:
         channels: int = 4,
         cells: int = 3,
     ) -> nn.Module:
-        """The network of a pair."""
-        return darts_mini(choices, inputs, outputs, channels=channels, cells=cells)
-
-    @staticmethod
-    def supernet(
-        space: Space, inputs: Signal, outputs: int, *, channels: int = 4, cells: int = 3
-    ) -> nn.Module:
-        """That of all pairs."""
-        return shared_darts_mini(space, inputs, outputs, channels=channels, cells=cells)
-
-
-class Single:
-    """One cell for all places, which strides where a reduction cell would stand."""
-
-    @staticmethod
-    def build(
-        choices: Mapping[str, Any],
-        inputs: Signal,
-        outputs: int,
-        *,
-        channels: int = 4,
-        cells: int = 3,
-    ) -> nn.Module:
-        """The network of a cell."""
+        """The network of one architecture."""
         again = {name.replace("normal", "reduce"): choice for name, choice in choices.items()}
-        return darts_mini({**choices, **again}, inputs, outputs, channels=channels, cells=cells)
+        return darts_mini({**again, **choices}, inputs, outputs, channels=channels, cells=cells)
 
     @staticmethod
     def supernet(
         space: Space, inputs: Signal, outputs: int, *, channels: int = 4, cells: int = 3
     ) -> nn.Module:
-        """That of all cells."""
+        """That of all."""
         nodes: Any = [name.removesuffix(".inputs") for name in space.decisions if "inputs" in name]
+        normal = [node for node in nodes if node.startswith("normal")]
+        reduce = [node for node in nodes if node.startswith("reduce")] or normal
         cell = partial(SharedDartsCell, space)
         sizes = {"channels": channels, "cells": cells}
         return Supernet(
-            space, DartsNetwork(nodes, nodes, inputs.shape[0], outputs, cell=cell, **sizes)
+            space, DartsNetwork(normal, reduce, inputs.shape[0], outputs, cell=cell, **sizes)
         )
 
 
 def space_of(operations: str, *, single: bool) -> Space:
     """The space of a set of operations, a key of `OPERATIONS`."""
     decisions = DartsSpace("both", 2, OPERATIONS[operations]).decisions
-    if not single:
-        return nb.space(ChoiceSpace(f"pairs-{operations}", decisions), Pairs.build)
-    one = {name: of for name, of in decisions.items() if name.startswith("normal")}
-    return nb.space(ChoiceSpace(f"single-{operations}", one), Single.build)
+    kept = {n: of for n, of in decisions.items() if n.startswith("normal") or not single}
+    name = f"{'single' if single else 'pairs'}-{operations}"
+    return nb.space(ChoiceSpace(name, kept), Cells.build)

@@ -18,6 +18,7 @@ from spaces import OPERATIONS, space_of
 
 import nasbench as nb
 from nasbench.building import BuildSpec
+from nasbench.search.shares import FREE
 from nasbench.stats import friedman
 
 SHAPES = {"wide": (8, 3), "deep": (4, 6), "single": (4, 3)}
@@ -133,7 +134,7 @@ def collapsed(out: Path) -> dict[str, int]:
             for choice in of.values():
                 pairs = zip(space.decisions.values(), space.ops(choice), strict=True)
                 words = [values[op] for values, op in pairs if "+" not in values[0]]
-                counts[method] += 3 * sum("conv" not in word for word in words) >= 2 * len(words)
+                counts[method] += 3 * sum(word in FREE for word in words) >= 2 * len(words)
     return counts
 
 
