@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,6 +51,13 @@ def compare(
     seeds: Annotated[
         str, typer.Option(help="Runs of each: how many, or which, as 0-9 or 3,5,8.")
     ] = str(RUNS),
+    budget_mean_trainings: Annotated[
+        float | None,
+        typer.Option(
+            help="In place of --budget-seconds: on each table as many as so many trainings of "
+            "its average row take."
+        ),
+    ] = None,
     report_recipe: Annotated[
         str | None, typer.Option(help="What incumbents are looked up by.")
     ] = None,
@@ -111,8 +117,11 @@ def compare(
         if strategy not in names:
             raise unknown("strategy in --set", strategy, names)
         parameters.setdefault(strategy, {})[name] = value
-    protocol = replace(
-        options.protocol(names, parameters, load(tables[0]).space),
+    protocol = options.protocol(
+        names,
+        load(tables[0]).space,
+        parameters=parameters,
+        budget_mean_trainings=budget_mean_trainings,
         report_recipe=report_recipe,
         test_recipe=test_recipe,
         surrogate=surrogate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -121,13 +121,18 @@ class ProtocolOptions:
         float | None, typer.Option(help="With --proxy: train only this share, the best by it.")
     ] = None
 
-    def protocol(
-        self, strategies: Sequence[str], parameters: Mapping[str, Mapping[str, Any]], space: Space
-    ) -> SearchProtocol:
-        """The protocol that they ask for, of these strategies on that space."""
+    def protocol(self, strategies: Sequence[str], space: Space, **own: Any) -> SearchProtocol:
+        """The protocol that they ask for, of these strategies on that space.
+
+        Args:
+            strategies: that run.
+            space: that is searched.
+            own: fields of `SearchProtocol` that the command has beside these options.
+        """
         from nasbench.search import SearchProtocol
 
-        if not any((self.budget_evaluations, self.budget_seconds, self.budget_epochs)):
+        budgets = (self.budget_evaluations, self.budget_seconds, self.budget_epochs)
+        if not any((*budgets, own.get("budget_mean_trainings"))):
             raise BadValue(
                 "a search needs a budget above 0: give --budget-evaluations, --budget-epochs or "
                 "--budget-seconds"
@@ -147,12 +152,12 @@ class ProtocolOptions:
             workers=self.workers,
             schedule=self.schedule,
             failures=self.failures,
-            parameters=parameters,
             cost_model=_cost_model(self.seconds_per_epoch, self.in_proportion_to),
             among_rows=self.among_rows,
             start=read_start(self.start, space),
             prior=_prior(self.proxy, self.keep, strategies),
             begin_in=_smaller(self.begin_in or (), self.begin_with or ()),
+            **own,
         )
 
 

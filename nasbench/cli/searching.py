@@ -111,7 +111,7 @@ def _search(
     run = search_once(
         strategy,
         opened if table is not None else None,
-        options.protocol([strategy], {strategy: own}, source.space),
+        options.protocol([strategy], source.space, parameters={strategy: own}),
         surrogate=opened if surrogate is not None else None,
         train=opened if train is not None else None,
         seed=seed,

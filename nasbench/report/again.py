@@ -12,6 +12,7 @@ from nasbench._names import printable
 from nasbench.report.calls import call, unusual
 from nasbench.search import Comparison, Comparisons, SearchProtocol
 from nasbench.search.goal import Limit, SoftTarget
+from nasbench.search.oracle import TableOracle
 from nasbench.search.shares import Shares
 from nasbench.space import names as space_names
 from nasbench.table import Table, table_name
@@ -69,9 +70,18 @@ def _with_recipes(comparisons: Sequence[Comparison]) -> Comparison:
 
 
 def _protocol(comparisons: Sequence[Comparison]) -> SearchProtocol:
-    """What was asked for on all tables, of which each kept what concerns it."""
-    among_rows = any(of.protocol.among_rows for of in comparisons)
-    return replace(_with_recipes(comparisons).protocol, among_rows=among_rows)
+    """What was asked for on all tables, of which each kept what concerns it.
+
+    Seconds that differ were so many trainings of each table's average row.
+    """
+    of = _with_recipes(comparisons)
+    asked = replace(of.protocol, among_rows=any(one.protocol.among_rows for one in comparisons))
+    if len({one.protocol.budget_seconds for one in comparisons}) == 1:
+        return asked
+    assert isinstance(of.oracle, TableOracle)  # a surrogate is of one table
+    assert asked.budget_seconds is not None
+    trainings = round(asked.budget_seconds / of.oracle.mean_seconds, 9)
+    return replace(asked, budget_seconds=None, budget_mean_trainings=trainings)
 
 
 def _shared(comparison: Comparison) -> list[str]:
@@ -150,6 +160,7 @@ def command_line(words: Sequence[str]) -> str:
 
 _PLAIN = {
     "budget_seconds": "--budget-seconds",
+    "budget_mean_trainings": "--budget-mean-trainings",
     "budget_epochs": "--budget-epochs",
     "budget_evaluations": "--budget-evaluations",
     "metric": "--metric",

@@ -39,7 +39,7 @@ def compare(
     table: Source,
     protocol: SearchProtocol | None = None,
     *,
-    seeds: Iterable[int] = range(RUNS),
+    seeds: int | Iterable[int] = RUNS,
     processes: int | None = None,
     isolate: bool = False,
     share: Shared = (),
@@ -53,7 +53,7 @@ def compare(
     table: list[Any] | tuple[Any, ...],
     protocol: SearchProtocol | None = None,
     *,
-    seeds: Iterable[int] = range(RUNS),
+    seeds: int | Iterable[int] = RUNS,
     processes: int | None = None,
     isolate: bool = False,
     out: str | Path | None = None,
@@ -65,7 +65,7 @@ def compare(
     table: Source | list[Any] | tuple[Any, ...],
     protocol: SearchProtocol | None = None,
     *,
-    seeds: Iterable[int] = range(RUNS),
+    seeds: int | Iterable[int] = RUNS,
     processes: int | None = None,
     isolate: bool = False,
     share: Shared = (),
@@ -88,7 +88,7 @@ def compare(
             what it is primarily judged by, unless a metric is named. What cannot search a table,
             by its own word, is left out there, and the others run.
         protocol: how the runs are made and judged; a budget at least is needed.
-        seeds: of the runs.
+        seeds: how many runs of each strategy, or which.
         processes: that run side by side; a core each by default.
         isolate: give each strategy a process of its own, without the table, see `nasbench guide
             isolation`; the outcome is the same.
@@ -114,6 +114,7 @@ def compare(
         3
     """
     asked = protocol_with(protocol, **fields)
+    numbers = range(seeds) if isinstance(seeds, int) else list(seeds)
     folder = None if out is None else Path(out)
     beside = cores() if processes is None else processes
     with shown(progress if isinstance(progress, bool) else silent) as tell:
@@ -127,13 +128,13 @@ def compare(
                 raise BadValue(
                     "runs that share weights stand beside searches on one table: name one"
                 )
-            return _compare_tables(table, strategies, asked, seeds, beside, isolate, folder, told)
+            return _compare_tables(table, strategies, asked, numbers, beside, isolate, folder, told)
         opened = load(table)
         return compare_on(
             opened,
             strategies,
             asked,
-            seeds=seeds,
+            seeds=numbers,
             processes=beside,
             isolate=isolate,
             out=folder,
@@ -146,7 +147,7 @@ def _compare_tables(
     sources: Sequence[Source],
     strategies: Sequence[AnyStrategy],
     protocol: SearchProtocol,
-    seeds: Iterable[int],
+    seeds: Sequence[int],
     processes: int,
     isolate: bool,
     out: Path | None,
@@ -169,7 +170,6 @@ def _compare_tables(
     protocols = [_protocol_of(table, protocol, tables) for table in tables]
     names = _labels([table.name for table in tables], tables)
     folders = _labels([_as_file(table.name) for table in tables], tables)
-    numbers = list(seeds)
     called = names_of(strategies)
     # Where each has a process of its own, no stranger's code runs in this one to be asked.
     asked = [one for one in called if is_known(one) and (is_ours(one) or not isolate)]
@@ -185,7 +185,7 @@ def _compare_tables(
             table,
             [one for one in called if one not in absent[names[place]]],
             protocols[place],
-            seeds=numbers,
+            seeds=seeds,
             processes=processes,
             isolate=isolate,
             out=None if out is None else out / "tables" / folders[place],

@@ -107,7 +107,7 @@ class ListedOracle(ABC):
     def _untimed(self) -> BadValue:
         return BadValue(
             f"{self.name} has no training times: give --budget-evaluations in place of "
-            f"--budget-seconds, or say what an epoch takes with --seconds-per-epoch"
+            f"a budget in seconds, or say what an epoch takes with --seconds-per-epoch"
         )
 
 
@@ -216,9 +216,25 @@ class TableOracle(ListedOracle):
 
     @property
     def timed(self) -> bool:
+        return not np.isnan(self.seconds).all()
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """What the whole training of each row takes, `[rows]`; NaN where nothing says it."""
         epochs = self.fidelities[0].epochs
         shown = self._shown.get(epochs) or self._read(epochs)
-        return not all(map(math.isnan, shown.seconds))
+        return np.asarray(shown.seconds, dtype=np.float64)
+
+    @property
+    def mean_seconds(self) -> float:
+        """What the training of an average row takes.
+
+        Raises:
+            BadValue: where nothing says what trainings take.
+        """
+        if not self.timed:
+            raise self._untimed()
+        return float(np.nanmean(self.seconds))
 
     def _read(self, epochs: int) -> _Shown:
         """What the table shows at an epoch."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from nasbench._defaults import FAILURES, METRIC, REPEATS, SCHEDULE, WORKERS
 from nasbench._journal import number
+from nasbench._limits import MOST_EVALUATIONS, MOST_SECONDS
 from nasbench.errors import BadValue, shown, unknown
 from nasbench.search.cost_model import CostModel
 from nasbench.search.goal import (
@@ -44,7 +45,9 @@ class SearchProtocol:
     Attributes:
         budget_evaluations: evaluations of each run.
         budget_seconds: simulated seconds of each run.
-        budget_epochs: epochs of training of each run, see `Budget`. One of the three is needed.
+        budget_epochs: epochs of training of each run, see `Budget`.
+        budget_mean_trainings: in place of `budget_seconds`: on each table as many simulated
+            seconds as so many trainings of its average row take. One of the four is needed.
         metric: what is optimised.
         maximize: whether more of it is better; None is what its name says, see
             `nasbench.table.direction`, and more where the name does not say.
@@ -86,6 +89,7 @@ class SearchProtocol:
     budget_evaluations: int | None = None
     budget_seconds: float | None = None
     budget_epochs: int | None = None
+    budget_mean_trainings: float | None = None
     metric: str = METRIC
     maximize: bool | None = None
     limits: Sequence[Limit] = ()
@@ -121,12 +125,18 @@ class SearchProtocol:
         _check_finite(own)
         object.__setattr__(self, "parameters", own)
         as_floats(self, "failures")
+        if self.budget_mean_trainings is not None:
+            _check_trainings(self.budget_mean_trainings, self.budget_seconds)
+            as_floats(self, "budget_mean_trainings")
         self.goal()  # what no search could have is refused now
 
     @property
     def budget(self) -> Budget:
-        """How much each run may use."""
-        return Budget(self.budget_evaluations, self.budget_seconds, self.budget_epochs)
+        """How much each run may use; before a table says what trainings take, any seconds."""
+        seconds = self.budget_seconds
+        if self.budget_mean_trainings is not None:
+            seconds = MOST_SECONDS
+        return Budget(self.budget_evaluations, seconds, self.budget_epochs)
 
     def goal(self, recipes: tuple[Fidelity, ...] = ()) -> Goal:
         """What is searched for, on these recipes."""
@@ -170,11 +180,13 @@ class SearchProtocol:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values that `from_json` reads back; budgets stand in `budget`.
 
-        Smaller spaces are in it only where there are, so that old comparisons stay as they are.
+        Smaller spaces, and trainings that a table has not made seconds of, are in it only where
+        there are, so that old comparisons stay as they are.
         """
         values = {**asdict(self), "maximize": self.goal().maximize}
-        if not self.begin_in:
-            del values["begin_in"]
+        for name in ("begin_in", "budget_mean_trainings"):
+            if not values[name]:
+                del values[name]
         for name in asdict(self.budget):
             del values[f"budget_{name}"]
         return {"budget": self.budget.describe(), **values}
@@ -246,6 +258,19 @@ def _smaller(given: Any) -> Any:
     if not isinstance(given, list | tuple):
         return given
     return [SmallerSpace.of(*one) if isinstance(one, tuple) else one for one in given]
+
+
+def _check_trainings(trainings: float, seconds: float | None) -> None:
+    """Refuse a budget in trainings of an average row that is none, or one beside seconds."""
+    if not 0 < trainings <= MOST_EVALUATIONS:
+        raise BadValue(
+            f"a budget in mean trainings must be more than 0, and at most {MOST_EVALUATIONS:,}, "
+            f"got {shown(trainings)}"
+        )
+    if seconds is not None:
+        raise BadValue(
+            "mean trainings are a budget in seconds: give budget_mean_trainings or budget_seconds"
+        )
 
 
 def _check_finite(parameters: Mapping[str, Mapping[str, Any]]) -> None:
@@ -324,6 +349,7 @@ class SearchFields(TypedDict, total=False):
 class ProtocolFields(SearchFields, total=False):
     """The fields of `SearchProtocol` as keywords."""
 
+    budget_mean_trainings: float | None
     report_recipe: str | None
     test_recipe: str | None
     surrogate: str | Path | None

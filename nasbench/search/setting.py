@@ -11,13 +11,14 @@ from typing import Any
 
 from nasbench._defaults import METRIC
 from nasbench._files import local, utf8
+from nasbench.errors import BadValue
 from nasbench.search.oracle import Oracle, TableOracle, recipe_of
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run_spec import RunSpec
 from nasbench.search.surrogate_oracle import SurrogateOracle
 from nasbench.table import Table, load, shipped_tables
 
-__all__ = ["Setting", "directed", "header_of", "metric_of"]
+__all__ = ["Setting", "directed", "header_of", "metric_of", "timed"]
 
 _PATHS = ("table", "surrogate", "also")
 
@@ -40,7 +41,7 @@ class Setting:
         """The setting of a protocol on a table, with whatever files it names as paths."""
         surrogate = protocol.surrogate
         resolved = replace(
-            directed(protocol, table),
+            timed(directed(protocol, table), table),
             report_recipe=recipe_of(table, protocol.report_recipe or protocol.search_recipe),
             surrogate=str(Path(surrogate).resolve()) if surrogate else None,
             also=tuple(str(load(other).path.resolve()) for other in protocol.also),
@@ -145,6 +146,29 @@ def directed(protocol: SearchProtocol, table: Table) -> SearchProtocol:
     if protocol.maximize is not None or better is None:
         return protocol
     return replace(protocol, maximize=better == "high")
+
+
+def timed(protocol: SearchProtocol, table: Table) -> SearchProtocol:
+    """The protocol with its budget of trainings of a table's average row in seconds.
+
+    Raises:
+        BadValue: where nothing says what trainings take, and on a surrogate.
+    """
+    if protocol.budget_mean_trainings is None:
+        return protocol
+    if protocol.surrogate:
+        raise BadValue(
+            "a surrogate predicts what each training takes: give seconds (--budget-seconds), not "
+            "trainings of a table's average row"
+        )
+    oracle = TableOracle(
+        table,
+        recipe=protocol.search_recipe,
+        training_seed=protocol.training_seed,
+        cost_model=protocol.cost_model,
+    )
+    seconds = protocol.budget_mean_trainings * oracle.mean_seconds
+    return replace(protocol, budget_seconds=seconds, budget_mean_trainings=None)
 
 
 def metric_of(protocol: SearchProtocol, table: Table) -> str:

@@ -38,19 +38,24 @@ class OfCells:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Table:
-    """Of policies: 12 of them, judged by what they return."""
+    """Of policies: 12 of them, judged by what they return, an epoch a second."""
+    seconds = np.ones((12, 2, 3)).cumsum(2)
+    return _players(tmp_path_factory.mktemp("played"), train_seconds=seconds)
+
+
+def _players(folder: Path, **curves: Any) -> Table:
     space = ChoiceSpace("players", {"width": [1, 2, 3, 4], "depth": [1, 2, 3]})
     rng = np.random.default_rng(3)
     shape = (12, 2, 3)
     worth = rng.uniform(0, 400, (12, 1, 1)) + rng.normal(size=shape)
     return write_table(
-        tmp_path_factory.mktemp("played") / "played.h5",
+        folder / "played.h5",
         name="played",
         space=space,
         rows=np.arange(12),
         sharing="canonical",
         recipes={"long": {"epochs": 3, "seeds": [0, 1]}},
-        datasets=curves_of("long", **{"return": worth}, train_seconds=np.ones(shape).cumsum(2)),
+        datasets=curves_of("long", **{"return": worth}, **curves),
         devices={},
     )
 
@@ -129,3 +134,41 @@ def test_a_parameter_that_no_table_suits_is_said_as_of_one_table(
     wrong = {"local_search": {"steps": 3}}
     with pytest.raises(NasbenchError, match="steps"):
         nb.compare(NAMES, [made_up_table, played], parameters=wrong, **named)
+
+
+def test_seconds_of_each_table_are_those_of_its_mean_trainings(
+    made_up_table: Table, played: Table, tmp_path: Path
+) -> None:
+    """Means by hand, and the same runs as with those seconds named for one table alone."""
+    asked: dict[str, Any] = {"search_recipe": "short", "seeds": range(2), "processes": 1}
+    tables = [made_up_table, played]
+    found = nb.compare(["local_search"], tables, budget_mean_trainings=6.5, **asked)
+    budgets = [of.protocol.budget_seconds for of in found.tables.values()]
+    # A policy takes three epochs of a second each.
+    mean = made_up_table.column("train_seconds", recipe="short").mean()
+    assert budgets == pytest.approx([6.5 * mean, 6.5 * 3])
+    alone = nb.compare(["local_search"], made_up_table, budget_seconds=budgets[0], **asked)
+    together = found.tables[made_up_table.name]
+    assert together.frame().equals(alone.frame())
+    page = write_comparison(found, tmp_path).read_text()
+    assert "--budget-mean-trainings 6.5 " in page
+    assert "--budget-seconds" not in page
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"budget_mean_trainings": 0}, "more than 0"),
+        ({"budget_mean_trainings": float("nan")}, "more than 0"),
+        ({"budget_mean_trainings": 3, "budget_seconds": 3}, "budget_mean_trainings or"),
+        ({"budget_mean_trainings": 3, "surrogate": "any.json"}, "a surrogate predicts"),
+    ],
+)
+def test_mean_trainings_that_are_no_budget(played: Table, given: Any, said: str) -> None:
+    with pytest.raises(NasbenchError, match=said):
+        nb.compare(["local_search"], played, seeds=2, **given)
+
+
+def test_mean_trainings_of_a_table_without_times(tmp_path: Path) -> None:
+    with pytest.raises(NasbenchError, match="no training times"):
+        nb.compare(["local_search"], _players(tmp_path), budget_mean_trainings=3, seeds=range(2))
