@@ -39,10 +39,15 @@ def share(
     table: Annotated[
         str | None,
         typer.Option(
-            help="Prices and judges; by default the shipped one of the recipe's name. none: "
-            "measured seconds, and the best are really trained.",
+            help="Prices and judges; by default the shipped one of the recipe's name. none, or one "
+            "that does not say what trainings took: measured seconds, and the best are really "
+            "trained.",
             autocompletion=complete_table,
         ),
+    ] = None,
+    report_recipe: Annotated[
+        str | None,
+        typer.Option(help="The table's that judges; else that of the recipe's name, or its only."),
     ] = None,
     epochs: Annotated[
         int | None,
@@ -106,6 +111,7 @@ def share(
         recipe,
         table,
         out=out,
+        report_recipe=report_recipe,
         epochs=epochs,
         seeds=parse_seeds(seeds),
         parameters=parse_settings(settings or ()),

@@ -107,6 +107,8 @@ def share_command(shares: Shares) -> str:
     spec = shares.spec
     words = ["nasbench", "share", shares.strategy, "RECIPE"]
     words += ["--table", table_name(shares.table) if shares.table else "none"]
+    if shares.table and len(shares.table.recipes) > 1:
+        words += ["--report-recipe", str(shares.report_recipe)]
     words += ["--epochs", str(spec["schedule"]["epochs"]), "--seeds", seeds_text([*shares.runs])]
     for name, value in spec["parameters"].items():
         words += ["--set", f"{name}={json.dumps(value)}"]

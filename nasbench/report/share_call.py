@@ -38,6 +38,7 @@ def share(
     table: Table | str | Path | None = None,
     *,
     out: str | Path,
+    report_recipe: str | None = None,
     epochs: int | None = None,
     seeds: int | Iterable[int] = 1,
     parameters: Mapping[str, Any] | None = None,
@@ -60,9 +61,12 @@ def share(
         strategy: registered, and one that shares weights.
         recipe: a build recipe, its file or its name: its first `[recipe.NAME]` gives task, sizes
             of the networks, batches and SGD.
-        table: prices and judges; by default the shipped one of the recipe's name. `"none"`:
-            measured seconds are the price, and the best few are really trained.
+        table: prices and judges; by default the shipped one of the recipe's name. Where one does
+            not say what trainings took, and where it is `"none"`, measured seconds are the price,
+            and the best few are really trained.
         out: a folder for runs, page and `summary.json`.
+        report_recipe: the table's, by which choices are looked up; by default the one of the
+            recipe's name, or its only one.
         epochs: of the shared weights; 10, or the preset's.
         seeds: how many runs, or which.
         parameters: the strategy's own.
@@ -113,6 +117,7 @@ def share(
         name,
         spec.recipes[name],
         table_beside(recipe if isinstance(recipe, str) else spec.name, table),
+        report_recipe,
         epochs=wanted,
         parameters={**follows.parameters, **(parameters or {})},
         norm=norm or follows.norm,

@@ -20,7 +20,7 @@ from nasbench.search.step import Paths, Step
 from nasbench.space import Space
 from nasbench.table import Table
 
-__all__ = ["Factors", "Prices"]
+__all__ = ["Factors", "Prices", "tells_prices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +141,28 @@ class Prices:
         return {"kind": "table", **self.factors.describe()}
 
 
+def tells_prices(table: Table, recipe: str) -> bool:
+    """Whether a table says what training by a recipe takes, and on how many examples that was."""
+    return "train_seconds" in table.metrics.get(recipe, ()) and _examples(table, recipe) > 0
+
+
+def _examples(table: Table, recipe: str) -> int:
+    """How many examples the trainings of a table had; 0 where it does not say."""
+    trained = table.manifest["recipes"][recipe].get("trained", {})
+    splits = table.manifest.get("task", {}).get("splits", {})
+    return int(trained.get("train_images") or splits.get("train") or 0)
+
+
 def _per_example(table: Table, recipe: str) -> NDArray[np.float64]:
     """Seconds of plain training an example, `[rows]`, the mean over seeds; NaN where unknown."""
-    about = table.manifest["recipes"][recipe]
-    splits = table.manifest.get("task", {}).get("splits", {})
-    examples = int(about.get("trained", {}).get("train_images") or splits.get("train") or 0)
-    if "train_seconds" not in table.metrics.get(recipe, ()) or not examples:
+    if not tells_prices(table, recipe):
         raise BadValue(
-            f"{table.name} does not say what training by {recipe} takes: name a table that does, "
-            f"or none, and measured seconds are the price"
+            f"{table.name} does not say what training by {recipe} takes: name a table that does"
         )
     seconds = table.column("train_seconds", recipe=recipe)
     found: NDArray[np.float64] = np.asarray(seconds, dtype=np.float64)
-    return found / (int(about["epochs"]) * examples)
+    epochs = int(table.manifest["recipes"][recipe]["epochs"])
+    return found / (epochs * _examples(table, recipe))
 
 
 def _linear(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,8 @@ def share_seeds(
             runs[seed] = run
             if progress:
                 progress(len(runs), len(jobs))
-    return Shares(setting.space, setting.table, {seed: runs[seed] for seed in numbers})
+    found = {seed: runs[seed] for seed in numbers}
+    return Shares(setting.space, setting.table, found, setting.judged_by)
 
 
 def shares_beside(
@@ -137,7 +138,8 @@ def _side_by_side(
 ) -> Iterator[tuple[int, SharedRun]]:
     """Runs as they finish; processes end with this one, and at once on Ctrl-C."""
     # An open table stays here: each process opens its own.
-    given: tuple[Any, ...] = (replace(setting, table=None), setting.table and setting.table.path)
+    values = {of.name: getattr(setting, of.name) for of in fields(setting) if of.name != "table"}
+    given: tuple[Any, ...] = (values, setting.table and setting.table.path)
     together = in_processes(_run_one, jobs, min(processes, len(jobs)), _begin, given)
     for (seed, _), run in together:
         yield seed, run
@@ -146,14 +148,14 @@ def _side_by_side(
 _opened: ShareSetting | None = None  # of a worker process
 
 
-def _begin(setting: ShareSetting, table: Path | None) -> None:
+def _begin(values: Mapping[str, Any], table: Path | None) -> None:
     global _opened
     leave_with_parent()
     end_on_ctrl_c()
     import torch
 
     torch.set_num_threads(1)
-    _opened = replace(setting, table=Table(table) if table else None)
+    _opened = ShareSetting(**values, table=Table(table) if table else None)
 
 
 def _run_one(job: tuple[int, Path]) -> SharedRun:
@@ -196,7 +198,9 @@ def read_shares(folder: Path, table: Table | None) -> Shares:
         raise BadValue(
             f"{folder} holds runs on {space.name}, and {table.name} is of {table.space.name}"
         )
-    return Shares(space if table is None else table.space, table, runs)
+    by_table = first["queries"].get("kind") == "table"
+    recipe = first["queries"]["recipe"] if by_table else None
+    return Shares(space if table is None else table.space, table, runs, recipe)
 
 
 def _check_lines(space: Space, lines: Sequence[ShareLine]) -> None:

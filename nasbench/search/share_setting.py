@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -15,11 +16,11 @@ from nasbench._version import __version__
 from nasbench.errors import BadValue, shown
 from nasbench.search.feasibility import check_feasible
 from nasbench.search.goal import Budget, Goal, Limit, SoftTarget
-from nasbench.search.oracle import Oracle, TableOracle, column_of
+from nasbench.search.oracle import Oracle, TableOracle, column_of, recipe_of
 from nasbench.search.run_spec import plain
 from nasbench.search.share_columns import ColumnOracle, ScoreColumns
 from nasbench.search.share_costs import Costs
-from nasbench.search.share_prices import Prices
+from nasbench.search.share_prices import Prices, tells_prices
 from nasbench.search.step import Schedule, SharingStrategy
 from nasbench.search.strategy import make_strategy, strategy_class
 from nasbench.search.supernet_oracle import StepOracle, SupernetOracle
@@ -47,8 +48,10 @@ class ShareSetting:
         task: to train on.
         name: of the recipe.
         recipe: gives batches and SGD; its learning rate and epochs are for single networks.
-        table: prices the steps, and shows what training the best alone does; None: both are
-            really done, and measured seconds are the price.
+        table: judges the choices, prices the steps, and shows what training the best alone does.
+            Where there is none, or it does not say what trainings took, measured seconds are the
+            price, and the best are really trained.
+        report_recipe: of the table; by default the one of the recipe's name, or its only one.
         epochs: passes over the training examples.
         parameters: the strategy's own.
         norm: whose statistics BatchNorm takes in a score, see `nasbench.train.shared_passes.NORMS`.
@@ -68,6 +71,7 @@ class ShareSetting:
     name: str
     recipe: Recipe
     table: Table | None = None
+    report_recipe: str | None = None
     epochs: int = 10
     parameters: Mapping[str, Any] = field(default_factory=dict)
     norm: str = "batch"
@@ -99,9 +103,30 @@ class ShareSetting:
                 f"{table.name} is of {table.space.name}, and the recipe of {self.space.name}: "
                 f"name a table of that space"
             )
+        if table is None and self.report_recipe is not None:
+            raise BadValue(f"recipe {shown(self.report_recipe)} is of a table: name one")
         self._check_costs()
         if self.columns is not None:
             self._check_columns(self.columns)
+
+    @cached_property
+    def judged_by(self) -> str | None:
+        """The table's recipe; None without a table.
+
+        Raises:
+            NasbenchError: where it has no such recipe, or several and none is named.
+        """
+        if self.table is None:
+            return None
+        named = self.report_recipe
+        if named is None and self.name in self.table.recipes:
+            named = self.name
+        return recipe_of(self.table, named)
+
+    @cached_property
+    def by_table(self) -> bool:
+        """Whether a table prices and answers; else the clock does, and real trainings."""
+        return self.table is not None and tells_prices(self.table, str(self.judged_by))
 
     @property
     def priced(self) -> tuple[str, ...]:
@@ -130,8 +155,7 @@ class ShareSetting:
                 f"{self.priced[0]} is a column of a table: name a table that has it, in place of "
                 f"none"
             )
-        recipe = self._queries(0).fidelities[0].recipe
-        table = self.table
+        table, recipe = self.table, str(self.judged_by)
 
         def column(metric: str) -> NDArray[np.float64]:
             return column_of(table, metric, recipe)
@@ -141,8 +165,10 @@ class ShareSetting:
 
     def _check_columns(self, columns: ScoreColumns) -> None:
         """Refuse scores of other weights than would be shared here, and without a price."""
-        if self.table is None:
-            raise BadValue("steps on scores are priced by a table: name one in place of none")
+        if not self.by_table:
+            raise BadValue(
+                "steps on scores are priced by a table that says what trainings took: name one"
+            )
         if columns.space != dict(self.space.describe()):
             raise BadValue(f"the scores of {columns.name} are not of {self.space.name}")
         recipe = {"name": self.name, **self.recipe.describe()}
@@ -185,7 +211,7 @@ class ShareSetting:
         return ColumnOracle(columns, seed, steps, queries, prices)
 
     def _prices(self, queries: Oracle) -> Prices | None:
-        if self.table is None:
+        if self.table is None or not self.by_table:
             return None
         return Prices(self.table, queries.fidelities[0].recipe, self.recipe.batch_size)
 
@@ -197,15 +223,14 @@ class ShareSetting:
         parameters = {**self.parameters, "schedule": schedule}
         if self.priced:
             assert self.table is not None
-            parameters["costs"] = Costs(self.table, self.priced, goal.recipes[0].recipe)
+            parameters["costs"] = Costs(self.table, self.priced, str(self.judged_by))
         begun = make_strategy(self.strategy, oracle.space, goal, rng, parameters)
         return cast("SharingStrategy", begun)
 
     def _queries(self, seed: int) -> Oracle:
-        if self.table is None:
+        if self.table is None or not self.by_table:
             return TrainerOracle(self.space, self.task, self.name, self.recipe, seeds=(seed,))
-        own = self.name if self.name in self.table.recipes else None
-        return TableOracle(self.table, recipe=own, costs=self._bounded)
+        return TableOracle(self.table, recipe=self.judged_by, costs=self._bounded)
 
     def describe(self, seed: int, oracle: StepOracle) -> dict[str, Any]:
         """What a run is a function of; plain JSON values."""

@@ -66,11 +66,13 @@ class Shares(Result):
         space: of the architectures.
         table: that judges them; None without one.
         runs: by seed.
+        report_recipe: of the table; by default its only one.
     """
 
     space: Space
     table: Table | None
     runs: Mapping[int, SharedRun]
+    report_recipe: str | None = None
 
     def __repr__(self) -> str:
         chosen = ", ".join("none" if one < 0 else str(one) for one in self.choices.tolist())
@@ -113,7 +115,7 @@ class Shares(Result):
             self.table,
             SearchProtocol(
                 budget_evaluations=1,
-                search_recipe=self.spec["queries"].get("recipe"),
+                search_recipe=self.report_recipe,
                 limits=[Limit(**given) for given in self.spec.get("limits", ())],
                 targets=[SoftTarget(**given) for given in self.spec.get("targets", ())],
             ),

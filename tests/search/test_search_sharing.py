@@ -27,6 +27,7 @@ from nasbench.search.sharing import SharedRun, judged_sample, run_shared
 from nasbench.search.step import Schedule, SharingState, Step, check_step, one_hot
 from nasbench.space import ChoiceSpace
 from nasbench.table import Table
+from tests.search.conftest import write_made_up
 
 NB201 = nb.space("nb201")
 RECIPE = nb.Recipe(epochs=1, train_images=64, valid_images=48, channels=4, cells=1, batch_size=32)
@@ -420,3 +421,30 @@ def test_a_trial_counts_what_was_done() -> None:
     schedule = Schedule(2, 4)
     found = drive("fairnas", {"candidates": 5, "train_best": 3}, ToySupernet(NB201), schedule)
     assert (found.steps, found.queries) == (8, 3)
+
+
+# Side by side, and beside tables that tell no prices.
+
+
+def test_limits_hold_side_by_side(table: Table, tmp_path: Path) -> None:
+    """Each process opens the table itself: it was refused for having none."""
+    asked = setting(table, epochs=1, limits=SMALL)
+    alone = share_seeds(asked, (0, 1), tmp_path / "alone")
+    beside = share_seeds(asked, (0, 1), tmp_path / "beside", processes=2)
+    assert beside.choices.tolist() == alone.choices.tolist()
+
+
+def test_a_table_without_times_judges_alone(tmp_path: Path) -> None:
+    """The clock prices, the best are really trained, and regret is the table's."""
+    made = write_made_up(tmp_path / "made-up.h5", space=NB201, recipes={"short": 2, "long": 3})
+    asked = setting(made, epochs=1, report_recipe="long")
+    assert not asked.by_table
+    found = share_seeds(asked, (0,), tmp_path / "runs")
+    assert found.spec["prices"] == {"kind": "measured"}
+    assert found.spec["queries"]["kind"] == "trainer"
+    (chosen,) = found.choices
+    known = made.column("valid_accuracy", recipe="long")
+    worth = made.values("valid_accuracy", [chosen], recipe="long")[0]
+    assert found.regret[0] == pytest.approx(np.nanmax(known) - worth)
+    with pytest.raises(NasbenchError, match="short, long"):
+        setting(made, epochs=1).make(0)
