@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -53,6 +54,9 @@ class Fbnet(Mixing):
         logit_rate: of Adam.
         logit_decay: of the logits.
     """
+
+    heeds_limits: ClassVar[bool] = False
+    """It weighs a cost, and keeps no bound."""
 
     def __init__(
         self,

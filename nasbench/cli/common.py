@@ -126,6 +126,17 @@ KINDS = {".h5": "a table", ".json": "a JSON file", ".onnx": "a network"}
 """What the names of files that are written here promise."""
 
 
+TEXT = {".txt": "a text file"}
+"""What may be written under any name, but those of `KINDS`."""
+
+
+def check_apart(out: Path | None, name: str, *read: str | Path | None) -> None:
+    """Refuse to write a file over one that is read; the names of what ships are no files."""
+    for path in (Path(one) for one in read if one is not None):
+        if out is not None and out.exists() and path.exists() and out.samefile(path):
+            raise BadValue(f"{name} {out} is read here, and would be lost: give another {name}")
+
+
 def file_option(about: str, name: str = "--out", *, new: bool = False, suffix: str = "") -> Any:
     """An option that names a file to write; what cannot be one is refused before all else.
 
@@ -133,14 +144,16 @@ def file_option(about: str, name: str = "--out", *, new: bool = False, suffix: s
         about: its help.
         name: of the option.
         new: a file must not be there yet.
-        suffix: of `KINDS`, where it is one of them: no other of them may stand in its place.
+        suffix: of `KINDS` or `TEXT`, where it is one of them: no other of `KINDS` may stand in its
+            place.
     """
 
     def check(path: Path) -> object:
         promised = KINDS.get(path.suffix)
         if suffix and promised and path.suffix != suffix:
             raise BadValue(
-                f"{name} {path} is named as {promised}, and {KINDS[suffix]} is to be written: "
+                f"{name} {path} is named as {promised}, and {(KINDS | TEXT)[suffix]} is to be "
+                f"written: "
                 f"name it {path.with_suffix(suffix).name}"
             )
         return check_out(path, name, new=new)

@@ -9,7 +9,7 @@ import typer
 
 from nasbench._limits import LARGEST_SEED, MOST_COUNTED
 from nasbench._words import counted, in_shell, rounded
-from nasbench.cli.common import Json, emit, file_option, progress, rows
+from nasbench.cli.common import Json, check_apart, emit, file_option, progress, rows
 from nasbench.cli.devices import device
 from nasbench.cli.look import TableArgument, complete_table
 from nasbench.cli.make import RecipeArgument
@@ -64,6 +64,7 @@ def predict(
     from nasbench.surrogate.cost_tables import predict_table_costs
     from nasbench.table import load
 
+    check_apart(out, "--out", table, samples, tags)
     if (tags is None) != (recipe is None):
         raise BadValue("tags are summed over a recipe's networks: give both --tags and --recipe")
     if tags is not None and recipe is not None:

@@ -15,6 +15,7 @@ from nasbench.cli.common import (
     FigureFont,
     FigureWidth,
     Json,
+    check_apart,
     emit,
     file_option,
     folder_option,
@@ -75,6 +76,7 @@ def fit(
     from nasbench.surrogate.call import fit_table
     from nasbench.table import load
 
+    check_apart(complete, "--complete", table)
     opened = load(table)
     names = _features(features)
     if len(names) > 1:

@@ -261,7 +261,7 @@ def report(
 def start(
     table: TableArgument,
     by: Annotated[str, typer.Option(help="A proxy that the table holds.")],
-    out: Annotated[Path, file_option("The text file to write.")],
+    out: Annotated[Path, file_option("The text file to write.", suffix=".txt")],
     k: Annotated[int, typer.Option(min=1, max=MOST_COUNTED, help="How many architectures.")] = 10,
     as_json: Json = False,
 ) -> None:

@@ -108,7 +108,7 @@ def describe(
 @transfer.command("landmarks")
 def choose_landmarks(
     repository: RepositoryArgument,
-    out: Annotated[Path, file_option("A file of architectures, for --start.")],
+    out: Annotated[Path, file_option("A file of architectures, for --start.", suffix=".txt")],
     source: OptionalSource = None,
     n: Annotated[int, typer.Option("-n", min=1, max=MOST_COUNTED, help="How many.")] = 10,
     as_json: Json = False,
@@ -171,7 +171,7 @@ def similar(
 @transfer.command()
 def start(
     repository: RepositoryArgument,
-    out: Annotated[Path, file_option("A file of architectures, for --start.")],
+    out: Annotated[Path, file_option("A file of architectures, for --start.", suffix=".txt")],
     source: OptionalSource = None,
     landmarks: Landmarks = None,
     top: Annotated[int, typer.Option(min=1, max=MOST_COUNTED, help="How many architectures.")] = 10,

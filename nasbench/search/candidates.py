@@ -71,7 +71,7 @@ class Candidates:
         self._columns = {name: self._column(name, recipe) for name in names}
         whole = np.isfinite(np.stack([c.mean for c in self._columns.values()])).all(0)
         self.listed = np.flatnonzero(whole)
-        self.maximize = [more_is_better(name) for name in weighed]
+        self.maximize = [_more_is_better(table, name) for name in weighed]
         if not len(self.listed):
             raise BadValue(f"no row of {table.name} has {' and '.join(names)}")
         means = {name: column.mean[self.listed] for name, column in self._columns.items()}
@@ -154,3 +154,9 @@ class Candidates:
     def named(self, shares: Mapping[int, float]) -> dict[int, float]:
         """Shares by place as shares by architecture."""
         return {self.architecture(place): share for place, share in shares.items()}
+
+
+def _more_is_better(table: Table, name: str) -> bool:
+    """By what the table says of a column, as of a proxy; else by the metric's name."""
+    better = table.manifest["datasets"].get(name, {}).get("better")
+    return more_is_better(name) if better is None else bool(better == "high")

@@ -258,6 +258,13 @@ def _column(
         done = sum(len(part["loss"]) for part in parts)
         if done < len(rows):
             _train(strategy, oracle)
+            wanted = supernet.epochs * oracle.steps_per_epoch
+            if oracle.trained < wanted:
+                raise BadValue(
+                    f"{supernet.strategy} asks for slopes or scores between its steps, so that "
+                    f"its weights were trained {oracle.trained} of {wanted:,} steps: inherited "
+                    f"scores are of strategies that train first, as fairnas, spos and rsps"
+                )
         trained = oracle.pass_seconds
         while done < len(rows):
             paths = space.ops(rows[done : done + TOGETHER]).astype(np.int64)

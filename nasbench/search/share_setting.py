@@ -144,11 +144,12 @@ class ShareSetting:
         """Refuse limits and costs that nothing can be known of, before anything is trained."""
         if not self.priced:
             return
-        takes = "costs" in inspect.signature(strategy_class(self.strategy)).parameters
-        if not takes:
+        cls = strategy_class(self.strategy)
+        takes = "costs" in inspect.signature(cls).parameters
+        if not takes or (self._bounded and not getattr(cls, "heeds_limits", True)):
             raise BadValue(
-                f"{self.strategy} heeds no limits and no costs: strategies with a parameter costs "
-                f"do, such as ofa, spos and fairnas"
+                f"{self.strategy} heeds no limits{'' if takes else ' and no costs'}: strategies "
+                f"that rank candidates do, such as ofa, spos and fairnas"
             )
         if self.table is None:
             raise BadValue(

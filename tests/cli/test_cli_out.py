@@ -155,3 +155,31 @@ def test_tables_that_appear_while_they_are_made_stay(tmp_path: Path) -> None:
             write(out, appear)
         assert out.read_text(encoding="utf-8") == "mine"
         assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("device", "predict", "T.h5", "--out", "T.h5"), "is read here"),
+        (("device", "predict", "T.h5", "--samples", "S.h5", "--out", "S.h5"), "is read here"),
+        (
+            ("surrogate", "fit", "T.h5", "--out", "s.json", "--complete", "./T.h5"),
+            "is read here",
+        ),
+        (("proxies", "start", "T.h5", "--by", "z", "--out", "T.h5"), "named as a table"),
+        (("transfer", "start", ".", "--out", "T.h5"), "named as a table"),
+        (("transfer", "landmarks", ".", "--out", "T.h5"), "named as a table"),
+    ],
+)
+def test_what_is_read_is_not_written_over(
+    words: tuple[str, ...],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("T.h5", "S.h5"):
+        Path(name).write_bytes(b"mine")
+    with pytest.raises(NasbenchError, match=says):
+        COMMANDS.main(list(words), standalone_mode=False)
+    assert all(Path(name).read_bytes() == b"mine" for name in ("T.h5", "S.h5"))

@@ -107,6 +107,16 @@ def test_costs_alone_need_no_recipe(table: Table) -> None:
     assert found.over_seeds == {}
 
 
+def test_a_proxy_is_better_as_its_table_says() -> None:
+    """Of `ntk_condition` low values speak for a network; its name does not say so."""
+    table = nb.load("nb201-fashion16-proxies")
+    known = table.column("proxy/ntk_condition")
+    reference = int(table.rows[np.isfinite(known)][0])
+    found = nb.choose(table, weights={"proxy/ntk_condition": 1}, reference=reference)
+    chosen = known[np.flatnonzero(table.rows == found.architecture)[0]]
+    assert chosen == np.nanmin(known)
+
+
 WEIGHTS = {"npu/latency_ms": 1.0}
 
 

@@ -108,3 +108,12 @@ def test_supernets_by_name() -> None:
 def test_what_trains_no_supernet(supernet: TrainedSupernet, said: str) -> None:
     with pytest.raises(BadValue, match=said):
         Inheriting(SETTING, (supernet,), (0,))
+
+
+@pytest.mark.parametrize("strategy", ["darts", "gdas"])
+def test_weights_that_are_not_trained_first_have_no_columns(strategy: str, tmp_path: Path) -> None:
+    """The first slope ended their training, and the scores were of what had come of it."""
+    given = Inheriting(SETTING, (TrainedSupernet(strategy, 2),), (0,), images=30)
+    with pytest.raises(BadValue, match="between its steps"):
+        inherited_table(given, tmp_path / "t.h5", name="t", about={})
+    assert not (tmp_path / "t.h5").exists()

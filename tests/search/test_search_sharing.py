@@ -298,6 +298,7 @@ def test_what_shares_no_weights_and_what_does(table: Table) -> None:
         ({"parameters": {"schedule": 1}}, "set epochs, not schedule"),
         ({"parameters": {"costs": 1}}, "costs are read from the table"),
         ({"strategy": "gdas", "parameters": {}, "limits": SMALL}, "gdas heeds no limits"),
+        ({"strategy": "fbnet", "parameters": {}, "limits": SMALL}, "fbnet heeds no limits"),
         ({"table": None, "limits": SMALL}, "parameters is a column of a table"),
         ({"limits": (Limit("parameters", at_most=1),)}, "keeps the limit parameters <= 1"),
         ({"limits": (Limit("phone/mj", at_most=1),)}, "phone"),
