@@ -153,8 +153,7 @@ def file_option(about: str, name: str = "--out", *, new: bool = False, suffix: s
         if suffix and promised and path.suffix != suffix:
             raise BadValue(
                 f"{name} {path} is named as {promised}, and {(KINDS | TEXT)[suffix]} is to be "
-                f"written: "
-                f"name it {path.with_suffix(suffix).name}"
+                f"written: name it {path.with_suffix(suffix).name}"
             )
         return check_out(path, name, new=new)
 

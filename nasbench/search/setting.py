@@ -18,7 +18,7 @@ from nasbench.search.run_spec import RunSpec
 from nasbench.search.surrogate_oracle import SurrogateOracle
 from nasbench.table import Table, load, shipped_tables
 
-__all__ = ["Setting", "directed", "header_of", "metric_of", "timed"]
+__all__ = ["Setting", "directed", "header_of", "metric_of"]
 
 _PATHS = ("table", "surrogate", "also")
 
@@ -41,7 +41,7 @@ class Setting:
         """The setting of a protocol on a table, with whatever files it names as paths."""
         surrogate = protocol.surrogate
         resolved = replace(
-            timed(directed(protocol, table), table),
+            _timed(directed(protocol, table), table),
             report_recipe=recipe_of(table, protocol.report_recipe or protocol.search_recipe),
             surrogate=str(Path(surrogate).resolve()) if surrogate else None,
             also=tuple(str(load(other).path.resolve()) for other in protocol.also),
@@ -148,7 +148,7 @@ def directed(protocol: SearchProtocol, table: Table) -> SearchProtocol:
     return replace(protocol, maximize=better == "high")
 
 
-def timed(protocol: SearchProtocol, table: Table) -> SearchProtocol:
+def _timed(protocol: SearchProtocol, table: Table) -> SearchProtocol:
     """The protocol with its budget of trainings of a table's average row in seconds.
 
     Raises:

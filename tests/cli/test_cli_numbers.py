@@ -13,7 +13,7 @@ from nasbench.building import Sampling
 from nasbench.building.crew import Crew
 from nasbench.cli import app
 from nasbench.errors import NasbenchError
-from nasbench.search import Budget, Goal, RunSpec
+from nasbench.search import Budget, Goal, RunSpec, SearchProtocol
 from nasbench.space.base import LISTABLE
 
 COMMANDS = typer.main.get_command(app)
@@ -21,6 +21,7 @@ JUDGED_LATER = {
     "--budget-seconds",
     "--budget-evaluations",
     "--budget-epochs",
+    "--budget-mean-trainings",
     "--failures",
     "--seconds-per-epoch",
 }
@@ -71,6 +72,9 @@ def test_a_budget_has_a_bound(given: Any) -> None:
     assert len(str(told.value)) < 200
     with pytest.raises(NasbenchError, match="a budget in seconds must be more than 0"):
         Budget(seconds=given if given == 0 or not given > 0 else 1e300)
+    with pytest.raises(NasbenchError, match="a budget in mean trainings must be more than 0") as of:
+        SearchProtocol(budget_mean_trainings=given)
+    assert len(str(of.value)) < 200
 
 
 def test_seeds_workers_and_processes_have_bounds() -> None:
