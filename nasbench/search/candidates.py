@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import BadValue
 from nasbench.search.goal import Limit, is_test, more_is_better
-from nasbench.search.oracle import column_of
+from nasbench.search.oracle import column_of, declared_direction
 from nasbench.stats import same_pick
 from nasbench.table import Table, trained_seeds
 
@@ -157,6 +157,6 @@ class Candidates:
 
 
 def _more_is_better(table: Table, name: str) -> bool:
-    """By what the table says of a column, as of a proxy; else by the metric's name."""
-    better = table.manifest["datasets"].get(name, {}).get("better")
-    return more_is_better(name) if better is None else bool(better == "high")
+    """By what the table says of the column, else by the metric's name."""
+    declared = declared_direction(table, name)
+    return more_is_better(name) if declared is None else declared

@@ -27,6 +27,7 @@ __all__ = [
     "Oracle",
     "TableOracle",
     "column_of",
+    "declared_direction",
     "known_column",
     "recipe_of",
 ]
@@ -296,6 +297,16 @@ def column_of(table: Table, metric: str, recipe: str) -> NDArray[np.float64]:
     known = [name.removeprefix(r) for r in rooms for name in names if name.startswith(r)]
     shown = [name for name in known if not is_test(name) and not name.endswith("_seconds")]
     raise unknown("metric", metric, shown)
+
+
+def declared_direction(table: Table, metric: str) -> bool | None:
+    """Whether a table says that more of a column is better, as of a proxy; None where it does not.
+
+    Its name seldom does.
+    """
+    datasets = table.manifest["datasets"]
+    about = [datasets.get(name, {}) for name in (metric, f"device/{metric}")]
+    return next((entry["better"] == "high" for entry in about if "better" in entry), None)
 
 
 def _fidelity(table: Table, recipe: str) -> Fidelity:

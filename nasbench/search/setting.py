@@ -12,7 +12,7 @@ from typing import Any
 from nasbench._defaults import METRIC
 from nasbench._files import local, utf8
 from nasbench.errors import BadValue
-from nasbench.search.oracle import Oracle, TableOracle, recipe_of
+from nasbench.search.oracle import Oracle, TableOracle, declared_direction, recipe_of
 from nasbench.search.protocol import SearchProtocol
 from nasbench.search.run_spec import RunSpec
 from nasbench.search.surrogate_oracle import SurrogateOracle
@@ -135,17 +135,14 @@ def _each(change: Callable[[str], str], paths: Any) -> Any:
 def directed(protocol: SearchProtocol, table: Table) -> SearchProtocol:
     """The protocol with the metric and the direction that a table gives, where nobody named others.
 
-    A trained table without validation accuracy is searched for what it is primarily judged by. A
-    proxy's file says whether high or low values speak for a network; its name seldom does.
+    A trained table without validation accuracy is searched for what it is primarily judged by.
     """
     if table.recipes:
         protocol = replace(protocol, metric=metric_of(protocol, table))
-    names = (protocol.metric, f"device/{protocol.metric}")
-    about = [table.manifest["datasets"].get(name, {}) for name in names]
-    better = next((entry["better"] for entry in about if "better" in entry), None)
-    if protocol.maximize is not None or better is None:
+    declared = declared_direction(table, protocol.metric)
+    if protocol.maximize is not None or declared is None:
         return protocol
-    return replace(protocol, maximize=better == "high")
+    return replace(protocol, maximize=declared)
 
 
 def _timed(protocol: SearchProtocol, table: Table) -> SearchProtocol:
